@@ -1,0 +1,198 @@
+"""
+Talk to a cluster: ``send`` over requests, ``asend`` over aiohttp. The only file that does network I/O.
+
+Both send the same bytes and give the same :class:`~airflow_provider_sf.rest.Response` or error; neither follows
+redirects, keeps cookies, or reads proxies or passwords from the environment. The libraries are imported where
+they are used, so that a DAG file that imports a sensor pays for neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from airflow_provider_sf.rest import Request, Response, Unreachable
+from airflow_provider_sf.wire import number
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    import aiohttp
+
+DEFAULT_PORT = 19080
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 30.0
+
+MOST_CONNECTIONS = 16
+"""How many connections one event loop opens to one cluster, whatever the number of waits."""
+
+_IDLE_SECONDS = 90
+"""How long an idle connection is kept: less than the 120 s after which HTTP.sys drops it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """
+    Where a cluster is and how patient we are with it. A value: equal settings are the same cluster.
+
+    ``endpoint`` is an origin without a slash at its end, such as ``http://localhost:19080``; timeouts are seconds.
+    """
+
+    endpoint: str
+    connect_timeout: float = CONNECT_TIMEOUT
+    read_timeout: float = READ_TIMEOUT
+
+    @classmethod
+    def at(cls, host: str | None, port: int | None = None, extra: Mapping[str, object] | None = None) -> Cluster:
+        """
+        Return the cluster that the fields of a connection describe.
+
+        :param host: a name, an address, ``host:port`` or ``http://host:port``
+        :param port: used if the host names none; 19080 if neither does
+        :param extra: ``connect_timeout`` (seconds, default 5) and ``read_timeout`` (seconds, default 30)
+        :raises ValueError: a field is missing, wrong or unknown; the message names it
+        """
+        timeouts = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT}
+        for field, value in (extra or {}).items():
+            if field not in timeouts:
+                msg = f"unknown extra field {field!r}; known are: {', '.join(timeouts)}"
+                raise ValueError(msg)
+            if value is None or value == "":
+                continue
+            timeouts[field] = _positive_seconds(field, value)
+        return cls(_origin(host, port), **timeouts)
+
+    def send(self, request: Request) -> Response:
+        """
+        Send a request and return the answer, whatever its status.
+
+        :raises Unreachable: no whole answer came: refused, reset, cut off, timed out, no such host
+        """
+        import requests  # noqa: PLC0415 - see the module's docstring
+
+        with requests.Session() as session:
+            session.trust_env = False
+            session.headers.clear()
+            try:
+                answer = session.request(
+                    request.method,
+                    self.endpoint + request.target,
+                    headers=dict(request.headers),
+                    timeout=(self.connect_timeout, self.read_timeout),
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                raise self._silence(error) from error
+        return Response(answer.status_code, answer.content)
+
+    async def asend(self, request: Request) -> Response:
+        """Do as :meth:`send` does, without blocking, on the session that all in this event loop share."""
+        import aiohttp  # noqa: PLC0415 - see the module's docstring
+        import yarl  # noqa: PLC0415 - comes with aiohttp
+
+        url = yarl.URL(self.endpoint + request.target, encoded=True)
+        async with self.session() as session:
+            try:
+                async with session.request(
+                    request.method, url, headers=dict(request.headers), allow_redirects=False
+                ) as answer:
+                    return Response(answer.status, await answer.read())
+            except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+                raise self._silence(error) from error
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[aiohttp.ClientSession]:
+        """
+        Share this cluster's session of the running event loop; the last one to leave closes it.
+
+        A wait stays in for its whole life, so that its connections outlive the pauses between polls.
+        """
+        shared = _shared.setdefault(asyncio.get_running_loop(), {})
+        if self not in shared:
+            shared[self] = _SharedSession(self._new_session())
+        session = shared[self]
+        session.users += 1
+        try:
+            yield session.session
+        finally:
+            session.users -= 1
+            if not session.users:
+                del shared[self]
+                await session.session.close()
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        import aiohttp  # noqa: PLC0415 - see the module's docstring
+
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(
+                total=self.connect_timeout + self.read_timeout,
+                sock_connect=self.connect_timeout,
+                sock_read=self.read_timeout,
+            ),
+        )
+
+    def _silence(self, error: Exception) -> Unreachable:
+        """Say why no answer came, in the words of the innermost cause: both libraries wrap it several times."""
+        cause: BaseException = error
+        while inner := cause.__cause__ or cause.__context__:
+            cause = inner
+        if isinstance(cause, (TimeoutError, asyncio.TimeoutError)):
+            reason = f"timed out ({self.connect_timeout:g} s to connect, {self.read_timeout:g} s to answer)"
+        elif isinstance(cause, OSError) and cause.errno:
+            reason = os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
+        else:
+            reason = str(cause) or type(cause).__name__
+        return Unreachable(reason, endpoint=self.endpoint)
+
+
+@dataclass(slots=True)
+class _SharedSession:
+    session: aiohttp.ClientSession
+    users: int = 0
+
+
+_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Cluster, _SharedSession]] = WeakKeyDictionary()
+
+_HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+")
+
+
+def _origin(host: str | None, port: int | None) -> str:
+    if not host:
+        msg = "host is missing; give the name or address of the cluster, for example 'mycluster.example.com'"
+        raise ValueError(msg)
+    if "@" in host:
+        msg = "host holds a user name or a password (there is an '@' in it); give the name or address alone"
+        raise ValueError(msg)
+    try:
+        parts = urlsplit(host if "://" in host else f"http://{host}")
+        named_port = parts.port
+    except ValueError as error:
+        msg = f"host {host!r} is no address: {error}"
+        raise ValueError(msg) from error
+    if parts.scheme != "http":
+        msg = f"host {host!r}: {parts.scheme} is not supported by this version, which talks to unsecured clusters only"
+        raise ValueError(msg)
+    if parts.path.strip("/") or parts.query or parts.fragment or not _HOST.fullmatch(parts.hostname or ""):
+        msg = f"host {host!r} is no address; give one name or address, with its port if it is not {DEFAULT_PORT}"
+        raise ValueError(msg)
+    if named_port and port and named_port != port:
+        msg = f"port {port} contradicts host {host!r}"
+        raise ValueError(msg)
+    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"http://{name}:{named_port or port or DEFAULT_PORT}"
+
+
+def _positive_seconds(field: str, value: object) -> float:
+    read = number(value)
+    if read is None or read <= 0:
+        msg = f"extra field {field!r} must be a positive number of seconds, not {value!r}"
+        raise ValueError(msg)
+    return read

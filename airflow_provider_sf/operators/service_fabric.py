@@ -1,0 +1,58 @@
+"""Read an upgrade once and push what it says; never judge it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_sf.hooks.service_fabric import DEFAULT_CONN_ID, ServiceFabricHook
+from airflow_provider_sf.narration import status_line, title
+from airflow_provider_sf.upgrades import DEFAULT_KIND, check_name, kind_named
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+
+class ServiceFabricUpgradeProgressOperator(BaseOperator):
+    """
+    Push the progress of the latest upgrade as XCom ``return_value``, whatever it is.
+
+    A rollback on record is as good an answer as a success: only a read that fails, fails the task.
+
+    :param name: the application resource name; templated
+    :param kind: a name of :data:`airflow_provider_sf.upgrades.KINDS`
+    :param service_fabric_conn_id: the connection to the cluster; templated
+    :param include_raw: add the cluster's untouched answer to the record, as ``raw``
+
+    :raises ServiceFabricError: the cluster could not be read; retried if the task has retries
+    """
+
+    template_fields: Sequence[str] = ("name", "service_fabric_conn_id")
+    ui_color = "#0078d4"
+    ui_fgcolor = "#ffffff"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        kind: str = DEFAULT_KIND,
+        service_fabric_conn_id: str = DEFAULT_CONN_ID,
+        include_raw: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.kind = kind
+        self.service_fabric_conn_id = service_fabric_conn_id
+        self.include_raw = include_raw
+        check_name(kind, name)
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Read, log, push."""
+        hook = ServiceFabricHook(self.service_fabric_conn_id)
+        record = hook.get_upgrade_progress(self.name, kind=self.kind)
+        self.log.info("Upgrade of %s: %s", title(self.kind, self.name), status_line(record))
+        return record.to_dict(include_raw=self.include_raw)

@@ -1,0 +1,254 @@
+"""How a Service Fabric cluster speaks: calls become requests, answers become JSON or a typed error. Pure; no I/O.
+
+    ServiceFabricError          what went wrong between us and the cluster, not with the upgrade
+    |-- Unreachable             no usable answer now; asking again may help
+    |-- Rejected                the cluster understood and refused; asking again will not help
+    `-- UnexpectedAnswer        an answer that this package does not understand; please report it
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from airflow_provider_sf import __version__
+
+
+class ServiceFabricError(Exception):
+    """
+    What went wrong between us and the cluster; never a statement about the upgrade.
+
+    ``status`` is the HTTP status (None if none came), ``code`` the ``Error.Code`` of a
+    FabricError body, ``endpoint`` the address that spoke or stayed silent. Pickles and copies whole.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        code: str | None = None,
+        endpoint: str | None = None,
+    ) -> None:
+        super().__init__(message, status, code, endpoint)
+        self.message = message
+        self.status = status
+        self.code = code
+        self.endpoint = endpoint
+
+    def __str__(self) -> str:
+        """Say where, what and why on one line."""
+        said = " ".join(str(part) for part in (self.status and f"HTTP {self.status}", self.code) if part)
+        return ": ".join(part for part in (self.endpoint, said, self.message) if part)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the error as JSON types; :func:`error_from_dict` undoes it."""
+        return {
+            "class": type(self).__name__,
+            "status": self.status,
+            "code": self.code,
+            "message": self.message,
+            "endpoint": self.endpoint,
+        }
+
+
+class Unreachable(ServiceFabricError):
+    """No usable answer now; asking again may help."""
+
+
+class Rejected(ServiceFabricError):
+    """The cluster understood and refused; asking again will not help."""
+
+
+class UnexpectedAnswer(ServiceFabricError):
+    """An answer that this package does not understand; please report it."""
+
+
+def error_from_dict(said: dict[str, Any]) -> ServiceFabricError:
+    """Rebuild the error that :meth:`ServiceFabricError.to_dict` wrote; an unknown class is UnexpectedAnswer."""
+    classes = {cls.__name__: cls for cls in (Unreachable, Rejected, UnexpectedAnswer)}
+    cls = classes.get(said.get("class", ""), UnexpectedAnswer)
+    return cls(said.get("message") or "no message", said.get("status"), said.get("code"), said.get("endpoint"))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One REST call: where it is, since which api-version, and the page that documents it."""
+
+    path: str
+    api_version: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent: a method, an origin-form target, already quoted, and all headers but Host."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = (
+        ("Accept", "application/json"),
+        ("Accept-Encoding", "gzip, deflate"),
+        ("User-Agent", f"airflow-provider-sf/{__version__}"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back, whichever transport fetched it."""
+
+    status: int
+    body: bytes
+
+
+CLUSTER_VERSION = Call(
+    path="/$/GetClusterVersion",
+    api_version="6.4",
+    page="https://learn.microsoft.com/rest/api/servicefabric/sfclient-api-getclusterversion",
+)
+
+
+def request_for(call: Call, name: str = "", *, api_version: str | None = None) -> Request:
+    """
+    Return the request of a call, its ``{name}`` replaced by one quoted path segment.
+
+    :raises ValueError: the name cannot be one path segment, see :func:`path_segment`
+    """
+    path = call.path.replace("{name}", path_segment(name)) if "{name}" in call.path else call.path
+    return Request("GET", f"{path}?api-version={quote(api_version or call.api_version, safe='')}")
+
+
+def path_segment(name: str) -> str:
+    """
+    Quote a name so that it is exactly one path segment and cannot change path, query or host.
+
+    Quoting does not change dots, and Service Fabric's gateway unescapes before it splits, so what would
+    still be a separator or a step upwards there is refused.
+
+    :raises ValueError: the name is empty, ``.`` or ``..``, or holds ``/``, ``\\``, ``%2F``, ``%5C``, a
+        control character or half a surrogate pair
+    """
+    if not name:
+        msg = "the name is empty; give the name of the application resource, for example 'shop'"
+        raise ValueError(msg)
+    if name in {".", ".."}:
+        msg = f"the name {name!r} is a step in a path, not a name"
+        raise ValueError(msg)
+    for separator in ("/", "\\", "%2f", "%5c"):
+        if separator in name.lower():
+            msg = f"the name {name!r} holds {separator!r}; a name is one path segment without separators"
+            raise ValueError(msg)
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
+        msg = f"the name {name!r} holds a control character"
+        raise ValueError(msg)
+    return quote(name, safe="")
+
+
+def json_from(response: Response, endpoint: str | None = None) -> dict[str, Any]:
+    """
+    Return the JSON object of a good answer.
+
+    :raises Unreachable: the cluster or something before it cannot answer now
+    :raises Rejected: the cluster refused, the thing asked for is missing, or the answer is a redirect
+    :raises UnexpectedAnswer: a good status without a JSON object
+    """
+    if response.status != OK:
+        raise error_from(response.status, response.body, endpoint)
+    document = _document(response.body)
+    if isinstance(document, dict):
+        return document
+    msg = f"expected a JSON object, got {_looks_like(response.body)}; is this address a Service Fabric cluster?"
+    raise UnexpectedAnswer(msg, response.status, None, endpoint)
+
+
+def error_from(status: int, body: bytes, endpoint: str | None = None) -> ServiceFabricError:
+    """Return the error that an answer means. The FabricError code decides before the status does."""
+    code, message = _fabric_error(body)
+    cls = _class_of(status, code)
+    advice = _REDIRECT if status in range(300, 400) else ADVICE.get(code or "") or ADVICE.get(status)
+    said = message or f"answered with {_looks_like(body)}"
+    return cls(f"{said} ({advice})" if advice else said, status, code, endpoint)
+
+
+OK = 200
+_NO_CONTENT = 204
+_SERVER_FAULT = 500
+_NOT_IMPLEMENTED = 501
+
+# FabricError codes whose meaning the HTTP status hides. The gateway maps what it has no rule for to 500, so a
+# missing application resource looks like a server fault, and a passing conflict like a bad request.
+PASSING_CODES = frozenset(
+    {
+        "FABRIC_E_APPLICATION_TYPE_PROVISION_IN_PROGRESS",
+        "FABRIC_E_APPLICATION_UPDATE_IN_PROGRESS",
+        "FABRIC_E_APPLICATION_UPGRADE_IN_PROGRESS",
+        "FABRIC_E_CONSTRAINT_KEY_UNDEFINED",
+        "FABRIC_E_FABRIC_UPGRADE_IN_PROGRESS",
+        "FABRIC_E_NODE_TRANSITION_IN_PROGRESS",
+        "FABRIC_E_STOP_IN_PROGRESS",
+        "FABRIC_E_WRITE_CONFLICT",
+    }
+)
+LASTING_CODES = frozenset(
+    {
+        "E_ACCESSDENIED",
+        "E_INVALIDARG",
+        "E_NOTIMPL",
+        "FABRIC_E_APPLICATION_NOT_FOUND",
+        "FABRIC_E_INVALID_NAME_URI",
+        "FABRIC_E_OPERATION_NOT_SUPPORTED",
+        "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND",
+    }
+)
+_PASSING_STATUSES = frozenset({408, 425, 429})
+
+_NOT_FOUND = "check the name; classic applications and compose deployments are other kinds than application resources"
+_REDIRECT = "redirects are not followed: point the connection at the cluster itself"
+_WHO_ARE_YOU = "the cluster wants to know who asks: a secured cluster is not supported by this version"
+ADVICE: dict[str | int, str] = {
+    "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND": _NOT_FOUND,
+    "FABRIC_E_APPLICATION_NOT_FOUND": _NOT_FOUND,
+    "E_INVALIDARG": "the runtime does not know this call or this api-version: application resources need 7.0 or newer",
+    204: _NOT_FOUND,
+    401: _WHO_ARE_YOU,
+    403: _WHO_ARE_YOU,
+    404: "check host and port of the connection, and the name; the REST port is 19080 unless changed",
+}
+
+
+def _class_of(status: int, code: str | None) -> type[ServiceFabricError]:
+    if code in PASSING_CODES or status in _PASSING_STATUSES:
+        return Unreachable
+    if code in LASTING_CODES or status in {_NO_CONTENT, _NOT_IMPLEMENTED}:
+        return Rejected
+    if status >= _SERVER_FAULT:
+        return Unreachable
+    return Rejected if status >= 300 else UnexpectedAnswer  # noqa: PLR2004 - 300 to 499: redirects and refusals
+
+
+def _fabric_error(body: bytes) -> tuple[str | None, str | None]:
+    """Return code and message of a FabricError body, None where it is none."""
+    document = _document(body)
+    error = document.get("Error") if isinstance(document, dict) else None
+    if not isinstance(error, dict):
+        return None, None
+    code, message = error.get("Code"), error.get("Message")
+    return code if isinstance(code, str) else None, message if isinstance(message, str) else None
+
+
+def _document(body: bytes) -> object:
+    """Return what the body says as JSON; None if it says nothing that is JSON. A byte order mark is no fault."""
+    try:
+        return json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _looks_like(body: bytes) -> str:
+    """Describe a body that is no JSON object without repeating it: it may be a page with anything in it."""
+    start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    words = {b"": "an empty body", b"<": "an HTML or XML page", b"[": "a JSON list", b"{": "unusual or broken JSON"}
+    size = f" of {len(body)} bytes" if start else ""
+    return words.get(start, "text") + size

@@ -1,0 +1,67 @@
+"""The simulator as a command: ``python -m airflow_provider_sf.simulator``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+
+from airflow_provider_sf.cluster import DEFAULT_PORT
+from airflow_provider_sf.simulator import SCENARIOS, Simulator
+
+CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until interrupted."""
+    options = _parser().parse_args(arguments)
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        simulator = Simulator(port=options.port, speed=options.speed, slow_seconds=options.slow_seconds)
+    except OSError as error:
+        print(f"cannot listen on port {options.port}: {error.strerror}; choose another with --port", file=sys.stderr)
+        return 1
+    with simulator:
+        print(f"A pretend Service Fabric cluster listens on {simulator.url} (Ctrl-C ends it).")
+        print(f"export {CONNECTION}='service-fabric://127.0.0.1:{simulator.port}'", flush=True)
+        ended.wait()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, SCENARIOS))
+    scenarios = "\n".join(f"  {name:{width}}  {scenario.summary}" for name, scenario in SCENARIOS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_sf.simulator",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="A pretend Service Fabric cluster that answers upgrade progress on a loopback port.",
+        epilog=(
+            "An application's name chooses what happens to its upgrade, by what stands before its first '-':\n"
+            f"good-shop goes through, rolled_back-shop does not.\n\n{scenarios}\n\n"
+            "An upgrade starts when it is first asked about. Names of no scenario are not found."
+        ),
+    )
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="where to listen; 0 for a free port (%(default)s)")
+    parser.add_argument(
+        "--speed", type=_positive, default=1.0, help="how many seconds of a scenario pass in one second (%(default)s)"
+    )
+    parser.add_argument(
+        "--slow-seconds", type=_positive, default=40.0, help="how long a slow answer takes (%(default)s)"
+    )
+    return parser
+
+
+
+def _positive(written: str) -> float:
+    value = float(written)
+    if not value > 0:
+        msg = f"{written} is not greater than 0"
+        raise argparse.ArgumentTypeError(msg)
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""
+Read the values that Service Fabric puts into its JSON. Pure; no I/O.
+
+The gateway writes 64-bit integers as strings and smaller ones as numbers, times in ISO 8601 with the year 1
+for "not set", durations in ISO 8601 or, with old api-versions, as a number of milliseconds. Runtimes differ, so
+every reader takes any JSON value and answers None where it finds nothing of its type: the untouched answer
+stays on the record, and a missing detail must not end a wait.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+_DURATION = re.compile(
+    r"P(?:(?P<days>[\d.]+)D)?"
+    r"(?:T(?:(?P<hours>[\d.]+)H)?(?:(?P<minutes>[\d.]+)M)?(?:(?P<seconds>[\d.]+(?:[eE][+-]?\d+)?)S)?)?",
+    re.ASCII,
+)
+_TIME = re.compile(
+    r"(?P<to_seconds>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?P<fraction>\.\d+)?(?P<zone>Z|[+-]\d\d:\d\d)?", re.ASCII
+)
+_SECONDS_PER = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
+
+# The runtime's TimeSpan::MaxValue, P10675199DT2H48M5.4775807S: infinity, to the second.
+_INFINITE_DURATION = 922_337_203_685
+
+
+def text(value: object) -> str | None:
+    """Return a string as it is and a number as its digits (an enum of an old api-version)."""
+    if isinstance(value, str):
+        return value
+    return None if value is None or isinstance(value, (bool, dict, list)) else str(value)
+
+
+def number(value: object) -> float | None:
+    """Return a finite number, written as a number or as a string."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        read = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return read if math.isfinite(read) else None
+
+
+def integer(value: object) -> int | None:
+    """Return a whole number, written as a number or as a string."""
+    read = number(value)
+    return None if read is None else int(read)
+
+
+def seconds(value: object) -> float | None:
+    """Return a duration in seconds: ISO 8601, else a number of milliseconds. Infinity is None."""
+    parts = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if parts is None:
+        milliseconds = number(value)
+        return None if milliseconds is None else milliseconds / 1_000
+    said = {unit: number(amount) for unit, amount in parts.groupdict().items() if amount is not None}
+    if not said or None in said.values():
+        return None
+    total = math.fsum(_SECONDS_PER[unit] * (amount or 0.0) for unit, amount in said.items())
+    return total if total < _INFINITE_DURATION else None
+
+
+def utc(value: object) -> datetime | None:
+    """Return an ISO 8601 time as an aware datetime in UTC, to the microsecond. The year 1 is None: not set."""
+    parts = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if parts is None or parts["to_seconds"].startswith("0001-"):
+        return None
+    zone = parts["zone"] or "Z"
+    fraction = timedelta(microseconds=round(float(parts["fraction"] or 0) * 1_000_000))
+    try:
+        read = datetime.fromisoformat(parts["to_seconds"] + zone.replace("Z", "+00:00")) + fraction
+        return read.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+
+
+def iso(moment: datetime | None) -> str | None:
+    """Write an aware datetime as ISO 8601 in UTC; :func:`utc` undoes it."""
+    return None if moment is None else moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """Return the JSON objects of a list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
