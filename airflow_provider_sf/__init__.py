@@ -1,4 +1,4 @@
-"""Airflow provider for Azure Service Fabric. Here: the version, and what Airflow wants to know about the package."""
+"""Airflow provider for Azure Service Fabric. Here: the version, and what Airflow asks about it."""
 
 from __future__ import annotations
 

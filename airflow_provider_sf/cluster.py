@@ -1,9 +1,9 @@
 """
 Talk to a cluster: ``send`` over requests, ``asend`` over aiohttp. The only file that does network I/O.
 
-Both send the same bytes and give the same :class:`~airflow_provider_sf.rest.Response` or error; neither follows
-redirects, keeps cookies, or reads proxies or passwords from the environment. The libraries are imported where
-they are used, so that a DAG file that imports a sensor pays for neither.
+Both send the same bytes and give the same response or error; neither follows redirects, keeps cookies, or
+reads proxies or passwords from the environment. The libraries are imported where they are used, so that a DAG
+file that imports a sensor pays for neither.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Cluster:
     """
     Where a cluster is and how patient we are with it. A value: equal settings are the same cluster.
 
-    ``endpoint`` is an origin without a slash at its end, such as ``http://localhost:19080``; timeouts are seconds.
+    ``endpoint`` is an origin without a slash at its end, such as ``http://localhost:19080``; timeouts are
+    seconds.
     """
 
     endpoint: str
@@ -49,7 +50,9 @@ class Cluster:
     read_timeout: float = READ_TIMEOUT
 
     @classmethod
-    def at(cls, host: str | None, port: int | None = None, extra: Mapping[str, object] | None = None) -> Cluster:
+    def at(
+        cls, host: str | None, port: int | None = None, extra: Mapping[str, object] | None = None
+    ) -> Cluster:
         """
         Return the cluster that the fields of a connection describe.
 
@@ -140,7 +143,7 @@ class Cluster:
         )
 
     def _silence(self, error: Exception) -> Unreachable:
-        """Say why no answer came, in the words of the innermost cause: both libraries wrap it several times."""
+        """Say why no answer came, in the words of the innermost cause: both libraries wrap it deeply."""
         cause: BaseException = error
         while inner := cause.__cause__ or cause.__context__:
             cause = inner
@@ -150,7 +153,7 @@ class Cluster:
             reason = os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
         else:
             reason = str(cause) or type(cause).__name__
-        return Unreachable(reason, endpoint=self.endpoint)
+        return Unreachable(" ".join(reason.split()), endpoint=self.endpoint)
 
 
 @dataclass(slots=True)
@@ -178,10 +181,10 @@ def _origin(host: str | None, port: int | None) -> str:
         msg = f"host {host!r} is no address: {error}"
         raise ValueError(msg) from error
     if parts.scheme != "http":
-        msg = f"host {host!r}: {parts.scheme} is not supported by this version, which talks to unsecured clusters only"
+        msg = f"host {host!r}: this version talks to unsecured clusters only, not {parts.scheme}"
         raise ValueError(msg)
     if parts.path.strip("/") or parts.query or parts.fragment or not _HOST.fullmatch(parts.hostname or ""):
-        msg = f"host {host!r} is no address; give one name or address, with its port if it is not {DEFAULT_PORT}"
+        msg = f"host {host!r} is no address; give one name or address, with or without a port"
         raise ValueError(msg)
     if named_port and port and named_port != port:
         msg = f"port {port} contradicts host {host!r}"

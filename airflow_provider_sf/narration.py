@@ -1,4 +1,4 @@
-"""How progress reads to a person: status lines, change lines, the text of a failure. Pure; no I/O, no Airflow."""
+"""How progress reads to a person: status lines, change lines, the text of a failure. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def status_line(record: UpgradeProgress, services: Iterable[ServiceProgress] | N
 def replicas(service: ServiceProgress) -> str:
     """Word how many replicas of a service are upgraded: ``3/8``; ``?`` for what is not said."""
     done, pending = service.completed_replicas, service.pending_replicas
-    known = done is not None and pending is not None
-    return f"{'?' if done is None else done}/{done + pending if known else '?'}"
+    total = "?" if done is None or pending is None else done + pending
+    return f"{'?' if done is None else done}/{total}"
 
 
 def change_lines(before: Memory, after: Memory, policy: Policy, now: datetime) -> Iterator[Line]:
@@ -110,28 +110,28 @@ def _said(record: UpgradeProgress | None) -> tuple[object, ...] | None:
 def success(record: UpgradeProgress) -> str:
     """Say that an upgrade ended well."""
     old, new = _versions(record, ())
-    return f"Upgrade of {title(record.kind, record.name)}{_from_to(old, new)} completed in {span(record.duration_seconds)}"
+    what = f"Upgrade of {title(record.kind, record.name)}{_from_to(old, new)}"
+    return f"{what} completed in {span(record.duration_seconds)}"
 
 
 def failure(story: Story, record: UpgradeProgress) -> str:
-    """Say that an upgrade ended badly: what, from which version to which, how far, who was behind, what next."""
+    """Say what ended badly, from which version to which, how far it had come, who was behind, what to do."""
     old, new = _versions(record, story.timeline)
     verb = "was rolled back" if record.outcome is Outcome.ROLLED_BACK else "failed"
-    lines = [
-        f"Upgrade of {title(record.kind, record.name)}{_from_to(old, new)} {verb} "
-        f"({record.state}, {_percent(record.percent_completed)})."
-    ]
-    forward = _last_forward(story.timeline)
+    what = f"Upgrade of {title(record.kind, record.name)}{_from_to(old, new)}"
+    lines = [f"{what} {verb} ({record.state}, {_percent(record.percent_completed)})."]
+    behind = tuple(service for service in record.services if service.behind)
     if record.outcome is Outcome.ROLLED_BACK:
+        forward = _last_forward(story.timeline)
         lines.append(_turn(record, forward))
-    behind = forward.services_behind if forward else tuple(s for s in record.services if s.behind)
+        behind = forward.services_behind if forward else behind
     if behind:
         lines.append(f"Services behind: {', '.join(_behind(service) for service in behind)}.")
     if record.status_details:
         lines.append(f"Service Fabric says: {record.status_details}")
     lines.append(
-        "Next: look at the health of the application in Service Fabric Explorer, mend the new version and release "
-        "it again. This task is not retried: to wait again cannot change how the upgrade ended."
+        "Next: look at the health of the application in Service Fabric Explorer, mend the new version and "
+        "release it again. This task is not retried: to wait again cannot change how the upgrade ended."
     )
     return "\n".join(lines)
 
@@ -139,7 +139,9 @@ def failure(story: Story, record: UpgradeProgress) -> str:
 def timed_out(kind: str, name: str, clock_name: str, limit: float, story: Story) -> str:
     """Say that a clock ran out while the upgrade was still pending, and how far it was."""
     record = story.record
-    so_far = "the cluster has not answered yet" if record is None else f"last seen: {status_line(record).strip()}"
+    so_far = (
+        "the cluster has not answered yet" if record is None else f"last seen: {_in_a_sentence(record)}"
+    )
     lines = [
         f"Upgrade of {title(kind, name)} is not over after {span(limit)} ({clock_name}); {so_far}.",
         "The upgrade itself goes on: this task only watched it.",
@@ -149,6 +151,10 @@ def timed_out(kind: str, name: str, clock_name: str, limit: float, story: Story)
     if record is not None and record.outcome in _REMARKS:
         lines.insert(1, f"{_REMARKS[record.outcome].capitalize()}.")
     return "\n".join(lines)
+
+
+def _in_a_sentence(record: UpgradeProgress) -> str:
+    return re.sub(r" {2,}", ", ", status_line(record).strip())
 
 
 def _turn(record: UpgradeProgress, forward: Stage | None) -> str:

@@ -1,9 +1,9 @@
-"""How a Service Fabric cluster speaks: calls become requests, answers become JSON or a typed error. Pure; no I/O.
+"""How a cluster speaks: calls become requests, answers become JSON or a typed error. Pure; no I/O.
 
-    ServiceFabricError          what went wrong between us and the cluster, not with the upgrade
-    |-- Unreachable             no usable answer now; asking again may help
-    |-- Rejected                the cluster understood and refused; asking again will not help
-    `-- UnexpectedAnswer        an answer that this package does not understand; please report it
+ServiceFabricError          what went wrong between us and the cluster, not with the upgrade
+|-- Unreachable             no usable answer now; asking again may help
+|-- Rejected                the cluster understood and refused; asking again will not help
+`-- UnexpectedAnswer        an answer that this package does not understand; please report it
 """
 
 from __future__ import annotations
@@ -67,10 +67,12 @@ class UnexpectedAnswer(ServiceFabricError):
 
 
 def error_from_dict(said: dict[str, Any]) -> ServiceFabricError:
-    """Rebuild the error that :meth:`ServiceFabricError.to_dict` wrote; an unknown class is UnexpectedAnswer."""
+    """Undo :meth:`ServiceFabricError.to_dict`; an unknown class becomes UnexpectedAnswer."""
     classes = {cls.__name__: cls for cls in (Unreachable, Rejected, UnexpectedAnswer)}
     cls = classes.get(said.get("class", ""), UnexpectedAnswer)
-    return cls(said.get("message") or "no message", said.get("status"), said.get("code"), said.get("endpoint"))
+    return cls(
+        said.get("message") or "no message", said.get("status"), said.get("code"), said.get("endpoint")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +123,13 @@ def request_for(call: Call, name: str = "", *, api_version: str | None = None) -
 
 
 def path_segment(name: str) -> str:
-    """
+    r"""
     Quote a name so that it is exactly one path segment and cannot change path, query or host.
 
     Quoting does not change dots, and Service Fabric's gateway unescapes before it splits, so what would
     still be a separator or a step upwards there is refused.
 
-    :raises ValueError: the name is empty, ``.`` or ``..``, or holds ``/``, ``\\``, ``%2F``, ``%5C``, a
+    :raises ValueError: the name is empty, ``.`` or ``..``, or holds ``/``, ``\``, ``%2F``, ``%5C``, a
         control character or half a surrogate pair
     """
     if not name:
@@ -159,7 +161,9 @@ def json_from(response: Response, endpoint: str | None = None) -> dict[str, Any]
     document = _document(response.body)
     if isinstance(document, dict):
         return document
-    msg = f"expected a JSON object, got {_looks_like(response.body)}; is this address a Service Fabric cluster?"
+    msg = (
+        f"expected a JSON object, got {_looks_like(response.body)}; is this address a Service Fabric cluster?"
+    )
     raise UnexpectedAnswer(msg, response.status, None, endpoint)
 
 
@@ -204,13 +208,15 @@ LASTING_CODES = frozenset(
 )
 _PASSING_STATUSES = frozenset({408, 425, 429})
 
-_NOT_FOUND = "check the name; classic applications and compose deployments are other kinds than application resources"
+_NOT_FOUND = (
+    "check the name; classic applications and compose deployments are other kinds than application resources"
+)
 _REDIRECT = "redirects are not followed: point the connection at the cluster itself"
 _WHO_ARE_YOU = "the cluster wants to know who asks: a secured cluster is not supported by this version"
 ADVICE: dict[str | int, str] = {
     "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND": _NOT_FOUND,
     "FABRIC_E_APPLICATION_NOT_FOUND": _NOT_FOUND,
-    "E_INVALIDARG": "the runtime does not know this call or this api-version: application resources need 7.0 or newer",
+    "E_INVALIDARG": "this runtime lacks the call or its api-version: application resources need 7.0 or newer",
     204: _NOT_FOUND,
     401: _WHO_ARE_YOU,
     403: _WHO_ARE_YOU,
@@ -239,7 +245,7 @@ def _fabric_error(body: bytes) -> tuple[str | None, str | None]:
 
 
 def _document(body: bytes) -> object:
-    """Return what the body says as JSON; None if it says nothing that is JSON. A byte order mark is no fault."""
+    """Return what the body says as JSON, None if that is nothing. A byte order mark is no fault."""
     try:
         return json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
@@ -249,6 +255,11 @@ def _document(body: bytes) -> object:
 def _looks_like(body: bytes) -> str:
     """Describe a body that is no JSON object without repeating it: it may be a page with anything in it."""
     start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    words = {b"": "an empty body", b"<": "an HTML or XML page", b"[": "a JSON list", b"{": "unusual or broken JSON"}
+    words = {
+        b"": "an empty body",
+        b"<": "an HTML or XML page",
+        b"[": "a JSON list",
+        b"{": "unusual or broken JSON",
+    }
     size = f" of {len(body)} bytes" if start else ""
     return words.get(start, "text") + size

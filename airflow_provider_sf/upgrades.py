@@ -56,7 +56,7 @@ OUTCOMES: dict[str, Outcome] = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of upgrade: what it is called, how its progress is read, and under which keys it says what all say."""
+    """One kind of upgrade: its name, its progress call, and under which keys it says what all kinds say."""
 
     name: str
     title: str
@@ -180,7 +180,11 @@ class UpgradeProgress:
         outcome = OUTCOMES.get(self.state or "", Outcome.UNKNOWN)
         if outcome is Outcome.SUCCEEDED and self.started_at is None:
             return Outcome.NOT_UPGRADED
-        if outcome is Outcome.IN_PROGRESS and self.failed_at and self.rolling_upgrade_mode == "UnmonitoredManual":
+        if (
+            outcome is Outcome.IN_PROGRESS
+            and self.failed_at
+            and self.rolling_upgrade_mode == "UnmonitoredManual"
+        ):
             return Outcome.PAUSED
         return outcome
 

@@ -1,5 +1,7 @@
 """
-Decide what a wait does next: step(policy, memory, observation, now) -> (memory, decision). Pure; no clock, no I/O.
+Decide what a wait does next. Pure; no clock, no I/O.
+
+    step(policy, memory, observation, now) -> (memory, decision)
 
 An observation is what one poll brought: a record or an error. The memory is all that a wait knows; it is one
 JSON value, so that a wait can move from the worker to the triggerer and back.
@@ -35,7 +37,7 @@ _MOST_DOUBLINGS = 30
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a wait is meant to behave. All durations are seconds; a deadline of None is somebody else's to keep."""
+    """How to wait. Durations are seconds; a deadline of None is somebody else's to keep."""
 
     poke_interval: float
     unreachable_timeout: float
@@ -52,7 +54,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stretch of the wait in which Service Fabric reported one state; it holds the last progress seen in it."""
+    """A stretch of the wait in which Service Fabric reported one state, with the last progress seen in it."""
 
     state: str | None
     outcome: Outcome

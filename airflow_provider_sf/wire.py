@@ -2,7 +2,7 @@
 Read the values that Service Fabric puts into its JSON. Pure; no I/O.
 
 The gateway writes 64-bit integers as strings and smaller ones as numbers, times in ISO 8601 with the year 1
-for "not set", durations in ISO 8601 or, with old api-versions, as a number of milliseconds. Runtimes differ, so
+for "not set", durations in ISO 8601 or, with old api-versions, as a number of milliseconds. Runtimes differ:
 every reader takes any JSON value and answers None where it finds nothing of its type: the untouched answer
 stays on the record, and a missing detail must not end a wait.
 """
@@ -66,7 +66,7 @@ def seconds(value: object) -> float | None:
 
 
 def utc(value: object) -> datetime | None:
-    """Return an ISO 8601 time as an aware datetime in UTC, to the microsecond. The year 1 is None: not set."""
+    """Return an ISO 8601 time as an aware datetime in UTC, to the microsecond. Year 1 is None: not set."""
     parts = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if parts is None or parts["to_seconds"].startswith("0001-"):
         return None

@@ -1,0 +1,1 @@
+"""Airflow looks for hooks of a provider here, one module for each service."""

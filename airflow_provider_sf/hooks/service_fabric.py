@@ -119,7 +119,9 @@ class ServiceFabricHook(BaseHook):
         async with shared.looking_up:
             if shared.cluster is not None and shared.age() < LOOK_UP_EVERY_SECONDS:
                 return shared.cluster
-            cluster = await (self._aget_conn() if shared.cluster is None else self._aget_conn_again(shared.cluster))
+            cluster = await (
+                self._aget_conn() if shared.cluster is None else self._aget_conn_again(shared.cluster)
+            )
             await shared.move_to(cluster)
             return cluster
 
@@ -139,7 +141,7 @@ class ServiceFabricHook(BaseHook):
             raise Unreachable(msg) from error
 
     async def _aget_conn_again(self, known: Cluster) -> Cluster:
-        """Look the connection up once more; a wait that knows its cluster does not end because that failed."""
+        """Look the connection up once more; a wait that knows its cluster does not end if that fails."""
         try:
             return await self._aget_conn()
         except (Unreachable, ValueError) as error:

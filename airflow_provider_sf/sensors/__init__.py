@@ -1,0 +1,1 @@
+"""Airflow looks for sensors of a provider here, one module for each service."""

@@ -38,7 +38,7 @@ never polls sooner than this after it; and a cluster has better things to do tha
 """
 
 BACKSTOP = timedelta(minutes=10)
-"""Airflow's own limit of the deferral lies this much after the deadline: it only matters if no triggerer runs."""
+"""Airflow's own limit of the deferral lies this much after the deadline: it matters if no triggerer runs."""
 
 
 class UpgradeFailed(AirflowFailException):
@@ -100,7 +100,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         """Refuse at parse time what can be known to be wrong then."""
         check_name(self.kind, self.name)
         if self.deferrable and self.silent_fail:
-            msg = "silent_fail is not possible with deferrable=True; unreachable_timeout forgives a silent cluster"
+            msg = "silent_fail does not go with deferrable=True; unreachable_timeout forgives a silent cluster"
             raise ValueError(msg)
         if self.poke_interval < SHORT_POKE_INTERVAL:
             warnings.warn(
@@ -132,7 +132,9 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
             time.sleep(decision.after)
             decision = self._look()
         if isinstance(decision, Ended):
-            return PokeReturnValue(is_done=True, xcom_value=self._end(context, Story.of(self._memory, decision)))
+            return PokeReturnValue(
+                is_done=True, xcom_value=self._end(context, Story.of(self._memory, decision))
+            )
         if self.deferrable:
             self._defer()
         return PokeReturnValue(is_done=False)
@@ -162,7 +164,9 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def _observe(self) -> Observation:
         try:
-            return ServiceFabricHook(self.service_fabric_conn_id).get_upgrade_progress(self.name, kind=self.kind)
+            return ServiceFabricHook(self.service_fabric_conn_id).get_upgrade_progress(
+                self.name, kind=self.kind
+            )
         except ServiceFabricError as error:
             return error
 
@@ -182,7 +186,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         return Policy(poke_interval=self.poke_interval, unreachable_timeout=self.unreachable_timeout)
 
     def _limit(self) -> tuple[str, float]:
-        """Return the clock that runs out first, and its seconds. Airflow 3 does not keep the second in a deferral."""
+        """Return the clock that runs out first, and its seconds. While deferred, both are ours to keep."""
         limits = [("timeout", float(self.timeout))]
         if self.deferrable and self.execution_timeout is not None:
             limits.append(("execution_timeout", self.execution_timeout.total_seconds()))
@@ -191,7 +195,6 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
     def _defer(self) -> None:
         now = datetime.now(timezone.utc)
         wait = timedelta(seconds=self._limit()[1])
-        max_wait = getattr(self.max_wait, "total_seconds", lambda: self.max_wait)()
         self.defer(
             trigger=ServiceFabricUpgradeTrigger(
                 name=self.name,
@@ -199,7 +202,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
                 service_fabric_conn_id=self.service_fabric_conn_id,
                 poke_interval=self.poke_interval,
                 exponential_backoff=self.exponential_backoff,
-                max_wait=max_wait,
+                max_wait=self.max_wait.total_seconds() if self.max_wait else None,
                 unreachable_timeout=self.unreachable_timeout,
                 deadline=str(iso(now + wait)),
                 first_poll_at=str(iso(now + timedelta(seconds=max(SHORT_POKE_INTERVAL, self.poke_interval)))),
@@ -223,7 +226,8 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
             raise AirflowSensorTimeout(timed_out(self.kind, self.name, *self._limit(), story))
         if story.error is not None:
             raise story.error
-        msg = f"the wait ended by {story.ended_by!r} with {record and record.outcome!s}, which is no end"
+        outcome = "no record" if record is None else f"outcome {record.outcome}"
+        msg = f"the wait ended by {story.ended_by!r} with {outcome}, which is no end that this version knows"
         raise UnexpectedAnswer(msg)
 
     def _push(self, context: Context, story: Story) -> None:
@@ -234,7 +238,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
             context["ti"].xcom_push(key="upgrade_progress", value=story.record.to_dict())
 
 
-def _seconds(parameter: str, value: timedelta | float) -> float:
+def _seconds(parameter: str, value: object) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if not isinstance(seconds, (int, float)) or seconds < 0:
         msg = f"{parameter} must be a timedelta or a number of seconds, not {value!r}"

@@ -22,7 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         simulator = Simulator(port=options.port, speed=options.speed, slow_seconds=options.slow_seconds)
     except OSError as error:
-        print(f"cannot listen on port {options.port}: {error.strerror}; choose another with --port", file=sys.stderr)
+        print(
+            f"cannot listen on port {options.port}: {error.strerror}; choose another with --port",
+            file=sys.stderr,
+        )
         return 1
     with simulator:
         print(f"A pretend Service Fabric cluster listens on {simulator.url} (Ctrl-C ends it).")
@@ -39,20 +42,24 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="A pretend Service Fabric cluster that answers upgrade progress on a loopback port.",
         epilog=(
-            "An application's name chooses what happens to its upgrade, by what stands before its first '-':\n"
+            "An application's name chooses what its upgrade does, by what stands before the first '-':\n"
             f"good-shop goes through, rolled_back-shop does not.\n\n{scenarios}\n\n"
             "An upgrade starts when it is first asked about. Names of no scenario are not found."
         ),
     )
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="where to listen; 0 for a free port (%(default)s)")
     parser.add_argument(
-        "--speed", type=_positive, default=1.0, help="how many seconds of a scenario pass in one second (%(default)s)"
+        "--port", type=int, default=DEFAULT_PORT, help="where to listen; 0 for a free port (%(default)s)"
+    )
+    parser.add_argument(
+        "--speed",
+        type=_positive,
+        default=1.0,
+        help="how many seconds of a scenario pass in one second (%(default)s)",
     )
     parser.add_argument(
         "--slow-seconds", type=_positive, default=40.0, help="how long a slow answer takes (%(default)s)"
     )
     return parser
-
 
 
 def _positive(written: str) -> float:

@@ -1,4 +1,4 @@
-"""The model: what a cluster says about an upgrade so many seconds after its start. Pure; no clock, no state."""
+"""What a cluster says about an upgrade so many seconds after its start. Pure; no clock, no state."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def fabric_error(status: int, code: str, message: str) -> Answer:
     return Answer(status, json.dumps({"Error": {"Code": code, "Message": message}}).encode())
 
 
-def progress_answer(scenario: Scenario, name: str, *, elapsed: float, started_at: float, speed: float) -> Answer:
+def progress_answer(
+    scenario: Scenario, name: str, *, elapsed: float, started_at: float, speed: float
+) -> Answer:
     """
     Return what the progress call answers ``elapsed`` seconds after the upgrade's start.
 
@@ -52,7 +54,9 @@ def progress_answer(scenario: Scenario, name: str, *, elapsed: float, started_at
     second = elapsed * speed
     if not scenario.exists:
         return fabric_error(
-            500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND", f"Application resource {name} does not exist."
+            500,
+            "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND",
+            f"Application resource {name} does not exist.",
         )
     for fault in scenario.faults:
         if fault.from_second <= second < fault.to_second:
@@ -61,14 +65,18 @@ def progress_answer(scenario: Scenario, name: str, *, elapsed: float, started_at
     return Answer(body=json.dumps(body).encode())
 
 
-def progress_body(scenario: Scenario, name: str, *, second: float, started_at: float, speed: float) -> dict[str, Any]:
+def progress_body(
+    scenario: Scenario, name: str, *, second: float, started_at: float, speed: float
+) -> dict[str, Any]:
     """Return ApplicationResourceUpgradeProgressInfo, each field in the type that the wire has."""
     phase, begun, part = _phase_at(scenario, second)
     turned = [start for start, earlier in _starts(scenario) if start <= second and _is_setback(earlier)]
     working = second if phase.seconds else begun
     return {
         "Name": name,
-        "TargetApplicationTypeVersion": OLD_VERSION if phase.backward or not scenario.upgraded else NEW_VERSION,
+        "TargetApplicationTypeVersion": OLD_VERSION
+        if phase.backward or not scenario.upgraded
+        else NEW_VERSION,
         "StartTimestampUtc": _timestamp(started_at) if scenario.upgraded and begun else YEAR_1,
         "UpgradeState": phase.state,
         "PercentCompleted": str(_percent(part)),
@@ -105,7 +113,10 @@ def _services(part: float) -> list[dict[str, str]]:
     """Return the replicas done of each service: domain by domain, within a domain service by service."""
     services = []
     for place, (name, replicas) in enumerate(SERVICES.items(), start=1):
-        ends = [(replica % UPGRADE_DOMAINS + place / len(SERVICES)) / UPGRADE_DOMAINS for replica in range(replicas)]
+        ends = [
+            (replica % UPGRADE_DOMAINS + place / len(SERVICES)) / UPGRADE_DOMAINS
+            for replica in range(replicas)
+        ]
         done = sum(end <= part + 1e-9 for end in ends)
         services.append(
             {
@@ -135,12 +146,16 @@ def _details(phase: Phase) -> str:
 
 
 def _timestamp(seconds: float) -> str:
-    """Write a Unix time as the gateway writes times: milliseconds, always Z."""
-    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Write a Unix time as the gateway does: milliseconds, always Z."""
+    return (
+        datetime.fromtimestamp(seconds, timezone.utc)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def _duration(seconds: float) -> str:
-    """Write a duration as the gateway writes durations: hours, minutes and seconds always, days only if any."""
+    """Write a duration as the gateway does: hours, minutes and seconds always, days only if any."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     days, hours = divmod(hours, 24)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from typing_extensions import Self
+
 RUNTIME_VERSION = "10.1.2338.9590"
 
 
@@ -77,7 +79,7 @@ class Simulator:
         self._server.server_close()
         self._thread.join()
 
-    def __enter__(self) -> Simulator:
+    def __enter__(self) -> Self:
         """Start."""
         self.start()
         return self
@@ -106,7 +108,9 @@ class Simulator:
         scenario = SCENARIOS.get(name.partition("-")[0], SCENARIOS["not_found"])
         now = self.clock()
         started_at = self._started.setdefault(name, now)
-        return progress_answer(scenario, name, elapsed=now - started_at, started_at=started_at, speed=self.speed)
+        return progress_answer(
+            scenario, name, elapsed=now - started_at, started_at=started_at, speed=self.speed
+        )
 
     def pause(self) -> None:
         """Hold a slow answer back, but not the end."""
@@ -122,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         simulator = self.server.simulator
         simulator.requests.append(self.requestline)
         answer = simulator.answer(self.path)

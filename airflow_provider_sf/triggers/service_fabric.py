@@ -53,7 +53,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         first_poll_at: str,
         memory: dict[str, Any],
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow 3 leaves it untyped
         self.name = name
         self.kind = kind
         self.service_fabric_conn_id = service_fabric_conn_id

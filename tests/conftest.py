@@ -1,0 +1,96 @@
+"""Fixtures without Airflow: recorded answers, and a server that records what it is asked and says what it is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# Airflow reads its home when it is first imported, which only some tests do: never the user's own.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+@pytest.fixture
+def sample() -> Callable[[str], dict[str, Any]]:
+    """Read a recorded answer: ``sample("application_resource/busy")``."""
+    return lambda name: dict(json.loads((SAMPLES / f"{name}.json").read_bytes()))
+
+
+class Recorder:
+    """
+    A server on a loopback port that answers every request with the same bytes and keeps what it was sent.
+
+    An ``answer`` of None is none at all; one without a length ends with the connection.
+    """
+
+    def __init__(self) -> None:
+        self.answer: bytes | None = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+        self.heard: list[str] = []
+        self.connections = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def close(self) -> None:
+        for connection in (self._listener, *self._open):
+            connection.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # closed
+                return
+            self.connections += 1
+            self._open.append(connection)
+            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+
+    def _talk(self, connection: socket.socket) -> None:
+        heard = b""
+        try:
+            while piece := connection.recv(65536):
+                heard += piece
+                while b"\r\n\r\n" in heard:
+                    request, _, heard = heard.partition(b"\r\n\r\n")
+                    self.heard.append(request.decode())
+                    self._say(connection)
+        except OSError:  # closed
+            return
+
+    def _say(self, connection: socket.socket) -> None:
+        if self.answer is None:
+            return
+        connection.sendall(self.answer)
+        if b"Content-Length" not in self.answer:
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    server = Recorder()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -1,0 +1,119 @@
+"""Who may import whom, and what an import costs. Each look is at a fresh interpreter."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "airflow_provider_sf"
+LIBRARIES = ["airflow", "requests", "aiohttp", "ssl", "asyncio", "yarl", "asgiref", "pendulum"]
+
+# Module -> what it may import of the package. Arrows point one way only.
+ARROWS = {
+    "wire": set(),
+    "rest": {""},
+    "upgrades": {"rest", "wire"},
+    "watching": {"rest", "upgrades", "wire"},
+    "narration": {"rest", "upgrades", "watching"},
+    "cluster": {"rest", "wire"},
+    "hooks.service_fabric": {"", "cluster", "rest", "upgrades"},
+    "triggers.service_fabric": {"hooks.service_fabric", "narration", "rest", "watching", "wire"},
+    "sensors.service_fabric": {
+        "hooks.service_fabric",
+        "narration",
+        "rest",
+        "triggers.service_fabric",
+        "upgrades",
+        "watching",
+        "wire",
+    },
+    "operators.service_fabric": {"hooks.service_fabric", "narration", "upgrades"},
+    "simulator": {"simulator.scenarios", "simulator.server"},
+    "simulator.scenarios": set(),
+    "simulator.model": {"simulator.scenarios"},
+    "simulator.server": {"rest", "simulator.model", "simulator.scenarios", "upgrades"},
+    "simulator.__main__": {"cluster", "simulator"},
+    "hooks": set(),
+    "operators": set(),
+    "sensors": set(),
+    "triggers": set(),
+    "": set(),
+}
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = path
+    return found
+
+
+def imports(path: Path) -> set[str]:
+    """Return what a module imports of the package, in whatever place of the file, names without the package's."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == PACKAGE.name:
+            found.add((node.module or "").partition(".")[2])
+    return found
+
+
+def loaded_after(statement: str) -> set[str]:
+    """Return which of the libraries a fresh interpreter has loaded after a statement."""
+    code = f"{statement}\nimport sys\nprint(*(name for name in {LIBRARIES!r} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", modules())
+def test_arrows_point_one_way(module: str) -> None:
+    assert imports(modules()[module]) <= ARROWS[module]
+
+
+def test_every_arrow_is_used() -> None:
+    """An arrow that nothing needs any more would allow what nobody decided."""
+    assert {module: imports(path) for module, path in modules().items()} == ARROWS
+
+
+@pytest.mark.parametrize("module", ["rest", "wire", "upgrades", "watching", "narration"])
+def test_the_pure_core_loads_neither_airflow_nor_a_network_library(module: str) -> None:
+    assert loaded_after(f"import airflow_provider_sf.{module}") == set()
+
+
+def test_the_cluster_loads_no_library_before_it_is_used() -> None:
+    assert loaded_after("import airflow_provider_sf.cluster") <= {"asyncio", "ssl"}
+
+
+def test_the_simulator_needs_no_airflow() -> None:
+    assert not loaded_after("import airflow_provider_sf.simulator.__main__") & {"airflow", "requests", "aiohttp"}
+
+
+def test_nobody_in_the_package_imports_the_simulator() -> None:
+    users = {module for module, path in modules().items() if any("simulator" in name for name in imports(path))}
+    assert users == {"simulator", "simulator.model", "simulator.server", "simulator.__main__"}
+
+
+def test_a_dag_file_that_imports_sensor_and_operator_pays_at_most_50_ms_and_loads_no_network_library() -> None:
+    """The best of three, each in its own interpreter: the machine may be busy, the import may not."""
+    code = """
+import sys, time
+import airflow.sdk
+before = time.perf_counter()
+from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
+from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
+print((time.perf_counter() - before) * 1000, "requests" in sys.modules, "aiohttp" in sys.modules)
+"""
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(3)
+    ]
+    assert {tuple(loaded) for _, *loaded in runs} == {("False", "False")}
+    assert min(float(milliseconds) for milliseconds, *_ in runs) <= 50
+
+
+def test_no_file_has_a_name_that_says_nothing() -> None:
+    assert not {path.stem for path in PACKAGE.rglob("*.py")} & {"utils", "helpers", "common", "base", "manager"}

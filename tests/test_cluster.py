@@ -1,0 +1,247 @@
+"""One contract over both transports, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import gzip
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_sf import __version__, cluster
+from airflow_provider_sf.cluster import MOST_CONNECTIONS, Cluster
+from airflow_provider_sf.rest import CLUSTER_VERSION, Response, Unreachable, request_for
+from airflow_provider_sf.upgrades import KINDS
+
+if TYPE_CHECKING:
+    from airflow_provider_sf.rest import Request
+
+PING = request_for(CLUSTER_VERSION)
+PROGRESS = KINDS["application_resource"].progress
+
+
+def send(to: Cluster, request: Request) -> Response:
+    return to.send(request)
+
+
+def asend(to: Cluster, request: Request) -> Response:
+    return asyncio.run(to.asend(request))
+
+
+@pytest.fixture(params=[send, asend], ids=["requests", "aiohttp"])
+def transport(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def http(status: int, body: bytes = b"", *headers: str) -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {status} Said", f"Content-Length: {len(body)}", *headers, "", ""]).encode() + body
+
+
+def test_the_request_line_is_exactly_the_documented_one(transport: Any, recorder: Any) -> None:
+    transport(Cluster(recorder.url), request_for(PROGRESS, "sampleApplication"))
+    line, *headers = recorder.heard[0].split("\r\n")
+    assert line == "GET /Resources/Applications/sampleApplication/$/GetUpgradeProgress?api-version=7.0 HTTP/1.1"
+    assert sorted(header for header in headers if not header.startswith("Connection")) == [
+        "Accept-Encoding: gzip, deflate",
+        "Accept: application/json",
+        f"Host: {recorder.url.removeprefix('http://')}",
+        f"User-Agent: airflow-provider-sf/{__version__}",
+    ]
+
+
+@pytest.mark.parametrize("name", ["my shop", "x?y=1", "x#frag", "100%", "{curly}", "a+b", "é", "...", "a&b=c", "%41", "~"])
+def test_no_library_rewrites_a_quoted_name(name: str, transport: Any, recorder: Any) -> None:
+    request = request_for(PROGRESS, name)
+    transport(Cluster(recorder.url), request)
+    assert recorder.heard[0].split("\r\n")[0] == f"GET {request.target} HTTP/1.1"
+
+
+@pytest.mark.parametrize("status", [200, 204, 301, 400, 403, 404, 500, 503])
+def test_every_status_is_an_answer(status: int, transport: Any, recorder: Any) -> None:
+    recorder.answer = http(status, b"" if status == 204 else b'{"a": 1}', "Location: /elsewhere")
+    assert transport(Cluster(recorder.url), PING) == Response(status, b"" if status == 204 else b'{"a": 1}')
+    assert len(recorder.heard) == 1
+
+
+def test_a_compressed_answer_is_read(transport: Any, recorder: Any) -> None:
+    recorder.answer = http(200, gzip.compress(b'{"a": 1}'), "Content-Encoding: gzip")
+    assert transport(Cluster(recorder.url), PING).body == b'{"a": 1}'
+
+
+def test_cookies_are_not_kept(recorder: Any) -> None:
+    recorder.answer = http(200, b"{}", "Set-Cookie: a=b")
+
+    async def ask_twice() -> None:
+        to = Cluster(recorder.url)
+        async with to.session():
+            await to.asend(PING)
+            await to.asend(PING)
+
+    asyncio.run(ask_twice())
+    assert "cookie" not in recorder.heard[1].lower()
+
+
+def test_proxies_of_the_environment_are_not_used(
+    transport: Any, recorder: Any, closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port}")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port}")
+    assert transport(Cluster(recorder.url), PING).status == 200
+
+
+def test_a_refused_connection_is_unreachable(transport: Any, closed_port: int) -> None:
+    with pytest.raises(Unreachable) as error:
+        transport(Cluster(f"http://127.0.0.1:{closed_port}"), PING)
+    assert str(error.value) == f"http://127.0.0.1:{closed_port}: Connection refused"
+    assert error.value.endpoint == f"http://127.0.0.1:{closed_port}"
+
+
+def test_a_name_without_an_address_is_unreachable(transport: Any) -> None:
+    with pytest.raises(Unreachable, match="no-such-host.invalid:19080: .*(not known|resolution|address)"):
+        transport(Cluster("http://no-such-host.invalid:19080"), PING)
+
+
+def test_a_silent_server_is_unreachable(transport: Any, recorder: Any) -> None:
+    recorder.answer = None
+    with pytest.raises(Unreachable, match=r"timed out \(5 s to connect, 0.05 s to answer\)"):
+        transport(Cluster(recorder.url, read_timeout=0.05), PING)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{", b"SSH-2.0-OpenSSH_9.2\r\n"],
+    ids=["nothing", "half a body", "no HTTP"],
+)
+def test_an_answer_that_is_cut_off_is_unreachable(answer: bytes, transport: Any, recorder: Any) -> None:
+    recorder.answer = answer
+    with pytest.raises(Unreachable) as error:
+        transport(Cluster(recorder.url), PING)
+    assert len(str(error.value)) > len(recorder.url) + 5
+    assert "\n" not in str(error.value)
+
+
+def test_a_body_that_is_no_gzip_is_unreachable(transport: Any, recorder: Any) -> None:
+    recorder.answer = http(200, b"plain", "Content-Encoding: gzip")
+    with pytest.raises(Unreachable):
+        transport(Cluster(recorder.url), PING)
+
+
+def test_many_waits_share_one_bounded_session(recorder: Any) -> None:
+    to, twin = Cluster(recorder.url), Cluster(recorder.url)
+
+    async def ask_often() -> None:
+        async with to.session() as first, twin.session() as second:
+            assert first is second
+            await asyncio.gather(*(to.asend(PING) for _ in range(100)))
+            await asyncio.gather(*(twin.asend(PING) for _ in range(100)))
+
+    asyncio.run(ask_often())
+    assert len(recorder.heard) == 200
+    assert recorder.connections <= MOST_CONNECTIONS
+
+
+def test_the_last_to_leave_closes_the_session(recorder: Any) -> None:
+    to = Cluster(recorder.url)
+
+    async def come_and_go() -> None:
+        async with to.session() as session:
+            async with to.session():
+                await to.asend(PING)
+            assert not session.closed
+        assert session.closed
+        async with to.session() as another:
+            assert another is not session
+
+    asyncio.run(come_and_go())
+    assert recorder.connections == 1
+
+
+def test_a_cancelled_wait_leaves_the_session_to_the_others(recorder: Any) -> None:
+    to = Cluster(recorder.url)
+
+    async def wait_long() -> None:
+        async with to.session():
+            await asyncio.sleep(60)
+
+    async def cancel_one() -> None:
+        async with to.session() as session:
+            waiting = asyncio.create_task(wait_long())
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            assert not session.closed
+        assert session.closed
+
+    asyncio.run(cancel_one())
+
+
+def test_each_event_loop_has_its_own_session_and_nothing_is_kept_of_it(recorder: Any) -> None:
+    to = Cluster(recorder.url)
+    for _ in range(3):
+        assert asyncio.run(to.asend(PING)).status == 200
+    gc.collect()
+    assert recorder.connections == 3
+    assert not [sessions for sessions in cluster._shared.values() if sessions]
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "endpoint"),
+    [
+        ("mycluster.example.com", None, "http://mycluster.example.com:19080"),
+        ("mycluster.example.com", 80, "http://mycluster.example.com:80"),
+        ("10.0.0.4:19081", None, "http://10.0.0.4:19081"),
+        ("10.0.0.4:19081", 19081, "http://10.0.0.4:19081"),
+        ("http://localhost", 19085, "http://localhost:19085"),
+        ("http://localhost:1/", None, "http://localhost:1"),
+        ("[::1]", None, "http://[::1]:19080"),
+        ("http://[fe80::1]:99", None, "http://[fe80::1]:99"),
+    ],
+)
+def test_a_host_may_name_its_port(host: str, port: int | None, endpoint: str) -> None:
+    assert Cluster.at(host, port).endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "said"),
+    [
+        (None, None, "host is missing"),
+        ("", 19080, "host is missing"),
+        ("https://secure", None, "unsecured clusters only, not https"),
+        ("ftp://x", None, "unsecured clusters only, not ftp"),
+        ("a,b", None, "'a,b' is no address"),
+        ("a b", None, "'a b' is no address"),
+        ("http://a/explorer", None, "is no address"),
+        ("a?b", None, "is no address"),
+        ("http://", None, "is no address"),
+        ("a:port", None, "'a:port' is no address"),
+        ("a:99999", None, "'a:99999' is no address"),
+        ("[::1", None, "is no address"),
+        ("a:1", 2, "port 2 contradicts host 'a:1'"),
+        ("admin:hunter2@a", None, "user name or a password"),
+    ],
+)
+def test_a_host_that_is_none_is_refused(host: str | None, port: int | None, said: str) -> None:
+    with pytest.raises(ValueError, match=said) as refused:
+        Cluster.at(host, port)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_timeouts_come_from_the_extra_fields() -> None:
+    assert Cluster.at("a") == Cluster("http://a:19080", connect_timeout=5.0, read_timeout=30.0)
+    assert Cluster.at("a", None, {"connect_timeout": "2.5", "read_timeout": 7}) == Cluster("http://a:19080", 2.5, 7.0)
+    assert Cluster.at("a", None, {"connect_timeout": None, "read_timeout": ""}) == Cluster.at("a")
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ({"timeout": 5}, "unknown extra field 'timeout'; known are: connect_timeout, read_timeout"),
+        ({"read_timeout": 0}, "'read_timeout' must be a positive number of seconds, not 0"),
+        ({"read_timeout": "soon"}, "not 'soon'"),
+        ({"connect_timeout": []}, "'connect_timeout' must be"),
+    ],
+)
+def test_a_wrong_extra_field_is_refused_by_name(extra: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Cluster.at("a", None, extra)
