@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -79,6 +80,7 @@ class Cluster:
         """
         import requests  # noqa: PLC0415 - see the module's docstring
 
+        handled = sys.exc_info()[1]
         with requests.Session() as session:
             session.trust_env = False
             session.headers.clear()
@@ -91,7 +93,7 @@ class Cluster:
                     allow_redirects=False,
                 )
             except requests.RequestException as error:
-                raise self._silence(error) from error
+                raise self._silence(error, handled) from error
         return Response(answer.status_code, answer.content)
 
     async def asend(self, request: Request) -> Response:
@@ -99,6 +101,7 @@ class Cluster:
         import aiohttp  # noqa: PLC0415 - see the module's docstring
         import yarl  # noqa: PLC0415 - comes with aiohttp
 
+        handled = sys.exc_info()[1]
         url = yarl.URL(self.endpoint + request.target, encoded=True)
         async with self.session() as session:
             try:
@@ -107,7 +110,7 @@ class Cluster:
                 ) as answer:
                     return Response(answer.status, await answer.read())
             except (aiohttp.ClientError, asyncio.TimeoutError) as error:
-                raise self._silence(error) from error
+                raise self._silence(error, handled) from error
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[aiohttp.ClientSession]:
@@ -142,10 +145,14 @@ class Cluster:
             ),
         )
 
-    def _silence(self, error: Exception) -> Unreachable:
-        """Say why no answer came, in the words of the innermost cause: both libraries wrap it deeply."""
+    def _silence(self, error: Exception, handled: BaseException | None) -> Unreachable:
+        """
+        Say why no answer came, in the words of the innermost cause: both libraries wrap it deeply.
+
+        The chain goes on to what our caller was handling before; that is not the cause.
+        """
         cause: BaseException = error
-        while inner := cause.__cause__ or cause.__context__:
+        while (inner := cause.__cause__ or cause.__context__) is not None and inner is not handled:
             cause = inner
         if isinstance(cause, (TimeoutError, asyncio.TimeoutError)):
             reason = f"timed out ({self.connect_timeout:g} s to connect, {self.read_timeout:g} s to answer)"

@@ -1,4 +1,4 @@
-"""Fixtures without Airflow: recorded answers, and a server that records what it is asked and says what it is told."""
+"""Fixtures, all without Airflow: recorded answers, a simulated cluster, a server that says what it is told."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from airflow_provider_sf.simulator import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,3 +96,53 @@ def closed_port() -> int:
     """A port on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+class Clock:
+    """A clock for the simulator that moves only when it is told to, or by a step with each look at it."""
+
+    def __init__(self) -> None:
+        self.now = 1_772_334_000.0
+        self.step = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def simulator(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """A simulated cluster behind the default connection."""
+    with Simulator(clock=clock, slow_seconds=0.01) as started:
+        monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", f"service-fabric://127.0.0.1:{started.port}")
+        yield started
+
+
+@pytest.fixture
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the pauses that are constants too short to be slept through; the core's tests know their true length."""
+    monkeypatch.setattr("airflow_provider_sf.watching.CONFIRM_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr("airflow_provider_sf.hooks.service_fabric.LOOK_UP_EVERY_SECONDS", 0.0)
+
+
+class TaskInstance:
+    """What sensor and operator use of Airflow's task instance."""
+
+    def __init__(self) -> None:
+        self.xcoms: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = json.loads(json.dumps(value, allow_nan=False))
+
+    def get_first_reschedule_date(self, context: Any) -> None:  # noqa: ARG002 - Airflow's signature
+        return None
+
+
+@pytest.fixture
+def ti() -> TaskInstance:
+    return TaskInstance()

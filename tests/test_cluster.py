@@ -97,6 +97,17 @@ def test_a_refused_connection_is_unreachable(transport: Any, closed_port: int) -
     assert error.value.endpoint == f"http://127.0.0.1:{closed_port}"
 
 
+def test_what_the_caller_was_handling_is_not_the_reason(transport: Any, closed_port: int) -> None:
+    def ask_while_handling_something_else() -> None:
+        try:
+            raise LookupError
+        except LookupError:
+            transport(Cluster(f"http://127.0.0.1:{closed_port}"), PING)
+
+    with pytest.raises(Unreachable, match="Connection refused"):
+        ask_while_handling_something_else()
+
+
 def test_a_name_without_an_address_is_unreachable(transport: Any) -> None:
     with pytest.raises(Unreachable, match="no-such-host.invalid:19080: .*(not known|resolution|address)"):
         transport(Cluster("http://no-such-host.invalid:19080"), PING)

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
@@ -23,30 +23,7 @@ from airflow_provider_sf.rest import (
 from airflow_provider_sf.simulator import SCENARIOS, Simulator
 from airflow_provider_sf.upgrades import KINDS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 PROGRESS = KINDS["application_resource"].progress
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    now = 1_772_334_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def simulator(clock: Clock) -> Iterator[Simulator]:
-    with Simulator(clock=clock, slow_seconds=0.01) as started:
-        yield started
 
 
 def get(simulator: Simulator, target: str) -> dict[str, object]:
@@ -57,7 +34,7 @@ def state(simulator: Simulator, name: str) -> object:
     return get(simulator, request_for(PROGRESS, name).target)["UpgradeState"]
 
 
-def test_an_upgrade_starts_when_it_is_first_asked_about(simulator: Simulator, clock: Clock) -> None:
+def test_an_upgrade_starts_when_it_is_first_asked_about(simulator: Simulator, clock: Any) -> None:
     assert state(simulator, "good-a") == "ProvisioningTarget"
     clock.now += 300
     assert (state(simulator, "good-a"), state(simulator, "good-b")) == ("RollingForward", "ProvisioningTarget")
@@ -90,7 +67,7 @@ def test_an_unknown_route_or_version_is_an_invalid_argument(target: str, simulat
         get(simulator, target)
 
 
-def test_every_way_of_flapping_is_seen_by_a_client(simulator: Simulator, clock: Clock) -> None:
+def test_every_way_of_flapping_is_seen_by_a_client(simulator: Simulator, clock: Any) -> None:
     state(simulator, "flapping-a")
     said = []
     for _ in range(5):
@@ -123,7 +100,7 @@ def test_a_stopped_simulator_lets_go_of_its_port() -> None:
         assert second.port == port
 
 
-def test_a_slow_answer_does_not_hold_up_the_end(clock: Clock) -> None:
+def test_a_slow_answer_does_not_hold_up_the_end(clock: Any) -> None:
     with Simulator(clock=clock, slow_seconds=3600) as simulator:
         state(simulator, "flapping-a")
         clock.now += 200

@@ -1,0 +1,176 @@
+"""From a connection to a record, with both transports."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+from airflow_provider_sf.hooks import service_fabric
+from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.upgrades import ServiceProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_sf.upgrades import UpgradeProgress
+
+CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
+
+
+def get(hook: ServiceFabricHook, name: str, **keywords: Any) -> UpgradeProgress:
+    return hook.get_upgrade_progress(name, **keywords)
+
+
+def aget(hook: ServiceFabricHook, name: str, **keywords: Any) -> UpgradeProgress:
+    return asyncio.run(hook.aget_upgrade_progress(name, **keywords))
+
+
+@pytest.fixture(params=[get, aget], ids=["get", "aget"])
+def read(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+def connected(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The recording server behind the default connection."""
+    monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": recorder.url}))
+    return recorder
+
+
+def http(status: int, body: bytes) -> bytes:
+    return f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def test_the_founding_page_is_asked_and_read(
+    read: Any, connected: Any, sample: Callable[[str], dict[str, Any]]
+) -> None:
+    page = sample("application_resource/founding_page")
+    connected.answer = http(200, json.dumps(page).encode())
+    before = datetime.now(timezone.utc)
+    progress = read(ServiceFabricHook(), "sampleApplication")
+    line = connected.heard[0].split("\r\n")[0]
+    assert line == "GET /Resources/Applications/sampleApplication/$/GetUpgradeProgress?api-version=7.0 HTTP/1.1"
+    assert progress.state == "RollingForward"
+    assert progress.percent_completed == 0.0
+    assert progress.services == (ServiceProgress("helloWorldService", 0, 3),)
+    assert progress.duration_seconds == 2.31669
+    assert progress.replica_check_timeout_seconds is None
+    assert progress.started_at is None
+    assert before <= progress.observed_at <= datetime.now(timezone.utc)
+    assert progress.endpoint == connected.url
+    assert progress.raw == page
+
+
+def test_another_api_version_is_sent(read: Any, connected: Any) -> None:
+    read(ServiceFabricHook(api_version="9.1"), "shop")
+    assert connected.heard[0].split()[1].endswith("?api-version=9.1")
+
+
+def test_an_error_of_the_cluster_is_raised_as_what_it_means(read: Any, connected: Any) -> None:
+    connected.answer = http(403, b'{"Error": {"Code": "E_ACCESSDENIED", "Message": "Access denied."}}')
+    with pytest.raises(Rejected, match="HTTP 403 E_ACCESSDENIED: Access denied") as error:
+        read(ServiceFabricHook(), "shop")
+    assert error.value.endpoint == connected.url
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a/b", "application_resource"), ("shop", "mesh")])
+def test_a_wrong_name_or_kind_is_refused_before_anything_is_sent(
+    name: str, kind: str, read: Any, connected: Any
+) -> None:
+    with pytest.raises(ValueError, match=r"a/b|mesh"):
+        read(ServiceFabricHook(), name, kind=kind)
+    assert connected.connections == 0
+
+
+def test_a_wrong_connection_is_named_with_its_field(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": "https://c"}))
+    with pytest.raises(ValueError, match="connection 'service_fabric_default': host 'https://c'"):
+        read(ServiceFabricHook(), "shop")
+
+
+def test_a_connection_is_read_from_a_uri_or_from_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CONNECTION, "service-fabric://cluster.example.com:19081/?read_timeout=7")
+    by_uri = ServiceFabricHook().get_conn()
+    fields = {"conn_type": "service_fabric", "host": "cluster.example.com", "port": 19081, "extra": {"read_timeout": 7}}
+    monkeypatch.setenv(CONNECTION, json.dumps(fields))
+    assert ServiceFabricHook().get_conn() == by_uri
+    assert (by_uri.endpoint, by_uri.read_timeout) == ("http://cluster.example.com:19081", 7.0)
+
+
+def test_a_connection_that_does_not_exist_is_not_found() -> None:
+    with pytest.raises(AirflowNotFoundException, match="no_such"):
+        ServiceFabricHook("no_such").get_upgrade_progress("shop")
+
+
+def test_in_the_triggerer_a_connection_that_cannot_be_read_is_worth_asking_again() -> None:
+    with pytest.raises(Unreachable, match="connection 'no_such' could not be read"):
+        asyncio.run(ServiceFabricHook("no_such").aget_upgrade_progress("shop"))
+
+
+def test_waits_share_one_look_up_and_one_session(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def share() -> None:
+        first, second = ServiceFabricHook(), ServiceFabricHook()
+        async with first.connected(), second.connected():
+            await first.aget_upgrade_progress("a")
+            monkeypatch.setenv(CONNECTION, "service-fabric://nowhere.invalid")
+            await second.aget_upgrade_progress("b")
+
+    asyncio.run(share())
+    assert [request.split()[1].split("/")[3] for request in connected.heard] == ["a", "b"]
+    assert connected.connections == 1
+
+
+@pytest.mark.usefixtures("without_pauses")
+def test_an_edited_connection_is_taken_up_and_a_broken_one_is_not(
+    connected: Any, simulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def edit() -> list[str]:
+        hook, endpoints = ServiceFabricHook(), []
+        async with hook.connected():
+            for host in (f"http://127.0.0.1:{simulator.port}", connected.url, "https://broken", None):
+                if host is None:
+                    monkeypatch.delenv(CONNECTION)
+                else:
+                    monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": host}))
+                progress = await hook.aget_upgrade_progress("good-shop")
+                endpoints.append(str(progress.endpoint))
+        return endpoints
+
+    assert asyncio.run(edit()) == [simulator.url, connected.url, connected.url, connected.url]
+
+
+def test_the_last_wait_leaves_nothing_behind(connected: Any) -> None:
+    async def come_and_go() -> None:
+        hook = ServiceFabricHook()
+        async with hook.connected():
+            await hook.aget_upgrade_progress("shop")
+            assert service_fabric._shared[asyncio.get_running_loop()]
+        assert not service_fabric._shared[asyncio.get_running_loop()]
+
+    asyncio.run(come_and_go())
+    assert connected.connections == 1
+
+
+def test_the_connection_test_tells_version_and_address(simulator: Any) -> None:
+    assert ServiceFabricHook().test_connection() == (True, f"Service Fabric 10.1.2338.9590 at {simulator.url}")
+
+
+def test_the_connection_test_tells_what_is_wrong(closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
+    assert ServiceFabricHook().test_connection() == (False, f"http://127.0.0.1:{closed_port}: Connection refused")
+    monkeypatch.setenv(CONNECTION, "service-fabric://")
+    ok, said = ServiceFabricHook().test_connection()
+    assert not ok
+    assert said.startswith("connection 'service_fabric_default': host is missing")
+
+
+def test_airflow_before_3_2_gets_the_form_from_the_hook() -> None:
+    behaviour = ServiceFabricHook.get_ui_field_behaviour()
+    assert set(behaviour) == {"hidden_fields", "relabeling", "placeholders"}
+    assert behaviour["placeholders"]["port"] == "19080"

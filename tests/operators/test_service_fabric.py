@@ -1,0 +1,50 @@
+"""The operator reads once and never judges."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
+from airflow_provider_sf.rest import Rejected
+
+
+def operator(name: str, **keywords: Any) -> ServiceFabricUpgradeProgressOperator:
+    return ServiceFabricUpgradeProgressOperator(task_id="read", name=name, **keywords)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "outcome"),
+    [("good", "succeeded"), ("rolled_back", "rolled_back"), ("failed", "failed"), ("never_upgraded", "not_upgraded")],
+)
+def test_whatever_is_on_record_is_pushed(scenario: str, outcome: str, simulator: Any, clock: Any, ti: Any) -> None:
+    operator(f"{scenario}-shop").execute({"ti": ti})
+    clock.now += 3600
+    record = operator(f"{scenario}-shop").execute({"ti": ti})
+    assert record["outcome"] == outcome
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert len(simulator.requests) == 2
+
+
+def test_only_a_failed_read_fails_the_task(simulator: Any, ti: Any) -> None:
+    with pytest.raises(Rejected, match="not_found-shop"):
+        operator("not_found-shop").execute({"ti": ti})
+    assert len(simulator.requests) == 1
+
+
+def test_the_raw_answer_comes_when_asked_for(simulator: Any, ti: Any) -> None:
+    assert "raw" not in operator("good-shop").execute({"ti": ti})
+    assert operator("good-shop", include_raw=True).execute({"ti": ti})["raw"]["Name"] == "good-shop"
+    assert simulator.requests
+
+
+def test_name_and_connection_are_templated() -> None:
+    assert operator("{{ params.a }}").template_fields == ("name", "service_fabric_conn_id")
+
+
+@pytest.mark.parametrize(("keywords", "said"), [({"name": "a/b"}, "'a/b'"), ({"name": "a", "kind": "mesh"}, "'mesh'")])
+def test_what_is_wrong_is_refused_when_the_dag_is_parsed(keywords: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        operator(**keywords)

@@ -1,0 +1,343 @@
+"""The sensor in poke, reschedule and deferrable mode: the same look, the same end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.exceptions import AirflowRescheduleException
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+
+from airflow_provider_sf.rest import Rejected, Unreachable, UnexpectedAnswer
+from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
+from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
+from airflow_provider_sf.watching import Ended, Memory, Story
+from airflow_provider_sf.wire import utc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
+    pytest.mark.usefixtures("without_pauses"),
+]
+
+CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
+MODES = ("poke", "reschedule", "deferrable")
+
+
+class Sensor(ServiceFabricUpgradeSensor):
+    """Logs where pytest can see it, whatever this Airflow logs with."""
+
+    log = logging.getLogger("sensor")  # type: ignore[assignment]
+
+
+def sensor(name: str, mode: str = "poke", **keywords: Any) -> ServiceFabricUpgradeSensor:
+    how = {"deferrable": True} if mode == "deferrable" else {"deferrable": False, "mode": mode}
+    return Sensor(task_id="wait", name=name, **{"poke_interval": 0.01, **how, **keywords})
+
+
+def fire(deferred: TaskDeferred, **changes: Any) -> Any:
+    """Run a deferred trigger from its serialised keywords, at once, and return its event's payload."""
+    _, keywords = deferred.trigger.serialize()
+    keywords = {**json.loads(json.dumps(keywords)), "first_poll_at": "2020-01-01T00:00:00Z", **changes}
+
+    async def drain() -> list[Any]:
+        return [event.payload async for event in ServiceFabricUpgradeTrigger(**keywords).run()]
+
+    (payload,) = asyncio.run(drain())
+    return json.loads(json.dumps(payload, allow_nan=False))
+
+
+def run(make: Callable[[], ServiceFabricUpgradeSensor], ti: Any, **trigger_changes: Any) -> Any:
+    """Run a task as Airflow does, leg by leg, each with an operator of its own, and return its result."""
+    context = {"ti": ti}
+    for _ in range(200):
+        try:
+            return make().execute(context)
+        except AirflowRescheduleException:
+            continue
+        except TaskDeferred as deferred:
+            payload = fire(deferred, **trigger_changes)
+            return make().resume_execution(deferred.method_name, {"event": payload}, context)
+    pytest.fail("the task did not end")
+
+
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("simulator")
+def test_every_mode_returns_the_same_record_of_one_ended_upgrade(clock: Any, ti: Any) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor("good-shop", "deferrable").execute({"ti": ti})
+    clock.now += 3600
+    event = fire(deferred.value)
+    results = [sensor("good-shop", "deferrable").execute_complete({"ti": ti}, event)]
+    results += [run(lambda mode=mode: sensor("good-shop", mode), ti) for mode in MODES]  # type: ignore[misc]
+    for result in results:
+        assert utc(result.pop("observed_at")) is not None
+    assert results == [results[0]] * 4
+    assert results[0]["outcome"] == "succeeded"
+    assert results[0]["started_at"] == "2026-03-01T03:00:00Z"
+    assert json.loads(json.dumps(results[0], allow_nan=False)) == results[0]
+
+
+@pytest.mark.usefixtures("simulator")
+def test_every_mode_waits_for_a_success(mode: str, clock: Any, ti: Any) -> None:
+    clock.step = 20.0
+    result = run(lambda: sensor("good-shop", mode), ti)
+    assert (result["state"], result["percent_completed"]) == ("CompletedRollforward", 100.0)
+    assert set(ti.xcoms) == {"upgrade_wait"}
+    wait = ti.xcoms["upgrade_wait"]
+    assert (wait["ended_by"], wait["error"]) == ("upgrade", None)
+    assert wait["timeline"][-1]["outcome"] == "succeeded"
+
+
+@pytest.mark.usefixtures("simulator")
+def test_every_mode_raises_the_story_of_a_rollback(mode: str, clock: Any, ti: Any) -> None:
+    clock.step = 20.0
+    with pytest.raises(UpgradeFailed) as failed:
+        run(lambda: sensor("rolled_back-shop", mode), ti)
+    assert isinstance(failed.value, AirflowFailException)
+    said = str(failed.value).splitlines()
+    assert said[0] == (
+        "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back (CompletedRollback, 100 %)."
+    )
+    if mode != "reschedule":  # whose last leg has not seen the way forward
+        assert said[1].startswith("It had reached 62 % when it turned back at 2026-03-01 03:06:")
+        assert said[2] == "Services behind: web 6/8 (2 to come), api 2/5 (3 to come), worker 2/3 (1 to come)."
+    assert ti.xcoms["upgrade_progress"]["outcome"] == "rolled_back"
+    assert ti.xcoms["upgrade_wait"]["ended_by"] == "upgrade"
+
+
+@pytest.mark.usefixtures("simulator")
+def test_every_mode_names_who_was_behind_when_service_fabric_gave_up(mode: str, clock: Any, ti: Any) -> None:
+    sensor("failed-shop")._observe()
+    clock.now += 3600
+    with pytest.raises(UpgradeFailed, match=r"web 6/8 \(2 to come\), api 2/5 \(3 to come\), worker 2/3 \(1 to come\)"):
+        run(lambda: sensor("failed-shop", mode), ti)
+    assert ti.xcoms["upgrade_progress"]["state"] == "Failed"
+
+
+@pytest.mark.usefixtures("simulator")
+def test_a_bad_end_is_read_twice_in_every_mode(mode: str, simulator: Any, clock: Any, ti: Any) -> None:
+    sensor("failed-shop")._observe()
+    clock.now += 3600
+    with pytest.raises(UpgradeFailed):
+        run(lambda: sensor("failed-shop", mode), ti)
+    assert len(simulator.requests) == 3
+
+
+@pytest.mark.usefixtures("simulator")
+def test_every_mode_skips_a_rollback_when_soft_fail_says_so(mode: str, clock: Any, ti: Any) -> None:
+    clock.step = 30.0
+    with pytest.raises(AirflowSkipException):
+        run(lambda: sensor("rolled_back-shop", mode, soft_fail=True), ti)
+    assert ti.xcoms["upgrade_progress"]["outcome"] == "rolled_back"
+
+
+@pytest.mark.usefixtures("simulator")
+def test_every_mode_raises_a_refusal_as_itself_even_with_soft_fail(mode: str, ti: Any) -> None:
+    with pytest.raises(Rejected, match="FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND: Application resource") as error:
+        run(lambda: sensor("not_found-shop", mode, soft_fail=True), ti)
+    assert not isinstance(error.value, AirflowException)
+    assert ti.xcoms["upgrade_wait"]["error"]["class"] == "Rejected"
+    assert "upgrade_progress" not in ti.xcoms
+
+
+def test_every_mode_forgives_a_silence_for_its_budget_only(
+    mode: str, closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
+    with pytest.raises(Unreachable, match="Connection refused"):
+        run(lambda: sensor("shop", mode, unreachable_timeout=0.04, soft_fail=True), ti)
+    wait = ti.xcoms["upgrade_wait"]
+    assert wait["ended_by"] == "unreachable"
+    assert wait["polls"] > 1
+
+
+@pytest.mark.usefixtures("simulator")
+def test_every_mode_gets_over_a_flapping_gateway(mode: str, clock: Any, ti: Any) -> None:
+    clock.step = 20.0
+    assert run(lambda: sensor("flapping-shop", mode), ti)["outcome"] == "succeeded"
+
+
+@pytest.mark.usefixtures("simulator")
+@pytest.mark.parametrize("soft_fail", [False, True])
+def test_every_mode_times_out_with_the_clock_and_the_last_progress(mode: str, soft_fail: bool, ti: Any) -> None:
+    expected = AirflowSkipException if soft_fail else AirflowSensorTimeout
+    with pytest.raises(expected) as timeout:
+        run(lambda: sensor("good-shop", mode, timeout=0, soft_fail=soft_fail), ti)
+    if not soft_fail:
+        assert str(timeout.value).startswith(
+            "Upgrade of application resource 'good-shop' is not over after 0s (timeout); last seen: 0s, provisioning target"
+        )
+    assert ti.xcoms["upgrade_wait"]["ended_by"] == "timeout"
+    assert ti.xcoms["upgrade_progress"]["state"] == "ProvisioningTarget"
+
+
+@pytest.mark.usefixtures("simulator")
+def test_nobody_ever_upgraded_is_no_success(mode: str, ti: Any) -> None:
+    with pytest.raises(AirflowSensorTimeout, match="No upgrade is on record yet"):
+        run(lambda: sensor("never_upgraded-shop", mode, timeout=0), ti)
+
+
+@pytest.mark.usefixtures("simulator")
+def test_never_fail_skips_what_it_skips_in_every_mode(mode: str, ti: Any) -> None:
+    with pytest.raises(AirflowSkipException):
+        run(lambda: sensor("not_found-shop", mode, never_fail=True), ti)
+    assert ti.xcoms["upgrade_wait"]["ended_by"] == "error"
+
+
+@pytest.mark.usefixtures("simulator")
+def test_a_wrong_connection_with_never_fail_is_not_told_as_a_timeout(ti: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CONNECTION, "service-fabric://")
+    with pytest.raises(AirflowSkipException):
+        sensor("good-shop", never_fail=True).execute({"ti": ti})
+    assert ti.xcoms == {}
+
+
+@pytest.mark.usefixtures("simulator")
+def test_xcoms_stay_unpushed_when_the_task_says_so(ti: Any, clock: Any) -> None:
+    clock.step = 60.0
+    run(lambda: sensor("good-shop", do_xcom_push=False), ti)
+    assert ti.xcoms == {}
+
+
+@pytest.mark.usefixtures("simulator")
+def test_the_deferral_carries_one_absolute_deadline_and_keeps_clear_of_a_quick_resume(ti: Any) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor("good-shop", "deferrable", timeout=3600).execute({"ti": ti})
+    _, keywords = deferred.value.trigger.serialize()
+    now = datetime.now(timezone.utc)
+    deadline, first_poll_at = utc(keywords["deadline"]), utc(keywords["first_poll_at"])
+    assert deadline is not None
+    assert first_poll_at is not None
+    assert timedelta(minutes=59) < deadline - now <= timedelta(minutes=60)
+    assert timedelta(seconds=5) < first_poll_at - now <= timedelta(seconds=10)
+    assert deferred.value.timeout == timedelta(minutes=70)
+    assert deferred.value.method_name == "execute_complete"
+    assert deferred.value.kwargs in (None, {})
+    assert keywords["memory"]["polls"] == 1
+
+
+@pytest.mark.usefixtures("simulator")
+def test_an_execution_timeout_is_kept_while_deferred_and_named(ti: Any) -> None:
+    def make() -> ServiceFabricUpgradeSensor:
+        return sensor("good-shop", "deferrable", execution_timeout=timedelta(seconds=0))
+
+    with pytest.raises(AirflowSensorTimeout, match=r"not over after 0s \(execution_timeout\)"):
+        run(make, ti)
+
+
+@pytest.mark.usefixtures("simulator")
+def test_backoff_and_its_limit_go_to_the_trigger(ti: Any) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor("good-shop", "deferrable", exponential_backoff=True, max_wait=120).execute({"ti": ti})
+    _, keywords = deferred.value.trigger.serialize()
+    assert (keywords["exponential_backoff"], keywords["max_wait"]) == (True, 120.0)
+
+
+def test_a_silent_first_look_defers_and_starts_the_clock_of_the_silence(
+    closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor("shop", "deferrable").execute({"ti": ti})
+    _, keywords = deferred.value.trigger.serialize()
+    assert keywords["memory"]["silent_since"] is not None
+    assert keywords["memory"]["error"]["class"] == "Unreachable"
+
+
+@pytest.mark.usefixtures("simulator")
+def test_the_log_opens_with_what_is_awaited_but_in_reschedule_mode(
+    mode: str, clock: Any, ti: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock.step = 60.0
+    with caplog.at_level(logging.INFO):
+        run(lambda: sensor("good-shop", mode), ti)
+    said = [record.getMessage() for record in caplog.records if record.name == "sensor"]
+    assert sum(line.startswith("Waiting for the upgrade of") for line in said) == (mode != "reschedule")
+    assert "Upgrade of application resource 'good-shop' from v0 to v1 completed in 10m00s" in said
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        True,
+        {"status": "success"},
+        {"schema": "service_fabric.upgrade_wait/1"},
+        {**Story("upgrade", None, None, (), 1).to_dict(), "timeline": [{}]},
+        Story("upgrade", None, None, (), 1).to_dict(),
+        Story("stall", None, None, (), 1).to_dict(),
+    ],
+)
+def test_an_event_that_is_not_understood_is_a_failure(event: Any, ti: Any) -> None:
+    with pytest.raises(UnexpectedAnswer):
+        sensor("shop", "deferrable").execute_complete({"ti": ti}, event)
+
+
+@pytest.mark.usefixtures("simulator")
+def test_the_worker_judges_the_record_again(ti: Any, clock: Any) -> None:
+    """An older triggerer may say that it ended; what counts is what the record says."""
+    progress = sensor("good-shop")._observe()
+    clock.now += 3600
+    event = Story.of(Memory(record=progress), Ended("upgrade")).to_dict()  # type: ignore[arg-type]
+    event["record"]["outcome"] = "succeeded"
+    with pytest.raises(UnexpectedAnswer, match="outcome in_progress, which is no end"):
+        sensor("good-shop", "deferrable").execute_complete({"ti": ti}, event)
+
+
+def test_a_dead_triggerer_is_airflows_own_timeout(ti: Any) -> None:
+    with pytest.raises((AirflowSensorTimeout, AirflowException)):
+        sensor("shop", "deferrable").resume_execution("__fail__", {"error": "Trigger timeout"}, {"ti": ti})
+
+
+def test_name_and_connection_are_templated() -> None:
+    assert sensor("{{ params.a }}").template_fields == ("name", "service_fabric_conn_id")
+
+
+def test_the_defaults_are_those_that_are_documented() -> None:
+    made = ServiceFabricUpgradeSensor(task_id="wait", name="shop")
+    assert (made.poke_interval, made.timeout, made.mode) == (15.0, 21_600.0, "poke")
+    assert (made.kind, made.service_fabric_conn_id) == ("application_resource", "service_fabric_default")
+    assert (made.unreachable_timeout, made.deferrable) == (300.0, False)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "said"),
+    [
+        ({"name": "a/b"}, "'a/b' holds '/'"),
+        ({"name": ""}, "the name is empty"),
+        ({"name": "shop", "kind": "mesh"}, "kind 'mesh' is not supported"),
+        ({"name": "shop", "unreachable_timeout": -1}, "unreachable_timeout must be .* not -1"),
+        ({"name": "shop", "unreachable_timeout": "5m"}, "unreachable_timeout must be .* not '5m'"),
+        ({"name": "shop", "mode": "deferrable", "silent_fail": True}, "silent_fail does not go with deferrable"),
+    ],
+)
+def test_what_is_wrong_is_refused_when_the_dag_is_parsed(keywords: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        sensor(**keywords)
+
+
+def test_a_short_interval_warns() -> None:
+    with pytest.warns(UserWarning, match="poke_interval is 3 s"):
+        ServiceFabricUpgradeSensor(task_id="wait", name="shop", poke_interval=3)
+
+
+def test_arguments_are_keyword_only() -> None:
+    with pytest.raises(Exception, match=r"keyword|positional"):
+        ServiceFabricUpgradeSensor("wait", "shop")  # type: ignore[misc]

@@ -1,0 +1,180 @@
+"""The one asynchronous loop, from serialised keywords to one event."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from airflow_provider_sf.hooks import service_fabric as hook_module
+from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
+from airflow_provider_sf.watching import Memory, Story
+
+pytestmark = pytest.mark.usefixtures("without_pauses")
+
+NOW = datetime.now(timezone.utc)
+
+
+def trigger(name: str, **keywords: Any) -> ServiceFabricUpgradeTrigger:
+    """Return a trigger as the triggerer makes it: from keywords that have been JSON."""
+    given = {
+        "name": name,
+        "kind": "application_resource",
+        "service_fabric_conn_id": "service_fabric_default",
+        "poke_interval": 0.01,
+        "exponential_backoff": False,
+        "max_wait": None,
+        "unreachable_timeout": 60.0,
+        "deadline": (NOW + timedelta(hours=1)).isoformat(),
+        "first_poll_at": "2020-01-01T00:00:00Z",
+        "memory": Memory().to_dict(),
+        **keywords,
+    }
+    _, kept = ServiceFabricUpgradeTrigger(**given).serialize()
+    assert kept == given
+    made = ServiceFabricUpgradeTrigger(**json.loads(json.dumps(kept)))
+    made._log = logging.getLogger("trigger")  # where pytest can see it, whatever this Airflow logs with
+    return made
+
+
+async def _events(*triggers: ServiceFabricUpgradeTrigger) -> list[Any]:
+    async def drain(one: ServiceFabricUpgradeTrigger) -> Any:
+        events = [event.payload async for event in one.run()]
+        assert len(events) == 1
+        return json.loads(json.dumps(events[0], allow_nan=False))
+
+    return await asyncio.gather(*(drain(one) for one in triggers))
+
+
+def run(*triggers: ServiceFabricUpgradeTrigger) -> list[Story]:
+    return [Story.from_dict(event) for event in asyncio.run(_events(*triggers))]
+
+
+def test_the_class_path_is_a_promise() -> None:
+    path, keywords = trigger("good-shop").serialize()
+    assert path == "airflow_provider_sf.triggers.service_fabric.ServiceFabricUpgradeTrigger"
+    assert sorted(keywords) == [
+        "deadline",
+        "exponential_backoff",
+        "first_poll_at",
+        "kind",
+        "max_wait",
+        "memory",
+        "name",
+        "poke_interval",
+        "service_fabric_conn_id",
+        "unreachable_timeout",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "outcome", "states"),
+    [
+        ("good", "succeeded", ["ProvisioningTarget", "RollingForward", "UnprovisioningCurrent", "CompletedRollforward"]),
+        (
+            "rolled_back",
+            "rolled_back",
+            ["ProvisioningTarget", "RollingForward", "RollingBack", "UnprovisioningTarget", "CompletedRollback"],
+        ),
+    ],
+)
+@pytest.mark.usefixtures("simulator")
+def test_an_upgrade_is_watched_to_its_end(scenario: str, outcome: str, states: list[str], clock: Any) -> None:
+    clock.step = 25.0
+    (story,) = run(trigger(f"{scenario}-shop"))
+    assert story.ended_by == "upgrade"
+    assert story.record is not None
+    assert story.record.outcome.value == outcome
+    assert [stage.state for stage in story.timeline] == states
+    assert story.polls >= 20
+
+
+@pytest.mark.usefixtures("simulator")
+def test_a_flapping_gateway_is_forgiven(clock: Any, caplog: pytest.LogCaptureFixture) -> None:
+    clock.step = 20.0
+    with caplog.at_level(logging.INFO):
+        (story,) = run(trigger("flapping-shop"))
+    assert story.ended_by == "upgrade"
+    said = [record.getMessage() for record in caplog.records]
+    assert sum("No usable answer" in line for line in said) == 1
+    assert sum("answers again" in line for line in said) == 1
+
+
+@pytest.mark.usefixtures("simulator")
+def test_it_logs_a_line_for_each_change_and_none_for_a_poll(clock: Any, caplog: pytest.LogCaptureFixture) -> None:
+    clock.step = 1.0
+    with caplog.at_level(logging.INFO):
+        (story,) = run(trigger("good-shop", poke_interval=0.0))
+    lines = [record for record in caplog.records if "rolling forward" in record.getMessage()]
+    assert story.polls > 500
+    assert 10 <= len(lines) <= 20
+    assert len(caplog.records) <= 30
+
+
+@pytest.mark.usefixtures("simulator")
+def test_a_refusal_ends_the_wait_with_its_error() -> None:
+    (story,) = run(trigger("not_found-shop"))
+    assert story.ended_by == "error"
+    assert story.error is not None
+    assert story.error.code == "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND"
+
+
+def test_a_silence_past_its_budget_ends_the_wait(closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", f"service-fabric://127.0.0.1:{closed_port}")
+    (story,) = run(trigger("good-shop", unreachable_timeout=0.03))
+    assert story.ended_by == "unreachable"
+    assert story.error is not None
+    assert "Connection refused" in str(story.error)
+
+
+@pytest.mark.usefixtures("simulator")
+def test_the_deadline_ends_the_wait_after_a_last_look() -> None:
+    (story,) = run(trigger("good-shop", deadline="2020-01-01T00:00:00Z"))
+    assert (story.ended_by, story.polls) == ("timeout", 1)
+    assert story.record is not None
+
+
+def test_nothing_is_asked_before_the_first_poll_is_due(simulator: Any) -> None:
+    async def wait_a_little() -> None:
+        far = trigger("good-shop", first_poll_at=(NOW + timedelta(hours=1)).isoformat())
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(_events(far), 0.05)
+
+    asyncio.run(wait_a_little())
+    assert simulator.requests == []
+
+
+@pytest.mark.usefixtures("simulator")
+def test_it_goes_on_from_the_workers_first_look(clock: Any) -> None:
+    clock.step = 25.0
+    (first,) = run(trigger("good-shop", deadline="2020-01-01T00:00:00Z"))
+    memory = Memory(polls=first.polls, record=first.record, timeline=first.timeline)
+    (story,) = run(trigger("good-shop", memory=memory.to_dict()))
+    assert story.timeline[0].first_seen_at == first.timeline[0].first_seen_at
+    assert story.polls > first.polls
+
+
+def test_many_waits_on_one_connection_keep_a_handful_of_connections(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b'{"UpgradeState": "CompletedRollforward", "StartTimestampUtc": "2026-03-01T03:00:00Z"}'
+    recorder.answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", recorder.url.replace("http", "service-fabric"))
+    stories = run(*(trigger(f"shop-{place}") for place in range(200)))
+    assert len(recorder.heard) == len(stories) == 200
+    assert recorder.connections <= 16
+    assert not any(hook_module._shared.values())
+
+
+@pytest.mark.usefixtures("simulator")
+def test_a_cancelled_wait_closes_what_it_opened() -> None:
+    async def cancel() -> None:
+        task = asyncio.create_task(_events(trigger("good-shop", poke_interval=60.0)))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert not hook_module._shared[asyncio.get_running_loop()]
+
+    asyncio.run(cancel())
