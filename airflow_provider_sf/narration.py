@@ -139,9 +139,7 @@ def failure(story: Story, record: UpgradeProgress) -> str:
 def timed_out(kind: str, name: str, clock_name: str, limit: float, story: Story) -> str:
     """Say that a clock ran out while the upgrade was still pending, and how far it was."""
     record = story.record
-    so_far = (
-        "the cluster has not answered yet" if record is None else f"last seen: {_in_a_sentence(record)}"
-    )
+    so_far = "the cluster has not answered yet" if record is None else f"last seen: {_in_a_sentence(record)}"
     lines = [
         f"Upgrade of {title(kind, name)} is not over after {span(limit)} ({clock_name}); {so_far}.",
         "The upgrade itself goes on: this task only watched it.",

@@ -119,19 +119,28 @@ def clock() -> Clock:
 def simulator(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     """A simulated cluster behind the default connection."""
     with Simulator(clock=clock, slow_seconds=0.01) as started:
-        monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", f"service-fabric://127.0.0.1:{started.port}")
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", f"service-fabric://127.0.0.1:{started.port}"
+        )
         yield started
 
 
 @pytest.fixture
-def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the pauses that are constants too short to be slept through; the core's tests know their true length."""
+def confirmed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not sleep for the two seconds before a bad end is confirmed; the core's tests know the true number."""
     monkeypatch.setattr("airflow_provider_sf.watching.CONFIRM_AFTER_SECONDS", 0.01)
+
+
+@pytest.fixture
+def looked_up_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look connections up for each poll, as if five minutes had passed since the last."""
     monkeypatch.setattr("airflow_provider_sf.hooks.service_fabric.LOOK_UP_EVERY_SECONDS", 0.0)
 
 
 class TaskInstance:
-    """What sensor and operator use of Airflow's task instance."""
+    """What sensor and operator use of Airflow's task instance, and what their bases do in Airflow 2."""
+
+    dag_id, task_id, run_id, map_index, max_tries = "release", "wait", "manual", -1, 0
 
     def __init__(self) -> None:
         self.xcoms: dict[str, Any] = {}

@@ -89,15 +89,23 @@ def test_the_cluster_loads_no_library_before_it_is_used() -> None:
 
 
 def test_the_simulator_needs_no_airflow() -> None:
-    assert not loaded_after("import airflow_provider_sf.simulator.__main__") & {"airflow", "requests", "aiohttp"}
+    assert not loaded_after("import airflow_provider_sf.simulator.__main__") & {
+        "airflow",
+        "requests",
+        "aiohttp",
+    }
 
 
 def test_nobody_in_the_package_imports_the_simulator() -> None:
-    users = {module for module, path in modules().items() if any("simulator" in name for name in imports(path))}
+    users = {
+        module for module, path in modules().items() if any("simulator" in name for name in imports(path))
+    }
     assert users == {"simulator", "simulator.model", "simulator.server", "simulator.__main__"}
 
 
-def test_a_dag_file_that_imports_sensor_and_operator_pays_at_most_50_ms_and_loads_no_network_library() -> None:
+def test_a_dag_file_that_imports_sensor_and_operator_pays_at_most_50_ms_and_loads_no_network_library() -> (
+    None
+):
     """The best of three, each in its own interpreter: the machine may be busy, the import may not."""
     code = """
 import sys, time
@@ -108,7 +116,9 @@ from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSenso
 print((time.perf_counter() - before) * 1000, "requests" in sys.modules, "aiohttp" in sys.modules)
 """
     runs = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.split()
         for _ in range(3)
     ]
     assert {tuple(loaded) for _, *loaded in runs} == {("False", "False")}
@@ -116,4 +126,10 @@ print((time.perf_counter() - before) * 1000, "requests" in sys.modules, "aiohttp
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:
-    assert not {path.stem for path in PACKAGE.rglob("*.py")} & {"utils", "helpers", "common", "base", "manager"}
+    assert not {path.stem for path in PACKAGE.rglob("*.py")} & {
+        "utils",
+        "helpers",
+        "common",
+        "base",
+        "manager",
+    }

@@ -52,7 +52,8 @@ ROLLED_BACK = record(
 
 def lines(*observations: Any, memory: Memory | None = None) -> list[tuple[int, str]]:
     """Return what is said over a wait with a poll every 15 seconds."""
-    before, said = memory or Memory(), []
+    before = memory or Memory()
+    said: list[tuple[int, str]] = []
     for poll, observation in enumerate(observations):
         now = START + timedelta(seconds=15 * poll)
         after, _ = step(POLICY, before, observation, now)
@@ -70,7 +71,15 @@ def story(*observations: Any, by: str = "upgrade") -> Story:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(None, "-"), (0, "0s"), (7.9, "7s"), (60, "1m00s"), (724, "12m04s"), (3_900, "1h05m"), (183_600, "2d03h")],
+    [
+        (None, "-"),
+        (0, "0s"),
+        (7.9, "7s"),
+        (60, "1m00s"),
+        (724, "12m04s"),
+        (3_900, "1h05m"),
+        (183_600, "2d03h"),
+    ],
 )
 def test_a_duration_is_worded_for_people(seconds: float | None, words: str) -> None:
     assert span(seconds) == words
@@ -96,7 +105,10 @@ def test_a_status_line_shows_what_is_not_known_as_not_known() -> None:
 
 
 def test_one_line_for_each_change_and_none_without_one() -> None:
-    first, moved = record("RollingForward"), record("RollingForward", 68.0, services=(WEB, ServiceProgress("api", 3, 2), WORKER))
+    first, moved = (
+        record("RollingForward"),
+        record("RollingForward", 68.0, services=(WEB, ServiceProgress("api", 3, 2), WORKER)),
+    )
     later = record("RollingForward", 68.0, duration_seconds=800.0, services=moved.services)
     assert lines(first, first, moved, later) == [
         (logging.INFO, " 12m04s  rolling forward          62 %  web 6/8  api 2/5  worker 3/3"),
@@ -106,11 +118,14 @@ def test_one_line_for_each_change_and_none_without_one() -> None:
 
 @pytest.mark.parametrize("state", ["RollingBack", "CompletedRollback", "Failed"])
 def test_bad_news_is_a_warning(state: str) -> None:
-    assert [level for level, _ in lines(record("RollingForward"), record(state))] == [logging.INFO, logging.WARNING]
+    assert [level for level, _ in lines(record("RollingForward"), record(state))] == [
+        logging.INFO,
+        logging.WARNING,
+    ]
 
 
 def test_a_pause_says_that_a_person_must_act_once() -> None:
-    paused = {"rolling_upgrade_mode": "UnmonitoredManual", "failed_at": START}
+    paused: dict[str, Any] = {"rolling_upgrade_mode": "UnmonitoredManual", "failed_at": START}
     said = lines(record("RollingForward", **paused), record("RollingForward", 70.0, **paused))
     assert [(level, line) for level, line in said if "person" in line] == [
         (logging.WARNING, "paused: Service Fabric waits for a person to resume or roll back the upgrade")
@@ -119,12 +134,18 @@ def test_a_pause_says_that_a_person_must_act_once() -> None:
 
 def test_an_unknown_state_is_never_silent() -> None:
     said = lines(record("RollingSideways"))
-    assert said[0] == (logging.WARNING, " 12m04s  rolling sideways         62 %  web 6/8  api 2/5  worker 3/3")
+    assert said[0] == (
+        logging.WARNING,
+        " 12m04s  rolling sideways         62 %  web 6/8  api 2/5  worker 3/3",
+    )
     assert said[1] == (logging.WARNING, "a state that this package does not know; it never counts as success")
 
 
 def test_no_upgrade_on_record_is_said() -> None:
-    assert lines(record("CompletedRollforward", started_at=None))[1] == (logging.INFO, "no upgrade is on record yet")
+    assert lines(record("CompletedRollforward", started_at=None))[1] == (
+        logging.INFO,
+        "no upgrade is on record yet",
+    )
 
 
 def test_a_silence_is_said_when_it_begins_and_when_it_ends() -> None:
@@ -166,8 +187,13 @@ def test_a_rollback_without_a_failure_time_turned_when_it_was_last_seen_going_fo
 
 def test_a_rollback_that_was_over_at_the_first_look_says_so() -> None:
     lines_ = failure(story(ROLLED_BACK, ROLLED_BACK), ROLLED_BACK).splitlines()
-    assert lines_[0] == "Upgrade of application resource 'shop' from v0 to v1 was rolled back (CompletedRollback, 100 %)."
-    assert lines_[1] == "How far it had come is not known: the rollback had begun when this wait first looked."
+    assert (
+        lines_[0]
+        == "Upgrade of application resource 'shop' from v0 to v1 was rolled back (CompletedRollback, 100 %)."
+    )
+    assert (
+        lines_[1] == "How far it had come is not known: the rollback had begun when this wait first looked."
+    )
 
 
 def test_versions_that_are_not_known_are_not_invented() -> None:

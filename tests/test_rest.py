@@ -17,8 +17,8 @@ from airflow_provider_sf.rest import (
     Rejected,
     Response,
     ServiceFabricError,
-    Unreachable,
     UnexpectedAnswer,
+    Unreachable,
     error_from,
     error_from_dict,
     json_from,
@@ -46,7 +46,25 @@ def test_another_api_version_can_be_asked_for() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["shop", "my shop", "x?y=1", "x#frag", "100%", "{curly}", "a+b", "a&b=c", "~", "...", "a..b", "é", "購物", "a%2", ":", "a;b", "*"],
+    [
+        "shop",
+        "my shop",
+        "x?y=1",
+        "x#frag",
+        "100%",
+        "{curly}",
+        "a+b",
+        "a&b=c",
+        "~",
+        "...",
+        "a..b",
+        "é",
+        "購物",
+        "a%2",
+        ":",
+        "a;b",
+        "*",
+    ],
 )
 def test_any_other_name_stays_one_segment(name: str) -> None:
     target = request_for(CALL, name).target
@@ -64,7 +82,24 @@ def test_any_other_name_stays_one_segment(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "a/b", "/", "../Volumes", "a\\b", "a%2Fb", "a%2fb", "a%5Cb", "a%5cb", "a\nb", "a\x00", "\x7f", "a\x85", "\ud800"],
+    [
+        "",
+        ".",
+        "..",
+        "a/b",
+        "/",
+        "../Volumes",
+        "a\\b",
+        "a%2Fb",
+        "a%2fb",
+        "a%5Cb",
+        "a%5cb",
+        "a\nb",
+        "a\x00",
+        "\x7f",
+        "a\x85",
+        "\ud800",
+    ],
 )
 def test_a_name_that_could_change_the_path_is_refused_with_its_value(name: str) -> None:
     with pytest.raises(ValueError, match="name") as refused:
@@ -98,7 +133,9 @@ def test_a_good_status_without_an_object_is_unexpected(body: bytes, said: str) -
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-@pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b'{"Error": null}', b'{"Error": {"Code": 5}}', b"[1]"])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>Bad gateway</html>", b'{"Error": null}', b'{"Error": {"Code": 5}}', b"[1]"]
+)
 def test_an_overloaded_cluster_is_unreachable(status: int, body: bytes) -> None:
     assert type(error_from(status, body)) is Unreachable
 
@@ -143,7 +180,10 @@ def test_every_known_code_means_what_the_runtime_means_by_it(row: dict[str, str]
 
 def test_an_error_says_where_what_and_why_on_one_line() -> None:
     assert str(Unreachable("timed out")) == "timed out"
-    assert str(Unreachable("busy", 503, "FABRIC_E_NOT_READY", "http://c")) == "http://c: HTTP 503 FABRIC_E_NOT_READY: busy"
+    assert (
+        str(Unreachable("busy", 503, "FABRIC_E_NOT_READY", "http://c"))
+        == "http://c: HTTP 503 FABRIC_E_NOT_READY: busy"
+    )
 
 
 @pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])

@@ -114,8 +114,12 @@ def test_the_row_reads_every_field_of_the_schema(sample: Callable[[str], dict[st
 
 
 @pytest.mark.parametrize("field", WIRE_FIELDS)
-@pytest.mark.parametrize("value", ["missing", None, 7, -1.5, True, "?", [], [None, 3, {}], {"a": {}}, "9" * 5000])
-def test_any_field_may_be_missing_or_odd(field: str, value: Any, sample: Callable[[str], dict[str, Any]]) -> None:
+@pytest.mark.parametrize(
+    "value", ["missing", None, 7, -1.5, True, "?", [], [None, 3, {}], {"a": {}}, "9" * 5000]
+)
+def test_any_field_may_be_missing_or_odd(
+    field: str, value: Any, sample: Callable[[str], dict[str, Any]]
+) -> None:
     answer = {**sample("application_resource/busy"), field: value}
     if value == "missing":
         del answer[field]
@@ -169,7 +173,9 @@ def test_the_outcome_table_knows_every_state_of_the_schema_but_invalid(
 
 @pytest.mark.parametrize("start", [None, "0001-01-01T00:00:00Z", "", "garbage"])
 def test_completed_without_a_start_means_that_nobody_ever_upgraded(start: object) -> None:
-    assert record(UpgradeState="CompletedRollforward", StartTimestampUtc=start).outcome is Outcome.NOT_UPGRADED
+    assert (
+        record(UpgradeState="CompletedRollforward", StartTimestampUtc=start).outcome is Outcome.NOT_UPGRADED
+    )
 
 
 def test_an_upgrade_without_a_start_is_fresh_and_in_progress() -> None:
@@ -185,7 +191,9 @@ def test_an_upgrade_without_a_start_is_fresh_and_in_progress() -> None:
         ("Monitored", STARTED, Outcome.IN_PROGRESS),
     ],
 )
-def test_a_failed_upgrade_in_manual_mode_is_paused(mode: str, failed_at: str | None, outcome: Outcome) -> None:
+def test_a_failed_upgrade_in_manual_mode_is_paused(
+    mode: str, failed_at: str | None, outcome: Outcome
+) -> None:
     said = record(UpgradeState="RollingForward", RollingUpgradeMode=mode, FailureTimestampUtc=failed_at)
     assert said.outcome is outcome
 
@@ -226,7 +234,9 @@ def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
         kind_named("mesh")
 
 
-@pytest.mark.parametrize("name", ["shop", "{{ params.application }}", "{% raw %}a/b{% endraw %}", "{# a/b #}", None, 5])
+@pytest.mark.parametrize(
+    "name", ["shop", "{{ params.application }}", "{% raw %}a/b{% endraw %}", "{# a/b #}", None, 5]
+)
 def test_a_name_is_checked_as_far_as_it_is_known(name: object) -> None:
     check_name(KIND, name)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sf.rest import Rejected, ServiceFabricError, Unreachable, UnexpectedAnswer
+from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.upgrades import Outcome, ServiceProgress, UpgradeProgress
 from airflow_provider_sf.watching import AskAgain, Ended, Memory, Policy, Stage, Story, step
 
@@ -27,7 +27,9 @@ def record(state: str, percent: float = 0.0, **fields: Any) -> UpgradeProgress:
 
 
 def watch(
-    *observations: tuple[float, UpgradeProgress | ServiceFabricError], policy: Policy = POLICY, memory: Memory | None = None
+    *observations: tuple[float, UpgradeProgress | ServiceFabricError],
+    policy: Policy = POLICY,
+    memory: Memory | None = None,
 ) -> tuple[Memory, AskAgain | Ended]:
     """Step through observations; only the last may end the wait."""
     memory, decision = memory or Memory(), None
@@ -39,7 +41,16 @@ def watch(
 
 
 @pytest.mark.parametrize(
-    "state", ["ProvisioningTarget", "RollingForward", "UnprovisioningCurrent", "RollingBack", "UnprovisioningTarget", "Invalid", "New"]
+    "state",
+    [
+        "ProvisioningTarget",
+        "RollingForward",
+        "UnprovisioningCurrent",
+        "RollingBack",
+        "UnprovisioningTarget",
+        "Invalid",
+        "New",
+    ],
 )
 def test_a_state_that_is_no_end_is_asked_again(state: str) -> None:
     assert watch((0, record(state)))[1] == AskAgain(15.0)
@@ -88,7 +99,9 @@ def test_silence_is_forgiven_while_it_is_shorter_than_its_budget() -> None:
 
 
 def memory_after(memory: Memory) -> Memory:
-    return Memory(memory.polls + 1, memory.record, memory.timeline, SILENT, memory.silent_since, memory.doubted)
+    return Memory(
+        memory.polls + 1, memory.record, memory.timeline, SILENT, memory.silent_since, memory.doubted
+    )
 
 
 def test_an_answer_ends_a_silence() -> None:
@@ -143,11 +156,13 @@ def test_the_timeline_has_one_stage_for_each_state_with_the_last_progress_in_it(
         ("RollingForward", 62.0),
         ("RollingBack", 40.0),
     ]
-    assert memory.timeline[1] == Stage("RollingForward", Outcome.IN_PROGRESS, at(15), at(30), "v1", 62.0, (behind,))
+    assert memory.timeline[1] == Stage(
+        "RollingForward", Outcome.IN_PROGRESS, at(15), at(30), "v1", 62.0, (behind,)
+    )
 
 
 def test_a_pause_is_a_stage_of_its_own() -> None:
-    paused = {"failed_at": START, "rolling_upgrade_mode": "UnmonitoredManual"}
+    paused: dict[str, Any] = {"failed_at": START, "rolling_upgrade_mode": "UnmonitoredManual"}
     memory, decision = watch((0, record("RollingForward")), (15, record("RollingForward", **paused)))
     assert decision == AskAgain(15.0)
     assert [stage.outcome for stage in memory.timeline] == [Outcome.IN_PROGRESS, Outcome.PAUSED]

@@ -29,7 +29,9 @@ def test_a_duration_is_iso_8601_or_a_number_of_milliseconds(written: object, rea
     assert seconds(written) == pytest.approx(read, rel=1e-12)
 
 
-@pytest.mark.parametrize("written", ["P10675199DT02H48M05.4775807S", "P10675199DT2H48M5.4775807S", "P99999999D"])
+@pytest.mark.parametrize(
+    "written", ["P10675199DT02H48M05.4775807S", "P10675199DT2H48M5.4775807S", "P99999999D"]
+)
 def test_an_infinite_duration_is_none(written: str) -> None:
     assert seconds(written) is None
 
@@ -57,14 +59,25 @@ def test_a_time_is_read_to_the_microsecond_in_utc(written: str, read: datetime) 
     assert utc(written).tzinfo is timezone.utc  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("written", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize(
+    "written", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00+14:00"]
+)
 def test_the_year_1_means_not_set(written: str) -> None:
     assert utc(written) is None
 
 
 @pytest.mark.parametrize(
     "written",
-    [None, "", 0, "today", "2026-13-01T00:00:00Z", "2026-03-01", "9999-12-31T23:59:59-01:00", "0002-01-01T00:00:00+99:00"],
+    [
+        None,
+        "",
+        0,
+        "today",
+        "2026-13-01T00:00:00Z",
+        "2026-03-01",
+        "9999-12-31T23:59:59-01:00",
+        "0002-01-01T00:00:00+99:00",
+    ],
 )
 def test_what_is_no_time_is_none(written: object) -> None:
     assert utc(written) is None
@@ -78,7 +91,8 @@ def test_a_written_time_is_read_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "read"), [("62", 62.0), (62, 62.0), ("62.5", 62.5), ("0", 0.0), ("-1", -1.0), (1 << 62, float(1 << 62))]
+    ("written", "read"),
+    [("62", 62.0), (62, 62.0), ("62.5", 62.5), ("0", 0.0), ("-1", -1.0), (1 << 62, float(1 << 62))],
 )
 def test_a_number_comes_as_a_number_or_a_string(written: object, read: float) -> None:
     assert number(written) == read

@@ -100,7 +100,9 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         """Refuse at parse time what can be known to be wrong then."""
         check_name(self.kind, self.name)
         if self.deferrable and self.silent_fail:
-            msg = "silent_fail does not go with deferrable=True; unreachable_timeout forgives a silent cluster"
+            msg = (
+                "silent_fail does not go with deferrable=True; unreachable_timeout forgives a silent cluster"
+            )
             raise ValueError(msg)
         if self.poke_interval < SHORT_POKE_INTERVAL:
             warnings.warn(

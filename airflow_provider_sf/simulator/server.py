@@ -124,7 +124,9 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one packet: apart, the second waits 40 ms for the other side's delayed ACK
+    wbufsize = (
+        -1
+    )  # head and body in one packet: apart, the second waits 40 ms for the other side's delayed ACK
     server: _Server
 
     def do_GET(self) -> None:

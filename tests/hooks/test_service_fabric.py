@@ -55,7 +55,9 @@ def test_the_founding_page_is_asked_and_read(
     before = datetime.now(timezone.utc)
     progress = read(ServiceFabricHook(), "sampleApplication")
     line = connected.heard[0].split("\r\n")[0]
-    assert line == "GET /Resources/Applications/sampleApplication/$/GetUpgradeProgress?api-version=7.0 HTTP/1.1"
+    assert (
+        line == "GET /Resources/Applications/sampleApplication/$/GetUpgradeProgress?api-version=7.0 HTTP/1.1"
+    )
     assert progress.state == "RollingForward"
     assert progress.percent_completed == 0.0
     assert progress.services == (ServiceProgress("helloWorldService", 0, 3),)
@@ -97,7 +99,12 @@ def test_a_wrong_connection_is_named_with_its_field(read: Any, monkeypatch: pyte
 def test_a_connection_is_read_from_a_uri_or_from_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CONNECTION, "service-fabric://cluster.example.com:19081/?read_timeout=7")
     by_uri = ServiceFabricHook().get_conn()
-    fields = {"conn_type": "service_fabric", "host": "cluster.example.com", "port": 19081, "extra": {"read_timeout": 7}}
+    fields = {
+        "conn_type": "service_fabric",
+        "host": "cluster.example.com",
+        "port": 19081,
+        "extra": {"read_timeout": 7},
+    }
     monkeypatch.setenv(CONNECTION, json.dumps(fields))
     assert ServiceFabricHook().get_conn() == by_uri
     assert (by_uri.endpoint, by_uri.read_timeout) == ("http://cluster.example.com:19081", 7.0)
@@ -126,7 +133,7 @@ def test_waits_share_one_look_up_and_one_session(connected: Any, monkeypatch: py
     assert connected.connections == 1
 
 
-@pytest.mark.usefixtures("without_pauses")
+@pytest.mark.usefixtures("looked_up_every_time")
 def test_an_edited_connection_is_taken_up_and_a_broken_one_is_not(
     connected: Any, simulator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,12 +165,18 @@ def test_the_last_wait_leaves_nothing_behind(connected: Any) -> None:
 
 
 def test_the_connection_test_tells_version_and_address(simulator: Any) -> None:
-    assert ServiceFabricHook().test_connection() == (True, f"Service Fabric 10.1.2338.9590 at {simulator.url}")
+    assert ServiceFabricHook().test_connection() == (
+        True,
+        f"Service Fabric 10.1.2338.9590 at {simulator.url}",
+    )
 
 
 def test_the_connection_test_tells_what_is_wrong(closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
-    assert ServiceFabricHook().test_connection() == (False, f"http://127.0.0.1:{closed_port}: Connection refused")
+    assert ServiceFabricHook().test_connection() == (
+        False,
+        f"http://127.0.0.1:{closed_port}: Connection refused",
+    )
     monkeypatch.setenv(CONNECTION, "service-fabric://")
     ok, said = ServiceFabricHook().test_connection()
     assert not ok

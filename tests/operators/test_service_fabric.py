@@ -17,9 +17,16 @@ def operator(name: str, **keywords: Any) -> ServiceFabricUpgradeProgressOperator
 
 @pytest.mark.parametrize(
     ("scenario", "outcome"),
-    [("good", "succeeded"), ("rolled_back", "rolled_back"), ("failed", "failed"), ("never_upgraded", "not_upgraded")],
+    [
+        ("good", "succeeded"),
+        ("rolled_back", "rolled_back"),
+        ("failed", "failed"),
+        ("never_upgraded", "not_upgraded"),
+    ],
 )
-def test_whatever_is_on_record_is_pushed(scenario: str, outcome: str, simulator: Any, clock: Any, ti: Any) -> None:
+def test_whatever_is_on_record_is_pushed(
+    scenario: str, outcome: str, simulator: Any, clock: Any, ti: Any
+) -> None:
     operator(f"{scenario}-shop").execute({"ti": ti})
     clock.now += 3600
     record = operator(f"{scenario}-shop").execute({"ti": ti})
@@ -44,7 +51,9 @@ def test_name_and_connection_are_templated() -> None:
     assert operator("{{ params.a }}").template_fields == ("name", "service_fabric_conn_id")
 
 
-@pytest.mark.parametrize(("keywords", "said"), [({"name": "a/b"}, "'a/b'"), ({"name": "a", "kind": "mesh"}, "'mesh'")])
+@pytest.mark.parametrize(
+    ("keywords", "said"), [({"name": "a/b"}, "'a/b'"), ({"name": "a", "kind": "mesh"}, "'mesh'")]
+)
 def test_what_is_wrong_is_refused_when_the_dag_is_parsed(keywords: dict[str, str], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         operator(**keywords)

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
-from airflow_provider_sf.rest import Rejected, Unreachable, UnexpectedAnswer
+from airflow_provider_sf.rest import Rejected, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.watching import Ended, Memory, Story
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
-    pytest.mark.usefixtures("without_pauses"),
+    pytest.mark.usefixtures("confirmed_at_once"),
 ]
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
@@ -61,7 +61,7 @@ def fire(deferred: TaskDeferred, **changes: Any) -> Any:
 
 def run(make: Callable[[], ServiceFabricUpgradeSensor], ti: Any, **trigger_changes: Any) -> Any:
     """Run a task as Airflow does, leg by leg, each with an operator of its own, and return its result."""
-    context = {"ti": ti}
+    context: Any = {"ti": ti}
     for _ in range(200):
         try:
             return make().execute(context)
@@ -126,7 +126,9 @@ def test_every_mode_raises_the_story_of_a_rollback(mode: str, clock: Any, ti: An
 def test_every_mode_names_who_was_behind_when_service_fabric_gave_up(mode: str, clock: Any, ti: Any) -> None:
     sensor("failed-shop")._observe()
     clock.now += 3600
-    with pytest.raises(UpgradeFailed, match=r"web 6/8 \(2 to come\), api 2/5 \(3 to come\), worker 2/3 \(1 to come\)"):
+    with pytest.raises(
+        UpgradeFailed, match=r"web 6/8 \(2 to come\), api 2/5 \(3 to come\), worker 2/3 \(1 to come\)"
+    ):
         run(lambda: sensor("failed-shop", mode), ti)
     assert ti.xcoms["upgrade_progress"]["state"] == "Failed"
 
@@ -150,7 +152,9 @@ def test_every_mode_skips_a_rollback_when_soft_fail_says_so(mode: str, clock: An
 
 @pytest.mark.usefixtures("simulator")
 def test_every_mode_raises_a_refusal_as_itself_even_with_soft_fail(mode: str, ti: Any) -> None:
-    with pytest.raises(Rejected, match="FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND: Application resource") as error:
+    with pytest.raises(
+        Rejected, match="FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND: Application resource"
+    ) as error:
         run(lambda: sensor("not_found-shop", mode, soft_fail=True), ti)
     assert not isinstance(error.value, AirflowException)
     assert ti.xcoms["upgrade_wait"]["error"]["class"] == "Rejected"
@@ -176,7 +180,9 @@ def test_every_mode_gets_over_a_flapping_gateway(mode: str, clock: Any, ti: Any)
 
 @pytest.mark.usefixtures("simulator")
 @pytest.mark.parametrize("soft_fail", [False, True])
-def test_every_mode_times_out_with_the_clock_and_the_last_progress(mode: str, soft_fail: bool, ti: Any) -> None:
+def test_every_mode_times_out_with_the_clock_and_the_last_progress(
+    mode: str, *, soft_fail: bool, ti: Any
+) -> None:
     expected = AirflowSkipException if soft_fail else AirflowSensorTimeout
     with pytest.raises(expected) as timeout:
         run(lambda: sensor("good-shop", mode, timeout=0, soft_fail=soft_fail), ti)
@@ -202,7 +208,9 @@ def test_never_fail_skips_what_it_skips_in_every_mode(mode: str, ti: Any) -> Non
 
 
 @pytest.mark.usefixtures("simulator")
-def test_a_wrong_connection_with_never_fail_is_not_told_as_a_timeout(ti: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_connection_with_never_fail_is_not_told_as_a_timeout(
+    ti: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(CONNECTION, "service-fabric://")
     with pytest.raises(AirflowSkipException):
         sensor("good-shop", never_fail=True).execute({"ti": ti})
@@ -325,7 +333,10 @@ def test_the_defaults_are_those_that_are_documented() -> None:
         ({"name": "shop", "kind": "mesh"}, "kind 'mesh' is not supported"),
         ({"name": "shop", "unreachable_timeout": -1}, "unreachable_timeout must be .* not -1"),
         ({"name": "shop", "unreachable_timeout": "5m"}, "unreachable_timeout must be .* not '5m'"),
-        ({"name": "shop", "mode": "deferrable", "silent_fail": True}, "silent_fail does not go with deferrable"),
+        (
+            {"name": "shop", "mode": "deferrable", "silent_fail": True},
+            "silent_fail does not go with deferrable",
+        ),
     ],
 )
 def test_what_is_wrong_is_refused_when_the_dag_is_parsed(keywords: dict[str, Any], said: str) -> None:
@@ -340,4 +351,4 @@ def test_a_short_interval_warns() -> None:
 
 def test_arguments_are_keyword_only() -> None:
     with pytest.raises(Exception, match=r"keyword|positional"):
-        ServiceFabricUpgradeSensor("wait", "shop")  # type: ignore[misc]
+        ServiceFabricUpgradeSensor("wait", "shop")  # type: ignore[call-arg]

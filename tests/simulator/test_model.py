@@ -34,12 +34,16 @@ def bodies(scenario: str) -> list[dict[str, Any]]:
 
 def outcomes(scenario: str) -> list[Outcome]:
     """Return the outcomes in their order, each once."""
-    read = [UpgradeProgress.from_answer("application_resource", "x", body).outcome for body in bodies(scenario)]
+    read = [
+        UpgradeProgress.from_answer("application_resource", "x", body).outcome for body in bodies(scenario)
+    ]
     return [first for first, second in pairwise([*read, None]) if first is not second and first is not None]
 
 
 @pytest.mark.parametrize("scenario", SPOKEN)
-def test_every_answer_fits_the_published_schema(scenario: str, sample: Callable[[str], dict[str, Any]]) -> None:
+def test_every_answer_fits_the_published_schema(
+    scenario: str, sample: Callable[[str], dict[str, Any]]
+) -> None:
     schema = sample("application_resource.schema")
     fields = set(schema["definitions"]["ApplicationResourceUpgradeProgressInfo"]["properties"])
     for body in bodies(scenario):
@@ -98,7 +102,10 @@ def test_percent_and_replicas_only_grow_while_the_upgrade_goes_forward() -> None
 
 def test_the_version_and_the_mode_flip_when_the_upgrade_turns_back() -> None:
     for body in bodies("rolled_back"):
-        back = "Back" in body["UpgradeState"] or body["UpgradeState"] in {"UnprovisioningTarget", "CompletedRollback"}
+        back = "Back" in body["UpgradeState"] or body["UpgradeState"] in {
+            "UnprovisioningTarget",
+            "CompletedRollback",
+        }
         assert body["TargetApplicationTypeVersion"] == ("v0" if back else "v1")
         assert body["RollingUpgradeMode"] == ("UnmonitoredAuto" if back else "Monitored")
         assert (body["FailureTimestampUtc"] == "0001-01-01T00:00:00.000Z") is not back

@@ -37,7 +37,10 @@ def state(simulator: Simulator, name: str) -> object:
 def test_an_upgrade_starts_when_it_is_first_asked_about(simulator: Simulator, clock: Any) -> None:
     assert state(simulator, "good-a") == "ProvisioningTarget"
     clock.now += 300
-    assert (state(simulator, "good-a"), state(simulator, "good-b")) == ("RollingForward", "ProvisioningTarget")
+    assert (state(simulator, "good-a"), state(simulator, "good-b")) == (
+        "RollingForward",
+        "ProvisioningTarget",
+    )
 
 
 def test_a_name_is_read_as_the_gateway_reads_it(simulator: Simulator) -> None:
@@ -123,7 +126,9 @@ def test_the_command_says_how_to_connect_and_ends_when_told(number: signal.Signa
     with command("--port", "0", "--speed", "10") as process:
         assert process.stdout is not None
         said = process.stdout.readline() + process.stdout.readline()
-        found = re.search(r"export AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT='service-fabric://127.0.0.1:(\d+)'", said)
+        found = re.search(
+            r"export AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT='service-fabric://127.0.0.1:(\d+)'", said
+        )
         assert found is not None
         assert Cluster(f"http://127.0.0.1:{found[1]}").send(request_for(CLUSTER_VERSION)).status == 200
         process.send_signal(number)
@@ -139,7 +144,9 @@ def test_the_command_explains_every_scenario() -> None:
         assert scenario.summary in said
 
 
-@pytest.mark.parametrize(("option", "value"), [("--speed", "0"), ("--speed", "nan"), ("--slow-seconds", "-1"), ("--port", "x")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--speed", "0"), ("--speed", "nan"), ("--slow-seconds", "-1"), ("--port", "x")]
+)
 def test_a_wrong_option_is_refused_by_name(option: str, value: str) -> None:
     with command(option, value) as process:
         _, said = process.communicate(timeout=10)
@@ -151,5 +158,7 @@ def test_a_port_that_is_taken_is_named() -> None:
     with Simulator() as first, command("--port", str(first.port)) as process:
         _, said = process.communicate(timeout=10)
         assert process.returncode == 1
-        assert said == f"cannot listen on port {first.port}: Address already in use; choose another with --port\n"
-
+        assert (
+            said
+            == f"cannot listen on port {first.port}: Address already in use; choose another with --port\n"
+        )

@@ -1,0 +1,89 @@
+# Two targets are all you need: `make demo` and `make test`. Both set up .venv by themselves.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+CORE_TESTS := $(wildcard tests/test_*.py) tests/simulator
+
+AIRFLOW := 3.3.2
+OLD_AIRFLOW := 2.11.2
+OLD_VENV := .venv-airflow-$(OLD_AIRFLOW)
+OLD_BIN := $(OLD_VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-airflow-2.11 lint format build constraints clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed ## See a release DAG wait for a simulated upgrade, in a real Airflow (about 3 minutes)
+	@$(BIN)/python -m demo
+
+test: $(VENV)/.installed-dev lint ## Run every check and test (under 10 minutes)
+	@echo "==> Tests"
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+test-airflow-2.11: $(OLD_VENV)/.installed ## Run the tests of the Airflow classes on the oldest supported Airflow and Python
+	@echo "==> Tests on Airflow $(OLD_AIRFLOW)"
+	@$(OLD_BIN)/python -m pytest tests/hooks tests/operators tests/sensors tests/triggers tests/test_example_dags.py
+
+lint: $(VENV)/.installed-dev ## Check style and types
+	@echo "==> Style and types"
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## Format the code
+	@$(BIN)/ruff check --fix --quiet
+	@$(BIN)/ruff format --quiet
+
+build: $(VENV)/.installed-dev ## Build the distributions into dist/
+	@$(BIN)/python -m build --no-isolation
+
+constraints: $(VENV)/.installed-dev ## Renew both constraints files
+	@$(BIN)/python -m pip install --quiet uv
+	@echo "apache-airflow==$(AIRFLOW)" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
+		--extra dev --no-header --no-annotate --no-emit-index-url --constraint - --output-file constraints.txt pyproject.toml
+	@echo "apache-airflow==$(OLD_AIRFLOW)" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
+		--extra dev --no-header --no-annotate --no-emit-index-url --constraint - --output-file constraints-airflow-2.11.txt pyproject.toml
+
+clean: ## Remove what the other targets made
+	@rm -rf .venv* .airflow .coverage* .mypy_cache .pytest_cache .ruff_cache build dist
+
+$(VENV)/.python: | check-python
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.python constraints.txt pyproject.toml
+	@echo "==> Installing Airflow $(AIRFLOW) and this package into $(VENV) (about a minute)"
+	@$(PIP) hatchling editables
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "==> Installing the tools for tests into $(VENV) (about half a minute)"
+	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+# The oldest supported pair is Airflow 2.11 on Python 3.10. Under pyenv, 3.10 may be installed without being on PATH.
+OLD_PYTHON ?= $(shell $(PYTHON) .ci/find_python.py 3.10)
+
+$(OLD_VENV)/.installed: constraints-airflow-2.11.txt pyproject.toml
+	@test -n "$(OLD_PYTHON)" || { echo "Python 3.10 was not found; install it, or name one: make $@ OLD_PYTHON=..." >&2; exit 1; }
+	@echo "==> Installing Airflow $(OLD_AIRFLOW) and this package into $(OLD_VENV) (about a minute)"
+	@$(OLD_PYTHON) -m venv --clear $(OLD_VENV)
+	@$(OLD_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-airflow-2.11.txt hatchling editables
+	@$(OLD_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-airflow-2.11.txt \
+		--no-build-isolation --editable '.[dev]'
+	@touch $@
+
+.PHONY: check-python
+check-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+		echo "Python 3.10 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+		echo "Install one, for example 'apt install python3.11', or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }

@@ -1,0 +1,63 @@
+"""
+Wait for the upgrade of an application resource, and leave an audit of it.
+
+    snapshot -> wait -> audit
+
+``snapshot`` reads what is on record now, ``wait`` defers until the upgrade has ended, ``audit`` prints a
+summary of the record that ``wait`` returned. If the upgrade does not succeed, ``wait`` fails and says why.
+
+It runs offline: ``make demo`` shows it on a simulated cluster. To watch your own, create the connection
+``service_fabric_default`` and trigger the DAG with the name of your application resource:
+
+    export AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT='service-fabric://mycluster.example.com:19080'
+    airflow dags trigger wait_for_upgrade --conf '{"application": "shop"}'
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
+from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
+
+APPLICATION = "{{ params.application }}"
+
+with DAG(
+    dag_id="wait_for_upgrade",
+    description="Wait for a Service Fabric upgrade and print an audit of it.",
+    schedule=None,
+    catchup=False,
+    params={"application": "good-shop"},
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=10)},
+    tags=["service-fabric"],
+    doc_md=__doc__,
+) as dag:
+    snapshot = ServiceFabricUpgradeProgressOperator(task_id="snapshot", name=APPLICATION)
+
+    wait = ServiceFabricUpgradeSensor(
+        task_id="wait",
+        name=APPLICATION,
+        deferrable=True,
+        poke_interval=timedelta(seconds=10),
+        timeout=timedelta(hours=2),
+    )
+
+    @task
+    def audit(before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Print what the release did, from the two records."""
+        replicas = sum(service["completed_replicas"] or 0 for service in after["services"])
+        print(f"{after['kind']} {after['name']}: {after['outcome']}")
+        print(f"  version   {after['previous_version']} -> {after['target_version']}")
+        print(f"  before    {before['state']} at {before['percent_completed']:g} %")
+        print(f"  now       {after['state']} at {after['percent_completed']:g} %")
+        print(f"  took      {after['duration_seconds']:.0f} s, since {after['started_at']}")
+        print(f"  replicas  {replicas} in {len(after['services'])} services")
+
+    snapshot >> wait
+    audit(snapshot.output, wait.output)  # type: ignore[arg-type]  # XComArgs stand for what they will hold
+
+if __name__ == "__main__":
+    dag.test()

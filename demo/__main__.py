@@ -1,0 +1,129 @@
+"""`make demo`: a release DAG waits, deferred, for a simulated upgrade, and you watch it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_sf.simulator import Simulator
+from demo.live_airflow import LiveAirflow, LiveAirflowError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+HERE = Path(__file__).parent.parent
+DAG_ID = "wait_for_upgrade"
+APPLICATION = "good-shop"
+SPEED = 12.0
+"""A simulated upgrade of ten minutes ends after fifty seconds."""
+
+RUN_WITHIN_SECONDS = 240.0
+LINES_OF_A_FAILURE = 30
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Show the main job; return 0 if the upgrade was waited for and succeeded."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    home = HERE / ".airflow" / "demo"
+    shutil.rmtree(home, ignore_errors=True)
+    try:
+        with Simulator(speed=SPEED) as simulator, LiveAirflow(home, HERE / "dags_examples") as airflow:
+            record = _show(simulator, airflow)
+    except LiveAirflowError as error:
+        return _complain(str(error), error.log)
+    except KeyboardInterrupt:
+        print("\nInterrupted; every process that was started has ended.")
+        return INTERRUPTED
+    print(json.dumps(record, indent=2))
+    _say(
+        f"Done: the upgrade of {record['name']} to {record['target_version']} {record['outcome']}; "
+        "the task waited for it without a worker."
+    )
+    return 0
+
+
+def _show(simulator: Simulator, airflow: LiveAirflow) -> dict[str, Any]:
+    _say(f"A simulated Service Fabric cluster listens on {simulator.url}")
+    _say("Making Airflow's metadata database (about 10 s)")
+    airflow.migrate()
+    _say("Starting api-server, scheduler, dag-processor and triggerer (about 25 s)")
+    airflow.start()
+    airflow.add_connection(
+        "service_fabric_default", conn_type="service_fabric", host="127.0.0.1", port=simulator.port
+    )
+    run_id = airflow.trigger(DAG_ID, application=APPLICATION)
+    _say(f"DAG {DAG_ID} runs; this is the log of its task 'wait' (about 80 s)")
+    _follow(airflow, run_id)
+    for task in airflow.task_instances(DAG_ID, run_id):
+        if task["state"] != "success":
+            msg = f"task {task['task_id']} ended as {task['state']}"
+            raise LiveAirflowError(msg, airflow.log_file("scheduler"))
+    _say("The audit that task 'audit' printed")
+    for entry in _own_lines(airflow.task_log(DAG_ID, run_id, "audit")):
+        print(f"    {entry['event']}")
+    _say("The record in XCom, return_value of task 'wait'")
+    return dict(airflow.xcom(DAG_ID, run_id, "wait"))
+
+
+def _follow(airflow: LiveAirflow, run_id: str) -> None:
+    """Print new lines of the log as they come, and what the task instances do meanwhile."""
+    shown, last_states = 0, ""
+    deadline = time.monotonic() + RUN_WITHIN_SECONDS
+    while True:
+        over = airflow.run_state(DAG_ID, run_id) in {"success", "failed"}
+        tasks = {task["task_id"]: task for task in airflow.task_instances(DAG_ID, run_id)}
+        lines = (
+            list(_own_lines(airflow.task_log(DAG_ID, run_id, "wait"))) if tasks["wait"]["try_number"] else []
+        )
+        for entry in lines[shown:]:
+            print(f"    {entry['timestamp'][11:19]}  {entry['level']:7}  {entry['event']}", flush=True)
+        shown = max(shown, len(lines))
+        running = sum(task["state"] == "running" for task in tasks.values())
+        states = ", ".join(f"{name} {task['state'] or 'to come'}" for name, task in tasks.items())
+        if states != last_states:
+            print(f"  -- tasks: {states}; running in a worker: {running}", flush=True)
+            last_states = states
+        if over:
+            return
+        if time.monotonic() > deadline:
+            msg = f"the run is not over after {RUN_WITHIN_SECONDS:.0f} s"
+            raise LiveAirflowError(msg, airflow.log_file("scheduler"))
+        time.sleep(1)
+
+
+def _own_lines(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the lines of the provider and of the DAG, not Airflow's own."""
+    for entry in entries:
+        logger = str(entry.get("logger") or "")
+        if "airflow_provider_sf" in logger or logger == "task.stdout":
+            yield entry
+
+
+def _complain(message: str, log: Path) -> int:
+    print(f"\nThe demo failed: {message}", file=sys.stderr)
+    if log.exists():
+        with log.open(errors="replace") as lines:
+            print("".join(deque(lines, LINES_OF_A_FAILURE)), file=sys.stderr)
+    print(f"More in {log}", file=sys.stderr)
+    return 1
+
+
+def _say(what: str) -> None:
+    print(f"==> {what}", flush=True)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

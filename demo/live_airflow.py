@@ -1,0 +1,228 @@
+"""A real Airflow of four processes on loopback ports of its own, with its home in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+READY_WITHIN_SECONDS = 180.0
+REQUEST_TIMEOUT = 30.0
+
+
+class LiveAirflowError(Exception):
+    """Airflow did not do what the demo needs; ``log`` is the file that says why."""
+
+    def __init__(self, message: str, log: Path) -> None:
+        super().__init__(message)
+        self.log = log
+
+
+class LiveAirflow:
+    """
+    Start scheduler, triggerer, dag-processor and api-server apart, and talk to them over the public REST API.
+
+    :param home: AIRFLOW_HOME; made if it does not exist
+    :param dags: the folder of the DAG files
+    """
+
+    def __init__(self, home: Path, dags: Path) -> None:
+        self.home = home.resolve()
+        self.dags = dags.resolve()
+        api, worker_logs, trigger_logs = free_ports(3)
+        self.url = f"http://127.0.0.1:{api}"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(api),
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "NO_PROXY": "127.0.0.1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._parts: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: list[subprocess.Popen[bytes]] = []
+        self._files = ExitStack()
+
+    def log_file(self, part: str) -> Path:
+        """Return the file that holds what a part printed."""
+        return self.home / f"{part}.log"
+
+    def __enter__(self) -> Self:
+        """Make the home; the parts are started one by one by whoever wants to say so."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Leave no process behind."""
+        self.stop()
+        self._files.close()
+        self._session.close()
+
+    def migrate(self) -> None:
+        """Make the metadata database."""
+        process = self._spawn("migrate", "db", "migrate")
+        if process.wait() != 0:
+            msg = "the metadata database could not be made"
+            raise LiveAirflowError(msg, self.log_file("migrate"))
+
+    def start(self) -> None:
+        """Start the four parts and wait until all say that they are healthy."""
+        for part in PARTS:
+            self._parts[part] = self._spawn(part, part)
+        self._wait_until(self._is_healthy, "Airflow is not healthy", "api-server")
+        self._log_in()
+
+    def stop(self) -> None:
+        """End every process of this Airflow: politely, then not."""
+        found: set[psutil.Process] = set()
+        for end in (psutil.Process.terminate, psutil.Process.kill):
+            found |= self.processes()
+            for process in found:
+                with suppress(psutil.NoSuchProcess):
+                    end(process)
+            _, alive = psutil.wait_procs(found, timeout=8)
+            found = set(alive)
+        for started in self._started:
+            started.wait()
+
+    def processes(self) -> set[psutil.Process]:
+        """Return the processes that are alive; each part leads a session, which its children never leave."""
+        sessions = {started.pid for started in self._started}
+        return {process for process in psutil.process_iter() if _session_of(process) in sessions}
+
+    def add_connection(self, connection_id: str, **fields: Any) -> None:
+        """Store a connection in the metadata database."""
+        self.call("POST", "connections", json={"connection_id": connection_id, **fields})
+
+    def trigger(self, dag_id: str, **conf: Any) -> str:
+        """Start a run of a DAG and return its id."""
+        self._wait_until(lambda: self._is_known(dag_id), f"DAG {dag_id} was not found", "dag-processor")
+        self.call("PATCH", f"dags/{dag_id}", json={"is_paused": False})
+        return str(
+            self.call("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})[
+                "dag_run_id"
+            ]
+        )
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return the state of a run: queued, running, success, failed."""
+        return str(self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Return the task instances of a run."""
+        return list(self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"])
+
+    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> list[dict[str, Any]]:
+        """Return the log of a try as the UI shows it: entries with timestamp, level and event."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}?full_content=true"
+        return list(self.call("GET", path)["content"])
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+        """Return the value of an XCom."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+        return self.call("GET", path)["value"]
+
+    def call(self, method: str, path: str, **keywords: Any) -> Any:
+        """Call the public REST API and return the JSON that it answers."""
+        return self._request(method, f"api/v2/{path}", **keywords)
+
+    def _request(self, method: str, path: str, **keywords: Any) -> Any:
+        log = self.log_file("api-server")
+        try:
+            answer = self._session.request(method, f"{self.url}/{path}", timeout=REQUEST_TIMEOUT, **keywords)
+        except requests.RequestException as error:
+            msg = f"{method} {path}: {error}"
+            raise LiveAirflowError(msg, log) from error
+        if not answer.ok:
+            msg = f"{method} {path}: {answer.status_code} {answer.text[:500]}"
+            raise LiveAirflowError(msg, log)
+        return answer.json()
+
+    def _spawn(self, log_name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start an Airflow command in a session of its own, so that Ctrl-C reaches it only through us."""
+        log = self._files.enter_context(self.log_file(log_name).open("wb"))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._started.append(process)
+        return process
+
+    def _is_healthy(self) -> bool:
+        try:
+            health = self.call("GET", "monitor/health")
+        except LiveAirflowError:  # not up yet
+            return False
+        return all(
+            health[part]["status"] == "healthy" for part in ("scheduler", "triggerer", "dag_processor")
+        )
+
+    def _log_in(self) -> None:
+        passwords = json.loads((self.home / "simple_auth_manager_passwords.json.generated").read_text())
+        account = {"username": "admin", "password": passwords["admin"]}
+        token = self._request("POST", "auth/token", json=account)["access_token"]
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def _is_known(self, dag_id: str) -> bool:
+        return any(dag["dag_id"] == dag_id for dag in self.call("GET", "dags?limit=100")["dags"])
+
+    def _wait_until(self, condition: Callable[[], bool], complaint: str, part: str) -> None:
+        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        while not condition():
+            for name, process in self._parts.items():
+                if process.poll() is not None:
+                    msg = f"{name} ended with {process.returncode}"
+                    raise LiveAirflowError(msg, self.log_file(name))
+            if time.monotonic() > deadline:
+                msg = f"{complaint} after {READY_WITHIN_SECONDS:.0f} s"
+                raise LiveAirflowError(msg, self.log_file(part))
+            time.sleep(0.5)
+
+
+def _session_of(process: psutil.Process) -> int | None:
+    """Return the session of a live process; a zombie's is over."""
+    try:
+        return None if process.status() == psutil.STATUS_ZOMBIE else os.getsid(process.pid)
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return None
+
+
+def free_ports(count: int) -> list[int]:
+    """Return so many ports of this machine on which nobody listens."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [listener.getsockname()[1] for listener in sockets]

@@ -1,0 +1,74 @@
+"""The demo ends as it should when it is interrupted, and says why when it fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from demo.__main__ import _complain
+from demo.live_airflow import PARTS, LiveAirflow, free_ports
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def sessions_started_by(process: subprocess.Popen[str]) -> set[int]:
+    children = psutil.Process(process.pid).children(recursive=True)
+    return {os.getsid(child.pid) for child in children} - {os.getsid(process.pid)}
+
+
+def alive_in(sessions: set[int]) -> list[str]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(str(process.cmdline()))
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            continue
+    return found
+
+
+@pytest.mark.parametrize(("number", "after"), [(signal.SIGINT, "worker: 0"), (signal.SIGTERM, "Starting")])
+def test_an_interrupted_demo_leaves_no_process_behind(number: signal.Signals, after: str) -> None:
+    """Once while a task waits, once while Airflow starts."""
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "demo"], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert demo.stdout is not None
+    sessions: set[int] = set()
+    try:
+        next(line for line in demo.stdout if after in line)
+        while len(sessions) < len(PARTS):
+            assert demo.poll() is None
+            sessions |= sessions_started_by(demo)
+    finally:
+        demo.send_signal(number)
+        said, _ = demo.communicate(timeout=60)
+    assert "every process that was started has ended" in said
+    assert demo.returncode == 130
+    assert alive_in(sessions) == []
+
+
+def test_a_failed_demo_shows_the_end_of_the_log_and_its_path(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "scheduler.log"
+    log.write_text("".join(f"line {number}\n" for number in range(100)))
+    assert _complain("it broke", log) == 1
+    said = capsys.readouterr().err
+    assert "it broke" in said
+    assert "line 70\n" in said
+    assert "line 69\n" not in said
+    assert said.endswith(f"More in {log}\n")
+
+
+def test_airflow_listens_on_ports_and_in_a_home_of_its_own(tmp_path: Path) -> None:
+    first, second = LiveAirflow(tmp_path / "a", tmp_path), LiveAirflow(tmp_path / "b", tmp_path)
+    assert first.url != second.url
+    assert first.environment["AIRFLOW_HOME"] == str(tmp_path / "a")
+    assert len(set(free_ports(3))) == 3

@@ -1,0 +1,98 @@
+"""What Airflow learns of the package, and what the package index does."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import zipfile
+from email.parser import Parser
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import airflow
+import jsonschema
+import pytest
+from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+from hatchling.build import build_wheel
+
+from airflow_provider_sf import __version__, get_provider_info
+from airflow_provider_sf.cluster import Cluster
+from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+
+ROOT = Path(__file__).parent.parent
+
+
+def airflow_schema(name: str) -> dict[str, Any]:
+    return dict(json.loads((Path(airflow.__file__).parent / name).read_bytes()))
+
+
+@pytest.fixture
+def connection_type() -> dict[str, Any]:
+    (only,) = get_provider_info()["connection-types"]
+    return dict(only)
+
+
+def test_the_entry_point_gives_the_provider_info() -> None:
+    (found,) = [
+        point
+        for point in entry_points(group="apache_airflow_provider")
+        if point.dist and point.dist.name == "airflow-provider-sf"
+    ]
+    assert found.load()() == get_provider_info()
+
+
+def test_the_provider_info_fits_the_schema_that_airflow_ships() -> None:
+    jsonschema.validate(get_provider_info(), airflow_schema("provider_info.schema.json"))
+
+
+def test_the_connection_form_fits_the_fuller_schema_of_provider_files(
+    connection_type: dict[str, Any],
+) -> None:
+    schema = airflow_schema("provider.yaml.schema.json")
+    part = {**schema["properties"]["connection-types"], "definitions": schema.get("definitions", {})}
+    jsonschema.validate([connection_type], part)
+
+
+def test_every_form_field_is_one_that_the_cluster_knows(connection_type: dict[str, Any]) -> None:
+    fields = connection_type["conn-fields"]
+    assert Cluster.at("c", None, dict.fromkeys(fields, 1)) == Cluster("http://c:19080", 1.0, 1.0)
+
+
+def test_every_module_that_is_named_exists() -> None:
+    info = get_provider_info()
+    for part in ("hooks", "sensors", "operators", "triggers"):
+        for entry in info[part]:
+            assert entry["integration-name"] in [one["integration-name"] for one in info["integrations"]]
+            for module in entry["python-modules"]:
+                importlib.import_module(module)
+
+
+def test_airflow_finds_the_hook_of_the_connection_type(connection_type: dict[str, Any]) -> None:
+    hook = ProvidersManagerTaskRuntime().hooks[ServiceFabricHook.conn_type]
+    assert hook is not None
+    assert hook.hook_class_name == connection_type["hook-class-name"]
+    assert hook.hook_name == ServiceFabricHook.hook_name == connection_type["hook-name"]
+    assert hook.connection_testable
+    assert hook.connection_id_attribute_name == "service_fabric_conn_id"
+
+
+def test_the_wheel_says_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with zipfile.ZipFile(tmp_path / build_wheel(str(tmp_path))) as wheel:
+        names = wheel.namelist()
+        (metadata,) = [name for name in names if name.endswith("/METADATA")]
+        said = Parser().parsestr(wheel.read(metadata).decode())
+    assert "airflow_provider_sf/py.typed" in names
+    assert not [
+        name for name in names if not name.startswith(("airflow_provider_sf/", "airflow_provider_sf-"))
+    ]
+    assert (said["Name"], said["Version"]) == ("airflow-provider-sf", __version__)
+    assert said["License-Expression"] == "Apache-2.0"
+    assert said["Requires-Python"] == ">=3.10"
+    assert {"Framework :: Apache Airflow", "Framework :: Apache Airflow :: Provider"} <= set(
+        said.get_all("Classifier", [])
+    )
+    urls = [url.partition(",")[0] for url in said.get_all("Project-URL", [])]
+    assert {"Documentation", "Changelog"} <= set(urls)
+    assert sum(name.endswith("/LICENSE") for name in names) == 1
