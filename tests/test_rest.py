@@ -27,7 +27,7 @@ from airflow_provider_sf.rest import (
 )
 
 CALL = Call("/Resources/Applications/{name}/$/GetUpgradeProgress", "7.0", "the founding page")
-CODES = list(csv.DictReader((Path(__file__).parent / "samples/error_codes.csv").open(encoding="utf-8")))
+CODES = list(csv.DictReader((Path(__file__).parent / "samples/error_codes.csv").read_text().splitlines()))
 
 
 def test_a_request_is_the_documented_line() -> None:
