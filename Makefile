@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-CORE_TESTS := $(wildcard tests/test_*.py) tests/simulator
 
 AIRFLOW := 3.3.2
 OLD_AIRFLOW := 2.11.2
@@ -54,11 +53,12 @@ clean: ## Remove what the other targets made
 	@rm -rf .venv* .airflow .coverage* .mypy_cache .pytest_cache .ruff_cache build dist
 
 $(VENV)/.python: | check-python
+	@echo "==> Making $(VENV)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.python constraints.txt pyproject.toml
-	@echo "==> Installing Airflow $(AIRFLOW) and this package into $(VENV) (about a minute)"
+	@echo "==> Installing Airflow $(AIRFLOW) and this package into $(VENV) (a minute; more the first time)"
 	@$(PIP) hatchling editables
 	@$(PIP) --no-build-isolation --editable .
 	@touch $@
@@ -82,8 +82,9 @@ $(OLD_VENV)/.installed: constraints-airflow-2.11.txt pyproject.toml
 
 .PHONY: check-python
 check-python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
-		echo "Python 3.10 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
-		echo "Install one, for example 'apt install python3.11', or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \
+		echo "Python 3.10 to 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo not there)." >&2; \
+		echo "Install one, for example 'apt install python3 python3-venv', or name one: make PYTHON=python3.12" >&2; \
+		exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -62,14 +62,17 @@ class Cluster:
         :param extra: ``connect_timeout`` (seconds, default 5) and ``read_timeout`` (seconds, default 30)
         :raises ValueError: a field is missing, wrong or unknown; the message names it
         """
+        if not isinstance(extra or {}, dict):
+            msg = f"extra must be a JSON object, not {extra!r}"
+            raise ValueError(msg)  # noqa: TRY004 - to the user it is one more wrong field
         timeouts = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT}
-        for field, value in (extra or {}).items():
-            if field not in timeouts:
-                msg = f"unknown extra field {field!r}; known are: {', '.join(timeouts)}"
+        for name, value in (extra or {}).items():
+            if name not in timeouts:
+                msg = f"unknown extra field {name!r}; known are: {', '.join(timeouts)}"
                 raise ValueError(msg)
             if value is None or value == "":
                 continue
-            timeouts[field] = _positive_seconds(field, value)
+            timeouts[name] = _positive_seconds(name, value)
         return cls(_origin(host, port), **timeouts)
 
     def send(self, request: Request) -> Response:
@@ -103,34 +106,35 @@ class Cluster:
 
         handled = sys.exc_info()[1]
         url = yarl.URL(self.endpoint + request.target, encoded=True)
-        async with self.session() as session:
+        headers = dict(request.headers)
+        async with self.session() as shared, shared.slots:
             try:
-                async with session.request(
-                    request.method, url, headers=dict(request.headers), allow_redirects=False
+                async with shared.http.request(
+                    request.method, url, headers=headers, allow_redirects=False
                 ) as answer:
                     return Response(answer.status, await answer.read())
             except (aiohttp.ClientError, asyncio.TimeoutError) as error:
                 raise self._silence(error, handled) from error
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[aiohttp.ClientSession]:
+    async def session(self) -> AsyncIterator[SharedSession]:
         """
         Share this cluster's session of the running event loop; the last one to leave closes it.
 
         A wait stays in for its whole life, so that its connections outlive the pauses between polls.
         """
-        shared = _shared.setdefault(asyncio.get_running_loop(), {})
-        if self not in shared:
-            shared[self] = _SharedSession(self._new_session())
-        session = shared[self]
-        session.users += 1
+        here = _shared.setdefault(asyncio.get_running_loop(), {})
+        if self not in here:
+            here[self] = SharedSession(self._new_session())
+        shared = here[self]
+        shared.users += 1
         try:
-            yield session.session
+            yield shared
         finally:
-            session.users -= 1
-            if not session.users:
-                del shared[self]
-                await session.session.close()
+            shared.users -= 1
+            if not shared.users:
+                del here[self]
+                await shared.http.close()
 
     def _new_session(self) -> aiohttp.ClientSession:
         import aiohttp  # noqa: PLC0415 - see the module's docstring
@@ -154,7 +158,7 @@ class Cluster:
         cause: BaseException = error
         while (inner := cause.__cause__ or cause.__context__) is not None and inner is not handled:
             cause = inner
-        if isinstance(cause, (TimeoutError, asyncio.TimeoutError)):
+        if isinstance(error, asyncio.TimeoutError) or isinstance(cause, TimeoutError):
             reason = f"timed out ({self.connect_timeout:g} s to connect, {self.read_timeout:g} s to answer)"
         elif isinstance(cause, OSError) and cause.errno:
             reason = os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
@@ -164,14 +168,22 @@ class Cluster:
 
 
 @dataclass(slots=True)
-class _SharedSession:
-    session: aiohttp.ClientSession
+class SharedSession:
+    """
+    What all who talk to a cluster in one event loop share.
+
+    Who waits for a slot waits for us and not for the cluster, so that time does not count as its silence.
+    """
+
+    http: aiohttp.ClientSession
     users: int = 0
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_CONNECTIONS))
 
 
-_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Cluster, _SharedSession]] = WeakKeyDictionary()
+_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Cluster, SharedSession]] = WeakKeyDictionary()
 
-_HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+")
+_HOST = re.compile(r"([\w-]{1,63}\.)*[\w-]{1,63}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
+_PORTS = range(1, 65536)
 
 
 def _origin(host: str | None, port: int | None) -> str:
@@ -196,8 +208,12 @@ def _origin(host: str | None, port: int | None) -> str:
     if named_port and port and named_port != port:
         msg = f"port {port} contradicts host {host!r}"
         raise ValueError(msg)
+    chosen = next(given for given in (named_port, port, DEFAULT_PORT) if given is not None)
+    if chosen not in _PORTS:
+        msg = f"port {chosen} is none; the HTTP gateway's is {DEFAULT_PORT} unless changed"
+        raise ValueError(msg)
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"http://{name}:{named_port or port or DEFAULT_PORT}"
+    return f"http://{name}:{chosen}"
 
 
 def _positive_seconds(field: str, value: object) -> float:

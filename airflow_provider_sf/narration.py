@@ -28,6 +28,7 @@ _REMARKS = {
     Outcome.PAUSED: "paused: Service Fabric waits for a person to resume or roll back the upgrade",
     Outcome.UNKNOWN: "a state that this package does not know; it never counts as success",
 }
+_MOST_DETAILS = 500
 _BACKWARD = frozenset({Outcome.ROLLING_BACK, Outcome.ROLLED_BACK})
 
 
@@ -89,15 +90,15 @@ def change_lines(before: Memory, after: Memory, policy: Policy, now: datetime) -
         silence = span((now - before.silent_since).total_seconds())
         yield logging.INFO, f"The cluster answers again after {silence}"
     if after.record is not None and _said(after.record) != _said(before.record):
-        yield from _record_lines(before.record, after.record)
+        yield _record_line(before.record, after.record)
 
 
-def _record_lines(before: UpgradeProgress | None, record: UpgradeProgress) -> Iterator[Line]:
+def _record_line(before: UpgradeProgress | None, record: UpgradeProgress) -> Line:
     moved = [service for service in record.services if before is None or service not in before.services]
     level = _LEVELS.get(record.outcome, logging.WARNING)
-    yield level, status_line(record, moved)
-    if record.outcome in _REMARKS and (before is None or before.outcome is not record.outcome):
-        yield level, _REMARKS[record.outcome]
+    is_new = before is None or before.outcome is not record.outcome
+    remark = f"  ({_REMARKS[record.outcome]})" if is_new and record.outcome in _REMARKS else ""
+    return level, status_line(record, moved) + remark
 
 
 def _said(record: UpgradeProgress | None) -> tuple[object, ...] | None:
@@ -128,10 +129,10 @@ def failure(story: Story, record: UpgradeProgress) -> str:
     if behind:
         lines.append(f"Services behind: {', '.join(_behind(service) for service in behind)}.")
     if record.status_details:
-        lines.append(f"Service Fabric says: {record.status_details}")
+        lines.append(f"Service Fabric says: {_one_line(record.status_details)}")
     lines.append(
-        "Next: look at the health of the application in Service Fabric Explorer, mend the new version and "
-        "release it again. This task is not retried: to wait again cannot change how the upgrade ended."
+        "Next: look at the health and the logs of the services behind, mend the new version and release "
+        "it again. This task is not retried: to wait again cannot change how the upgrade ended."
     )
     return "\n".join(lines)
 
@@ -147,7 +148,8 @@ def timed_out(kind: str, name: str, clock_name: str, limit: float, story: Story)
     if story.error:
         lines.insert(1, f"The cluster was silent at the end: {story.error}")
     if record is not None and record.outcome in _REMARKS:
-        lines.insert(1, f"{_REMARKS[record.outcome].capitalize()}.")
+        remark = _REMARKS[record.outcome]
+        lines.insert(1, f"{remark[0].upper()}{remark[1:]}.")
     return "\n".join(lines)
 
 
@@ -157,9 +159,11 @@ def _in_a_sentence(record: UpgradeProgress) -> str:
 
 def _turn(record: UpgradeProgress, forward: Stage | None) -> str:
     if forward is None:
-        return "How far it had come is not known: the rollback had begun when this wait first looked."
-    turned_at = record.failed_at or forward.last_seen_at
-    return f"It had reached {_percent(forward.percent_completed)} when it turned back at {clock(turned_at)}."
+        return "How far it had come is not known: the rollback had begun when this process first looked."
+    last_seen = (
+        f"Last seen going forward at {clock(forward.last_seen_at)}: {_percent(forward.percent_completed)}."
+    )
+    return f"{last_seen} It failed at {clock(record.failed_at)}." if record.failed_at else last_seen
 
 
 def _last_forward(timeline: Iterable[Stage]) -> Stage | None:
@@ -186,6 +190,11 @@ def _from_to(old: str | None, new: str | None) -> str:
 
 def _behind(service: ServiceProgress) -> str:
     return f"{service.name} {replicas(service)} ({service.pending_replicas} to come)"
+
+
+def _one_line(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= _MOST_DETAILS else f"{words[:_MOST_DETAILS]}..."
 
 
 def _percent(percent: float | None) -> str:

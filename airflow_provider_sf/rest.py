@@ -122,18 +122,18 @@ def request_for(call: Call, name: str = "", *, api_version: str | None = None) -
     return Request("GET", f"{path}?api-version={quote(api_version or call.api_version, safe='')}")
 
 
-def path_segment(name: str) -> str:
+def path_segment(name: object) -> str:
     r"""
     Quote a name so that it is exactly one path segment and cannot change path, query or host.
 
     Quoting does not change dots, and Service Fabric's gateway unescapes before it splits, so what would
     still be a separator or a step upwards there is refused.
 
-    :raises ValueError: the name is empty, ``.`` or ``..``, or holds ``/``, ``\``, ``%2F``, ``%5C``, a
-        control character or half a surrogate pair
+    :raises ValueError: the name is no string, empty, ``.`` or ``..``, or holds ``/``, ``\``, ``%2F``,
+        ``%5C``, a control character or half a surrogate pair
     """
-    if not name:
-        msg = "the name is empty; give the name of the application resource, for example 'shop'"
+    if not isinstance(name, str) or not name:
+        msg = f"the name {name!r} is none; give the name of the application resource, for example 'shop'"
         raise ValueError(msg)
     if name in {".", ".."}:
         msg = f"the name {name!r} is a step in a path, not a name"
@@ -216,7 +216,7 @@ _WHO_ARE_YOU = "the cluster wants to know who asks: a secured cluster is not sup
 ADVICE: dict[str | int, str] = {
     "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND": _NOT_FOUND,
     "FABRIC_E_APPLICATION_NOT_FOUND": _NOT_FOUND,
-    "E_INVALIDARG": "this runtime lacks the call or its api-version: application resources need 7.0 or newer",
+    "E_INVALIDARG": "probably this runtime lacks the call: application resources need 7.0 or newer",
     204: _NOT_FOUND,
     401: _WHO_ARE_YOU,
     403: _WHO_ARE_YOU,
@@ -225,11 +225,11 @@ ADVICE: dict[str | int, str] = {
 
 
 def _class_of(status: int, code: str | None) -> type[ServiceFabricError]:
-    if code in PASSING_CODES or status in _PASSING_STATUSES:
+    if code in PASSING_CODES:
         return Unreachable
     if code in LASTING_CODES or status in {_NO_CONTENT, _NOT_IMPLEMENTED}:
         return Rejected
-    if status >= _SERVER_FAULT:
+    if status >= _SERVER_FAULT or status in _PASSING_STATUSES:
         return Unreachable
     return Rejected if status >= 300 else UnexpectedAnswer  # noqa: PLR2004 - 300 to 499: redirects and refusals
 

@@ -110,14 +110,14 @@ def kind_named(name: str) -> Kind:
         raise ValueError(msg) from None
 
 
-def check_name(kind: str, name: object) -> None:
+def check_name(kind: str, name: Any) -> None:
     """
-    Check what a DAG file says, as far as it can be known before templates are rendered.
+    Check what a DAG file says, as far as it can be known before templates and XComArgs are resolved.
 
     :raises ValueError: there is no such kind, or the name could not be sent, see :func:`path_segment`
     """
     kind_named(kind)
-    if isinstance(name, str) and not any(mark in name for mark in ("{{", "{%", "{#")):
+    if not hasattr(name, "resolve") and not any(mark in str(name) for mark in ("{{", "{%", "{#")):
         path_segment(name)
 
 

@@ -9,20 +9,23 @@ JSON value, so that a wait can move from the worker to the triggerer and back.
     answer, upgrade moves           ask again after the interval
     answer, it ended well           ended by "upgrade"
     answer, it ended badly          ask once more 2 s later; ended by "upgrade" if the answer stays bad
-    Unreachable                     ask again while the silence is shorter than the budget; else "unreachable"
+    Unreachable                     ask again, more closely, while the silence is shorter than its budget;
+                                    else ended by "unreachable"
     Rejected, UnexpectedAnswer      ended by "error"
-    still pending at the deadline   ended by "timeout"
+    still pending at the deadline   ended by "timeout"; by "upgrade" if a bad end was all but confirmed
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable, error_from_dict
 from airflow_provider_sf.upgrades import Outcome, ServiceProgress, UpgradeProgress
 from airflow_provider_sf.wire import iso, utc
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 SCHEMA = "service_fabric.upgrade_wait/1"
 
@@ -31,6 +34,9 @@ ENDS = BAD_ENDS | {Outcome.SUCCEEDED}
 
 CONFIRM_AFTER_SECONDS = 2.0
 """A bad end is read once more this much later before it is believed."""
+
+LOOKS_INTO_A_SILENCE = 5
+"""A silence is looked into at least so often before its budget is spent, however long the interval."""
 
 _MOST_DOUBLINGS = 30
 
@@ -179,9 +185,14 @@ def _after_error(
         return memory, Ended("error")
     silent_since = memory.silent_since or now
     memory = replace(memory, silent_since=silent_since)
-    if now - silent_since >= timedelta(seconds=policy.unreachable_timeout):
+    left = policy.unreachable_timeout - (now - silent_since).total_seconds()
+    if left <= 0:
         return memory, Ended("unreachable")
-    return memory, _while_pending(policy, memory, now)
+    decision = _while_pending(policy, memory, now)
+    if isinstance(decision, AskAgain):
+        closely = min(policy.poke_interval, policy.unreachable_timeout / LOOKS_INTO_A_SILENCE, left)
+        return memory, AskAgain(min(decision.after, closely))
+    return memory, Ended("upgrade") if memory.doubted else decision
 
 
 def _while_pending(policy: Policy, memory: Memory, now: datetime) -> Decision:

@@ -51,9 +51,9 @@ with DAG(
         replicas = sum(service["completed_replicas"] or 0 for service in after["services"])
         print(f"{after['kind']} {after['name']}: {after['outcome']}")
         print(f"  version   {after['previous_version']} -> {after['target_version']}")
-        print(f"  before    {before['state']} at {before['percent_completed']:g} %")
-        print(f"  now       {after['state']} at {after['percent_completed']:g} %")
-        print(f"  took      {after['duration_seconds']:.0f} s, since {after['started_at']}")
+        print(f"  before    {before['state']} at {before['percent_completed']} %")
+        print(f"  now       {after['state']} at {after['percent_completed']} %")
+        print(f"  took      {after['duration_seconds']} s, since {after['started_at']}")
         print(f"  replicas  {replicas} in {len(after['services'])} services")
 
     snapshot >> wait

@@ -11,8 +11,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.simulator import Simulator
-from demo.live_airflow import LiveAirflow, LiveAirflowError
+from demo.live_airflow import ENDING_SIGNALS, LiveAirflow, LiveAirflowError, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent.parent
 DAG_ID = "wait_for_upgrade"
 APPLICATION = "good-shop"
-SPEED = 12.0
+SPEED = "12"
 """A simulated upgrade of ten minutes ends after fifty seconds."""
 
 RUN_WITHIN_SECONDS = 240.0
@@ -30,53 +29,61 @@ INTERRUPTED = 130
 
 
 def main() -> int:
-    """Show the main job; return 0 if the upgrade was waited for and succeeded."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    """Show the main job; return 0 if the upgrade was waited for, deferred, and succeeded."""
+    for number in ENDING_SIGNALS:
         signal.signal(number, _interrupt)
     home = HERE / ".airflow" / "demo"
     shutil.rmtree(home, ignore_errors=True)
     try:
-        with Simulator(speed=SPEED) as simulator, LiveAirflow(home, HERE / "dags_examples") as airflow:
-            record = _show(simulator, airflow)
+        with LiveAirflow(home, HERE / "dags_examples") as airflow:
+            verdict = _show(airflow)
+            _say("Stopping all processes (a few seconds)")
     except LiveAirflowError as error:
         return _complain(str(error), error.log)
     except KeyboardInterrupt:
         print("\nInterrupted; every process that was started has ended.")
         return INTERRUPTED
-    print(json.dumps(record, indent=2))
-    _say(
-        f"Done: the upgrade of {record['name']} to {record['target_version']} {record['outcome']}; "
-        "the task waited for it without a worker."
-    )
+    _say(verdict)
     return 0
 
 
-def _show(simulator: Simulator, airflow: LiveAirflow) -> dict[str, Any]:
-    _say(f"A simulated Service Fabric cluster listens on {simulator.url}")
+def _show(airflow: LiveAirflow) -> str:
+    """Run the DAG, print what there is to see, and return the verdict."""
+    (port,) = free_ports(1)
+    airflow.spawn("simulator", "-m", "airflow_provider_sf.simulator", "--port", str(port), "--speed", SPEED)
+    simulator_log = airflow.log_file("simulator")
+    airflow.wait_until(lambda: "listens" in simulator_log.read_text(), "no simulator", "simulator")
+    _say(f"A simulated Service Fabric cluster listens on 127.0.0.1:{port}")
     _say("Making Airflow's metadata database (about 10 s)")
     airflow.migrate()
     _say("Starting api-server, scheduler, dag-processor and triggerer (about 25 s)")
     airflow.start()
-    airflow.add_connection(
-        "service_fabric_default", conn_type="service_fabric", host="127.0.0.1", port=simulator.port
-    )
+    airflow.add_connection("service_fabric_default", conn_type="service_fabric", host="127.0.0.1", port=port)
     run_id = airflow.trigger(DAG_ID, application=APPLICATION)
     _say(f"DAG {DAG_ID} runs; this is the log of its task 'wait' (about 80 s)")
-    _follow(airflow, run_id)
+    was_deferred = _follow(airflow, run_id)
     for task in airflow.task_instances(DAG_ID, run_id):
         if task["state"] != "success":
             msg = f"task {task['task_id']} ended as {task['state']}"
-            raise LiveAirflowError(msg, airflow.log_file("scheduler"))
+            raise LiveAirflowError(msg, airflow.task_log_file(DAG_ID, run_id, task["task_id"]))
+    if not was_deferred:
+        msg = "the task 'wait' was never seen deferred while no worker ran a task"
+        raise LiveAirflowError(msg, airflow.log_file("scheduler"))
     _say("The audit that task 'audit' printed")
     for entry in _own_lines(airflow.task_log(DAG_ID, run_id, "audit")):
         print(f"    {entry['event']}")
+    record = airflow.xcom(DAG_ID, run_id, "wait")
     _say("The record in XCom, return_value of task 'wait'")
-    return dict(airflow.xcom(DAG_ID, run_id, "wait"))
+    print(json.dumps(record, indent=2))
+    return (
+        f"Done: the upgrade of {record['name']} to {record['target_version']} {record['outcome']}; "
+        "the task waited for it deferred, while no worker ran a task."
+    )
 
 
-def _follow(airflow: LiveAirflow, run_id: str) -> None:
-    """Print new lines of the log as they come, and what the task instances do meanwhile."""
-    shown, last_states = 0, ""
+def _follow(airflow: LiveAirflow, run_id: str) -> bool:
+    """Print the log and the states as they come; tell whether the wait was deferred and no worker busy."""
+    shown, last_states, was_deferred = 0, "", False
     deadline = time.monotonic() + RUN_WITHIN_SECONDS
     while True:
         over = airflow.run_state(DAG_ID, run_id) in {"success", "failed"}
@@ -88,12 +95,13 @@ def _follow(airflow: LiveAirflow, run_id: str) -> None:
             print(f"    {entry['timestamp'][11:19]}  {entry['level']:7}  {entry['event']}", flush=True)
         shown = max(shown, len(lines))
         running = sum(task["state"] == "running" for task in tasks.values())
+        was_deferred = was_deferred or (tasks["wait"]["state"] == "deferred" and running == 0)
         states = ", ".join(f"{name} {task['state'] or 'to come'}" for name, task in tasks.items())
         if states != last_states:
             print(f"  -- tasks: {states}; running in a worker: {running}", flush=True)
             last_states = states
         if over:
-            return
+            return was_deferred
         if time.monotonic() > deadline:
             msg = f"the run is not over after {RUN_WITHIN_SECONDS:.0f} s"
             raise LiveAirflowError(msg, airflow.log_file("scheduler"))
@@ -104,7 +112,7 @@ def _own_lines(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the lines of the provider and of the DAG, not Airflow's own."""
     for entry in entries:
         logger = str(entry.get("logger") or "")
-        if "airflow_provider_sf" in logger or logger == "task.stdout":
+        if "airflow_provider_sf" in logger or logger == "task.stdout" or entry.get("level") == "error":
             yield entry
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_WITHIN_SECONDS = 180.0
 REQUEST_TIMEOUT = 30.0
 
@@ -63,6 +65,7 @@ class LiveAirflow:
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
             "PYTHONUNBUFFERED": "1",
         }
         self._session = requests.Session()
@@ -74,6 +77,11 @@ class LiveAirflow:
     def log_file(self, part: str) -> Path:
         """Return the file that holds what a part printed."""
         return self.home / f"{part}.log"
+
+    def task_log_file(self, dag_id: str, run_id: str, task_id: str) -> Path:
+        """Return the newest file of a task's log."""
+        folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
+        return max(folder.glob("*.log"), key=lambda file: file.stat().st_mtime, default=folder)
 
     def __enter__(self) -> Self:
         """Make the home; the parts are started one by one by whoever wants to say so."""
@@ -90,7 +98,7 @@ class LiveAirflow:
 
     def migrate(self) -> None:
         """Make the metadata database."""
-        process = self._spawn("migrate", "db", "migrate")
+        process = self.spawn("migrate", "-m", "airflow", "db", "migrate")
         if process.wait() != 0:
             msg = "the metadata database could not be made"
             raise LiveAirflowError(msg, self.log_file("migrate"))
@@ -98,22 +106,25 @@ class LiveAirflow:
     def start(self) -> None:
         """Start the four parts and wait until all say that they are healthy."""
         for part in PARTS:
-            self._parts[part] = self._spawn(part, part)
-        self._wait_until(self._is_healthy, "Airflow is not healthy", "api-server")
+            self._parts[part] = self.spawn(part, "-m", "airflow", part)
+        self.wait_until(self._is_healthy, "Airflow is not healthy", "api-server")
         self._log_in()
 
     def stop(self) -> None:
-        """End every process of this Airflow: politely, then not."""
-        found: set[psutil.Process] = set()
-        for end in (psutil.Process.terminate, psutil.Process.kill):
-            found |= self.processes()
-            for process in found:
-                with suppress(psutil.NoSuchProcess):
-                    end(process)
-            _, alive = psutil.wait_procs(found, timeout=8)
-            found = set(alive)
-        for started in self._started:
-            started.wait()
+        """End every process: politely, then not. An impatient second Ctrl-C changes nothing."""
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING_SIGNALS}
+        try:
+            for end in (psutil.Process.terminate, psutil.Process.kill):
+                alive = self.processes()
+                for process in alive:
+                    with suppress(psutil.NoSuchProcess):
+                        end(process)
+                psutil.wait_procs(alive, timeout=8)
+            for started in self._started:
+                started.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def processes(self) -> set[psutil.Process]:
         """Return the processes that are alive; each part leads a session, which its children never leave."""
@@ -126,7 +137,7 @@ class LiveAirflow:
 
     def trigger(self, dag_id: str, **conf: Any) -> str:
         """Start a run of a DAG and return its id."""
-        self._wait_until(lambda: self._is_known(dag_id), f"DAG {dag_id} was not found", "dag-processor")
+        self.wait_until(lambda: self._is_known(dag_id), f"DAG {dag_id} was not found", "dag-processor")
         self.call("PATCH", f"dags/{dag_id}", json={"is_paused": False})
         return str(
             self.call("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})[
@@ -152,6 +163,19 @@ class LiveAirflow:
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         return self.call("GET", path)["value"]
 
+    def wait_until(self, condition: Callable[[], bool], complaint: str, part: str) -> None:
+        """Wait until a condition holds; complain, with a log, if it does not or a part has ended."""
+        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        while not condition():
+            for name, process in self._parts.items():
+                if process.poll() is not None:
+                    msg = f"{name} ended with {process.returncode}"
+                    raise LiveAirflowError(msg, self.log_file(name))
+            if time.monotonic() > deadline:
+                msg = f"{complaint} after {READY_WITHIN_SECONDS:.0f} s"
+                raise LiveAirflowError(msg, self.log_file(part))
+            time.sleep(0.5)
+
     def call(self, method: str, path: str, **keywords: Any) -> Any:
         """Call the public REST API and return the JSON that it answers."""
         return self._request(method, f"api/v2/{path}", **keywords)
@@ -168,11 +192,11 @@ class LiveAirflow:
             raise LiveAirflowError(msg, log)
         return answer.json()
 
-    def _spawn(self, log_name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start an Airflow command in a session of its own, so that Ctrl-C reaches it only through us."""
+    def spawn(self, log_name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Run Python with arguments, in a session of its own, so that Ctrl-C reaches it only through us."""
         log = self._files.enter_context(self.log_file(log_name).open("wb"))
         process = subprocess.Popen(
-            [sys.executable, "-m", "airflow", *arguments],
+            [sys.executable, *arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -199,18 +223,6 @@ class LiveAirflow:
 
     def _is_known(self, dag_id: str) -> bool:
         return any(dag["dag_id"] == dag_id for dag in self.call("GET", "dags?limit=100")["dags"])
-
-    def _wait_until(self, condition: Callable[[], bool], complaint: str, part: str) -> None:
-        deadline = time.monotonic() + READY_WITHIN_SECONDS
-        while not condition():
-            for name, process in self._parts.items():
-                if process.poll() is not None:
-                    msg = f"{name} ended with {process.returncode}"
-                    raise LiveAirflowError(msg, self.log_file(name))
-            if time.monotonic() > deadline:
-                msg = f"{complaint} after {READY_WITHIN_SECONDS:.0f} s"
-                raise LiveAirflowError(msg, self.log_file(part))
-            time.sleep(0.5)
 
 
 def _session_of(process: psutil.Process) -> int | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import socket
 import tempfile
 import threading
@@ -17,8 +19,11 @@ from airflow_provider_sf.simulator import Simulator
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# Airflow reads its home when it is first imported, which only some tests do: never the user's own.
+# Airflow reads its settings when it is first imported, which only some tests do: never the user's own.
+for setting in [name for name in os.environ if name.startswith("AIRFLOW")]:
+    del os.environ[setting]
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
+atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 

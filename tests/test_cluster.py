@@ -126,6 +126,27 @@ def test_a_silent_server_is_unreachable(transport: Any, recorder: Any) -> None:
         transport(Cluster(recorder.url, read_timeout=0.05), PING)
 
 
+def test_a_body_that_comes_in_drops_is_cut_off_in_the_triggerer(recorder: Any) -> None:
+    recorder.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"
+    with pytest.raises(Unreachable, match="timed out"):
+        asend(Cluster(recorder.url, connect_timeout=0.02, read_timeout=0.03), PING)
+
+
+def test_a_queue_of_our_own_is_no_silence_of_the_cluster(simulator: Any, clock: Any) -> None:
+    """Forty rounds of 16 slow answers take twice as long as one may: who waits for a slot is not timed."""
+    clock.now = 0.0
+    slow = request_for(PROGRESS, "flapping-shop")
+
+    async def ask_often() -> list[Response]:
+        to = Cluster(simulator.url, connect_timeout=0.5, read_timeout=0.5)
+        await to.asend(slow)
+        clock.now = 200.0
+        simulator.slow_seconds = 0.05
+        return await asyncio.gather(*(to.asend(slow) for _ in range(40 * MOST_CONNECTIONS)))
+
+    assert {answer.status for answer in asyncio.run(ask_often())} == {504}
+
+
 @pytest.mark.parametrize(
     "answer",
     [b"", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{", b"SSH-2.0-OpenSSH_9.2\r\n"],
@@ -166,8 +187,8 @@ def test_the_last_to_leave_closes_the_session(recorder: Any) -> None:
         async with to.session() as session:
             async with to.session():
                 await to.asend(PING)
-            assert not session.closed
-        assert session.closed
+            assert not session.http.closed
+        assert session.http.closed
         async with to.session() as another:
             assert another is not session
 
@@ -188,8 +209,8 @@ def test_a_cancelled_wait_leaves_the_session_to_the_others(recorder: Any) -> Non
             await asyncio.sleep(0)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
-            assert not session.closed
-        assert session.closed
+            assert not session.http.closed
+        assert session.http.closed
 
     asyncio.run(cancel_one())
 
@@ -236,6 +257,12 @@ def test_a_host_may_name_its_port(host: str, port: int | None, endpoint: str) ->
         ("a:99999", None, "'a:99999' is no address"),
         ("[::1", None, "is no address"),
         ("a:1", 2, "port 2 contradicts host 'a:1'"),
+        ("a", 99999, "port 99999 is none"),
+        ("a", -5, "port -5 is none"),
+        ("a:0", None, "port 0 is none"),
+        ("my..cluster", None, "is no address"),
+        (".x", None, "is no address"),
+        ("a" * 64, None, "is no address"),
         ("admin:hunter2@a", None, "user name or a password"),
     ],
 )
@@ -260,8 +287,9 @@ def test_timeouts_come_from_the_extra_fields() -> None:
         ({"read_timeout": 0}, "'read_timeout' must be a positive number of seconds, not 0"),
         ({"read_timeout": "soon"}, "not 'soon'"),
         ({"connect_timeout": []}, "'connect_timeout' must be"),
+        ([1], r"extra must be a JSON object, not \[1\]"),
     ],
 )
-def test_a_wrong_extra_field_is_refused_by_name(extra: dict[str, object], said: str) -> None:
+def test_a_wrong_extra_field_is_refused_by_name(extra: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Cluster.at("a", None, extra)

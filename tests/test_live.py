@@ -20,6 +20,10 @@ HERE = Path(__file__).parent
 DAGS = (HERE.parent / "dags_examples" / "wait_for_upgrade.py", *sorted((HERE / "dags").glob("*.py")))
 
 
+SEEN: set[tuple[str, str, str]] = set()
+"""DAG, task and state, for every state that was seen while the runs went on."""
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirflow]:
     """A running Airflow that knows a simulated cluster on which an upgrade takes 40 seconds."""
@@ -44,7 +48,12 @@ def runs(live: LiveAirflow) -> dict[str, str]:
     deadline = time.monotonic() + 240
     while not all(live.run_state(dag, run) in {"success", "failed"} for dag, run in found.items()):
         assert time.monotonic() < deadline, "the runs did not end"
-        time.sleep(2)
+        SEEN.update(
+            (dag, one["task_id"], one["state"])
+            for dag in found
+            for one in live.task_instances(dag, found[dag])
+        )
+        time.sleep(1)
     return found
 
 
@@ -59,6 +68,7 @@ def log_lines(live: LiveAirflow, runs: dict[str, str], dag: str, task_id: str) -
 def test_a_success_is_waited_for_deferred_and_leaves_its_record(
     live: LiveAirflow, runs: dict[str, str]
 ) -> None:
+    assert ("wait_for_upgrade", "wait", "deferred") in SEEN
     assert task(live, runs, "wait_for_upgrade", "wait")["state"] == "success"
     record = live.xcom("wait_for_upgrade", runs["wait_for_upgrade"], "wait")
     assert UpgradeProgress.from_dict(record).outcome is Outcome.SUCCEEDED

@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_sf.rest import (
     CLUSTER_VERSION,
     LASTING_CODES,
+    PASSING_CODES,
     Call,
     Rejected,
     Response,
@@ -165,16 +166,16 @@ def test_a_missing_application_resource_is_rejected_although_its_status_is_500()
 
 
 @pytest.mark.parametrize("row", CODES, ids=lambda row: row["code"])
-def test_every_known_code_means_what_the_runtime_means_by_it(row: dict[str, str]) -> None:
-    """The permanent codes with status 500 that no read of upgrade progress can bring are asked again, in vain."""
+def test_every_passing_code_is_asked_again_and_every_lasting_refusal_is_not(row: dict[str, str]) -> None:
+    """Lasting codes that come with status 500 and that no read of upgrade progress can bring count as passing."""
     body = f'{{"Error":{{"Code":"{row["code"]}","Message":"m"}}}}'.encode()
     for status in (int(status) for status in (row["http_status"] or "404").split("|")):
         meaning = type(error_from(status, body))
         if row["class"] == "transient":
             assert meaning is Unreachable
-        elif row["class"] == "permanent" and (status < 500 or status == 501):
-            assert meaning is Rejected
-        elif status >= 500 and row["code"] not in LASTING_CODES:
+        elif status < 500 or status == 501 or row["code"] in LASTING_CODES:
+            assert meaning is (Unreachable if row["code"] in PASSING_CODES else Rejected)
+        else:
             assert meaning is Unreachable
 
 

@@ -235,10 +235,26 @@ def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["shop", "{{ params.application }}", "{% raw %}a/b{% endraw %}", "{# a/b #}", None, 5]
+    "name", ["shop", "{{ params.application }}", "{% raw %}a/b{% endraw %}", "{# a/b #}"]
 )
-def test_a_name_is_checked_as_far_as_it_is_known(name: object) -> None:
+def test_a_name_is_checked_as_far_as_it_is_known(name: str) -> None:
     check_name(KIND, name)
+
+
+@pytest.mark.parametrize("name", [None, 5, ["a"], b"shop"])
+def test_what_is_no_string_is_no_name(name: object) -> None:
+    with pytest.raises(ValueError, match="is none; give the name"):
+        check_name(KIND, name)
+
+
+def test_what_will_be_a_name_later_is_not_checked_now() -> None:
+    """Airflow's XComArg has a resolve method; nothing else that stands for a value does."""
+
+    class XComArg:
+        def resolve(self) -> str:
+            return "a/b"
+
+    check_name(KIND, XComArg())
 
 
 def test_a_name_that_cannot_be_sent_is_refused_before_it_is() -> None:

@@ -21,6 +21,9 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
+DEADLINE = Policy(15.0, 300.0, deadline=at(60))
+
+
 def record(state: str, percent: float = 0.0, **fields: Any) -> UpgradeProgress:
     fields = {"started_at": START, "target_version": "v1", **fields}
     return UpgradeProgress("application_resource", "shop", state=state, percent_completed=percent, **fields)
@@ -92,8 +95,8 @@ def test_what_asking_cannot_mend_ends_the_wait(error: ServiceFabricError) -> Non
 
 
 def test_silence_is_forgiven_while_it_is_shorter_than_its_budget() -> None:
-    memory, decision = watch((0, record("RollingForward")), (15, SILENT), (100, SILENT), (314.9, SILENT))
-    assert decision == AskAgain(15.0)
+    memory, decision = watch((0, record("RollingForward")), (15, SILENT), (100, SILENT), (310, SILENT))
+    assert decision == AskAgain(5.0)
     assert memory.silent_since == at(15)
     assert watch((315, SILENT), memory=memory) == (memory_after(memory), Ended("unreachable"))
 
@@ -108,14 +111,21 @@ def test_an_answer_ends_a_silence() -> None:
     memory, _ = watch((0, SILENT), (299, SILENT), (300, record("RollingForward")))
     assert memory.silent_since is None
     assert memory.error is None
-    assert watch((301, SILENT), (600, SILENT), memory=memory)[1] == AskAgain(15.0)
+    assert watch((301, SILENT), (580, SILENT), memory=memory)[1] == AskAgain(15.0)
+
+
+def test_a_silence_is_looked_into_more_closely_than_an_upgrade() -> None:
+    rare = Policy(poke_interval=600.0, unreachable_timeout=300.0, exponential_backoff=True)
+    assert watch((0, SILENT), policy=rare)[1] == AskAgain(60.0)
+    assert watch((0, SILENT), (60, SILENT), (270, SILENT), policy=rare)[1] == AskAgain(30.0)
+
+
+def test_a_bad_end_that_could_not_be_confirmed_by_the_deadline_is_believed() -> None:
+    assert watch((50, record("Failed")), (60, SILENT), policy=DEADLINE)[1] == Ended("upgrade")
 
 
 def test_a_budget_of_nothing_forgives_nothing() -> None:
     assert watch((0, SILENT), policy=Policy(15.0, unreachable_timeout=0.0))[1] == Ended("unreachable")
-
-
-DEADLINE = Policy(15.0, 300.0, deadline=at(60))
 
 
 def test_the_last_look_is_at_the_deadline() -> None:
@@ -192,7 +202,7 @@ def test_memory_and_story_are_json_and_survive_it(observations: tuple[Any, ...])
 def test_a_wait_goes_on_from_a_memory_that_went_through_json() -> None:
     memory, _ = watch((0, record("RollingForward")), (15, SILENT))
     moved = Memory.from_dict(json.loads(json.dumps(memory.to_dict())))
-    assert watch((314, SILENT), memory=moved)[1] == AskAgain(15.0)
+    assert watch((314, SILENT), memory=moved)[1] == AskAgain(1.0)
     assert watch((315, SILENT), memory=moved)[1] == Ended("unreachable")
 
 

@@ -13,7 +13,14 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_sf import get_provider_info
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.rest import CLUSTER_VERSION, ServiceFabricError, Unreachable, json_from, request_for
+from airflow_provider_sf.rest import (
+    CLUSTER_VERSION,
+    Rejected,
+    ServiceFabricError,
+    Unreachable,
+    json_from,
+    request_for,
+)
 from airflow_provider_sf.upgrades import DEFAULT_KIND, UpgradeProgress, kind_named
 
 if TYPE_CHECKING:
@@ -22,6 +29,8 @@ if TYPE_CHECKING:
     from airflow_provider_sf.rest import Response
 
 DEFAULT_CONN_ID = "service_fabric_default"
+
+MOST_LOOK_UP_SECONDS = 30.0
 
 LOOK_UP_EVERY_SECONDS = 300
 """How long waits of one event loop share what a look-up of their connection has brought."""
@@ -36,8 +45,8 @@ class ServiceFabricHook(BaseHook):
     :param api_version: sent instead of the api-version that documents the call; rarely needed
 
     Every call raises ``Unreachable`` (ask again), ``Rejected`` (do not) or ``UnexpectedAnswer`` of
-    :mod:`airflow_provider_sf.rest`, ``AirflowNotFoundException`` for a connection that does not exist and
-    ``ValueError`` for one that is wrong.
+    :mod:`airflow_provider_sf.rest`. A connection that does not exist is ``AirflowNotFoundException``, a wrong
+    one ``ValueError``; from the asynchronous calls they come as ``Unreachable`` and ``Rejected``.
     """
 
     conn_name_attr = "service_fabric_conn_id"
@@ -90,7 +99,7 @@ class ServiceFabricHook(BaseHook):
         try:
             cluster = self.get_conn()
             answer = json_from(cluster.send(request_for(CLUSTER_VERSION)), cluster.endpoint)
-        except (ServiceFabricError, ValueError) as error:
+        except (AirflowNotFoundException, ServiceFabricError, ValueError) as error:
             return False, str(error)
         return True, f"Service Fabric {answer.get('Version', 'of unknown version')} at {cluster.endpoint}"
 
@@ -116,6 +125,8 @@ class ServiceFabricHook(BaseHook):
         shared = _shared.get(asyncio.get_running_loop(), {}).get(self.service_fabric_conn_id)
         if shared is None:
             return await self._aget_conn()
+        if shared.cluster is not None and shared.looking_up.locked():
+            return shared.cluster
         async with shared.looking_up:
             if shared.cluster is not None and shared.age() < LOOK_UP_EVERY_SECONDS:
                 return shared.cluster
@@ -130,21 +141,25 @@ class ServiceFabricHook(BaseHook):
         Look the connection up, all of it in one thread of its own: secrets backends may block.
 
         From Airflow 3.1 on any trouble between triggerer and API server reads "isn't defined", and the worker
-        has just found the connection: so it is worth asking again.
+        has just found the connection: so it is worth asking again. What is wrong with it stays wrong.
         """
         from asgiref.sync import sync_to_async  # noqa: PLC0415 - 6 ms that no DAG file needs to pay
 
+        load = sync_to_async(self.get_conn, thread_sensitive=False)
         try:
-            return await sync_to_async(self.get_conn, thread_sensitive=False)()
-        except AirflowNotFoundException as error:
-            msg = f"connection {self.service_fabric_conn_id!r} could not be read: {error}"
+            return await asyncio.wait_for(load(), MOST_LOOK_UP_SECONDS)
+        except (AirflowNotFoundException, asyncio.TimeoutError) as error:
+            reason = str(error) or f"no answer within {MOST_LOOK_UP_SECONDS:g} s"
+            msg = f"connection {self.service_fabric_conn_id!r} could not be read: {reason}"
             raise Unreachable(msg) from error
+        except ValueError as error:
+            raise Rejected(str(error)) from error
 
     async def _aget_conn_again(self, known: Cluster) -> Cluster:
         """Look the connection up once more; a wait that knows its cluster does not end if that fails."""
         try:
             return await self._aget_conn()
-        except (Unreachable, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - a secrets backend may raise anything
             self.log.warning("Going on with the connection as it was: %s", error)
             return known
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from datetime import datetime, timedelta, timezone
@@ -19,7 +20,6 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_sf.hooks.service_fabric import DEFAULT_CONN_ID, ServiceFabricHook
 from airflow_provider_sf.narration import change_lines, failure, opening, success, timed_out
 from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer
-from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.upgrades import DEFAULT_KIND, Outcome, check_name
 from airflow_provider_sf.watching import BAD_ENDS, AskAgain, Ended, Memory, Policy, Story, step
 from airflow_provider_sf.wire import iso
@@ -74,7 +74,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
     ui_fgcolor = "#ffffff"
 
     _memory = Memory()
-    _story: Story | None = None
+    _begun_at = datetime.min.replace(tzinfo=timezone.utc)
 
     def __init__(
         self,
@@ -99,9 +99,12 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
     def _check(self) -> None:
         """Refuse at parse time what can be known to be wrong then."""
         check_name(self.kind, self.name)
-        if self.deferrable and self.silent_fail:
+        if self.silent_fail:
+            msg = "silent_fail would hide how the wait ended; unreachable_timeout forgives a silent cluster"
+            raise ValueError(msg)
+        if self.deferrable and not self.poke_interval > 0:
             msg = (
-                "silent_fail does not go with deferrable=True; unreachable_timeout forgives a silent cluster"
+                f"poke_interval must be more than {self.poke_interval:g} s: the triggerer is not yours alone"
             )
             raise ValueError(msg)
         if self.poke_interval < SHORT_POKE_INTERVAL:
@@ -114,21 +117,21 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait; in deferrable mode look once, then defer."""
-        self._memory = Memory()
+        self._memory, self._begun_at = Memory(), datetime.now(timezone.utc)
         if not self.reschedule:  # whose legs do not know each other: each would say it again
             self.log.info("%s", opening(self.kind, self.name, self._policy(), *self._limit()))
         try:
             return super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException) as ended:
-            if self._story is not None or ended.__cause__ is not None:
+            if ended.__cause__ is not None:  # not the timeout of Airflow's loop, but what poke() raised
                 raise
             story = Story.of(self._memory, Ended("timeout"))
             self._push(context, story)
-            raise type(ended)(timed_out(self.kind, self.name, *self._limit(), story)) from ended
+            cls = AirflowSkipException if self.never_fail else type(ended)
+            raise cls(timed_out(self.kind, self.name, *self._limit(), story)) from ended
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the upgrade; look again at once only where the answer must not wait for the next poke."""
-        self._story = None
         decision = self._look()
         while isinstance(decision, AskAgain) and self._is_urgent():
             time.sleep(decision.after)
@@ -144,14 +147,9 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """End the task as the trigger's event says."""
         try:
-            story = Story.from_dict(event)
-        except (KeyError, TypeError, ValueError) as error:
-            msg = f"the trigger's event is not understood, so the upgrade counts as not done: {error!r}"
-            raise UnexpectedAnswer(msg) from error
-        try:
-            return self._end(context, story)
-        except ServiceFabricError as error:
-            if self.never_fail:  # as Airflow does in the other modes
+            return self._end(context, _story_in(event))
+        except Exception as error:
+            if self.never_fail:  # as Airflow does for what poke() raises, in every mode and version
                 raise AirflowSkipException(str(error)) from error
             raise
 
@@ -174,18 +172,24 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def _is_urgent(self) -> bool:
         """
-        Tell whether this process must ask again itself.
+        Tell whether this process must ask again itself, and not leave it to Airflow's next poke.
 
-        A bad end is confirmed on the spot. In reschedule mode nothing remembers a silence from one leg to the
-        next, so its budget runs within one.
+        A bad end is confirmed on the spot. A silence is watched more closely than an upgrade, and in
+        reschedule mode nothing remembers it from one leg to the next.
         """
-        to_confirm = self._memory.doubted and self._memory.error is None
-        silent_leg = self.reschedule and not self.deferrable and self._memory.silent_since is not None
-        return to_confirm or silent_leg
+        if self._memory.error is None:
+            return self._memory.doubted
+        waited = datetime.now(timezone.utc) - self._begun_at
+        return not self.deferrable and waited.total_seconds() < self.timeout
 
     def _policy(self) -> Policy:
         """Return how to wait; the deadline is kept by Airflow's own loop, or by the trigger."""
-        return Policy(poke_interval=self.poke_interval, unreachable_timeout=self.unreachable_timeout)
+        return Policy(
+            poke_interval=self.poke_interval,
+            unreachable_timeout=self.unreachable_timeout,
+            exponential_backoff=self.exponential_backoff,
+            max_wait=self.max_wait.total_seconds() if self.max_wait else None,
+        )
 
     def _limit(self) -> tuple[str, float]:
         """Return the clock that runs out first, and its seconds. While deferred, both are ours to keep."""
@@ -195,28 +199,32 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         return min(limits, key=lambda limit: limit[1])
 
     def _defer(self) -> None:
-        now = datetime.now(timezone.utc)
-        wait = timedelta(seconds=self._limit()[1])
+        # 15 ms that no DAG file needs to pay.
+        from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger  # noqa: PLC0415
+
+        policy, now = self._policy(), datetime.now(timezone.utc)
+        deadline = self._begun_at + timedelta(seconds=self._limit()[1])
+        left = max(timedelta(0), deadline - now)
+        pause = max(SHORT_POKE_INTERVAL, min(policy.interval(self._memory.polls), left.total_seconds()))
         self.defer(
             trigger=ServiceFabricUpgradeTrigger(
                 name=self.name,
                 kind=self.kind,
                 service_fabric_conn_id=self.service_fabric_conn_id,
-                poke_interval=self.poke_interval,
-                exponential_backoff=self.exponential_backoff,
-                max_wait=self.max_wait.total_seconds() if self.max_wait else None,
-                unreachable_timeout=self.unreachable_timeout,
-                deadline=str(iso(now + wait)),
-                first_poll_at=str(iso(now + timedelta(seconds=max(SHORT_POKE_INTERVAL, self.poke_interval)))),
+                poke_interval=policy.poke_interval,
+                exponential_backoff=policy.exponential_backoff,
+                max_wait=policy.max_wait,
+                unreachable_timeout=policy.unreachable_timeout,
+                deadline=str(iso(deadline)),
+                first_poll_at=str(iso(now + timedelta(seconds=pause))),
                 memory=self._memory.to_dict(),
             ),
             method_name="execute_complete",
-            timeout=wait + BACKSTOP,
+            timeout=left + BACKSTOP,
         )
 
     def _end(self, context: Context, story: Story) -> dict[str, Any]:
         """Push what is known, then return the record of a success or raise what it was instead."""
-        self._story = story
         self._push(context, story)
         record = story.record
         if story.ended_by == "upgrade" and record is not None and record.outcome is Outcome.SUCCEEDED:
@@ -240,9 +248,17 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
             context["ti"].xcom_push(key="upgrade_progress", value=story.record.to_dict())
 
 
+def _story_in(event: object) -> Story:
+    try:
+        return Story.from_dict(event)
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"the trigger's event is not understood, so the upgrade counts as not done: {error!r}"
+        raise UnexpectedAnswer(msg) from error
+
+
 def _seconds(parameter: str, value: object) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if not isinstance(seconds, (int, float)) or seconds < 0:
+    if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
         msg = f"{parameter} must be a timedelta or a number of seconds, not {value!r}"
         raise ValueError(msg)
     return float(seconds)

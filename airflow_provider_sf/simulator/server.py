@@ -119,6 +119,7 @@ class Simulator:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # with the library's 5, connections that come together wait for a second try
     simulator: Simulator
 
 

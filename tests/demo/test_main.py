@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from demo.__main__ import _complain
-from demo.live_airflow import PARTS, LiveAirflow, free_ports
+from demo.live_airflow import PARTS, LiveAirflow, LiveAirflowError, free_ports
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -43,11 +44,13 @@ def test_an_interrupted_demo_leaves_no_process_behind(number: signal.Signals, af
     sessions: set[int] = set()
     try:
         next(line for line in demo.stdout if after in line)
-        while len(sessions) < len(PARTS):
+        while len(sessions) < len(PARTS) + 1:  # the simulator, too
             assert demo.poll() is None
             sessions |= sessions_started_by(demo)
     finally:
         demo.send_signal(number)
+        time.sleep(0.5)
+        demo.send_signal(number)  # impatient
         said, _ = demo.communicate(timeout=60)
     assert "every process that was started has ended" in said
     assert demo.returncode == 130
@@ -65,6 +68,17 @@ def test_a_failed_demo_shows_the_end_of_the_log_and_its_path(
     assert "line 70\n" in said
     assert "line 69\n" not in said
     assert said.endswith(f"More in {log}\n")
+
+
+def test_a_failed_start_names_the_log_and_leaves_no_process_behind(tmp_path: Path) -> None:
+    with LiveAirflow(tmp_path / "home", tmp_path) as airflow:
+        airflow.spawn("bystander", "-c", "import time; time.sleep(3600)")
+        assert len(airflow.processes()) == 1
+        (tmp_path / "home" / "airflow.db").mkdir()
+        with pytest.raises(LiveAirflowError, match="database could not be made") as failed:
+            airflow.migrate()
+    assert "unable to open database" in failed.value.log.read_text()
+    assert airflow.processes() == set()
 
 
 def test_airflow_listens_on_ports_and_in_a_home_of_its_own(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from airflow_provider_sf.upgrades import ServiceProgress
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_sf.cluster import Cluster
     from airflow_provider_sf.upgrades import UpgradeProgress
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
@@ -90,10 +92,10 @@ def test_a_wrong_name_or_kind_is_refused_before_anything_is_sent(
     assert connected.connections == 0
 
 
-def test_a_wrong_connection_is_named_with_its_field(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_connection_is_named_with_its_field(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": "https://c"}))
     with pytest.raises(ValueError, match="connection 'service_fabric_default': host 'https://c'"):
-        read(ServiceFabricHook(), "shop")
+        ServiceFabricHook().get_upgrade_progress("shop")
 
 
 def test_a_connection_is_read_from_a_uri_or_from_json(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +120,45 @@ def test_a_connection_that_does_not_exist_is_not_found() -> None:
 def test_in_the_triggerer_a_connection_that_cannot_be_read_is_worth_asking_again() -> None:
     with pytest.raises(Unreachable, match="connection 'no_such' could not be read"):
         asyncio.run(ServiceFabricHook("no_such").aget_upgrade_progress("shop"))
+
+
+def test_in_the_triggerer_a_wrong_connection_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": "https://c"}))
+    with pytest.raises(Rejected, match="connection 'service_fabric_default': host 'https://c'"):
+        asyncio.run(ServiceFabricHook().aget_upgrade_progress("shop"))
+
+
+def test_a_look_up_that_hangs_holds_up_nobody_who_knows_the_cluster(
+    connected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second look-up hangs until it is given up, 0.2 s here and 30 in life; the other wait polls on meanwhile."""
+    monkeypatch.setattr(service_fabric, "MOST_LOOK_UP_SECONDS", 0.2)
+    monkeypatch.setattr(service_fabric, "LOOK_UP_EVERY_SECONDS", 0.0)
+    hanging = threading.Event()
+
+    class Hook(ServiceFabricHook):
+        def get_conn(self) -> Cluster:
+            if connected.heard:
+                hanging.wait(10)
+            return super().get_conn()
+
+    async def poll_twice() -> None:
+        hook = Hook()
+        async with hook.connected():
+            await hook.aget_upgrade_progress("first")
+            refreshing = asyncio.create_task(hook.aget_upgrade_progress("refreshing"))
+            await asyncio.sleep(0)
+            await hook.aget_upgrade_progress("other")
+            assert not refreshing.done()
+            await refreshing
+        hanging.set()
+
+    asyncio.run(poll_twice())
+    assert [request.split()[1].split("/")[3] for request in connected.heard] == [
+        "first",
+        "other",
+        "refreshing",
+    ]
 
 
 def test_waits_share_one_look_up_and_one_session(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +222,12 @@ def test_the_connection_test_tells_what_is_wrong(closed_port: int, monkeypatch: 
     ok, said = ServiceFabricHook().test_connection()
     assert not ok
     assert said.startswith("connection 'service_fabric_default': host is missing")
+
+
+def test_the_connection_test_tells_that_there_is_none() -> None:
+    ok, said = ServiceFabricHook("no_such").test_connection()
+    assert not ok
+    assert "no_such" in said
 
 
 def test_airflow_before_3_2_gets_the_form_from_the_hook() -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow import __version__ as airflow_version
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowException,
@@ -116,7 +117,8 @@ def test_every_mode_raises_the_story_of_a_rollback(mode: str, clock: Any, ti: An
         "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back (CompletedRollback, 100 %)."
     )
     if mode != "reschedule":  # whose last leg has not seen the way forward
-        assert said[1].startswith("It had reached 62 % when it turned back at 2026-03-01 03:06:")
+        assert said[1].startswith("Last seen going forward at ")
+        assert ": 62 %. It failed at 2026-03-01 03:06:" in said[1]
         assert said[2] == "Services behind: web 6/8 (2 to come), api 2/5 (3 to come), worker 2/3 (1 to come)."
     assert ti.xcoms["upgrade_progress"]["outcome"] == "rolled_back"
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "upgrade"
@@ -200,11 +202,43 @@ def test_nobody_ever_upgraded_is_no_success(mode: str, ti: Any) -> None:
         run(lambda: sensor("never_upgraded-shop", mode, timeout=0), ti)
 
 
-@pytest.mark.usefixtures("simulator")
-def test_never_fail_skips_what_it_skips_in_every_mode(mode: str, ti: Any) -> None:
+def test_never_fail_skips_what_it_skips_in_every_mode(
+    mode: str, closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
     with pytest.raises(AirflowSkipException):
-        run(lambda: sensor("not_found-shop", mode, never_fail=True), ti)
-    assert ti.xcoms["upgrade_wait"]["ended_by"] == "error"
+        run(lambda: sensor("shop", mode, unreachable_timeout=0.04, never_fail=True), ti)
+    assert ti.xcoms["upgrade_wait"]["ended_by"] == "unreachable"
+
+
+@pytest.mark.usefixtures("simulator")
+def test_never_fail_skips_a_rollback_and_a_timeout_in_every_mode(mode: str, clock: Any, ti: Any) -> None:
+    with pytest.raises(AirflowSkipException):
+        run(lambda: sensor("good-shop", mode, timeout=0, never_fail=True), ti)
+    assert ti.xcoms["upgrade_wait"]["ended_by"] == "timeout"
+    clock.step = 30.0
+    with pytest.raises(AirflowSkipException):
+        run(lambda: sensor("rolled_back-shop", mode, never_fail=True), ti)
+    assert ti.xcoms["upgrade_wait"]["ended_by"] == "upgrade"
+
+
+def test_a_silence_does_not_outlast_the_timeout_in_any_mode(
+    mode: str, closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
+    with pytest.raises(AirflowSensorTimeout, match="the cluster has not answered yet"):
+        run(lambda: sensor("shop", mode, timeout=0.05, unreachable_timeout=600), ti)
+
+
+@pytest.mark.usefixtures("simulator")
+def test_the_first_poll_is_not_later_than_the_deadline(ti: Any) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor("good-shop", "deferrable", poke_interval=3600, timeout=600).execute({"ti": ti})
+    _, keywords = deferred.value.trigger.serialize()
+    deadline, first_poll_at = utc(keywords["deadline"]), utc(keywords["first_poll_at"])
+    assert deadline is not None
+    assert first_poll_at is not None
+    assert abs(deadline - first_poll_at) < timedelta(seconds=1)
 
 
 @pytest.mark.usefixtures("simulator")
@@ -235,7 +269,7 @@ def test_the_deferral_carries_one_absolute_deadline_and_keeps_clear_of_a_quick_r
     assert first_poll_at is not None
     assert timedelta(minutes=59) < deadline - now <= timedelta(minutes=60)
     assert timedelta(seconds=5) < first_poll_at - now <= timedelta(seconds=10)
-    assert deferred.value.timeout == timedelta(minutes=70)
+    assert timedelta(minutes=69) < deferred.value.timeout <= timedelta(minutes=70)
     assert deferred.value.method_name == "execute_complete"
     assert deferred.value.kwargs in (None, {})
     assert keywords["memory"]["polls"] == 1
@@ -310,7 +344,8 @@ def test_the_worker_judges_the_record_again(ti: Any, clock: Any) -> None:
 
 
 def test_a_dead_triggerer_is_airflows_own_timeout(ti: Any) -> None:
-    with pytest.raises((AirflowSensorTimeout, AirflowException)):
+    expected = AirflowException if airflow_version.startswith("2.") else AirflowSensorTimeout
+    with pytest.raises(expected, match="Trigger timeout"):
         sensor("shop", "deferrable").resume_execution("__fail__", {"error": "Trigger timeout"}, {"ti": ti})
 
 
@@ -329,14 +364,15 @@ def test_the_defaults_are_those_that_are_documented() -> None:
     ("keywords", "said"),
     [
         ({"name": "a/b"}, "'a/b' holds '/'"),
-        ({"name": ""}, "the name is empty"),
+        ({"name": ""}, "the name '' is none"),
         ({"name": "shop", "kind": "mesh"}, "kind 'mesh' is not supported"),
         ({"name": "shop", "unreachable_timeout": -1}, "unreachable_timeout must be .* not -1"),
         ({"name": "shop", "unreachable_timeout": "5m"}, "unreachable_timeout must be .* not '5m'"),
-        (
-            {"name": "shop", "mode": "deferrable", "silent_fail": True},
-            "silent_fail does not go with deferrable",
-        ),
+        ({"name": "shop", "mode": "deferrable", "silent_fail": True}, "silent_fail would hide"),
+        ({"name": "shop", "mode": "poke", "silent_fail": True}, "silent_fail would hide"),
+        ({"name": "shop", "mode": "deferrable", "poke_interval": 0}, "poke_interval must be more than 0 s"),
+        ({"name": "shop", "unreachable_timeout": float("inf")}, "unreachable_timeout must be .* not inf"),
+        ({"name": 5}, "the name 5 is none"),
     ],
 )
 def test_what_is_wrong_is_refused_when_the_dag_is_parsed(keywords: dict[str, Any], said: str) -> None:
