@@ -6,12 +6,17 @@ import os
 import re
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_sf import get_provider_info
+from airflow_provider_sf.narration import change_lines, failure, opening, success
+from airflow_provider_sf.simulator.model import progress_body
+from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades import OUTCOMES, Outcome, UpgradeProgress
+from airflow_provider_sf.watching import Ended, Memory, Policy, Story, step
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -85,3 +90,43 @@ def test_every_field_of_the_connection_is_documented() -> None:
     said = (ROOT / "docs" / "connection.md").read_text()
     for field in get_provider_info()["connection-types"][0]["conn-fields"]:
         assert f"`{field}`" in said
+
+
+START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
+
+
+def watched(scenario: str, seconds: tuple[float, ...], speed: float = 1.0) -> tuple[list[str], Story]:
+    """Return the log lines and the story of a wait that polls a simulated upgrade at these seconds."""
+    policy, memory = Policy(10.0, 300.0), Memory()
+    said: list[str] = []
+    for second in seconds:
+        now = START + timedelta(seconds=second)
+        body = progress_body(
+            SCENARIOS[scenario],
+            f"{scenario}-shop",
+            second=second * speed,
+            started_at=START.timestamp(),
+            speed=speed,
+        )
+        record = UpgradeProgress.from_answer("application_resource", f"{scenario}-shop", body)
+        before, (memory, _) = memory, step(policy, memory, record, now)
+        said += [line for _, line in change_lines(before, memory, policy, now)]
+    return said, Story.of(memory, Ended("upgrade"))
+
+
+def text_blocks() -> list[str]:
+    return [code for language, code in FENCE.findall(PAGES[0].read_text()) if language == "text"]
+
+
+def test_the_log_in_the_readme_is_what_is_logged() -> None:
+    lines, story = watched("good", (1, 18, 28, 38, 48, 50), speed=12.0)
+    assert story.record is not None
+    policy = Policy(10.0, 300.0)
+    first = opening("application_resource", "good-shop", policy, "timeout", 7200)
+    assert text_blocks()[0].splitlines() == [first, *lines, success(story.record)]
+
+
+def test_the_failure_in_the_readme_is_what_is_raised() -> None:
+    _, story = watched("rolled_back", (330, 345, 375, 600, 602))
+    assert story.record is not None
+    assert text_blocks()[1].strip() == failure(story, story.record)
