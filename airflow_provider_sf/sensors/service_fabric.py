@@ -141,7 +141,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
                 is_done=True, xcom_value=self._end(context, Story.of(self._memory, decision))
             )
         if self.deferrable:
-            self._defer()
+            self._defer(decision.after)
         return PokeReturnValue(is_done=False)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -198,14 +198,14 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
             limits.append(("execution_timeout", self.execution_timeout.total_seconds()))
         return min(limits, key=lambda limit: limit[1])
 
-    def _defer(self) -> None:
+    def _defer(self, pause: float) -> None:
         # 15 ms that no DAG file needs to pay.
         from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger  # noqa: PLC0415
 
         policy, now = self._policy(), datetime.now(timezone.utc)
         deadline = self._begun_at + timedelta(seconds=self._limit()[1])
         left = max(timedelta(0), deadline - now)
-        pause = max(SHORT_POKE_INTERVAL, min(policy.interval(self._memory.polls), left.total_seconds()))
+        pause = max(SHORT_POKE_INTERVAL, min(pause, left.total_seconds()))
         self.defer(
             trigger=ServiceFabricUpgradeTrigger(
                 name=self.name,

@@ -297,8 +297,11 @@ def test_a_silent_first_look_defers_and_starts_the_clock_of_the_silence(
 ) -> None:
     monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
     with pytest.raises(TaskDeferred) as deferred:
-        sensor("shop", "deferrable").execute({"ti": ti})
+        sensor("shop", "deferrable", poke_interval=3600).execute({"ti": ti})
     _, keywords = deferred.value.trigger.serialize()
+    first_poll_at = utc(keywords["first_poll_at"])
+    assert first_poll_at is not None
+    assert first_poll_at - datetime.now(timezone.utc) <= timedelta(minutes=1), "a fifth of the budget"
     assert keywords["memory"]["silent_since"] is not None
     assert keywords["memory"]["error"]["class"] == "Unreachable"
 
