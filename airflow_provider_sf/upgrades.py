@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.rest import Call, UnexpectedAnswer, path_segment
-from airflow_provider_sf.wire import integer, iso, number, objects, seconds, text, utc
+from airflow_provider_sf.wire import integer, iso, number, objects, of_schema, seconds, text, utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -268,10 +268,7 @@ class UpgradeProgress:
 
         :raises ValueError: this is no record, or one of a schema that this version does not know
         """
-        if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-            found = record.get("schema") if isinstance(record, dict) else type(record).__name__
-            msg = f"expected a record of schema {SCHEMA!r}, got {found!r}"
-            raise ValueError(msg)
+        record = of_schema(SCHEMA, record)
         return cls(
             kind=record["kind"],
             name=record["name"],

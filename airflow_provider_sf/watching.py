@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable, error_from_dict
 from airflow_provider_sf.upgrades import Outcome, ServiceProgress, UpgradeProgress
-from airflow_provider_sf.wire import iso, utc
+from airflow_provider_sf.wire import iso, of_schema, utc
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -254,10 +254,7 @@ class Story:
 
         :raises ValueError: this is no story, or one of a schema that this version does not know
         """
-        if not isinstance(story, dict) or story.get("schema") != SCHEMA:
-            found = story.get("schema") if isinstance(story, dict) else type(story).__name__
-            msg = f"expected a story of schema {SCHEMA!r}, got {found!r}"
-            raise ValueError(msg)
+        story = of_schema(SCHEMA, story)
         return cls(
             ended_by=story["ended_by"],
             record=story["record"] and UpgradeProgress.from_dict(story["record"]),

@@ -1,5 +1,5 @@
 """
-Read the values that Service Fabric puts into its JSON. Pure; no I/O.
+Read the values in Service Fabric's JSON, and write times into ours. Pure; no I/O.
 
 The gateway writes 64-bit integers as strings and smaller ones as numbers, times in ISO 8601 with the year 1
 for "not set", durations in ISO 8601 or, with old api-versions, as a number of milliseconds. Runtimes differ:
@@ -87,3 +87,16 @@ def iso(moment: datetime | None) -> str | None:
 def objects(value: object) -> list[dict[str, Any]]:
     """Return the JSON objects of a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def of_schema(schema: str, value: object) -> dict[str, Any]:
+    """
+    Return a JSON object of ours that says it is of a schema.
+
+    :raises ValueError: it is none, or of another schema
+    """
+    found = value.get("schema") if isinstance(value, dict) else type(value).__name__
+    if not isinstance(value, dict) or found != schema:
+        msg = f"expected an object of schema {schema!r}, got {found!r}"
+        raise ValueError(msg)
+    return value

@@ -225,7 +225,7 @@ def test_raw_is_in_the_dict_only_when_asked_for() -> None:
 
 @pytest.mark.parametrize("other", [None, [], {}, {"schema": "service_fabric.upgrade_progress/9"}])
 def test_what_is_no_record_is_refused(other: object) -> None:
-    with pytest.raises(ValueError, match="expected a record of schema"):
+    with pytest.raises(ValueError, match="expected an object of schema"):
         UpgradeProgress.from_dict(other)
 
 

@@ -208,7 +208,7 @@ def test_a_wait_goes_on_from_a_memory_that_went_through_json() -> None:
 
 @pytest.mark.parametrize("other", [None, True, {}, {"schema": "service_fabric.upgrade_wait/9"}])
 def test_what_is_no_story_is_refused(other: object) -> None:
-    with pytest.raises(ValueError, match="expected a story of schema"):
+    with pytest.raises(ValueError, match="expected an object of schema"):
         Story.from_dict(other)
 
 
