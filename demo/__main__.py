@@ -130,6 +130,9 @@ def _say(what: str) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature
+    """Interrupt the demo, once: an impatient second Ctrl-C must not disturb the end of the processes."""
+    for one in ENDING_SIGNALS:
+        signal.signal(one, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -9,14 +9,14 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -111,20 +111,16 @@ class LiveAirflow:
         self._log_in()
 
     def stop(self) -> None:
-        """End every process: politely, then not. An impatient second Ctrl-C changes nothing."""
-        before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING_SIGNALS}
-        try:
-            for end in (psutil.Process.terminate, psutil.Process.kill):
-                alive = self.processes()
-                for process in alive:
-                    with suppress(psutil.NoSuchProcess):
-                        end(process)
-                psutil.wait_procs(alive, timeout=8)
-            for started in self._started:
-                started.wait()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        """End every process: politely, then not, until none is left."""
+        end = psutil.Process.terminate
+        while alive := self.processes():
+            for process in alive:
+                with suppress(psutil.NoSuchProcess):
+                    end(process)
+            psutil.wait_procs(alive, timeout=8)
+            end = psutil.Process.kill
+        for started in self._started:
+            started.wait()
 
     def processes(self) -> set[psutil.Process]:
         """Return the processes that are alive; each part leads a session, which its children never leave."""
@@ -195,15 +191,18 @@ class LiveAirflow:
     def spawn(self, log_name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Run Python with arguments, in a session of its own, so that Ctrl-C reaches it only through us."""
         log = self._files.enter_context(self.log_file(log_name).open("wb"))
-        process = subprocess.Popen(
-            [sys.executable, *arguments],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self._started.append(process)
+        with (
+            signals_put_off()
+        ):  # an interrupt between the start of a process and our note of it would lose it
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._started.append(process)
         return process
 
     def _is_healthy(self) -> bool:
@@ -223,6 +222,20 @@ class LiveAirflow:
 
     def _is_known(self, dag_id: str) -> bool:
         return any(dag["dag_id"] == dag_id for dag in self.call("GET", "dags?limit=100")["dags"])
+
+
+@contextmanager
+def signals_put_off() -> Iterator[None]:
+    """Deliver the first ending signal that comes within this block after it."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda one, _: came.append(one)) for number in ENDING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _session_of(process: psutil.Process) -> int | None:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from demo.__main__ import _complain
-from demo.live_airflow import PARTS, LiveAirflow, LiveAirflowError, free_ports
+from demo.live_airflow import PARTS, LiveAirflow, LiveAirflowError, free_ports, signals_put_off
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -79,6 +79,21 @@ def test_a_failed_start_names_the_log_and_leaves_no_process_behind(tmp_path: Pat
             airflow.migrate()
     assert "unable to open database" in failed.value.log.read_text()
     assert airflow.processes() == set()
+
+
+def test_a_signal_that_is_put_off_comes_afterwards() -> None:
+    seen = []
+
+    def interrupt_ourselves() -> None:
+        with signals_put_off():
+            signal.raise_signal(signal.SIGINT)
+            seen.append("the block went on")
+        seen.append("the signal was lost")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_ourselves()
+    assert seen == ["the block went on"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_airflow_listens_on_ports_and_in_a_home_of_its_own(tmp_path: Path) -> None:
