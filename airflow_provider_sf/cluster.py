@@ -63,7 +63,7 @@ class Cluster:
         :raises ValueError: a field is missing, wrong or unknown; the message names it
         """
         if not isinstance(extra or {}, dict):
-            msg = f"extra must be a JSON object, not {extra!r}"
+            msg = f"extra must be a JSON object, not {type(extra).__name__}"  # its value may be a secret
             raise ValueError(msg)  # noqa: TRY004 - to the user it is one more wrong field
         timeouts = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT}
         for name, value in (extra or {}).items():
