@@ -97,7 +97,7 @@ class Cluster:
                 )
             except requests.RequestException as error:
                 raise self._silence(error, handled) from error
-        return Response(answer.status_code, answer.content)
+        return Response(answer.status_code, answer.content, _lower_case(answer.headers))
 
     async def asend(self, request: Request) -> Response:
         """Do as :meth:`send` does, without blocking, on the session that all in this event loop share."""
@@ -112,7 +112,7 @@ class Cluster:
                 async with shared.http.request(
                     request.method, url, headers=headers, allow_redirects=False
                 ) as answer:
-                    return Response(answer.status, await answer.read())
+                    return Response(answer.status, await answer.read(), _lower_case(answer.headers))
             except (aiohttp.ClientError, asyncio.TimeoutError) as error:
                 raise self._silence(error, handled) from error
 
@@ -184,6 +184,15 @@ _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Cluster, SharedSessio
 
 _HOST = re.compile(r"([\w-]{1,63}\.)*[\w-]{1,63}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
 _PORTS = range(1, 65536)
+
+
+def _lower_case(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers as both libraries would tell them: a repeated one as a list with commas."""
+    told: dict[str, str] = {}
+    for name, value in headers.items():
+        earlier = told.get(name.lower())
+        told[name.lower()] = value.strip() if earlier is None else f"{earlier}, {value.strip()}"
+    return told
 
 
 def _origin(host: str | None, port: int | None) -> str:

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_sf import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class ServiceFabricError(Exception):
@@ -55,7 +59,19 @@ class ServiceFabricError(Exception):
 
 
 class Unreachable(ServiceFabricError):
-    """No usable answer now; asking again may help."""
+    """No usable answer now; asking again may help, after ``retry_after`` seconds if the cluster said so."""
+
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        code: str | None = None,
+        endpoint: str | None = None,
+        *,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, status, code, endpoint)
+        self.retry_after = retry_after
 
 
 class Rejected(ServiceFabricError):
@@ -99,10 +115,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back, whichever transport fetched it."""
+    """What came back, whichever transport fetched it; names of headers are in lower case."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 CLUSTER_VERSION = Call(
@@ -157,7 +174,7 @@ def json_from(response: Response, endpoint: str | None = None) -> dict[str, Any]
     :raises UnexpectedAnswer: a good status without a JSON object
     """
     if response.status != OK:
-        raise error_from(response.status, response.body, endpoint)
+        raise error_from(response, endpoint)
     document = _document(response.body)
     if isinstance(document, dict):
         return document
@@ -167,13 +184,34 @@ def json_from(response: Response, endpoint: str | None = None) -> dict[str, Any]
     raise UnexpectedAnswer(msg, response.status, None, endpoint)
 
 
-def error_from(status: int, body: bytes, endpoint: str | None = None) -> ServiceFabricError:
+def error_from(response: Response, endpoint: str | None = None) -> ServiceFabricError:
     """Return the error that an answer means. The FabricError code decides before the status does."""
-    code, message = _fabric_error(body)
+    status = response.status
+    code, message = _fabric_error(response.body)
     cls = _class_of(status, code)
     advice = _REDIRECT if status in range(300, 400) else ADVICE.get(code or "") or ADVICE.get(status)
-    said = message or f"answered with {_looks_like(body)}"
-    return cls(f"{said} ({advice})" if advice else said, status, code, endpoint)
+    said = message or f"answered with {_looks_like(response.body)}"
+    error = cls(f"{said} ({advice})" if advice else said, status, code, endpoint)
+    if isinstance(error, Unreachable):
+        error.retry_after = _retry_after(response.headers)
+    return error
+
+
+def is_missing(error: ServiceFabricError) -> bool:
+    """Tell whether the cluster says that what was asked about is not there."""
+    return error.code in MISSING_CODES or error.status == _NO_CONTENT
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a Retry-After header; a date counts from the answer's own Date."""
+    said = headers.get("retry-after", "").strip()
+    if said.isdecimal() and said.isascii():
+        return float(said)
+    try:
+        pause = parsedate_to_datetime(said) - parsedate_to_datetime(headers.get("date", ""))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return max(0.0, pause.total_seconds())
 
 
 OK = 200
@@ -206,6 +244,14 @@ LASTING_CODES = frozenset(
         "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND",
     }
 )
+MISSING_CODES = frozenset(
+    {
+        "FABRIC_E_APPLICATION_NOT_FOUND",
+        "FABRIC_E_COMPOSE_DEPLOYMENT_NOT_FOUND",
+        "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND",
+        "NotFound",
+    }
+)
 _PASSING_STATUSES = frozenset({408, 425, 429})
 
 _NOT_FOUND = (
@@ -216,7 +262,8 @@ _WHO_ARE_YOU = "the cluster wants to know who asks: a secured cluster is not sup
 ADVICE: dict[str | int, str] = {
     "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND": _NOT_FOUND,
     "FABRIC_E_APPLICATION_NOT_FOUND": _NOT_FOUND,
-    "E_INVALIDARG": "probably this runtime lacks the call: application resources need 7.0 or newer",
+    "E_INVALIDARG": "probably this runtime lacks the call: application resources need 7.0 or newer; classic "
+    "applications (fabric:/...) are another kind, which this version does not read",
     204: _NOT_FOUND,
     401: _WHO_ARE_YOU,
     403: _WHO_ARE_YOU,

@@ -57,12 +57,16 @@ def seconds(value: object) -> float | None:
     parts = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if parts is None:
         milliseconds = number(value)
-        return None if milliseconds is None else milliseconds / 1_000
+        return None if milliseconds is None else _finite(milliseconds / 1_000)
     said = {unit: number(amount) for unit, amount in parts.groupdict().items() if amount is not None}
     if not said or None in said.values():
         return None
     total = math.fsum(_SECONDS_PER[unit] * (amount or 0.0) for unit, amount in said.items())
-    return total if total < _INFINITE_DURATION else None
+    return _finite(total)
+
+
+def _finite(duration: float) -> float | None:
+    return duration if duration < _INFINITE_DURATION else None
 
 
 def utc(value: object) -> datetime | None:

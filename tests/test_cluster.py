@@ -11,8 +11,8 @@ import pytest
 
 from airflow_provider_sf import __version__, cluster
 from airflow_provider_sf.cluster import MOST_CONNECTIONS, Cluster
-from airflow_provider_sf.rest import CLUSTER_VERSION, Response, Unreachable, request_for
-from airflow_provider_sf.upgrades import KINDS
+from airflow_provider_sf.kinds import KINDS
+from airflow_provider_sf.rest import CLUSTER_VERSION, Response, Unreachable, error_from, request_for
 
 if TYPE_CHECKING:
     from airflow_provider_sf.rest import Request
@@ -67,8 +67,38 @@ def test_no_library_rewrites_a_quoted_name(name: str, transport: Any, recorder: 
 @pytest.mark.parametrize("status", [200, 204, 301, 400, 403, 404, 500, 503])
 def test_every_status_is_an_answer(status: int, transport: Any, recorder: Any) -> None:
     recorder.answer = http(status, b"" if status == 204 else b'{"a": 1}', "Location: /elsewhere")
-    assert transport(Cluster(recorder.url), PING) == Response(status, b"" if status == 204 else b'{"a": 1}')
+    assert transport(Cluster(recorder.url), PING) == (
+        Response(204, b"", {"content-length": "0", "location": "/elsewhere"})
+        if status == 204
+        else Response(status, b'{"a": 1}', {"content-length": "8", "location": "/elsewhere"})
+    )
     assert len(recorder.heard) == 1
+
+
+@pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER", "rEtRy-aFtEr"])
+def test_names_of_headers_come_in_lower_case_and_values_as_they_are(
+    name: str, transport: Any, recorder: Any
+) -> None:
+    recorder.answer = http(503, b"", f"{name}: 7", "DATE: Sun, 01 Mar 2026 03:00:00 GMT", "X-Cluster: Shop 1")
+    assert transport(Cluster(recorder.url), PING).headers == {
+        "content-length": "0",
+        "retry-after": "7",
+        "date": "Sun, 01 Mar 2026 03:00:00 GMT",
+        "x-cluster": "Shop 1",
+    }
+
+
+@pytest.mark.parametrize("said", ["7", "Sun, 01 Mar 2026 03:00:07 GMT"])
+def test_when_to_ask_again_is_handed_on(said: str, transport: Any, recorder: Any) -> None:
+    recorder.answer = http(503, b"", f"Retry-After: {said}", "Date: Sun, 01 Mar 2026 03:00:00 GMT")
+    error = error_from(transport(Cluster(recorder.url), PING))
+    assert isinstance(error, Unreachable)
+    assert error.retry_after == 7.0
+
+
+def test_an_answer_without_headers_has_none(transport: Any, recorder: Any) -> None:
+    recorder.answer = b"HTTP/1.1 200 OK\r\n\r\n{}"
+    assert transport(Cluster(recorder.url), PING) == Response(200, b"{}", {})
 
 
 def test_a_compressed_answer_is_read(transport: Any, recorder: Any) -> None:
@@ -293,3 +323,8 @@ def test_timeouts_come_from_the_extra_fields() -> None:
 def test_a_wrong_extra_field_is_refused_by_name(extra: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Cluster.at("a", None, extra)
+
+
+def test_a_repeated_header_is_a_list_whichever_library_reads_it(transport: Any, recorder: Any) -> None:
+    recorder.answer = http(503, b"", "X-Node: a", "X-Node: b")
+    assert transport(Cluster(recorder.url), PING).headers["x-node"] == "a, b"

@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_sf.rest import (
     CLUSTER_VERSION,
     LASTING_CODES,
+    MISSING_CODES,
     PASSING_CODES,
     Call,
     Rejected,
@@ -22,6 +23,7 @@ from airflow_provider_sf.rest import (
     Unreachable,
     error_from,
     error_from_dict,
+    is_missing,
     json_from,
     path_segment,
     request_for,
@@ -29,6 +31,15 @@ from airflow_provider_sf.rest import (
 
 CALL = Call("/Resources/Applications/{name}/$/GetUpgradeProgress", "7.0", "the founding page")
 CODES = list(csv.DictReader((Path(__file__).parent / "samples/error_codes.csv").read_text().splitlines()))
+DATE = "Sun, 01 Mar 2026 03:00:00 GMT"
+
+
+def answer(status: int, code: str, message: str = "Said.") -> Response:
+    return Response(status, f'{{"Error":{{"Code":"{code}","Message":"{message}"}}}}'.encode())
+
+
+def busy(**headers: str) -> ServiceFabricError:
+    return error_from(Response(503, b"", {name.replace("_", "-"): said for name, said in headers.items()}))
 
 
 def test_a_request_is_the_documented_line() -> None:
@@ -138,26 +149,26 @@ def test_a_good_status_without_an_object_is_unexpected(body: bytes, said: str) -
     "body", [b"", b"<html>Bad gateway</html>", b'{"Error": null}', b'{"Error": {"Code": 5}}', b"[1]"]
 )
 def test_an_overloaded_cluster_is_unreachable(status: int, body: bytes) -> None:
-    assert type(error_from(status, body)) is Unreachable
+    assert type(error_from(Response(status, body))) is Unreachable
 
 
 @pytest.mark.parametrize("status", [204, 301, 302, 307, 308, 400, 401, 403, 404, 409, 501])
 def test_a_refusal_is_rejected(status: int) -> None:
-    assert type(error_from(status, b"")) is Rejected
+    assert type(error_from(Response(status, b""))) is Rejected
 
 
 def test_a_redirect_says_that_it_is_not_followed() -> None:
-    assert "redirects are not followed" in str(error_from(302, b""))
+    assert "redirects are not followed" in str(error_from(Response(302, b"")))
 
 
 @pytest.mark.parametrize("status", [201, 202, 206])
 def test_another_good_status_is_unexpected(status: int) -> None:
-    assert type(error_from(status, b"{}")) is UnexpectedAnswer
+    assert type(error_from(Response(status, b"{}"))) is UnexpectedAnswer
 
 
 def test_a_missing_application_resource_is_rejected_although_its_status_is_500() -> None:
-    body = b'{"Error":{"Code":"FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND","Message":"No such application."}}'
-    error = error_from(500, body, "http://c:19080")
+    said = answer(500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND", "No such application.")
+    error = error_from(said, "http://c:19080")
     assert type(error) is Rejected
     assert (error.status, error.code) == (500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND")
     assert str(error).startswith(
@@ -168,15 +179,217 @@ def test_a_missing_application_resource_is_rejected_although_its_status_is_500()
 @pytest.mark.parametrize("row", CODES, ids=lambda row: row["code"])
 def test_every_passing_code_is_asked_again_and_every_lasting_refusal_is_not(row: dict[str, str]) -> None:
     """Lasting codes that come with status 500 and that no read of upgrade progress can bring count as passing."""
-    body = f'{{"Error":{{"Code":"{row["code"]}","Message":"m"}}}}'.encode()
     for status in (int(status) for status in (row["http_status"] or "404").split("|")):
-        meaning = type(error_from(status, body))
+        meaning = type(error_from(answer(status, row["code"])))
         if row["class"] == "transient":
             assert meaning is Unreachable
         elif status < 500 or status == 501 or row["code"] in LASTING_CODES:
             assert meaning is (Unreachable if row["code"] in PASSING_CODES else Rejected)
         else:
             assert meaning is Unreachable
+
+
+@pytest.mark.parametrize(
+    ("said", "meaning"),
+    [
+        (answer(500, "CMRequestAlreadyProcessing"), Unreachable),
+        (answer(500, "JobQueueFull"), Unreachable),
+        (answer(400, "FABRIC_E_CONSTRAINT_KEY_UNDEFINED"), Unreachable),
+        (answer(409, "FABRIC_E_APPLICATION_UPGRADE_IN_PROGRESS"), Unreachable),
+        (answer(500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND"), Rejected),
+        (answer(404, "FABRIC_E_COMPOSE_DEPLOYMENT_NOT_FOUND"), Rejected),
+        (answer(404, "NotFound"), Rejected),
+        (answer(400, "E_INVALIDARG"), Rejected),
+        (answer(500, "E_INVALIDARG"), Rejected),
+        (answer(403, "E_ACCESSDENIED"), Rejected),
+        (Response(204, b""), Rejected),
+        (Response(403, b""), Rejected),
+    ],
+    ids=lambda said: (
+        f"{said.status} {said.body.decode()[17:60]}" if isinstance(said, Response) else said.__name__
+    ),
+)
+def test_what_service_fabric_is_known_to_say_has_its_meaning(
+    said: Response, meaning: type[ServiceFabricError]
+) -> None:
+    """Literals: the table test reads the same sets as the code."""
+    assert type(error_from(said)) is meaning
+
+
+def test_an_argument_that_is_called_invalid_may_be_the_call_itself() -> None:
+    assert str(error_from(answer(400, "E_INVALIDARG", "The parameter is incorrect."))) == (
+        "HTTP 400 E_INVALIDARG: The parameter is incorrect. (probably this runtime lacks the call: application "
+        "resources need 7.0 or newer; classic applications (fabric:/...) are another kind, which this version "
+        "does not read)"
+    )
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_secured_cluster_says_that_it_is_not_supported(status: int) -> None:
+    assert str(error_from(Response(status, b""))) == (
+        f"HTTP {status}: answered with an empty body (the cluster wants to know who asks: a secured cluster is "
+        "not supported by this version)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("FABRIC_E_APPLICATION_NOT_FOUND", 404),
+        ("FABRIC_E_COMPOSE_DEPLOYMENT_NOT_FOUND", 404),
+        ("FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND", 500),
+        ("NotFound", 404),
+    ],
+)
+def test_what_is_not_there_is_missing_and_rejected(code: str, status: int) -> None:
+    error = error_from(answer(status, code))
+    assert is_missing(error)
+    assert type(error) is Rejected
+    assert {"code": code, "http_status": str(status)}.items() <= next(
+        row for row in CODES if row["code"] == code
+    ).items()
+
+
+def test_nothing_at_all_is_missing_and_says_what_to_check() -> None:
+    error = error_from(Response(204, b""), "http://c:19080")
+    assert is_missing(error)
+    assert str(error) == (
+        "http://c:19080: HTTP 204: answered with an empty body (check the name; classic applications and compose "
+        "deployments are other kinds than application resources)"
+    )
+
+
+@pytest.mark.parametrize("status", [201, 204, 302, 400, 403, 404, 409, 500, 503])
+@pytest.mark.parametrize("code", sorted(MISSING_CODES))
+def test_what_is_missing_is_missing_with_any_status_and_never_an_answer(code: str, status: int) -> None:
+    with pytest.raises(ServiceFabricError) as error:
+        json_from(answer(status, code))
+    assert is_missing(error.value)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Response(404, b""),
+        Response(404, b"<html>Not Found</html>"),
+        Response(500, b""),
+        Response(503, b""),
+        Response(400, b"{}"),
+        answer(404, "FABRIC_E_SERVICE_DOES_NOT_EXIST"),
+        answer(404, "FABRIC_E_NODE_NOT_FOUND"),
+        answer(400, "E_INVALIDARG"),
+        answer(404, "notfound"),
+    ],
+)
+def test_what_only_looks_like_it_is_not_missing(said: Response) -> None:
+    """A bare 404 comes from a wrong port or a proxy, too."""
+    assert not is_missing(error_from(said))
+
+
+def test_a_cluster_that_did_not_answer_says_nothing_of_what_is_there() -> None:
+    assert not is_missing(Unreachable("timed out"))
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("120", 120.0), ("0", 0.0), (" 7 ", 7.0), ("007", 7.0), ("86400", 86_400.0)]
+)
+def test_the_cluster_may_say_after_how_many_seconds_to_ask_again(said: str, seconds: float) -> None:
+    error = busy(retry_after=said)
+    assert isinstance(error, Unreachable)
+    assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("Sun, 01 Mar 2026 03:00:10 GMT", 10.0),
+        ("Sun, 01 Mar 2026 05:00:10 +0200", 10.0),
+        ("Sunday, 01-Mar-26 03:01:00 GMT", 60.0),
+        ("Mon, 02 Mar 2026 03:00:00 GMT", 86_400.0),
+        (DATE, 0.0),
+        ("Sun, 01 Mar 2026 02:59:00 GMT", 0.0),
+    ],
+)
+def test_a_date_to_ask_again_counts_by_the_clock_of_the_cluster(said: str, seconds: float) -> None:
+    """Our own clock may be wrong by more than the pause."""
+    error = busy(retry_after=said, date=DATE)
+    assert isinstance(error, Unreachable)
+    assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "  ",
+        "-5",
+        "+5",
+        "5.5",
+        "1e3",
+        "5, 6",
+        "5 s",
+        "soon",
+        "٣",
+        "²",
+        "None",
+        "PT5S",
+        "2026-03-01T03:00:10Z",
+        "Sun, 99 Mar 2026 03:00:10 GMT",
+        "Sun, 01 Mar 2026 03:00:10",
+    ],
+)
+def test_an_odd_time_to_ask_again_is_none(said: str) -> None:
+    error = busy(retry_after=said, date=DATE)
+    assert isinstance(error, Unreachable)
+    assert error.retry_after is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"date": DATE},
+        {"retry_after": "Sun, 01 Mar 2026 03:00:10 GMT"},
+        {"retry_after": "Sun, 01 Mar 2026 03:00:10 GMT", "date": ""},
+        {"retry_after": "Sun, 01 Mar 2026 03:00:10 GMT", "date": "today"},
+        {"retry_after": "Sun, 01 Mar 2026 03:00:10 GMT", "date": "Sun, 01 Mar 2026 03:00:00 -0000"},
+    ],
+    ids=repr,
+)
+def test_no_time_to_ask_again_or_nothing_to_count_it_from_is_none(headers: dict[str, str]) -> None:
+    error = busy(**headers)
+    assert isinstance(error, Unreachable)
+    assert error.retry_after is None
+
+
+def test_seconds_to_ask_again_need_no_date() -> None:
+    error = busy(retry_after="5", date="today")
+    assert isinstance(error, Unreachable)
+    assert error.retry_after == 5.0
+
+
+@pytest.mark.parametrize("status", [201, 204, 302, 400, 403, 404])
+def test_only_what_may_pass_says_when_to_ask_again(status: int) -> None:
+    error = error_from(Response(status, b"", {"retry-after": "5"}))
+    assert not hasattr(error, "retry_after")
+
+
+def test_json_from_hands_on_when_to_ask_again() -> None:
+    with pytest.raises(Unreachable) as error:
+        json_from(Response(429, b"", {"retry-after": "5"}), "http://c:19080")
+    assert error.value.retry_after == 5.0
+    assert error.value.endpoint == "http://c:19080"
+
+
+def test_an_unreachable_error_keeps_when_to_ask_again_through_pickle_and_copy() -> None:
+    error = Unreachable("busy", 503, "FABRIC_E_NOT_READY", "http://c", retry_after=5.0)
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301 - our own bytes
+        assert twin.retry_after == 5.0
+        assert twin.to_dict() == error.to_dict()
+
+
+def test_unless_it_is_said_nobody_knows_when_to_ask_again() -> None:
+    assert Unreachable("timed out").retry_after is None
 
 
 def test_an_error_says_where_what_and_why_on_one_line() -> None:
@@ -198,3 +411,13 @@ def test_an_error_survives_json_pickle_and_copy(cls: type[ServiceFabricError]) -
 def test_an_error_of_an_unknown_class_is_unexpected() -> None:
     assert type(error_from_dict({"class": "Exploded"})) is UnexpectedAnswer
     assert str(error_from_dict({})) == "no message"
+
+
+def test_a_date_that_no_calendar_holds_says_nothing() -> None:
+    headers = {
+        "retry-after": "Sun, 01 Mar 9999999999999999999 03:00:10 GMT",
+        "date": "Sun, 01 Mar 2026 03:00:00 GMT",
+    }
+    error = error_from(Response(503, b"", headers))
+    assert isinstance(error, Unreachable)
+    assert error.retry_after is None

@@ -119,3 +119,8 @@ def test_text_is_a_string_or_the_digits_of_a_number(written: object, read: str |
 )
 def test_objects_are_those_of_a_list(written: object, read: list[object]) -> None:
     assert objects(written) == read
+
+
+@pytest.mark.parametrize("written", ["922337203685477", 922337203685478, 1e300, "P10675199DT2H48M5.4775807S"])
+def test_an_infinite_duration_is_none_in_each_of_its_forms(written: object) -> None:
+    assert seconds(written) is None
