@@ -42,9 +42,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="A pretend Service Fabric cluster that answers upgrade progress on a loopback port.",
         epilog=(
-            "An application's name chooses what its upgrade does, by what stands before the first '-':\n"
+            "An application's name chooses its scenario, by what stands before the first '-':\n"
             f"good-shop goes through, rolled_back-shop does not.\n\n{scenarios}\n\n"
-            "An upgrade starts when it is first asked about. Names of no scenario are not found."
+            "A scenario starts when its application is first asked about. Names of no scenario are not found."
         ),
     )
     parser.add_argument(

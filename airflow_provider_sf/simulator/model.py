@@ -1,4 +1,4 @@
-"""What a cluster says about an upgrade so many seconds after its start. Pure; no clock, no state."""
+"""What a cluster says in a scenario so many seconds after its start. Pure; no clock, no state."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.simulator.scenarios import SERVICES, UPGRADE_DOMAINS
+from airflow_provider_sf.simulator.scenarios import NO_UPGRADE, SERVICES, UPGRADE_DOMAINS
 
 if TYPE_CHECKING:
     from airflow_provider_sf.simulator.scenarios import Phase, Scenario
 
-OLD_VERSION, NEW_VERSION = "v0", "v1"
+AT_REST = frozenset({"CompletedRollforward", "CompletedRollback", "Failed"})
 YEAR_1 = "0001-01-01T00:00:00.000Z"
 
 
@@ -35,6 +35,7 @@ FAULTS: dict[str, Answer] = {
     "slow": Answer(504, b'{"Error":{"Code":"FABRIC_E_TIMEOUT","Message":"Operation timed out."}}', slow=True),
     "html": Answer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", content_type="text/html"),
     "empty": Answer(503),
+    "forbidden": Answer(403),
 }
 
 
@@ -47,7 +48,7 @@ def progress_answer(
     scenario: Scenario, name: str, *, elapsed: float, started_at: float, speed: float
 ) -> Answer:
     """
-    Return what the progress call answers ``elapsed`` seconds after the upgrade's start.
+    Return what the progress call answers ``elapsed`` seconds after the scenario's start.
 
     ``speed`` makes the scenario's phases shorter; times and durations in the answer are real ones.
     """
@@ -69,44 +70,70 @@ def progress_body(
     scenario: Scenario, name: str, *, second: float, started_at: float, speed: float
 ) -> dict[str, Any]:
     """Return ApplicationResourceUpgradeProgressInfo, each field in the type that the wire has."""
-    phase, begun, part = _phase_at(scenario, second)
-    turned = [start for start, earlier in _starts(scenario) if start <= second and _is_setback(earlier)]
-    working = second if phase.seconds else begun
+    story = _story(scenario, second)
+    begun, phase = story[-1]
+    part = _part(phase, second - begun)
+    upgraded = phase.upgrade != NO_UPGRADE
+    started, lasted, failed = _times(story, second, started_at=started_at, speed=speed)
     return {
         "Name": name,
-        "TargetApplicationTypeVersion": OLD_VERSION
-        if phase.backward or not scenario.upgraded
-        else NEW_VERSION,
-        "StartTimestampUtc": _timestamp(started_at) if scenario.upgraded and begun else YEAR_1,
+        "TargetApplicationTypeVersion": phase.upgrade.old if phase.backward else phase.upgrade.new,
+        "StartTimestampUtc": started,
         "UpgradeState": phase.state,
         "PercentCompleted": str(_percent(part)),
-        "ServiceUpgradeProgress": _services(part) if scenario.upgraded else [],
-        "RollingUpgradeMode": _mode(scenario, phase),
-        "UpgradeDuration": _duration(working / speed if scenario.upgraded else 0.0),
-        "ApplicationUpgradeStatusDetails": _details(phase) if scenario.upgraded else "",
+        "ServiceUpgradeProgress": _services(part) if upgraded else [],
+        "RollingUpgradeMode": phase.mode or ("UnmonitoredAuto" if phase.backward else "Monitored"),
+        "UpgradeDuration": lasted,
+        "ApplicationUpgradeStatusDetails": _details(phase) if upgraded else "",
         "UpgradeReplicaSetCheckTimeoutInSeconds": 4294967295,
-        "FailureTimestampUtc": _timestamp(started_at + turned[0] / speed) if turned else YEAR_1,
+        "FailureTimestampUtc": failed,
     }
 
 
-def _starts(scenario: Scenario) -> list[tuple[float, Phase]]:
-    """Return each phase with the second at which it starts."""
-    starts, start = [], 0.0
+def _story(scenario: Scenario, second: float) -> list[tuple[float, Phase]]:
+    """Return the phases that have begun by a second, each with the second at which it did."""
+    story, start = [], -scenario.past
     for phase in scenario.phases:
-        starts.append((start, phase))
+        if start <= second:
+            story.append((start, phase))
         start += phase.seconds
-    return starts
+    return story
 
 
-def _phase_at(scenario: Scenario, second: float) -> tuple[Phase, float, float]:
-    """Return the phase at a second, when it started, and the part of the replicas that is done."""
-    begun, phase = [(start, phase) for start, phase in _starts(scenario) if start <= second][-1]
-    share = (second - begun) / phase.seconds if phase.seconds else 1.0
-    return phase, begun, phase.done + (phase.until - phase.done) * share
+def _part(phase: Phase, seconds: float) -> float:
+    """Return the part of the replicas that is done so many seconds into a phase."""
+    share = seconds / phase.seconds if phase.seconds else 1.0
+    return phase.done + (phase.until - phase.done) * share
+
+
+def _times(
+    story: list[tuple[float, Phase]], second: float, *, started_at: float, speed: float
+) -> tuple[str, str, str]:
+    """Return when the latest upgrade started, how long it has taken and when it failed, in real time."""
+    begun, phase = story[-1]
+    start = next(start for start, earlier in story if earlier.upgrade == phase.upgrade)
+    failure = _failure(story)
+    unset = phase.upgrade == NO_UPGRADE or phase.state == "ProvisioningTarget"
+    return (
+        YEAR_1 if unset else _timestamp(started_at + start / speed),
+        _duration(((begun if phase.state in AT_REST else second) - start) / speed),
+        YEAR_1 if failure is None else _timestamp(started_at + failure / speed),
+    )
+
+
+def _failure(story: list[tuple[float, Phase]]) -> float | None:
+    """Return when the unbroken row of setbacks began that the last phase stands in, if it does."""
+    failure = None
+    for start, phase in story:
+        if not _is_setback(phase):
+            failure = None
+        elif failure is None:
+            failure = start
+    return failure
 
 
 def _is_setback(phase: Phase) -> bool:
-    return phase.backward or phase.state == "Failed"
+    return phase.failure or phase.backward or phase.state == "Failed"
 
 
 def _services(part: float) -> list[dict[str, str]]:
@@ -133,16 +160,11 @@ def _percent(part: float) -> int:
     return 100 * done // sum(SERVICES.values())
 
 
-def _mode(scenario: Scenario, phase: Phase) -> str:
-    if not scenario.upgraded:
-        return "Invalid"
-    return "UnmonitoredAuto" if phase.backward else "Monitored"
-
-
 def _details(phase: Phase) -> str:
+    upgrade = phase.upgrade
     if phase.backward:
-        return f"Deployment rolling back from version: {NEW_VERSION} to version: {OLD_VERSION}."
-    return f"Deployment upgrading from version: {OLD_VERSION} to version: {NEW_VERSION}."
+        return f"Deployment rolling back from version: {upgrade.new} to version: {upgrade.old}."
+    return f"Deployment upgrading from version: {upgrade.old} to version: {upgrade.new}."
 
 
 def _timestamp(seconds: float) -> str:

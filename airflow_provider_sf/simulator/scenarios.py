@@ -6,12 +6,26 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Upgrade:
+    """What tells the upgrades of a scenario apart: the version each leaves and the one it heads for."""
+
+    old: str
+    new: str
+
+
+NO_UPGRADE = Upgrade("v0", "v0")
+FIRST = Upgrade("v0", "v1")
+SECOND = Upgrade("v1", "v2")
+
+
+@dataclass(frozen=True, slots=True)
 class Phase:
     """
     A stretch of an upgrade in one state.
 
     ``done`` and ``until`` are the parts, 0.0 to 1.0, of the replicas that run the version this phase heads
-    for, at its start and at its end. The last phase of a scenario has no end.
+    for, at its start and at its end. The last phase of a scenario has no end. A ``mode`` of None is the one
+    that follows from the direction; with ``failure``, a failure is recorded when the phase begins.
     """
 
     state: str
@@ -19,6 +33,9 @@ class Phase:
     done: float = 0.0
     until: float = 0.0
     backward: bool = False
+    upgrade: Upgrade = FIRST
+    mode: str | None = None
+    failure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +49,37 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One way an upgrade can go."""
+    """What a cluster says of one application. ``past`` seconds of its phases are over when it starts."""
 
     summary: str
     phases: tuple[Phase, ...]
     faults: tuple[Fault, ...] = ()
-    upgraded: bool = True
+    past: float = 0.0
     exists: bool = True
 
 
-FORWARD = (
-    Phase("ProvisioningTarget", 30),
-    Phase("RollingForward", 540, until=1.0),
-    Phase("UnprovisioningCurrent", 30, done=1.0, until=1.0),
-    Phase("CompletedRollforward", done=1.0, until=1.0),
-)
+MANUAL = "UnmonitoredManual"
+DAY = 86_400.0
+FOREVER = float("inf")
+
+
+def _forward(seconds: float, upgrade: Upgrade = FIRST) -> tuple[Phase, ...]:
+    """Return the phases of an upgrade that goes through and rolls for so many seconds."""
+    return (
+        Phase("ProvisioningTarget", 30, upgrade=upgrade),
+        Phase("RollingForward", seconds, until=1.0, upgrade=upgrade),
+        Phase("UnprovisioningCurrent", 30, done=1.0, until=1.0, upgrade=upgrade),
+        Phase("CompletedRollforward", done=1.0, until=1.0, upgrade=upgrade),
+    )
+
+
+def _never_upgraded(seconds: float = 0.0) -> Phase:
+    """Return the phase of an application before its first upgrade."""
+    return Phase("CompletedRollforward", seconds, done=1.0, until=1.0, upgrade=NO_UPGRADE, mode="Invalid")
+
 
 SCENARIOS: dict[str, Scenario] = {
-    "good": Scenario("goes through: 10 minutes at speed 1", FORWARD),
+    "good": Scenario("goes through: 10 minutes at speed 1", _forward(540)),
     "rolled_back": Scenario(
         "reaches 62 %, turns back and ends as CompletedRollback",
         (
@@ -68,14 +98,81 @@ SCENARIOS: dict[str, Scenario] = {
             Phase("Failed", done=0.5, until=0.5),
         ),
     ),
+    "stuck": Scenario(
+        "reaches 50 % and moves no more, without an error",
+        (
+            Phase("ProvisioningTarget", 30),
+            Phase("RollingForward", 180, until=0.4),
+            Phase("RollingForward", done=0.4, until=0.4),
+        ),
+    ),
+    "paused": Scenario(
+        "reaches 62 %, fails a health check and pauses; after 5 minutes a person resumes it",
+        (
+            Phase("ProvisioningTarget", 30),
+            Phase("RollingForward", 330, until=0.5),
+            Phase("RollingForward", 300, done=0.5, until=0.5, mode=MANUAL, failure=True),
+            Phase("RollingForward", 200, done=0.5, until=1.0, mode=MANUAL),
+            Phase("UnprovisioningCurrent", 30, done=1.0, until=1.0, mode=MANUAL),
+            Phase("CompletedRollforward", done=1.0, until=1.0, mode=MANUAL),
+        ),
+    ),
+    "next_domain": Scenario(
+        "a manual upgrade that waits at 50 % until a person lets the next upgrade domain begin",
+        (
+            Phase("ProvisioningTarget", 30, mode=MANUAL),
+            Phase("RollingForward", 100, until=0.4, mode=MANUAL),
+            Phase("RollingForwardPending", 200, done=0.4, until=0.4, mode=MANUAL),
+            Phase("RollingForward", 100, done=0.4, until=1.0, mode=MANUAL),
+            Phase("UnprovisioningCurrent", 30, done=1.0, until=1.0, mode=MANUAL),
+            Phase("CompletedRollforward", done=1.0, until=1.0, mode=MANUAL),
+        ),
+    ),
     "never_upgraded": Scenario(
         "exists, but nobody ever upgraded it",
-        (Phase("CompletedRollforward", done=1.0, until=1.0),),
-        upgraded=False,
+        (_never_upgraded(),),
+    ),
+    "slow_start": Scenario(
+        "is as never_upgraded for 5 minutes, then goes through as good does",
+        (_never_upgraded(300), *_forward(540)),
+    ),
+    "previous_first": Scenario(
+        "shows yesterday's success for a minute, then the next upgrade goes through as good does",
+        (
+            Phase("RollingForward", 600, until=1.0),
+            Phase("CompletedRollforward", DAY - 600 + 60, done=1.0, until=1.0),
+            *_forward(540, SECOND),
+        ),
+        past=DAY,
+    ),
+    "overtaken": Scenario(
+        "reaches 50 %, then another upgrade takes its place and goes through",
+        (
+            Phase("ProvisioningTarget", 30),
+            Phase("RollingForward", 200, until=0.4),
+            *_forward(300, SECOND),
+        ),
+    ),
+    "superseded": Scenario(
+        "reaches 37 % and rolls back because a newer upgrade was started, which then goes through",
+        (
+            Phase("ProvisioningTarget", 30),
+            Phase("RollingForward", 120, until=0.3),
+            Phase("RollingBack", 120, done=0.7, until=1.0, backward=True),
+            *_forward(300, Upgrade("v0", "v2")),
+        ),
+    ),
+    "unknown_state": Scenario(
+        "reaches 25 %, then its state is a word that nobody knows, for ever",
+        (
+            Phase("ProvisioningTarget", 30),
+            Phase("RollingForward", 100, until=0.2),
+            Phase("RollingSideways", done=0.2, until=0.2),
+        ),
     ),
     "flapping": Scenario(
         "goes through as good does, while the gateway answers badly between seconds 60 and 360",
-        FORWARD,
+        _forward(540),
         faults=(
             Fault("unavailable", 60, 120),
             Fault("reset", 120, 180),
@@ -83,6 +180,9 @@ SCENARIOS: dict[str, Scenario] = {
             Fault("html", 240, 300),
             Fault("empty", 300, 360),
         ),
+    ),
+    "unauthorised": Scenario(
+        "may not be asked about: 403 without a word", (), faults=(Fault("forbidden", 0, FOREVER),)
     ),
     "not_found": Scenario("does not exist", (), exists=False),
 }

@@ -12,10 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.rest import CLUSTER_VERSION
 from airflow_provider_sf.simulator.model import Answer, fabric_error, progress_answer
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
-from airflow_provider_sf.upgrades import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +30,8 @@ class Simulator:
     """
     A pretend cluster on a loopback port. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
 
-    The name of an application chooses its scenario: ``good-shop``, ``rolled_back-shop``. Its upgrade starts
-    when it is first asked about.
+    The name of an application chooses its scenario: ``good-shop``, ``rolled_back-shop``. It starts when it is
+    first asked about.
 
     :param port: 0 for a free one
     :param speed: how many seconds of a scenario pass in one second

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 START = 1_772_334_000.0
-SECONDS = range(0, 720, 5)
-SPOKEN = [name for name, scenario in SCENARIOS.items() if scenario.exists]
+SECONDS = range(0, 960, 5)
+SPOKEN = [name for name, scenario in SCENARIOS.items() if scenario.phases]
+YEAR_1 = "0001-01-01T00:00:00.000Z"
+
+# The states that are no words of an application resource, and the only scenarios that say them.
+FOREIGN_STATES = {"next_domain": ["RollingForwardPending"], "unknown_state": ["RollingSideways"]}
 
 
 def answer(scenario: str, elapsed: float, speed: float = 1.0) -> Answer:
@@ -30,6 +34,20 @@ def answer(scenario: str, elapsed: float, speed: float = 1.0) -> Answer:
 def bodies(scenario: str) -> list[dict[str, Any]]:
     answers = [answer(scenario, second) for second in SECONDS]
     return [json.loads(said.body) for said in answers if said.status == 200 and not said.reset]
+
+
+def body_at(scenario: str, second: float, speed: float = 1.0) -> dict[str, Any]:
+    return dict(json.loads(answer(scenario, second, speed).body))
+
+
+def changes(scenario: str, *fields: str) -> list[tuple[Any, ...]]:
+    """Return each change of these fields, after the second at which it is first seen."""
+    seen = [tuple(body[field] for field in fields) for body in bodies(scenario)]
+    return [
+        (second, *now)
+        for second, before, now in zip(SECONDS, [None, *seen], seen, strict=False)
+        if now != before
+    ]
 
 
 def outcomes(scenario: str) -> list[Outcome]:
@@ -46,8 +64,14 @@ def test_every_answer_fits_the_published_schema(
 ) -> None:
     schema = sample("application_resource.schema")
     fields = set(schema["definitions"]["ApplicationResourceUpgradeProgressInfo"]["properties"])
+    states = schema["definitions"]["ApplicationResourceUpgradeState"]["enum"]
+    foreign = FOREIGN_STATES.get(scenario, [])
+    assert {body["UpgradeState"] for body in bodies(scenario)} - set(states) == set(foreign)
+    states.extend(foreign)
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    validator.check_schema(schema)
     for body in bodies(scenario):
-        jsonschema.validate(body, schema)
+        validator.validate(body)
         assert set(body) == fields
 
 
@@ -68,10 +92,216 @@ def test_the_founding_page_has_the_same_types_but_for_one(sample: Callable[[str]
         ("rolled_back", ["in_progress", "rolling_back", "rolled_back"]),
         ("failed", ["in_progress", "failed"]),
         ("never_upgraded", ["not_upgraded"]),
+        ("stuck", ["in_progress"]),
+        ("paused", ["in_progress", "paused", "in_progress", "succeeded"]),
+        ("slow_start", ["not_upgraded", "in_progress", "succeeded"]),
+        ("previous_first", ["succeeded", "in_progress", "succeeded"]),
+        ("overtaken", ["in_progress", "succeeded"]),
+        ("superseded", ["in_progress", "rolling_back", "in_progress", "succeeded"]),
+        ("unknown_state", ["in_progress", "unknown"]),
     ],
 )
 def test_a_scenario_goes_as_it_says(scenario: str, expected: list[str]) -> None:
     assert outcomes(scenario) == expected
+
+
+@pytest.mark.parametrize(
+    ("scenario", "expected"),
+    [
+        (
+            "good",
+            [
+                (0, "ProvisioningTarget", "v1", YEAR_1),
+                (30, "RollingForward", "v1", "2026-03-01T03:00:00.000Z"),
+                (570, "UnprovisioningCurrent", "v1", "2026-03-01T03:00:00.000Z"),
+                (600, "CompletedRollforward", "v1", "2026-03-01T03:00:00.000Z"),
+            ],
+        ),
+        (
+            "rolled_back",
+            [
+                (0, "ProvisioningTarget", "v1", YEAR_1),
+                (30, "RollingForward", "v1", "2026-03-01T03:00:00.000Z"),
+                (360, "RollingBack", "v0", "2026-03-01T03:00:00.000Z"),
+                (570, "UnprovisioningTarget", "v0", "2026-03-01T03:00:00.000Z"),
+                (600, "CompletedRollback", "v0", "2026-03-01T03:00:00.000Z"),
+            ],
+        ),
+        (
+            "failed",
+            [
+                (0, "ProvisioningTarget", "v1", YEAR_1),
+                (30, "RollingForward", "v1", "2026-03-01T03:00:00.000Z"),
+                (360, "Failed", "v1", "2026-03-01T03:00:00.000Z"),
+            ],
+        ),
+        ("never_upgraded", [(0, "CompletedRollforward", "v0", YEAR_1)]),
+        (
+            "stuck",
+            [
+                (0, "ProvisioningTarget", "v1", YEAR_1),
+                (30, "RollingForward", "v1", "2026-03-01T03:00:00.000Z"),
+            ],
+        ),
+        (
+            "paused",
+            [
+                (0, "ProvisioningTarget", "v1", YEAR_1),
+                (30, "RollingForward", "v1", "2026-03-01T03:00:00.000Z"),
+                (860, "UnprovisioningCurrent", "v1", "2026-03-01T03:00:00.000Z"),
+                (890, "CompletedRollforward", "v1", "2026-03-01T03:00:00.000Z"),
+            ],
+        ),
+        (
+            "next_domain",
+            [
+                (0, "ProvisioningTarget", "v1", YEAR_1),
+                (30, "RollingForward", "v1", "2026-03-01T03:00:00.000Z"),
+                (130, "RollingForwardPending", "v1", "2026-03-01T03:00:00.000Z"),
+                (330, "RollingForward", "v1", "2026-03-01T03:00:00.000Z"),
+                (430, "UnprovisioningCurrent", "v1", "2026-03-01T03:00:00.000Z"),
+                (460, "CompletedRollforward", "v1", "2026-03-01T03:00:00.000Z"),
+            ],
+        ),
+        (
+            "slow_start",
+            [
+                (0, "CompletedRollforward", "v0", YEAR_1),
+                (300, "ProvisioningTarget", "v1", YEAR_1),
+                (330, "RollingForward", "v1", "2026-03-01T03:05:00.000Z"),
+                (870, "UnprovisioningCurrent", "v1", "2026-03-01T03:05:00.000Z"),
+                (900, "CompletedRollforward", "v1", "2026-03-01T03:05:00.000Z"),
+            ],
+        ),
+        (
+            "previous_first",
+            [
+                (0, "CompletedRollforward", "v1", "2026-02-28T03:00:00.000Z"),
+                (60, "ProvisioningTarget", "v2", YEAR_1),
+                (90, "RollingForward", "v2", "2026-03-01T03:01:00.000Z"),
+                (630, "UnprovisioningCurrent", "v2", "2026-03-01T03:01:00.000Z"),
+                (660, "CompletedRollforward", "v2", "2026-03-01T03:01:00.000Z"),
+            ],
+        ),
+        (
+            "overtaken",
+            [
+                (0, "ProvisioningTarget", "v1", YEAR_1),
+                (30, "RollingForward", "v1", "2026-03-01T03:00:00.000Z"),
+                (230, "ProvisioningTarget", "v2", YEAR_1),
+                (260, "RollingForward", "v2", "2026-03-01T03:03:50.000Z"),
+                (560, "UnprovisioningCurrent", "v2", "2026-03-01T03:03:50.000Z"),
+                (590, "CompletedRollforward", "v2", "2026-03-01T03:03:50.000Z"),
+            ],
+        ),
+        (
+            "superseded",
+            [
+                (0, "ProvisioningTarget", "v1", YEAR_1),
+                (30, "RollingForward", "v1", "2026-03-01T03:00:00.000Z"),
+                (150, "RollingBack", "v0", "2026-03-01T03:00:00.000Z"),
+                (270, "ProvisioningTarget", "v2", YEAR_1),
+                (300, "RollingForward", "v2", "2026-03-01T03:04:30.000Z"),
+                (600, "UnprovisioningCurrent", "v2", "2026-03-01T03:04:30.000Z"),
+                (630, "CompletedRollforward", "v2", "2026-03-01T03:04:30.000Z"),
+            ],
+        ),
+        (
+            "unknown_state",
+            [
+                (0, "ProvisioningTarget", "v1", YEAR_1),
+                (30, "RollingForward", "v1", "2026-03-01T03:00:00.000Z"),
+                (130, "RollingSideways", "v1", "2026-03-01T03:00:00.000Z"),
+            ],
+        ),
+    ],
+)
+def test_states_versions_and_starts_come_in_their_order(
+    scenario: str, expected: list[tuple[Any, ...]]
+) -> None:
+    assert changes(scenario, "UpgradeState", "TargetApplicationTypeVersion", "StartTimestampUtc") == expected
+
+
+@pytest.mark.parametrize(
+    ("scenario", "expected"),
+    [
+        (
+            "paused",
+            [
+                (0, "Monitored", YEAR_1),
+                (360, "UnmonitoredManual", "2026-03-01T03:06:00.000Z"),
+                (660, "UnmonitoredManual", YEAR_1),
+            ],
+        ),
+        ("next_domain", [(0, "UnmonitoredManual", YEAR_1)]),
+        ("slow_start", [(0, "Invalid", YEAR_1), (300, "Monitored", YEAR_1)]),
+        ("previous_first", [(0, "Monitored", YEAR_1)]),
+        (
+            "superseded",
+            [
+                (0, "Monitored", YEAR_1),
+                (150, "UnmonitoredAuto", "2026-03-01T03:02:30.000Z"),
+                (270, "Monitored", YEAR_1),
+            ],
+        ),
+    ],
+)
+def test_a_failure_is_on_record_only_while_it_stands(scenario: str, expected: list[tuple[Any, ...]]) -> None:
+    assert changes(scenario, "RollingUpgradeMode", "FailureTimestampUtc") == expected
+
+
+@pytest.mark.parametrize(
+    ("scenario", "expected"),
+    [
+        ("stuck", [(180, 43), (210, 50), (86_400, 50)]),
+        ("paused", [(360, 62), (659, 62), (860, 100)]),
+        ("next_domain", [(130, 50), (329, 50), (430, 100)]),
+        ("overtaken", [(229, 43), (230, 0), (560, 100)]),
+        ("superseded", [(149, 37), (150, 81), (210, 87), (270, 0), (600, 100)]),
+        ("unknown_state", [(130, 25), (86_400, 25)]),
+    ],
+)
+def test_percent_belongs_to_the_upgrade_and_stands_still_with_it(
+    scenario: str, expected: list[tuple[int, int]]
+) -> None:
+    assert [
+        (second, int(body_at(scenario, second)["PercentCompleted"])) for second, _ in expected
+    ] == expected
+
+
+@pytest.mark.parametrize(
+    ("scenario", "expected"),
+    [
+        ("stuck", [(210, "PT0H3M30S"), (7200, "PT2H0M0S")]),
+        ("paused", [(600, "PT0H10M0S"), (890, "PT0H14M50S"), (7200, "PT0H14M50S")]),
+        ("slow_start", [(299, "PT0H0M0S"), (310, "PT0H0M10S"), (7200, "PT0H10M0S")]),
+        ("previous_first", [(0, "PT0H10M0S"), (59, "PT0H10M0S"), (65, "PT0H0M5S"), (7200, "PT0H10M0S")]),
+        ("overtaken", [(229, "PT0H3M49S"), (230, "PT0H0M0S"), (290, "PT0H1M0S"), (7200, "PT0H6M0S")]),
+        ("superseded", [(269, "PT0H4M29S"), (270, "PT0H0M0S"), (330, "PT0H1M0S"), (7200, "PT0H6M0S")]),
+        ("unknown_state", [(7200, "PT2H0M0S")]),
+    ],
+)
+def test_each_upgrade_has_a_duration_of_its_own_until_it_ends(
+    scenario: str, expected: list[tuple[int, str]]
+) -> None:
+    assert [(second, body_at(scenario, second)["UpgradeDuration"]) for second, _ in expected] == expected
+
+
+def test_the_details_say_which_versions_the_upgrade_leaves_and_heads_for() -> None:
+    assert changes("superseded", "ApplicationUpgradeStatusDetails") == [
+        (0, "Deployment upgrading from version: v0 to version: v1."),
+        (150, "Deployment rolling back from version: v1 to version: v0."),
+        (270, "Deployment upgrading from version: v0 to version: v2."),
+    ]
+    assert changes("previous_first", "ApplicationUpgradeStatusDetails") == [
+        (0, "Deployment upgrading from version: v0 to version: v1."),
+        (60, "Deployment upgrading from version: v1 to version: v2."),
+    ]
+
+
+def test_a_slow_start_is_at_first_an_application_that_nobody_ever_upgraded() -> None:
+    slow, never = body_at("slow_start", 299), body_at("never_upgraded", 299)
+    assert {**slow, "Name": "x"} == {**never, "Name": "x"}
 
 
 def test_the_states_come_in_the_order_of_the_runtime() -> None:
@@ -132,6 +362,11 @@ def test_speed_makes_the_phases_shorter_and_leaves_the_clock_alone() -> None:
     assert (fast["UpgradeDuration"], slow["UpgradeDuration"]) == ("PT0H0M30S", "PT0H5M0S")
     failed = json.loads(answer("failed", 100, speed=10).body)
     assert failed["FailureTimestampUtc"] == "2026-03-01T03:00:36.000Z"
+    second = body_at("overtaken", 60, speed=10)
+    assert (second["StartTimestampUtc"], second["UpgradeDuration"]) == (
+        "2026-03-01T03:00:23.000Z",
+        "PT0H0M36S",
+    )
 
 
 def test_flapping_answers_badly_in_every_way_it_names() -> None:
@@ -147,3 +382,9 @@ def test_what_does_not_exist_is_not_found_in_the_runtimes_words() -> None:
     said = answer("not_found", 0)
     assert said.status == 500
     assert json.loads(said.body)["Error"]["Code"] == "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND"
+
+
+@pytest.mark.parametrize("second", [0, 600, 86_400])
+def test_who_is_not_authorised_is_told_nothing_at_any_time(second: int) -> None:
+    said = answer("unauthorised", second)
+    assert (said.status, said.body) == (403, b"")

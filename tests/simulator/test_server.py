@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.cluster import Cluster
+from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.rest import (
     CLUSTER_VERSION,
     Rejected,
@@ -22,7 +23,6 @@ from airflow_provider_sf.rest import (
     request_for,
 )
 from airflow_provider_sf.simulator import SCENARIOS, Simulator
-from airflow_provider_sf.upgrades import KINDS
 
 PROGRESS = KINDS["application_resource"].progress
 
@@ -52,6 +52,24 @@ def test_a_name_is_read_as_the_gateway_reads_it(simulator: Simulator) -> None:
 def test_a_name_of_no_scenario_is_not_found(name: str, simulator: Simulator) -> None:
     with pytest.raises(Rejected, match="SINGLE_INSTANCE_APPLICATION_NOT_FOUND"):
         state(simulator, name)
+
+
+def test_who_is_not_authorised_is_refused_by_status_alone(simulator: Simulator) -> None:
+    with pytest.raises(Rejected) as error:
+        state(simulator, "unauthorised-shop")
+    assert (error.value.status, error.value.code) == (403, None)
+
+
+def test_two_upgrades_are_told_apart_by_their_starts(simulator: Simulator, clock: Any) -> None:
+    starts = []
+    for _ in range(2):
+        body = get(simulator, request_for(PROGRESS, "previous_first-shop").target)
+        starts.append((body["UpgradeState"], body["StartTimestampUtc"]))
+        clock.now += 660
+    assert starts == [
+        ("CompletedRollforward", "2026-02-28T03:00:00.000Z"),
+        ("CompletedRollforward", "2026-03-01T03:01:00.000Z"),
+    ]
 
 
 @pytest.mark.parametrize(
