@@ -1,4 +1,4 @@
-"""How progress reads to a person: status lines, change lines, the text of a failure. Pure; no I/O."""
+"""How progress reads to a person while a wait lasts: opening, status lines, change lines. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -6,35 +6,39 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.rest import Unreachable
-from airflow_provider_sf.upgrades import KINDS, Outcome, ServiceProgress, UpgradeProgress
+from airflow_provider_sf.story import Verdict
+from airflow_provider_sf.upgrades import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from airflow_provider_sf.watching import Memory, Policy, Stage, Story
+    from airflow_provider_sf.identity import Meant
+    from airflow_provider_sf.story import Memory
+    from airflow_provider_sf.upgrades import ServiceProgress, UpgradeProgress
+    from airflow_provider_sf.watching import Policy
 
 Line = tuple[int, str]
 """A level of the logging module and a text of one line."""
 
-_LEVELS = {
-    Outcome.IN_PROGRESS: logging.INFO,
-    Outcome.SUCCEEDED: logging.INFO,
-    Outcome.NOT_UPGRADED: logging.INFO,
+_SHOULD_MOVE = frozenset({Outcome.IN_PROGRESS, Outcome.ROLLING_BACK})
+_NOT_OURS = {
+    False: "not, as far as can be told, the upgrade that is meant: {}",
+    True: "there already, which is enough (accept_current_version): {}",
 }
-_REMARKS = {
-    Outcome.NOT_UPGRADED: "no upgrade is on record yet",
-    Outcome.PAUSED: "paused: Service Fabric waits for a person to resume or roll back the upgrade",
-    Outcome.UNKNOWN: "a state that this package does not know; it never counts as success",
-}
-_MOST_DETAILS = 500
-_BACKWARD = frozenset({Outcome.ROLLING_BACK, Outcome.ROLLED_BACK})
+NOBODY_KNOWS = "a state that this package does not know; it never counts as success"
 
 
 def title(kind: str, name: str) -> str:
     """Name what is upgraded: ``application resource 'shop'``."""
     return f"{KINDS[kind].title} {name!r}"
+
+
+def sentence(words: str) -> str:
+    """Begin with a capital, as a sentence does."""
+    return words[:1].upper() + words[1:]
 
 
 def span(seconds: float | None) -> str:
@@ -56,22 +60,9 @@ def clock(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def opening(kind: str, name: str, policy: Policy, clock_name: str, limit: float) -> str:
-    """Say what is awaited and by which clocks, before the first poll."""
-    return (
-        f"Waiting for the upgrade of {title(kind, name)}: asking every {span(policy.poke_interval)}, "
-        f"for {span(limit)} at most ({clock_name}); a silent cluster is forgiven for "
-        f"{span(policy.unreachable_timeout)} (unreachable_timeout)"
-    )
-
-
-def status_line(record: UpgradeProgress, services: Iterable[ServiceProgress] | None = None) -> str:
-    """Put a record on one line: elapsed time, state, percent, replicas done of each service."""
-    percent = "  - %" if record.percent_completed is None else f"{record.percent_completed:3.0f} %"
-    shown = record.services if services is None else services
-    counts = "  ".join(f"{service.name} {replicas(service)}" for service in shown)
-    parts = (f"{span(record.duration_seconds):>7}", f"{_words(record.state):<22}", percent, counts)
-    return "  ".join(part for part in parts if part)
+def percent(value: float | None) -> str:
+    """Word how far an upgrade is: ``62 %``."""
+    return "percent unknown" if value is None else f"{value:.0f} %"
 
 
 def replicas(service: ServiceProgress) -> str:
@@ -79,6 +70,59 @@ def replicas(service: ServiceProgress) -> str:
     done, pending = service.completed_replicas, service.pending_replicas
     total = "?" if done is None or pending is None else done + pending
     return f"{'?' if done is None else done}/{total}"
+
+
+def state_words(state: str | None) -> str:
+    """Spell a state of Service Fabric as words: RollingForward -> rolling forward."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", state).lower() if state else "no state"
+
+
+def which(record: UpgradeProgress) -> str:
+    """Say which upgrade a record is about: ``to v1, started 2026-03-01 03:00:00 UTC``."""
+    direction = "back to" if record.going_back else "to"
+    start = f"started {clock(record.started_at)}" if record.started_at else "not started yet"
+    return f"{direction} {record.target_version or 'an unknown version'}, {start}"
+
+
+def meaning(meant: Meant) -> str:
+    """Say which upgrade is meant."""
+    said = []
+    if meant.previous is not None and meant.previous.outcome is Outcome.NOT_UPGRADED:
+        said.append("the first one ever (previous)")
+    elif meant.previous is not None:
+        said.append(f"another than the one {which(meant.previous)} (previous)")
+    if meant.started_after is not None:
+        skew = f" or up to {span(meant.clock_skew)} before" if meant.clock_skew else ""
+        said.append(f"one that starts after {clock(meant.started_after)}{skew} (started_after)")
+    if meant.target_version is not None:
+        said.append(f"one to {meant.target_version} (target_version)")
+    there = f"; {meant.target_version} there already is enough (accept_current_version)"
+    return (" and ".join(said) or "the latest on record") + (there if meant.accept_current_version else "")
+
+
+def opening(kind: str, name: str, policy: Policy, clock_name: str, limit: float) -> str:
+    """Say what is awaited, which upgrade is meant and by which clocks, before the first poll."""
+    allowed = [
+        f"{span(policy.start_timeout)} until it begins (start_timeout)",
+        f"{span(policy.unreachable_timeout)} of silence (unreachable_timeout)",
+        f"{span(policy.unknown_state_timeout)} of an unknown state (unknown_state_timeout)",
+    ]
+    if policy.stall_timeout is not None:
+        allowed.append(f"{span(policy.stall_timeout)} without change (stall_timeout)")
+    return (
+        f"Waiting for the upgrade of {title(kind, name)}, {meaning(policy.meant)}: asking every "
+        f"{span(policy.poke_interval)}, for {span(limit)} at most ({clock_name}); allowed are "
+        f"{', '.join(allowed)}"
+    )
+
+
+def status_line(record: UpgradeProgress, services: Iterable[ServiceProgress] | None = None) -> str:
+    """Put a record on one line: elapsed time, state, percent, replicas done of each service."""
+    done = "  - %" if record.percent_completed is None else f"{record.percent_completed:3.0f} %"
+    shown = record.services if services is None else services
+    counts = "  ".join(f"{service.name} {replicas(service)}" for service in shown)
+    parts = (f"{span(record.duration_seconds):>7}", f"{state_words(record.state):<22}", done, counts)
+    return "  ".join(part for part in parts if part)
 
 
 def change_lines(before: Memory, after: Memory, policy: Policy, now: datetime) -> Iterator[Line]:
@@ -89,118 +133,89 @@ def change_lines(before: Memory, after: Memory, policy: Policy, now: datetime) -
     if before.silent_since is not None and after.silent_since is None:
         silence = span((now - before.silent_since).total_seconds())
         yield logging.INFO, f"The cluster answers again after {silence}"
-    if after.record is not None and _said(after.record) != _said(before.record):
-        yield _record_line(before.record, after.record)
+    if after.record is not None and after.error is None:
+        yield from _record_lines(before, after, after.record, policy, now)
+    if after.record is None and after.verdict is Verdict.NOT_BEGUN and _is_news(before, after):
+        yield (
+            logging.INFO,
+            f"It does not exist, which counts as not begun (wait_for_existence): {after.error}",
+        )
 
 
-def _record_line(before: UpgradeProgress | None, record: UpgradeProgress) -> Line:
-    moved = [service for service in record.services if before is None or service not in before.services]
-    level = _LEVELS.get(record.outcome, logging.WARNING)
-    is_new = before is None or before.outcome is not record.outcome
-    remark = f"  ({_REMARKS[record.outcome]})" if is_new and record.outcome in _REMARKS else ""
-    return level, status_line(record, moved) + remark
+def _record_lines(
+    before: Memory, after: Memory, record: UpgradeProgress, policy: Policy, now: datetime
+) -> Iterator[Line]:
+    seen = before.record.services if before.record else ()
+    is_new_stage = len(after.timeline) > len(before.timeline)
+    if before.record is None or before.record.position != record.position or is_new_stage:
+        moved = [service for service in record.services if service not in seen]
+        remark = _remark(before, after, record) if is_new_stage else None
+        yield _level(after, record), status_line(record, moved) + (f"  ({remark})" if remark else "")
+    if is_new_stage and record.outcome is Outcome.PAUSED:
+        yield logging.WARNING, pause(record)
+    if policy.stall_timeout is not None and _half_stalled(before, after, policy.stall_timeout, now):
+        yield (
+            logging.WARNING,
+            f"Nothing has changed for {span(policy.stall_timeout / 2)}, half of stall_timeout",
+        )
 
 
-def _said(record: UpgradeProgress | None) -> tuple[object, ...] | None:
-    """Return what makes a record worth a new line: not the clock, which always moves."""
-    if record is None:
-        return None
-    return record.outcome, record.state, record.percent_completed, record.services, record.started_at
+def _level(after: Memory, record: UpgradeProgress) -> int:
+    """Warn of what goes badly with ours, and of what nobody knows."""
+    is_concern = after.timeline[-1].ours or after.verdict in {Verdict.OVERTAKEN, Verdict.UNKNOWN}
+    goes_well = record.outcome in {Outcome.IN_PROGRESS, Outcome.SUCCEEDED} and not _is_overtaken(after)
+    return logging.INFO if goes_well or not is_concern else logging.WARNING
 
 
-def success(record: UpgradeProgress) -> str:
-    """Say that an upgrade ended well."""
-    old, new = _versions(record, ())
-    what = f"Upgrade of {title(record.kind, record.name)}{_from_to(old, new)}"
-    return f"{what} completed in {span(record.duration_seconds)}"
+def _remark(before: Memory, after: Memory, record: UpgradeProgress) -> str | None:
+    """Say what the state alone does not: whose upgrade it is, or that we do not know the state."""
+    earlier = before.timeline[-1] if before.timeline else None
+    if record.outcome is Outcome.UNKNOWN:
+        return NOBODY_KNOWS
+    if record.outcome is Outcome.NOT_UPGRADED:
+        return (
+            "no upgrade is on record any more: ours is gone" if after.ours else "no upgrade is on record yet"
+        )
+    if _is_overtaken(after):
+        return f"another upgrade has taken the place of ours: {which(record)}"
+    if not after.timeline[-1].ours:
+        return _NOT_OURS[after.verdict is Verdict.SUCCEEDED].format(which(record))
+    if earlier and not earlier.ours:
+        return f"the upgrade that is meant: {which(record)}"
+    was_paused = earlier is not None and earlier.outcome is Outcome.PAUSED
+    return "moves again" if was_paused and record.outcome in _SHOULD_MOVE else None
 
 
-def failure(story: Story, record: UpgradeProgress) -> str:
-    """Say what ended badly, from which version to which, how far it had come, who was behind, what to do."""
-    old, new = _versions(record, story.timeline)
-    verb = "was rolled back" if record.outcome is Outcome.ROLLED_BACK else "failed"
-    what = f"Upgrade of {title(record.kind, record.name)}{_from_to(old, new)}"
-    lines = [f"{what} {verb} ({record.state}, {_percent(record.percent_completed)})."]
-    behind = tuple(service for service in record.services if service.behind)
-    if record.outcome is Outcome.ROLLED_BACK:
-        forward = _last_forward(story.timeline)
-        lines.append(_turn(record, forward))
-        behind = forward.services_behind if forward else behind
-    if behind:
-        lines.append(f"Services behind: {', '.join(_behind(service) for service in behind)}.")
-    if record.status_details:
-        lines.append(f"Service Fabric says: {_one_line(record.status_details)}")
-    lines.append(
-        "Next: look at the health and the logs of the services behind, mend the new version and release "
-        "it again. This task is not retried: to wait again cannot change how the upgrade ended."
-    )
-    return "\n".join(lines)
+def _is_overtaken(after: Memory) -> bool:
+    return after.verdict is Verdict.OVERTAKEN
 
 
-def timed_out(kind: str, name: str, clock_name: str, limit: float, story: Story) -> str:
-    """Say that a clock ran out while the upgrade was still pending, and how far it was."""
-    record = story.record
-    so_far = "the cluster has not answered yet" if record is None else f"last seen: {_in_a_sentence(record)}"
-    lines = [
-        f"Upgrade of {title(kind, name)} is not over after {span(limit)} ({clock_name}); {so_far}.",
-        "The upgrade itself goes on: this task only watched it.",
-    ]
-    if story.error:
-        lines.insert(1, f"The cluster was silent at the end: {story.error}")
-    if record is not None and record.outcome in _REMARKS:
-        remark = _REMARKS[record.outcome]
-        lines.insert(1, f"{remark[0].upper()}{remark[1:]}.")
-    return "\n".join(lines)
+def pause(record: UpgradeProgress) -> str:
+    """Say why an upgrade is paused and what a person must do."""
+    if record.going_back:
+        cause = "Paused in its rollback before the next upgrade domain, as its mode is UnmonitoredManual"
+        remedy = "let the next upgrade domain begin"
+    elif record.failed_at:
+        cause = f"Paused after a failure at {clock(record.failed_at)}, as its FailureAction is Manual"
+        remedy = "mend the cause, then resume the upgrade or roll it back"
+    else:
+        cause = "Paused before the next upgrade domain, as its mode is UnmonitoredManual"
+        remedy = "let the next upgrade domain begin, or roll the upgrade back"
+    return f"{cause}. Nothing moves until a person acts: {remedy}"
 
 
-def _in_a_sentence(record: UpgradeProgress) -> str:
-    return re.sub(r" {2,}", ", ", status_line(record).strip())
+def _is_news(before: Memory, after: Memory) -> bool:
+    return before.record is not None or before.verdict is not after.verdict
 
 
-def _turn(record: UpgradeProgress, forward: Stage | None) -> str:
-    if forward is None:
-        return "How far it had come is not known: the rollback had begun when this process first looked."
-    last_seen = (
-        f"Last seen going forward at {clock(forward.last_seen_at)}: {_percent(forward.percent_completed)}."
-    )
-    return f"{last_seen} It failed at {clock(record.failed_at)}." if record.failed_at else last_seen
+def _half_stalled(before: Memory, after: Memory, stall_timeout: float, now: datetime) -> bool:
+    """Whether half of the time without change has passed with this answer, in a state that should move."""
+    outcome = after.record and after.record.outcome
+    if outcome not in _SHOULD_MOVE or not before.timeline:
+        return False
+    was_still = _seconds(after.moved_at, before.timeline[-1].last_seen_at)
+    return was_still < stall_timeout / 2 <= _seconds(after.moved_at, now)
 
 
-def _last_forward(timeline: Iterable[Stage]) -> Stage | None:
-    forward = [stage for stage in timeline if stage.outcome in {Outcome.IN_PROGRESS, Outcome.PAUSED}]
-    return forward[-1] if forward else None
-
-
-def _versions(record: UpgradeProgress, timeline: Iterable[Stage]) -> tuple[str | None, str | None]:
-    """
-    Return the versions that the upgrade went from and to, where known.
-
-    From the turn to rollback on, Service Fabric reports the old version as the target.
-    """
-    if record.outcome not in _BACKWARD:
-        return record.previous_version, record.target_version
-    forward = _last_forward(timeline)
-    new = forward.target_version if forward else record.previous_version
-    return record.target_version, None if new == record.target_version else new
-
-
-def _from_to(old: str | None, new: str | None) -> str:
-    return f"{f' from {old}' if old else ''}{f' to {new}' if new else ''}"
-
-
-def _behind(service: ServiceProgress) -> str:
-    return f"{service.name} {replicas(service)} ({service.pending_replicas} to come)"
-
-
-def _one_line(text: str) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= _MOST_DETAILS else f"{words[:_MOST_DETAILS]}..."
-
-
-def _percent(percent: float | None) -> str:
-    return "percent unknown" if percent is None else f"{percent:.0f} %"
-
-
-def _words(state: str | None) -> str:
-    """Spell a state of Service Fabric as words: RollingForward -> rolling forward."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", state).lower() if state else "no state"
+def _seconds(since: datetime | None, now: datetime) -> float:
+    return 0.0 if since is None else (now - since).total_seconds()

@@ -1,4 +1,4 @@
-"""What a cluster says about upgrades: the kinds (a table), the progress record, its outcome. Pure; no I/O."""
+"""What a cluster says about upgrades: the progress record and its outcome. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.rest import Call, UnexpectedAnswer, path_segment
+from airflow_provider_sf.kinds import kind_named
+from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.wire import integer, iso, number, objects, of_schema, seconds, text, utc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
 SCHEMA = "service_fabric.upgrade_progress/1"
@@ -36,89 +36,54 @@ class Outcome(str, Enum):
         """Return the word itself, as the record holds it."""
         return self.value
 
+    @property
+    def moving(self) -> bool:
+        """Whether an upgrade is under way, in whatever direction, a pause included."""
+        return self in {Outcome.IN_PROGRESS, Outcome.PAUSED, Outcome.ROLLING_BACK}
 
-# The application resource's words are those of ApplicationResourceUpgradeState. An upgrade goes
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing more will happen to what is on record."""
+        return self in {Outcome.NOT_UPGRADED, Outcome.SUCCEEDED, Outcome.ROLLED_BACK, Outcome.FAILED}
+
+
+# Every word of Service Fabric's vocabularies. Application resources:
 #   ProvisioningTarget -> RollingForward -> UnprovisioningCurrent -> CompletedRollforward
-# or turns back:          RollingBack    -> UnprovisioningTarget  -> CompletedRollback
+#   ... or turned back:     RollingBack -> UnprovisioningTarget  -> CompletedRollback
+# All other kinds; compose deployments have the Provisioning and Unprovisioning states, too:
+#   RollingForwardInProgress <-> RollingForwardPending -> RollingForwardCompleted
+#   ... or turned back: RollingBackInProgress <-> RollingBackPending -> RollingBackCompleted
 # The two Unprovisioning states clean up after a decision; the record is not closed before they end.
-# "Failed" means that Service Fabric gave up. "Invalid" and words that are not here are unknown.
+# RollingBackPending stands in no specification, but the runtime says it. Failed means that Service Fabric
+# gave up. What is not here is unknown.
 OUTCOMES: dict[str, Outcome] = {
     "ProvisioningTarget": Outcome.IN_PROGRESS,
     "RollingForward": Outcome.IN_PROGRESS,
+    "RollingForwardInProgress": Outcome.IN_PROGRESS,
+    "RollingForwardPending": Outcome.IN_PROGRESS,
     "UnprovisioningCurrent": Outcome.IN_PROGRESS,
     "CompletedRollforward": Outcome.SUCCEEDED,
+    "RollingForwardCompleted": Outcome.SUCCEEDED,
     "RollingBack": Outcome.ROLLING_BACK,
+    "RollingBackInProgress": Outcome.ROLLING_BACK,
+    "RollingBackPending": Outcome.ROLLING_BACK,
     "UnprovisioningTarget": Outcome.ROLLING_BACK,
     "CompletedRollback": Outcome.ROLLED_BACK,
+    "RollingBackCompleted": Outcome.ROLLED_BACK,
     "Failed": Outcome.FAILED,
+    "Invalid": Outcome.UNKNOWN,
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of upgrade: its name, its progress call, and under which keys it says what all kinds say."""
-
-    name: str
-    title: str
-    progress: Call
-    keys: Mapping[str, str]
-    """Field of the record -> key of the answer."""
+def goes_back(state: str | None) -> bool:
+    """Whether a state belongs to a rollback, under way or done."""
+    return OUTCOMES.get(state or "") in {Outcome.ROLLING_BACK, Outcome.ROLLED_BACK}
 
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind(
-            name="application_resource",
-            title="application resource",
-            progress=Call(
-                path="/Resources/Applications/{name}/$/GetUpgradeProgress",
-                api_version="7.0",
-                page="https://learn.microsoft.com/rest/api/servicefabric/"
-                "sfclient-v80-api-meshapplication_getupgradeprogress",
-            ),
-            keys={
-                "name": "Name",
-                "state": "UpgradeState",
-                "target_version": "TargetApplicationTypeVersion",
-                "percent_completed": "PercentCompleted",
-                "started_at": "StartTimestampUtc",
-                "failed_at": "FailureTimestampUtc",
-                "duration_seconds": "UpgradeDuration",
-                "rolling_upgrade_mode": "RollingUpgradeMode",
-                "replica_check_timeout_seconds": "UpgradeReplicaSetCheckTimeoutInSeconds",
-                "status_details": "ApplicationUpgradeStatusDetails",
-                "services": "ServiceUpgradeProgress",
-            },
-        ),
-    )
-}
-
-DEFAULT_KIND = "application_resource"
-
-
-def kind_named(name: str) -> Kind:
-    """
-    Return the row of a kind.
-
-    :raises ValueError: there is no such kind; the message lists those that are
-    """
-    try:
-        return KINDS[name]
-    except KeyError:
-        msg = f"kind {name!r} is not supported; choose one of: {', '.join(KINDS)}"
-        raise ValueError(msg) from None
-
-
-def check_name(kind: str, name: Any) -> None:
-    """
-    Check what a DAG file says, as far as it can be known before templates and XComArgs are resolved.
-
-    :raises ValueError: there is no such kind, or the name could not be sent, see :func:`path_segment`
-    """
-    kind_named(kind)
-    if not hasattr(name, "resolve") and not any(mark in str(name) for mark in ("{{", "{%", "{#")):
-        path_segment(name)
+# In manual mode nothing moves here unless a person lets it: between two upgrade domains, ...
+_BETWEEN_DOMAINS = frozenset({"RollingForwardPending", "RollingBackPending"})
+# ... and after a failure whose FailureAction is Manual, even while the failed domain is still under way.
+_ROLLING_FORWARD = frozenset({"RollingForward", "RollingForwardInProgress"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,21 +137,36 @@ class UpgradeProgress:
     @property
     def outcome(self) -> Outcome:
         """
-        How the upgrade stands.
+        How the upgrade stands: by its state, and by three rules for what the state does not say.
 
-        Completed without a start time is what Service Fabric answers for something nobody ever upgraded.
-        A failed upgrade whose FailureAction is Manual does not end: it waits, in manual mode, for a person.
+        Completed without a start time is what Service Fabric answers for something nobody ever upgraded. In
+        manual mode an upgrade waits for a person before each upgrade domain; a failed one whose FailureAction
+        is Manual is put into that mode and does not end.
         """
         outcome = OUTCOMES.get(self.state or "", Outcome.UNKNOWN)
         if outcome is Outcome.SUCCEEDED and self.started_at is None:
             return Outcome.NOT_UPGRADED
-        if (
-            outcome is Outcome.IN_PROGRESS
-            and self.failed_at
-            and self.rolling_upgrade_mode == "UnmonitoredManual"
-        ):
+        if self.rolling_upgrade_mode != "UnmonitoredManual":
+            return outcome
+        if self.state in _BETWEEN_DOMAINS or (self.state in _ROLLING_FORWARD and self.failed_at):
             return Outcome.PAUSED
         return outcome
+
+    @property
+    def going_back(self) -> bool:
+        """Whether the upgrade has turned to rollback; SF then reports the old version as the target."""
+        return goes_back(self.state)
+
+    @property
+    def new_version(self) -> str | None:
+        """The version that the upgrade brings; None if that is not known."""
+        is_upgrade = self.outcome not in {Outcome.NOT_UPGRADED, Outcome.UNKNOWN}
+        return self.target_version if is_upgrade and not self.going_back else None
+
+    @property
+    def position(self) -> tuple[object, ...]:
+        """Where the upgrade is: two equal positions mean that nothing has moved. Clocks are not in it."""
+        return self.outcome, self.state, self.started_at, self.percent_completed, frozenset(self.services)
 
     @classmethod
     def from_answer(
@@ -269,22 +249,26 @@ class UpgradeProgress:
         :raises ValueError: this is no record, or one of a schema that this version does not know
         """
         record = of_schema(SCHEMA, record)
+        name = text(record["name"])
+        if name is None:
+            msg = "the field 'name' of a record cannot be read"
+            raise ValueError(msg)
         return cls(
-            kind=record["kind"],
-            name=record["name"],
-            state=record["state"],
-            target_version=record["target_version"],
-            previous_version=record["previous_version"],
-            percent_completed=record["percent_completed"],
-            started_at=utc(record["started_at"]),
-            failed_at=utc(record["failed_at"]),
-            duration_seconds=record["duration_seconds"],
-            rolling_upgrade_mode=record["rolling_upgrade_mode"],
-            replica_check_timeout_seconds=record["replica_check_timeout_seconds"],
-            status_details=record["status_details"],
+            kind=kind_named(record["kind"]).name,
+            name=name,
+            state=text(record["state"]),
+            target_version=text(record["target_version"]),
+            previous_version=text(record["previous_version"]),
+            percent_completed=number(record["percent_completed"]),
+            started_at=_time("started_at", record["started_at"]),
+            failed_at=_time("failed_at", record["failed_at"]),
+            duration_seconds=number(record["duration_seconds"]),
+            rolling_upgrade_mode=text(record["rolling_upgrade_mode"]),
+            replica_check_timeout_seconds=integer(record["replica_check_timeout_seconds"]),
+            status_details=text(record["status_details"]),
             services=tuple(ServiceProgress(**service) for service in record["services"]),
-            observed_at=utc(record["observed_at"]),
-            endpoint=record["endpoint"],
+            observed_at=_time("observed_at", record["observed_at"]),
+            endpoint=text(record["endpoint"]),
         )
 
 
@@ -311,3 +295,12 @@ def _service(item: dict[str, Any]) -> ServiceProgress:
         completed_replicas=integer(item.get("CompletedReplicaCount")),
         pending_replicas=integer(item.get("PendingReplicaCount")),
     )
+
+
+def _time(field: str, written: object) -> datetime | None:
+    """Read a time of ours: if it could be lost unseen, an old upgrade could pass for a new one."""
+    read = utc(written)
+    if read is None and written is not None:
+        msg = f"the field {field!r} of a record cannot be read"
+        raise ValueError(msg)
+    return read

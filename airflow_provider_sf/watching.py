@@ -1,135 +1,92 @@
 """
-Decide what a wait does next. Pure; no clock, no I/O.
+Decide what a wait does next. Pure; no clock, no dice, no I/O.
 
     step(policy, memory, observation, now) -> (memory, decision)
 
-An observation is what one poll brought: a record or an error. The memory is all that a wait knows; it is one
-JSON value, so that a wait can move from the worker to the triggerer and back.
+An observation is what one poll brought, a record or an error. Its verdict says what is next:
 
-    answer, upgrade moves           ask again after the interval
-    answer, it ended well           ended by "upgrade"
-    answer, it ended badly          ask once more 2 s later; ended by "upgrade" if the answer stays bad
-    Unreachable                     ask again, more closely, while the silence is shorter than its budget;
-                                    else ended by "unreachable"
-    Rejected, UnexpectedAnswer      ended by "error"
-    still pending at the deadline   ended by "timeout"; by "upgrade" if a bad end was all but confirmed
+    our upgrade ended well            ended by "upgrade"
+    it ended badly, was overtaken,    ask once more 2 s later; ended by "upgrade" if the answer stays bad
+    or stands as nobody wants it
+    an upgrade moves                  ask again; at last ended by "stall" or "timeout"
+    at rest, but not ours             ask again; at last ended by "start" or "timeout"
+    a state that we do not know       ask again; at last ended by "unknown" or "timeout"
+    Unreachable                       ask again, backing off; at last ended by "unreachable" or "timeout"
+    Rejected, UnexpectedAnswer        ended by "error"; what is missing may count as "not ours yet"
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.rest import ServiceFabricError, Unreachable, error_from_dict
-from airflow_provider_sf.upgrades import Outcome, ServiceProgress, UpgradeProgress
-from airflow_provider_sf.wire import iso, of_schema, utc
+from airflow_provider_sf.identity import Identity, Meant, Whose
+from airflow_provider_sf.rest import ServiceFabricError, Unreachable, is_missing
+from airflow_provider_sf.story import Memory, Verdict, continued
+from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
+from airflow_provider_sf.wire import iso, utc
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-SCHEMA = "service_fabric.upgrade_wait/1"
-
-BAD_ENDS = frozenset({Outcome.ROLLED_BACK, Outcome.FAILED})
-ENDS = BAD_ENDS | {Outcome.SUCCEEDED}
 
 CONFIRM_AFTER_SECONDS = 2.0
 """A bad end is read once more this much later before it is believed."""
 
 LOOKS_INTO_A_SILENCE = 5
-"""A silence is looked into at least so often before its budget is spent, however long the interval."""
+"""A silence is looked into at least so often before its budget is spent."""
+
+FIRST_BACKOFF_SECONDS = 1.0
+"""The longest pause after the first unanswered poll; it doubles with each further one."""
 
 _MOST_DOUBLINGS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How to wait. Durations are seconds; a deadline of None is somebody else's to keep."""
+    """How to wait, and for what. Durations are seconds; a deadline of None is somebody else's to keep."""
 
     poke_interval: float
-    unreachable_timeout: float
-    deadline: datetime | None = None
+    unreachable_timeout: float = 300.0
+    start_timeout: float = 900.0
+    unknown_state_timeout: float = 600.0
+    stall_timeout: float | None = None
+    on_paused: str = "wait"
+    on_rollback: str = "wait"
+    wait_for_existence: bool = False
     exponential_backoff: bool = False
     max_wait: float | None = None
+    deadline: datetime | None = None
+    meant: Meant = field(default_factory=Meant)
 
-    def interval(self, polls: int) -> float:
-        """Return the pause after that many polls: constant, or doubled each time up to ``max_wait``."""
-        doublings = min(polls - 1, _MOST_DOUBLINGS) if self.exponential_backoff else 0
-        pause = self.poke_interval * 2.0**doublings
+    def interval(self, answers: int) -> float:
+        """Return the pause after that many answers: constant, or doubled each time up to ``max_wait``."""
+        if not self.exponential_backoff:
+            return self.poke_interval
+        pause = self.poke_interval * _doubled(answers)
         return pause if self.max_wait is None else min(pause, self.max_wait)
 
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A stretch of the wait in which Service Fabric reported one state, with the last progress seen in it."""
-
-    state: str | None
-    outcome: Outcome
-    first_seen_at: datetime
-    last_seen_at: datetime
-    target_version: str | None
-    percent_completed: float | None
-    services_behind: tuple[ServiceProgress, ...]
+    def backoff(self, silent_polls: int) -> float:
+        """Return the longest pause after so many unanswered polls in a row."""
+        return min(
+            FIRST_BACKOFF_SECONDS * _doubled(silent_polls), self.unreachable_timeout / LOOKS_INTO_A_SILENCE
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the stage as JSON types."""
+        """Return the policy as flat JSON types; :meth:`from_dict` undoes it."""
+        mine = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "meant"}
         return {
-            "state": self.state,
-            "outcome": self.outcome.value,
-            "first_seen_at": iso(self.first_seen_at),
-            "last_seen_at": iso(self.last_seen_at),
-            "target_version": self.target_version,
-            "percent_completed": self.percent_completed,
-            "services_behind": [service.to_dict() for service in self.services_behind],
+            **mine,
+            "deadline": iso(self.deadline),
+            **self.meant.to_dict(),
         }
 
     @classmethod
-    def from_dict(cls, stage: dict[str, Any]) -> Stage:
-        """Undo :meth:`to_dict`."""
-        return cls(
-            state=stage["state"],
-            outcome=Outcome(stage["outcome"]),
-            first_seen_at=_time(stage["first_seen_at"]),
-            last_seen_at=_time(stage["last_seen_at"]),
-            target_version=stage["target_version"],
-            percent_completed=stage["percent_completed"],
-            services_behind=tuple(ServiceProgress(**service) for service in stage["services_behind"]),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """All that a wait knows. ``error`` is set from an error until the next answer."""
-
-    polls: int = 0
-    record: UpgradeProgress | None = None
-    timeline: tuple[Stage, ...] = ()
-    error: ServiceFabricError | None = None
-    silent_since: datetime | None = None
-    doubted: bool = False
-    """Whether the last answer was a bad end that is still to be confirmed."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the memory as JSON types; :meth:`from_dict` undoes it."""
-        return {
-            "polls": self.polls,
-            "record": self.record and self.record.to_dict(),
-            "timeline": [stage.to_dict() for stage in self.timeline],
-            "error": self.error and self.error.to_dict(),
-            "silent_since": iso(self.silent_since),
-            "doubted": self.doubted,
-        }
-
-    @classmethod
-    def from_dict(cls, memory: dict[str, Any]) -> Memory:
-        """Undo :meth:`to_dict`."""
-        return cls(
-            polls=memory["polls"],
-            record=memory["record"] and UpgradeProgress.from_dict(memory["record"]),
-            timeline=tuple(Stage.from_dict(stage) for stage in memory["timeline"]),
-            error=memory["error"] and error_from_dict(memory["error"]),
-            silent_since=utc(memory["silent_since"]),
-            doubted=memory["doubted"],
-        )
+    def from_dict(cls, policy: dict[str, Any]) -> Policy:
+        """Undo :meth:`to_dict`. What an earlier release did not write has its default."""
+        meant = {one.name for one in fields(Meant)}
+        mine = {name: value for name, value in policy.items() if name not in meant}
+        return cls(**{**mine, "deadline": utc(policy.get("deadline")), "meant": Meant.from_dict(policy)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +98,7 @@ class AskAgain:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The wait is over, ended by ``upgrade``, ``error``, ``unreachable`` or ``timeout``."""
+    """The wait is over, ended by ``upgrade``, ``error``, ``unreachable`` or by the clock of that name."""
 
     by: str
 
@@ -150,123 +107,147 @@ Observation = UpgradeProgress | ServiceFabricError
 Decision = AskAgain | Ended
 
 
-def step(policy: Policy, memory: Memory, observation: Observation, now: datetime) -> tuple[Memory, Decision]:
-    """Take in what a poll brought and decide what is next."""
+def judge(policy: Policy, whose: Whose, record: UpgradeProgress) -> Verdict:
+    """Tell what a record means for a wait, once it is known whose upgrade it is about."""
+    outcome = record.outcome
+    if outcome is Outcome.UNKNOWN:
+        return Verdict.UNKNOWN
+    if policy.meant.accepts(record):
+        return Verdict.SUCCEEDED
+    if whose is Whose.SUCCESSORS:
+        return Verdict.OVERTAKEN
+    if whose is Whose.ANOTHERS:
+        return Verdict.NOT_BEGUN if outcome.at_rest else Verdict.PENDING
+    if outcome is Outcome.SUCCEEDED:
+        return Verdict.SUCCEEDED
+    unwanted = (
+        outcome.at_rest
+        or (outcome is Outcome.PAUSED and policy.on_paused == "fail")
+        or (record.going_back and policy.on_rollback == "fail_fast")
+    )
+    return Verdict.FAILED if unwanted else Verdict.PENDING
+
+
+def step(
+    policy: Policy, memory: Memory, observation: Observation, now: datetime, *, chance: float = 1.0
+) -> tuple[Memory, Decision]:
+    """
+    Take in what a poll brought and decide what is next.
+
+    ``chance``, from 0 to 1, is the part of the longest pause that a silence is given: thrown anew for each
+    poll, it keeps those who wait for one cluster from asking all at once when it comes back.
+    """
     memory = replace(memory, polls=memory.polls + 1)
-    if isinstance(observation, ServiceFabricError):
-        return _after_error(policy, memory, observation, now)
-    return _after_answer(policy, memory, observation, now)
+    if isinstance(observation, UpgradeProgress):
+        return _after_answer(policy, memory, observation, now)
+    if policy.wait_for_existence and is_missing(observation):
+        return _after_missing(policy, memory, observation, now)
+    if isinstance(observation, Unreachable):
+        return _after_silence(policy, memory, observation, now, chance)
+    return replace(memory, error=observation), Ended("error")
 
 
 def _after_answer(
     policy: Policy, memory: Memory, record: UpgradeProgress, now: datetime
 ) -> tuple[Memory, Decision]:
-    believed = memory.doubted or record.outcome not in BAD_ENDS
-    memory = replace(
-        memory,
-        record=record,
-        timeline=_continued(memory.timeline, record, now),
+    whose = policy.meant.whose(record, now, memory.ours, memory.before)
+    verdict = judge(policy, whose, record)
+    is_before = whose is Whose.ANOTHERS and verdict is not Verdict.UNKNOWN
+    after = replace(
+        _noted(memory, record, verdict, now),
+        ours=policy.meant.learned(record, whose, memory.ours),
+        before=memory.before or (Identity.of(record) if is_before else None),
+        timeline=continued(memory.timeline, record, now, ours=whose is Whose.OURS),
         error=None,
-        silent_since=None,
-        doubted=record.outcome in BAD_ENDS,
     )
-    if not believed:
-        return memory, AskAgain(CONFIRM_AFTER_SECONDS)
-    if record.outcome in ENDS:
-        return memory, Ended("upgrade")
-    return memory, _while_pending(policy, memory, now)
+    if verdict.bad and not memory.doubted:
+        return after, AskAgain(CONFIRM_AFTER_SECONDS)
+    if verdict.bad or verdict is Verdict.SUCCEEDED:
+        return _claimed(after), Ended("upgrade")
+    return after, _by_the_clocks(policy, after, now)
 
 
-def _after_error(
+def _after_missing(
     policy: Policy, memory: Memory, error: ServiceFabricError, now: datetime
 ) -> tuple[Memory, Decision]:
-    memory = replace(memory, error=error)
-    if not isinstance(error, Unreachable):
-        return memory, Ended("error")
-    silent_since = memory.silent_since or now
-    memory = replace(memory, silent_since=silent_since)
-    left = policy.unreachable_timeout - (now - silent_since).total_seconds()
-    if left <= 0:
-        return memory, Ended("unreachable")
-    decision = _while_pending(policy, memory, now)
-    if isinstance(decision, AskAgain):
-        closely = min(policy.poke_interval, policy.unreachable_timeout / LOOKS_INTO_A_SILENCE, left)
-        return memory, AskAgain(min(decision.after, closely))
-    return memory, Ended("upgrade") if memory.doubted else decision
+    before = memory.before or Identity(None, None)
+    after = replace(_noted(memory, None, Verdict.NOT_BEGUN, now), before=before, error=error)
+    return after, _by_the_clocks(policy, after, now)
 
 
-def _while_pending(policy: Policy, memory: Memory, now: datetime) -> Decision:
-    pause = policy.interval(memory.polls)
-    if policy.deadline is None:
-        return AskAgain(pause)
-    left = (policy.deadline - now).total_seconds()
-    return AskAgain(min(pause, left)) if left > 0 else Ended("timeout")
+def _after_silence(
+    policy: Policy, memory: Memory, error: Unreachable, now: datetime, chance: float
+) -> tuple[Memory, Decision]:
+    since = memory.silent_since or now
+    after = replace(memory, error=error, silent_since=since, silent_polls=memory.silent_polls + 1)
+    pause = max(chance * policy.backoff(after.silent_polls), error.retry_after or 0.0)
+    left = {**_until_deadline(policy, now), "unreachable": policy.unreachable_timeout - _seconds(since, now)}
+    decision = _next(pause, left)
+    if memory.doubted and decision == Ended("timeout"):
+        return _claimed(after), Ended("upgrade")
+    return after, decision
 
 
-def _continued(timeline: tuple[Stage, ...], record: UpgradeProgress, now: datetime) -> tuple[Stage, ...]:
-    last = timeline[-1] if timeline else None
-    same = last is not None and (last.state, last.outcome) == (record.state, record.outcome)
-    stage = Stage(
-        state=record.state,
-        outcome=record.outcome,
-        first_seen_at=last.first_seen_at if last and same else now,
-        last_seen_at=now,
-        target_version=record.target_version,
-        percent_completed=record.percent_completed,
-        services_behind=tuple(service for service in record.services if service.behind),
+def _claimed(memory: Memory) -> Memory:
+    """Take what is on record for ours, now that it has ended the wait, so that the worker judges it alike."""
+    return memory if memory.ours or not memory.record else replace(memory, ours=Identity.of(memory.record))
+
+
+def _noted(memory: Memory, record: UpgradeProgress | None, verdict: Verdict, now: datetime) -> Memory:
+    """Take in an answer and what it means; a record of None is the answer that there is none."""
+    before = memory.record and memory.record.position
+    moved = memory.moved_at is None or before != (record and record.position)
+    goes_on = verdict is memory.verdict and not (memory.outdated and moved)
+    return replace(
+        memory,
+        answers=memory.answers + 1,
+        record=record,
+        verdict=verdict,
+        verdict_since=memory.verdict_since if goes_on else _since(memory, record, verdict, now),
+        moved_at=now if moved else memory.moved_at,
+        silent_since=None,
+        silent_polls=0,
+        outdated=False,
     )
-    return (*timeline[:-1], stage) if same else (*timeline, stage)
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
-    """How a wait went and ended: what the trigger tells the worker, and what the XComs hold."""
-
-    ended_by: str
-    record: UpgradeProgress | None
-    error: ServiceFabricError | None
-    timeline: tuple[Stage, ...]
-    polls: int
-
-    @classmethod
-    def of(cls, memory: Memory, ended: Ended) -> Story:
-        """Return the story of a wait that has ended."""
-        return cls(ended.by, memory.record, memory.error, memory.timeline, memory.polls)
-
-    def summary(self) -> dict[str, Any]:
-        """Return the story without the record, as JSON types."""
-        return {
-            "schema": SCHEMA,
-            "ended_by": self.ended_by,
-            "timeline": [stage.to_dict() for stage in self.timeline],
-            "polls": self.polls,
-            "error": self.error and self.error.to_dict(),
-        }
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the whole story as JSON types; :meth:`from_dict` undoes it."""
-        return {**self.summary(), "record": self.record and self.record.to_dict()}
-
-    @classmethod
-    def from_dict(cls, story: object) -> Story:
-        """
-        Read what :meth:`to_dict` wrote.
-
-        :raises ValueError: this is no story, or one of a schema that this version does not know
-        """
-        story = of_schema(SCHEMA, story)
-        return cls(
-            ended_by=story["ended_by"],
-            record=story["record"] and UpgradeProgress.from_dict(story["record"]),
-            error=story["error"] and error_from_dict(story["error"]),
-            timeline=tuple(Stage.from_dict(stage) for stage in story["timeline"]),
-            polls=story["polls"],
-        )
+def _since(memory: Memory, record: UpgradeProgress | None, verdict: Verdict, now: datetime) -> datetime:
+    """Return since when a new verdict holds. What is at rest at a first look may have been so for long."""
+    if memory.verdict is not None or memory.begun_at is None or verdict is not Verdict.NOT_BEGUN:
+        return now
+    if record is None or record.started_at is None or record.duration_seconds is None:
+        return memory.begun_at
+    at_rest = _seconds(record.started_at, now) - record.duration_seconds
+    return now - timedelta(seconds=max(0.0, min(at_rest, _seconds(memory.begun_at, now))))
 
 
-def _time(written: str) -> datetime:
-    read = utc(written)
-    if read is None:
-        msg = f"expected an ISO 8601 time, got {written!r}"
-        raise ValueError(msg)
-    return read
+def _by_the_clocks(policy: Policy, memory: Memory, now: datetime) -> Decision:
+    left = _until_deadline(policy, now)
+    outcome = memory.record and memory.record.outcome
+    if memory.verdict is Verdict.NOT_BEGUN:
+        left["start"] = policy.start_timeout - _seconds(memory.verdict_since, now)
+    if memory.verdict is Verdict.UNKNOWN:
+        left["unknown"] = policy.unknown_state_timeout - _seconds(memory.verdict_since, now)
+    if policy.stall_timeout is not None and outcome in {Outcome.IN_PROGRESS, Outcome.ROLLING_BACK}:
+        left["stall"] = policy.stall_timeout - _seconds(memory.moved_at, now)
+    return _next(policy.interval(memory.answers), left)
+
+
+def _until_deadline(policy: Policy, now: datetime) -> dict[str, float]:
+    return {} if policy.deadline is None else {"timeout": _seconds(now, policy.deadline)}
+
+
+def _next(pause: float, left: dict[str, float]) -> Decision:
+    """Ask again after the pause, or when a clock is due; of those that have run out, the first ends it."""
+    first = min(left, key=lambda clock: left[clock], default=None)
+    if first is None or left[first] > 0:
+        return AskAgain(min([pause, *left.values()]))
+    return Ended(first)
+
+
+def _seconds(since: datetime | None, now: datetime) -> float:
+    return 0.0 if since is None else (now - since).total_seconds()
+
+
+def _doubled(times: int) -> float:
+    return 2.0 ** min(times - 1, _MOST_DOUBLINGS)

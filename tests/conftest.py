@@ -18,6 +18,7 @@ from airflow_provider_sf.simulator import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
 # Airflow reads its settings when it is first imported, which only some tests do: never the user's own.
 for setting in [name for name in os.environ if name.startswith("AIRFLOW")]:
@@ -28,6 +29,7 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 
 SAMPLES = Path(__file__).parent / "samples"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 @pytest.fixture
@@ -131,9 +133,10 @@ def simulator(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulat
 
 
 @pytest.fixture
-def confirmed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not sleep for the two seconds before a bad end is confirmed; the core's tests know the true number."""
+def asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not sleep before a bad end is confirmed or in a silence; the core's tests know the true numbers."""
     monkeypatch.setattr("airflow_provider_sf.watching.CONFIRM_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr("airflow_provider_sf.watching.FIRST_BACKOFF_SECONDS", 1e-6)
 
 
 @pytest.fixture
@@ -149,14 +152,43 @@ class TaskInstance:
 
     def __init__(self) -> None:
         self.xcoms: dict[str, Any] = {}
+        self.first_leg_began: datetime | None = None
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = json.loads(json.dumps(value, allow_nan=False))
 
-    def get_first_reschedule_date(self, context: Any) -> None:  # noqa: ARG002 - Airflow's signature
-        return None
+    def get_first_reschedule_date(self, context: Any) -> datetime | None:  # noqa: ARG002 - Airflow's signature
+        return self.first_leg_began
 
 
 @pytest.fixture
 def ti() -> TaskInstance:
     return TaskInstance()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-docs", action="store_true", help="write the tables into docs/ that tests compare"
+    )
+
+
+@pytest.fixture
+def documented(request: pytest.FixtureRequest) -> Callable[[str, str, str], None]:
+    """
+    Compare a table with the one that a page shows between two marks, or write it there with ``--write-docs``.
+
+    ``documented("verdict.md", "outcomes", table)``: the marks are ``<!-- outcomes -->`` and ``<!-- end -->``.
+    """
+
+    def compare(page: str, name: str, table: str) -> None:
+        path = DOCS / page
+        before, mark, rest = path.read_text().partition(f"<!-- {name} -->\n")
+        shown, end, after = rest.partition("<!-- end -->")
+        assert mark
+        assert end
+        if request.config.getoption("--write-docs"):
+            path.write_text(f"{before}{mark}{table}{end}{after}")
+        else:
+            assert shown == table
+
+    return compare

@@ -16,26 +16,36 @@ LIBRARIES = ["airflow", "requests", "aiohttp", "ssl", "asyncio", "yarl", "asgire
 ARROWS = {
     "wire": set(),
     "rest": {""},
-    "upgrades": {"rest", "wire"},
-    "watching": {"rest", "upgrades", "wire"},
-    "narration": {"rest", "upgrades", "watching"},
+    "kinds": {"rest"},
+    "upgrades": {"kinds", "rest", "wire"},
+    "identity": {"upgrades", "wire"},
+    "parameters": {"identity", "upgrades"},
+    "story": {"identity", "rest", "upgrades", "wire"},
+    "watching": {"identity", "rest", "story", "upgrades", "wire"},
+    "narration": {"identity", "kinds", "rest", "story", "upgrades", "watching"},
+    "endings": {"narration", "rest", "story", "upgrades", "watching"},
     "cluster": {"rest", "wire"},
-    "hooks.service_fabric": {"", "cluster", "rest", "upgrades"},
-    "triggers.service_fabric": {"hooks.service_fabric", "narration", "rest", "watching", "wire"},
+    "hooks.service_fabric": {"", "cluster", "kinds", "rest", "upgrades"},
+    "triggers.service_fabric": {"hooks.service_fabric", "narration", "rest", "story", "watching", "wire"},
     "sensors.service_fabric": {
+        "endings",
         "hooks.service_fabric",
+        "identity",
+        "kinds",
         "narration",
+        "parameters",
         "rest",
+        "story",
         "triggers.service_fabric",
         "upgrades",
         "watching",
         "wire",
     },
-    "operators.service_fabric": {"hooks.service_fabric", "narration", "upgrades"},
+    "operators.service_fabric": {"hooks.service_fabric", "kinds", "narration"},
     "simulator": {"simulator.scenarios", "simulator.server"},
     "simulator.scenarios": set(),
     "simulator.model": {"simulator.scenarios"},
-    "simulator.server": {"rest", "simulator.model", "simulator.scenarios", "upgrades"},
+    "simulator.server": {"kinds", "rest", "simulator.model", "simulator.scenarios"},
     "simulator.__main__": {"cluster", "simulator"},
     "hooks": set(),
     "operators": set(),
@@ -79,7 +89,21 @@ def test_every_arrow_is_used() -> None:
     assert {module: imports(path) for module, path in modules().items()} == ARROWS
 
 
-@pytest.mark.parametrize("module", ["rest", "wire", "upgrades", "watching", "narration"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "rest",
+        "wire",
+        "kinds",
+        "upgrades",
+        "identity",
+        "parameters",
+        "story",
+        "watching",
+        "narration",
+        "endings",
+    ],
+)
 def test_the_pure_core_loads_neither_airflow_nor_a_network_library(module: str) -> None:
     assert loaded_after(f"import airflow_provider_sf.{module}") == set()
 

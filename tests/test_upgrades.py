@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from azure.servicefabric import models
 
+from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.rest import UnexpectedAnswer, request_for
-from airflow_provider_sf.upgrades import (
-    KINDS,
-    OUTCOMES,
-    Outcome,
-    ServiceProgress,
-    UpgradeProgress,
-    check_name,
-    kind_named,
-)
+from airflow_provider_sf.upgrades import OUTCOMES, Outcome, ServiceProgress, UpgradeProgress, goes_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,22 +136,34 @@ def test_an_answer_that_is_no_object_is_unexpected(answer: object) -> None:
         UpgradeProgress.from_answer(KIND, "shop", answer)
 
 
+STATES = {
+    "in_progress": [
+        "ProvisioningTarget",
+        "RollingForward",
+        "RollingForwardInProgress",
+        "RollingForwardPending",
+        "UnprovisioningCurrent",
+    ],
+    "succeeded": ["CompletedRollforward", "RollingForwardCompleted"],
+    "rolling_back": ["RollingBack", "RollingBackInProgress", "RollingBackPending", "UnprovisioningTarget"],
+    "rolled_back": ["CompletedRollback", "RollingBackCompleted"],
+    "failed": ["Failed"],
+    "unknown": ["Invalid"],
+}
+
+
+def test_the_outcome_table_says_what_each_state_means() -> None:
+    assert {
+        state: outcome.value for state, outcome in OUTCOMES.items()
+    } == {state: outcome for outcome, states in STATES.items() for state in states}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("state", "outcome"),
-    [
-        ("ProvisioningTarget", "in_progress"),
-        ("RollingForward", "in_progress"),
-        ("UnprovisioningCurrent", "in_progress"),
-        ("CompletedRollforward", "succeeded"),
-        ("RollingBack", "rolling_back"),
-        ("UnprovisioningTarget", "rolling_back"),
-        ("CompletedRollback", "rolled_back"),
-        ("Failed", "failed"),
-        ("Invalid", "unknown"),
-        ("RollingSideways", "unknown"),
-        ("completedrollforward", "unknown"),
-        (4, "unknown"),
-        (None, "unknown"),
+    [(state, outcome) for outcome, states in STATES.items() for state in states]
+    + [
+        (state, "unknown")
+        for state in ("RollingSideways", "completedrollforward", "", 4, None, True, ["Failed"])
     ],
 )
 def test_every_state_has_one_outcome(state: object, outcome: str) -> None:
@@ -164,11 +171,63 @@ def test_every_state_has_one_outcome(state: object, outcome: str) -> None:
     assert str(record(UpgradeState=state).outcome) == outcome
 
 
-def test_the_outcome_table_knows_every_state_of_the_schema_but_invalid(
+@pytest.mark.parametrize(
+    ("outcome", "moving", "at_rest"),
+    [
+        (Outcome.NOT_UPGRADED, False, True),
+        (Outcome.IN_PROGRESS, True, False),
+        (Outcome.PAUSED, True, False),
+        (Outcome.ROLLING_BACK, True, False),
+        (Outcome.SUCCEEDED, False, True),
+        (Outcome.ROLLED_BACK, False, True),
+        (Outcome.FAILED, False, True),
+        (Outcome.UNKNOWN, False, False),
+    ],
+)
+def test_an_upgrade_moves_or_is_at_rest_or_nobody_knows(
+    outcome: Outcome, *, moving: bool, at_rest: bool
+) -> None:
+    assert (outcome.moving, outcome.at_rest) == (moving, at_rest)
+
+
+def vocabularies(definitions: dict[str, Any]) -> dict[str, list[str]]:
+    return {name: schema["enum"] for name, schema in definitions.items() if name.endswith("UpgradeState")}
+
+
+def test_every_state_of_the_published_schema_is_classified(sample: Callable[[str], dict[str, Any]]) -> None:
+    published = vocabularies(sample("upgrade_states.schema")["definitions"])
+    assert sorted(published) == [
+        "ApplicationResourceUpgradeState",
+        "ComposeDeploymentUpgradeState",
+        "UpgradeState",
+    ]
+    states = {state for vocabulary in published.values() for state in vocabulary}
+    assert states | {"RollingBackPending"} == set(OUTCOMES)
+
+
+def test_every_state_of_microsofts_own_client_is_classified() -> None:
+    """The package azure-servicefabric is a tool of the tests only."""
+    vocabularies = {
+        name: [member.value for member in cls]
+        for name, cls in vars(models).items()
+        if name.endswith("UpgradeState") and issubclass(cls, Enum)
+    }
+    assert sorted(vocabularies) == [
+        "ApplicationResourceUpgradeState",
+        "ComposeDeploymentUpgradeState",
+        "UpgradeState",
+    ]
+    for states in vocabularies.values():
+        assert set(states) <= set(OUTCOMES)
+
+
+def test_the_mode_that_waits_for_a_person_is_one_that_service_fabric_has(
     sample: Callable[[str], dict[str, Any]],
 ) -> None:
-    states = sample("application_resource.schema")["definitions"]["ApplicationResourceUpgradeState"]["enum"]
-    assert {*OUTCOMES, "Invalid"} == set(states)
+    definitions = sample("upgrade_states.schema")["definitions"]
+    for modes in ("RollingUpgradeMode", "UpgradeMode"):
+        assert "UnmonitoredManual" in definitions[modes]["enum"]
+        assert "UnmonitoredManual" in [member.value for member in getattr(models, modes)]
 
 
 @pytest.mark.parametrize("start", [None, "0001-01-01T00:00:00Z", "", "garbage"])
@@ -184,18 +243,93 @@ def test_an_upgrade_without_a_start_is_fresh_and_in_progress() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "failed_at", "outcome"),
+    ("state", "mode", "failed_at", "outcome"),
     [
-        ("UnmonitoredManual", STARTED, Outcome.PAUSED),
-        ("UnmonitoredManual", None, Outcome.IN_PROGRESS),
-        ("Monitored", STARTED, Outcome.IN_PROGRESS),
+        # After a failure whose FailureAction is Manual.
+        ("RollingForward", "UnmonitoredManual", STARTED, Outcome.PAUSED),
+        ("RollingForwardInProgress", "UnmonitoredManual", STARTED, Outcome.PAUSED),
+        ("RollingForwardPending", "UnmonitoredManual", STARTED, Outcome.PAUSED),
+        # Before the next upgrade domain.
+        ("RollingForwardPending", "UnmonitoredManual", None, Outcome.PAUSED),
+        ("RollingBackPending", "UnmonitoredManual", None, Outcome.PAUSED),
+        # A domain is under way, or a health check is, or nobody needs to act.
+        ("RollingForward", "UnmonitoredManual", None, Outcome.IN_PROGRESS),
+        ("RollingForwardInProgress", "UnmonitoredManual", None, Outcome.IN_PROGRESS),
+        ("RollingForwardPending", "Monitored", None, Outcome.IN_PROGRESS),
+        ("RollingForwardPending", "Monitored", STARTED, Outcome.IN_PROGRESS),
+        ("RollingForwardPending", "UnmonitoredDeferred", None, Outcome.IN_PROGRESS),
+        ("RollingForward", "Monitored", STARTED, Outcome.IN_PROGRESS),
+        ("RollingForward", None, STARTED, Outcome.IN_PROGRESS),
+        ("UnprovisioningCurrent", "UnmonitoredManual", STARTED, Outcome.IN_PROGRESS),
+        ("RollingBackInProgress", "UnmonitoredManual", STARTED, Outcome.ROLLING_BACK),
+        ("RollingBackPending", "UnmonitoredAuto", STARTED, Outcome.ROLLING_BACK),
+        ("CompletedRollforward", "UnmonitoredManual", STARTED, Outcome.SUCCEEDED),
+        ("RollingForwardCompleted", "UnmonitoredManual", STARTED, Outcome.SUCCEEDED),
+        ("Failed", "UnmonitoredManual", STARTED, Outcome.FAILED),
+        ("Invalid", "UnmonitoredManual", STARTED, Outcome.UNKNOWN),
     ],
 )
-def test_a_failed_upgrade_in_manual_mode_is_paused(
-    mode: str, failed_at: str | None, outcome: Outcome
+def test_what_waits_for_a_person_is_paused(
+    state: str, mode: str | None, failed_at: str | None, outcome: Outcome
 ) -> None:
-    said = record(UpgradeState="RollingForward", RollingUpgradeMode=mode, FailureTimestampUtc=failed_at)
+    said = record(UpgradeState=state, RollingUpgradeMode=mode, FailureTimestampUtc=failed_at)
     assert said.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("state", "back", "new"),
+    [
+        ("ProvisioningTarget", False, "v2"),
+        ("RollingForwardPending", False, "v2"),
+        ("CompletedRollforward", False, "v2"),
+        ("Failed", False, "v2"),
+        ("RollingBack", True, None),
+        ("RollingBackPending", True, None),
+        ("UnprovisioningTarget", True, None),
+        ("CompletedRollback", True, None),
+        ("RollingBackCompleted", True, None),
+        ("Invalid", False, None),
+        ("RollingSideways", False, None),
+        (None, False, None),
+    ],
+)
+def test_the_target_is_the_new_version_only_while_the_upgrade_goes_forward(
+    state: str | None, new: str | None, *, back: bool
+) -> None:
+    said = record(
+        UpgradeState=state, TargetApplicationTypeVersion="v2", RollingUpgradeMode="UnmonitoredManual"
+    )
+    assert (said.going_back, said.new_version) == (back, new)
+    assert goes_back(state) is back
+
+
+def test_what_nobody_ever_upgraded_has_no_new_version() -> None:
+    said = record(
+        UpgradeState="CompletedRollforward", TargetApplicationTypeVersion="v2", StartTimestampUtc=None
+    )
+    assert said.new_version is None
+
+
+def test_clocks_are_no_part_of_the_position() -> None:
+    early, late = record(UpgradeDuration="PT0H1M0S"), record(UpgradeDuration="PT0H2M0S")
+    assert early != late
+    assert early.position == late.position
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"UpgradeState": "RollingBack"},
+        {"PercentCompleted": "63"},
+        {"StartTimestampUtc": "2026-03-01T02:58:41Z"},
+        {"RollingUpgradeMode": "Monitored"},
+        {"ServiceUpgradeProgress": []},
+    ],
+)
+def test_the_position_moves_with(change: dict[str, Any], sample: Callable[[str], dict[str, Any]]) -> None:
+    busy = sample("application_resource/busy")
+    before, after = (UpgradeProgress.from_answer(KIND, "shop", said) for said in (busy, {**busy, **change}))
+    assert before.position != after.position
 
 
 @pytest.mark.parametrize("limit", [4294967295, "4294967295", 42949672925])
@@ -229,41 +363,50 @@ def test_what_is_no_record_is_refused(other: object) -> None:
         UpgradeProgress.from_dict(other)
 
 
-def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="'mesh' is not supported; choose one of: application_resource"):
-        kind_named("mesh")
+def test_the_words_of_an_outcome_are_promises() -> None:
+    assert [outcome.value for outcome in Outcome] == [
+        "not_upgraded",
+        "in_progress",
+        "paused",
+        "rolling_back",
+        "succeeded",
+        "rolled_back",
+        "failed",
+        "unknown",
+    ]
 
 
-@pytest.mark.parametrize(
-    "name", ["shop", "{{ params.application }}", "{% raw %}a/b{% endraw %}", "{# a/b #}"]
-)
-def test_a_name_is_checked_as_far_as_it_is_known(name: str) -> None:
-    check_name(KIND, name)
+def test_a_record_survives_its_dict_whole(sample: Callable[[str], dict[str, Any]]) -> None:
+    observed_at = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
+    read = UpgradeProgress.from_answer(
+        KIND, "shop", sample("application_resource/busy"), observed_at=observed_at, endpoint="http://c:19080"
+    )
+    assert UpgradeProgress.from_dict(read.to_dict()) == read
 
 
-@pytest.mark.parametrize("name", [None, 5, ["a"], b"shop"])
-def test_what_is_no_string_is_no_name(name: object) -> None:
-    with pytest.raises(ValueError, match="is none; give the name"):
-        check_name(KIND, name)
+@pytest.mark.parametrize("field", ["name", "started_at", "failed_at", "observed_at"])
+def test_a_field_that_must_not_be_lost_is_named_if_it_cannot_be_read(field: str) -> None:
+    with pytest.raises(ValueError, match=f"^the field '{field}' of a record cannot be read$"):
+        UpgradeProgress.from_dict({**record().to_dict(), field: []})
 
 
-def test_what_will_be_a_name_later_is_not_checked_now() -> None:
-    """Airflow's XComArg has a resolve method; nothing else that stands for a value does."""
-
-    class XComArg:
-        def resolve(self) -> str:
-            return "a/b"
-
-    check_name(KIND, XComArg())
+def test_the_cluster_names_what_it_answers_about() -> None:
+    assert record(Name="Shop").name == "Shop"
+    assert record(Name=None).name == "shop"
 
 
-def test_a_name_that_cannot_be_sent_is_refused_before_it_is() -> None:
-    with pytest.raises(ValueError, match="'a/b' holds '/'"):
-        check_name(KIND, "a/b")
-    with pytest.raises(ValueError, match="'mesh'"):
-        check_name("mesh", "shop")
+def test_an_answer_that_is_no_object_is_told_with_its_type_and_endpoint() -> None:
+    with pytest.raises(UnexpectedAnswer, match="expected a JSON object about 'shop', got list") as unexpected:
+        UpgradeProgress.from_answer(KIND, "shop", [], endpoint="http://c:19080")
+    assert unexpected.value.endpoint == "http://c:19080"
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
-def test_every_kind_cites_its_page(kind: Any) -> None:
-    assert kind.progress.page.startswith("https://learn.microsoft.com/rest/api/servicefabric/")
+def test_a_service_without_a_name_is_told_as_one() -> None:
+    assert record(ServiceUpgradeProgress=[{"CompletedReplicaCount": "1"}]).services == (
+        ServiceProgress("?", 1, None),
+    )
+
+
+def test_the_untouched_answer_is_no_part_of_what_is_compared_or_shown() -> None:
+    assert record(Odd=1) == record(Odd=2)
+    assert "Odd" not in repr(record(Odd=1))

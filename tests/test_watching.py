@@ -8,20 +8,24 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_sf.identity import Identity, Meant
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.story import Memory, Verdict
 from airflow_provider_sf.upgrades import Outcome, ServiceProgress, UpgradeProgress
-from airflow_provider_sf.watching import AskAgain, Ended, Memory, Policy, Stage, Story, step
+from airflow_provider_sf.watching import AskAgain, Ended, Policy, judge, step
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
-POLICY = Policy(poke_interval=15.0, unreachable_timeout=300.0)
+POLICY = Policy(poke_interval=15.0)
 SILENT = Unreachable("timed out", endpoint="http://c:19080")
+MISSING = Rejected("no such thing", 500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND")
+MANUAL: dict[str, Any] = {"rolling_upgrade_mode": "UnmonitoredManual"}
 
 
 def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-DEADLINE = Policy(15.0, 300.0, deadline=at(60))
+DEADLINE = Policy(15.0, deadline=at(60))
 
 
 def record(state: str, percent: float = 0.0, **fields: Any) -> UpgradeProgress:
@@ -29,18 +33,33 @@ def record(state: str, percent: float = 0.0, **fields: Any) -> UpgradeProgress:
     return UpgradeProgress("application_resource", "shop", state=state, percent_completed=percent, **fields)
 
 
+FORWARD, BACK, DONE = (
+    record("RollingForward"),
+    record("RollingBack", target_version="v0"),
+    record("CompletedRollforward"),
+)
+FAILED, UNKNOWN = record("Failed"), record("RollingSideways")
+NEVER = record("CompletedRollforward", started_at=None)
+OLD = record("CompletedRollforward", started_at=at(-9000))
+AFTER_OLD = Meant(previous=OLD)
+
+
 def watch(
     *observations: tuple[float, UpgradeProgress | ServiceFabricError],
     policy: Policy = POLICY,
     memory: Memory | None = None,
+    chance: float = 1.0,
 ) -> tuple[Memory, AskAgain | Ended]:
     """Step through observations; only the last may end the wait."""
     memory, decision = memory or Memory(), None
     for seconds, observation in observations:
         assert not isinstance(decision, Ended), "the wait went on after its end"
-        memory, decision = step(policy, memory, observation, at(seconds))
+        memory, decision = step(policy, memory, observation, at(seconds), chance=chance)
     assert decision is not None
     return memory, decision
+
+
+# What an answer means.
 
 
 @pytest.mark.parametrize(
@@ -60,159 +79,500 @@ def test_a_state_that_is_no_end_is_asked_again(state: str) -> None:
 
 
 def test_success_ends_the_wait_at_once() -> None:
-    assert watch((0, record("CompletedRollforward", 100)))[1] == Ended("upgrade")
+    memory, decision = watch((0, DONE))
+    assert decision == Ended("upgrade")
+    assert memory.ours == Identity(START, "v1")
 
 
 def test_nobody_ever_upgraded_is_no_success() -> None:
-    assert watch((0, record("CompletedRollforward", 100, started_at=None)))[1] == AskAgain(15.0)
+    assert watch((0, NEVER))[1] == AskAgain(15.0)
+    assert watch((0, NEVER))[0].verdict is Verdict.NOT_BEGUN
 
 
-@pytest.mark.parametrize("state", ["Failed", "CompletedRollback"])
-def test_a_bad_end_is_read_twice_before_it_is_believed(state: str) -> None:
-    memory, decision = watch((0, record(state)))
+@pytest.mark.parametrize(
+    ("ours", "seen", "policy", "verdict"),
+    [
+        (None, UNKNOWN, POLICY, Verdict.UNKNOWN),
+        (Identity(at(-1), "v9"), UNKNOWN, POLICY, Verdict.UNKNOWN),
+        (None, DONE, POLICY, Verdict.SUCCEEDED),
+        (None, FAILED, POLICY, Verdict.FAILED),
+        (None, record("CompletedRollback"), POLICY, Verdict.FAILED),
+        (None, FORWARD, POLICY, Verdict.PENDING),
+        (None, BACK, POLICY, Verdict.PENDING),
+        (None, BACK, Policy(15.0, on_rollback="fail_fast"), Verdict.FAILED),
+        (None, FORWARD, Policy(15.0, on_rollback="fail_fast"), Verdict.PENDING),
+        (None, record("RollingForwardPending", **MANUAL), POLICY, Verdict.PENDING),
+        (None, record("RollingForwardPending", **MANUAL), Policy(15.0, on_paused="fail"), Verdict.FAILED),
+        (None, record("RollingForwardPending"), Policy(15.0, on_paused="fail"), Verdict.PENDING),
+        (None, record("RollingBackPending", **MANUAL), Policy(15.0, on_paused="fail"), Verdict.FAILED),
+        (None, record("RollingBackPending", **MANUAL), Policy(15.0, on_rollback="fail_fast"), Verdict.FAILED),
+        (None, NEVER, POLICY, Verdict.NOT_BEGUN),
+        (None, OLD, Policy(15.0, meant=AFTER_OLD), Verdict.NOT_BEGUN),
+        (None, DONE, Policy(15.0, meant=AFTER_OLD), Verdict.SUCCEEDED),
+        (
+            None,
+            record("RollingBack", started_at=at(-9000)),
+            Policy(15.0, meant=AFTER_OLD, on_rollback="fail_fast"),
+            Verdict.PENDING,
+        ),
+        (None, DONE, Policy(15.0, meant=Meant(target_version="v1")), Verdict.NOT_BEGUN),
+        (Identity(START, "v1"), DONE, Policy(15.0, meant=Meant(target_version="v1")), Verdict.SUCCEEDED),
+        (
+            None,
+            DONE,
+            Policy(15.0, meant=Meant(target_version="v1", accept_current_version=True)),
+            Verdict.SUCCEEDED,
+        ),
+        (
+            None,
+            NEVER,
+            Policy(15.0, meant=Meant(target_version="v1", accept_current_version=True)),
+            Verdict.SUCCEEDED,
+        ),
+        (Identity(at(-1), "v1"), DONE, POLICY, Verdict.OVERTAKEN),
+        (Identity(at(-1), "v1"), BACK, POLICY, Verdict.OVERTAKEN),
+        (Identity(None, "v0"), FORWARD, POLICY, Verdict.OVERTAKEN),
+    ],
+)
+def test_what_an_answer_means(
+    ours: Identity | None, seen: UpgradeProgress, policy: Policy, verdict: Verdict
+) -> None:
+    assert judge(policy, policy.meant.whose(seen, START, ours), seen) is verdict
+
+
+def test_an_upgrade_without_a_start_has_it_still_before_it() -> None:
+    fresh = record("ProvisioningTarget", started_at=None)
+    policy = Policy(15.0, meant=Meant(started_after=at(100), clock_skew=0.0))
+    memory, _ = watch((99, fresh), policy=policy)
+    assert memory.ours is None
+    assert watch((100, fresh), policy=policy, memory=memory)[0].ours == Identity(None, "v1")
+
+
+def test_what_is_ours_is_not_what_was_there_before() -> None:
+    assert watch((0, FORWARD))[0].before is None
+    memory, _ = watch((0, OLD), (15, FORWARD), policy=Policy(15.0, meant=AFTER_OLD))
+    assert memory.before == Identity(at(-9000), "v1")
+
+
+# Bad ends.
+
+
+@pytest.mark.parametrize("seen", [FAILED, record("CompletedRollback")])
+def test_a_bad_end_is_read_twice_before_it_is_believed(seen: UpgradeProgress) -> None:
+    memory, decision = watch((0, seen))
     assert decision == AskAgain(2.0)
     assert memory.doubted
-    assert watch((2, record(state)), memory=memory)[1] == Ended("upgrade")
+    memory, decision = watch((2, seen), memory=memory)
+    assert decision == Ended("upgrade")
+    assert memory.ours == Identity.of(seen)
 
 
 def test_a_bad_end_that_was_none_is_forgotten() -> None:
-    memory, decision = watch((0, record("Failed")), (2, record("RollingForward")))
+    memory, decision = watch((0, FAILED), (2, FORWARD))
     assert decision == AskAgain(15.0)
     assert not memory.doubted
-    assert watch((17, record("Failed")), memory=memory)[1] == AskAgain(2.0)
+    assert watch((17, FAILED), memory=memory)[1] == AskAgain(2.0)
 
 
 def test_a_silence_between_the_two_reads_changes_nothing() -> None:
-    assert watch((0, record("Failed")), (2, SILENT), (17, record("Failed")))[1] == Ended("upgrade")
+    assert watch((0, FAILED), (2, SILENT), (17, FAILED))[1] == Ended("upgrade")
 
 
-@pytest.mark.parametrize("error", [Rejected("no"), UnexpectedAnswer("what")])
+def test_being_overtaken_is_read_twice_too() -> None:
+    other = record("RollingForward", started_at=at(30), target_version="v2")
+    memory, decision = watch((0, FORWARD), (15, other))
+    assert decision == AskAgain(2.0)
+    assert watch((17, FORWARD), memory=memory)[1] == AskAgain(15.0)
+    memory, decision = watch((17, other), memory=memory)
+    assert decision == Ended("upgrade")
+    assert memory.ours == Identity(START, "v1")
+    assert [stage.ours for stage in memory.timeline] == [True, False]
+
+
+def test_a_bad_end_that_gives_way_to_a_new_upgrade_was_not_ours() -> None:
+    memory, decision = watch(
+        (0, FAILED), (2, record("RollingForward", started_at=at(1), target_version="v2"))
+    )
+    assert decision == AskAgain(15.0)
+    assert memory.ours == Identity(at(1), "v2")
+
+
+def test_our_watcher_does_not_take_the_rollback_of_what_ours_replaced_for_its_own() -> None:
+    policy = Policy(
+        15.0, on_rollback="fail_fast", meant=Meant(previous=record("RollingForward", target_version="v1"))
+    )
+    new: dict[str, Any] = {"started_at": at(100), "target_version": "v2"}
+    memory, decision = watch(
+        (0, BACK), (60, record("CompletedRollback", target_version="v0")), (90, record("ProvisioningTarget", started_at=None, target_version="v2")),
+        (120, record("RollingForward", **new)), (300, record("CompletedRollforward", **new)), policy=policy
+    )  # fmt: skip
+    assert decision == Ended("upgrade")
+    assert memory.verdict is Verdict.SUCCEEDED
+    assert [stage.ours for stage in memory.timeline] == [False, False, True, True, True]
+
+
+def test_an_upgrade_that_came_and_went_between_two_polls_is_ours_by_its_version() -> None:
+    policy = Policy(600.0, meant=Meant(target_version="v2"))
+    new: dict[str, Any] = {"started_at": at(100), "target_version": "v2"}
+    memory, _ = watch((0, OLD), policy=policy)
+    assert watch((600, record("CompletedRollforward", **new)), policy=policy, memory=memory)[1] == Ended(
+        "upgrade"
+    )
+    failed = record("Failed", **new)
+    assert watch((600, failed), (602, failed), policy=policy, memory=memory)[1] == Ended("upgrade")
+    same = record("CompletedRollforward", target_version="v2", started_at=at(-9000))
+    assert watch((600, same), policy=policy, memory=memory)[1] == AskAgain(300.0)
+
+
+def test_a_first_look_that_nobody_understands_is_no_record_of_before() -> None:
+    """Yesterday's upgrade may stand behind it."""
+    policy = Policy(15.0, meant=Meant(target_version="v1"))
+    strange = record("Invalid", started_at=None)
+    assert watch((0, strange), (15, record("CompletedRollforward", started_at=at(-9000))), policy=policy)[
+        1
+    ] == AskAgain(15.0)
+
+
+def test_what_did_not_exist_and_is_at_the_right_version_after_an_upgrade_is_ours() -> None:
+    policy = Policy(15.0, meant=Meant(target_version="v1"), wait_for_existence=True)
+    assert watch((0, MISSING), (15, NEVER), policy=policy)[1] == AskAgain(15.0)
+    assert watch((0, MISSING), (15, DONE), policy=policy)[1] == Ended("upgrade")
+
+
+# Errors and silences.
+
+
+@pytest.mark.parametrize("error", [Rejected("no"), UnexpectedAnswer("what"), MISSING])
 def test_what_asking_cannot_mend_ends_the_wait(error: ServiceFabricError) -> None:
-    memory, decision = watch((0, record("RollingForward")), (15, error))
+    memory, decision = watch((0, FORWARD), (15, error))
     assert decision == Ended("error")
     assert memory.error is error
     assert memory.record is not None
 
 
 def test_silence_is_forgiven_while_it_is_shorter_than_its_budget() -> None:
-    memory, decision = watch((0, record("RollingForward")), (15, SILENT), (100, SILENT), (310, SILENT))
-    assert decision == AskAgain(5.0)
-    assert memory.silent_since == at(15)
-    assert watch((315, SILENT), memory=memory) == (memory_after(memory), Ended("unreachable"))
-
-
-def memory_after(memory: Memory) -> Memory:
-    return Memory(
-        memory.polls + 1, memory.record, memory.timeline, SILENT, memory.silent_since, memory.doubted
-    )
+    memory, decision = watch((0, FORWARD), (15, SILENT), (100, SILENT), (310, SILENT))
+    assert decision == AskAgain(4.0)
+    assert (memory.silent_since, memory.error) == (at(15), SILENT)
+    assert watch((314, SILENT), memory=memory)[1] == AskAgain(1.0)
+    memory, decision = watch((315, SILENT), memory=memory)
+    assert decision == Ended("unreachable")
+    assert memory.polls == 5
 
 
 def test_an_answer_ends_a_silence() -> None:
-    memory, _ = watch((0, SILENT), (299, SILENT), (300, record("RollingForward")))
-    assert memory.silent_since is None
-    assert memory.error is None
-    assert watch((301, SILENT), (580, SILENT), memory=memory)[1] == AskAgain(15.0)
+    memory, _ = watch((0, SILENT), (299, SILENT), (300, FORWARD))
+    assert (memory.silent_since, memory.silent_polls, memory.error) == (None, 0, None)
+    assert watch((301, SILENT), (580, SILENT), memory=memory)[1] == AskAgain(2.0)
 
 
-def test_a_silence_is_looked_into_more_closely_than_an_upgrade() -> None:
-    rare = Policy(poke_interval=600.0, unreachable_timeout=300.0, exponential_backoff=True)
-    assert watch((0, SILENT), policy=rare)[1] == AskAgain(60.0)
-    assert watch((0, SILENT), (60, SILENT), (270, SILENT), policy=rare)[1] == AskAgain(30.0)
+def test_pauses_double_with_each_unanswered_poll_up_to_a_fifth_of_the_budget() -> None:
+    pauses, memory = [], Memory()
+    for second in range(9):
+        memory, decision = watch((second, SILENT), memory=memory)
+        assert isinstance(decision, AskAgain)
+        pauses.append(decision.after)
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
+    assert POLICY.backoff(10**6) == 60.0
+
+
+def test_a_pause_in_a_silence_is_thrown_within_its_longest() -> None:
+    assert watch((0, SILENT), (1, SILENT), (2, SILENT), chance=0.25)[1] == AskAgain(1.0)
+    assert watch((0, SILENT), chance=0.0)[1] == AskAgain(0.0)
+
+
+def test_a_cluster_that_says_when_to_come_back_is_obeyed_within_the_budget() -> None:
+    busy = Unreachable("busy", 503, retry_after=40.0)
+    assert watch((0, busy))[1] == AskAgain(40.0)
+    assert watch((0, SILENT), (280, busy))[1] == AskAgain(20.0)
+    assert watch((0, Unreachable("busy", 503, retry_after=0.5)))[1] == AskAgain(1.0)
+    assert watch((30, busy), policy=DEADLINE)[1] == AskAgain(30.0)
 
 
 def test_a_bad_end_that_could_not_be_confirmed_by_the_deadline_is_believed() -> None:
-    assert watch((50, record("Failed")), (60, SILENT), policy=DEADLINE)[1] == Ended("upgrade")
+    memory, decision = watch((50, FAILED), (60, SILENT), policy=DEADLINE)
+    assert decision == Ended("upgrade")
+    assert memory.ours == Identity.of(FAILED)
+    assert memory.error is SILENT
+    assert watch((50, FAILED), (52, SILENT), policy=DEADLINE)[1] == AskAgain(1.0)
+
+
+def test_a_bad_end_that_could_not_be_confirmed_within_the_budget_is_a_silence() -> None:
+    assert watch((0, FAILED), (2, SILENT), (302, SILENT))[1] == Ended("unreachable")
 
 
 def test_a_budget_of_nothing_forgives_nothing() -> None:
     assert watch((0, SILENT), policy=Policy(15.0, unreachable_timeout=0.0))[1] == Ended("unreachable")
 
 
+# Clocks.
+
+
 def test_the_last_look_is_at_the_deadline() -> None:
-    assert watch((50, record("RollingForward")), policy=DEADLINE)[1] == AskAgain(10.0)
-    assert watch((60, record("RollingForward")), policy=DEADLINE)[1] == Ended("timeout")
+    assert watch((50, FORWARD), policy=DEADLINE)[1] == AskAgain(10.0)
+    assert watch((60, FORWARD), policy=DEADLINE)[1] == Ended("timeout")
     assert watch((60, SILENT), policy=DEADLINE)[1] == Ended("timeout")
 
 
 def test_an_end_at_the_deadline_is_an_end() -> None:
-    assert watch((60, record("CompletedRollforward")), policy=DEADLINE)[1] == Ended("upgrade")
-    assert watch((60, record("Failed")), (62, record("Failed")), policy=DEADLINE)[1] == Ended("upgrade")
+    assert watch((60, DONE), policy=DEADLINE)[1] == Ended("upgrade")
+    assert watch((60, FAILED), (62, FAILED), policy=DEADLINE)[1] == Ended("upgrade")
     assert watch((60, Rejected("no")), policy=DEADLINE)[1] == Ended("error")
 
 
-def test_without_a_deadline_a_wait_has_no_end_of_its_own() -> None:
-    assert watch((1e8, record("RollingForward")))[1] == AskAgain(15.0)
+def test_without_a_deadline_an_upgrade_that_moves_is_waited_for() -> None:
+    assert watch((0, FORWARD), (1e8, FORWARD))[1] == AskAgain(15.0)
+
+
+@pytest.mark.parametrize(
+    "seen", [OLD, record("CompletedRollback", started_at=at(-9000)), record("Failed", started_at=at(-9000))]
+)
+def test_an_end_that_cannot_be_ours_is_no_end_and_starts_a_clock(seen: UpgradeProgress) -> None:
+    policy = Policy(15.0, meant=AFTER_OLD)
+    memory, decision = watch((0, seen), (890, seen), policy=policy)
+    assert decision == AskAgain(10.0)
+    assert watch((900, seen), policy=policy, memory=memory)[1] == Ended("start")
+    assert watch((900, DONE), policy=policy, memory=memory)[1] == Ended("upgrade")
+
+
+def test_the_clock_of_the_start_runs_only_while_something_else_is_at_rest() -> None:
+    policy = Policy(15.0, meant=AFTER_OLD)
+    old_moving = record("RollingForward", started_at=at(-9000))
+    memory, decision = watch((0, OLD), (800, old_moving), (5000, OLD), (5800, OLD), policy=policy)
+    assert decision == AskAgain(15.0)
+    assert watch((5900, OLD), policy=policy, memory=memory)[1] == Ended("start")
+    memory, decision = watch((0, OLD), (800, FORWARD), (9000, FORWARD), policy=policy)
+    assert decision == AskAgain(15.0)
+
+
+def test_our_upgrade_may_vanish_from_the_record_and_the_clock_of_the_start_then_runs() -> None:
+    memory, decision = watch((0, FORWARD), (15, NEVER), (914, NEVER))
+    assert decision == AskAgain(1.0)
+    assert memory.ours == Identity(START, "v1")
+    assert watch((915, NEVER), memory=memory)[1] == Ended("start")
+
+
+def test_what_does_not_exist_may_count_as_not_begun() -> None:
+    policy = Policy(15.0, wait_for_existence=True)
+    memory, decision = watch((0, MISSING), (890, MISSING), policy=policy)
+    assert decision == AskAgain(10.0)
+    assert (memory.record, memory.error) == (None, MISSING)
+    assert watch((900, MISSING), policy=policy, memory=memory)[1] == Ended("start")
+    memory, _ = watch((890, FORWARD), policy=policy, memory=memory)
+    assert memory.error is None
+    assert watch((0, Rejected("no", 403)), policy=policy)[1] == Ended("error")
+
+
+def test_what_does_not_exist_any_more_is_not_on_record() -> None:
+    memory, _ = watch((0, FORWARD), (15, SILENT), (30, MISSING), policy=Policy(15.0, wait_for_existence=True))
+    assert (memory.record, memory.silent_since, memory.verdict) == (None, None, Verdict.NOT_BEGUN)
+    assert memory.verdict_since == at(30)
+
+
+def test_an_unknown_state_is_waited_for_as_long_as_its_clock_allows() -> None:
+    memory, decision = watch((0, FORWARD), (15, UNKNOWN), (600, record("Another", 50)))
+    assert decision == AskAgain(15.0)
+    assert watch((615, UNKNOWN), memory=memory)[1] == Ended("unknown")
+    memory, _ = watch((601, FORWARD), memory=memory)
+    assert watch((615, UNKNOWN), memory=memory)[1] == AskAgain(15.0)
+
+
+STALL = Policy(15.0, stall_timeout=100.0)
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        record("RollingForward", 1.0),
+        record("RollingForward", services=(ServiceProgress("web", 1, 7),)),
+        record("UnprovisioningCurrent"),
+        record("RollingBack"),
+        record("RollingForward", started_at=None),
+    ],
+)
+def test_any_movement_winds_the_clock_of_a_stall_up_again(moved: UpgradeProgress) -> None:
+    memory, decision = watch((0, FORWARD), (90, FORWARD), policy=STALL)
+    assert decision == AskAgain(10.0)
+    assert watch((100, FORWARD), policy=STALL, memory=memory)[1] == Ended("stall")
+    memory, decision = watch((100, moved), policy=STALL, memory=memory)
+    assert decision == AskAgain(15.0)
+    assert watch((199, moved), policy=STALL, memory=memory)[1] == AskAgain(1.0)
+    assert watch((200, moved), policy=STALL, memory=memory)[1] == Ended("stall")
+
+
+def test_only_what_should_move_can_stall() -> None:
+    paused = record("RollingForward", failed_at=START, **MANUAL)
+    old = Policy(15.0, stall_timeout=100.0, meant=AFTER_OLD)
+    assert watch((0, paused), (1000, paused), policy=STALL)[1] == AskAgain(15.0)
+    assert watch((0, OLD), (800, OLD), policy=old)[1] == AskAgain(15.0)
+    assert watch((0, UNKNOWN), (500, UNKNOWN), policy=STALL)[1] == AskAgain(15.0)
+    memory, _ = watch((0, paused), (1000, FORWARD), policy=STALL)
+    assert watch((1099, FORWARD), policy=STALL, memory=memory)[1] == AskAgain(1.0)
+
+
+def test_duration_and_observation_are_no_movement() -> None:
+    later = record("RollingForward", duration_seconds=100.0, observed_at=at(100), endpoint="http://b")
+    assert watch((0, FORWARD), (100, later), policy=STALL)[1] == Ended("stall")
+
+
+def test_services_in_another_order_are_no_movement() -> None:
+    web, api = ServiceProgress("web", 1, 7), ServiceProgress("api", 2, 3)
+    looks = (
+        (0, record("RollingForward", services=(web, api))),
+        (100, record("RollingForward", services=(api, web))),
+    )
+    assert watch(*looks, policy=STALL)[1] == Ended("stall")
+
+
+def test_of_two_clocks_that_have_run_out_the_first_ends_the_wait() -> None:
+    both = Policy(15.0, stall_timeout=50.0, deadline=at(60))
+    assert watch((0, FORWARD), (100, FORWARD), policy=both)[1] == Ended("stall")
+    assert watch((20, FORWARD), (100, FORWARD), policy=both)[1] == Ended("timeout")
+    short = Policy(15.0, unreachable_timeout=30.0, deadline=at(60))
+    assert watch((0, SILENT), (100, SILENT), policy=short)[1] == Ended("unreachable")
+    assert watch((50, SILENT), (100, SILENT), policy=short)[1] == Ended("timeout")
 
 
 def test_the_interval_is_constant_or_doubles_up_to_its_limit() -> None:
     assert [POLICY.interval(polls) for polls in (1, 2, 99)] == [15.0, 15.0, 15.0]
-    growing = Policy(15.0, 300.0, exponential_backoff=True)
+    growing = Policy(15.0, exponential_backoff=True)
     assert [growing.interval(polls) for polls in (1, 2, 3, 4)] == [15.0, 30.0, 60.0, 120.0]
-    assert growing.interval(10**6) == growing.interval(31)
-    limited = Policy(15.0, 300.0, exponential_backoff=True, max_wait=50.0)
+    assert growing.interval(10**6) == growing.interval(31) == 15.0 * 2.0**30
+    assert Policy(15.0, max_wait=5.0).interval(9) == 15.0
+    limited = Policy(15.0, exponential_backoff=True, max_wait=50.0)
     assert [limited.interval(polls) for polls in (1, 2, 3, 4)] == [15.0, 30.0, 50.0, 50.0]
+    assert watch((0, FORWARD), (15, FORWARD), policy=growing)[1] == AskAgain(30.0)
 
 
-def test_the_timeline_has_one_stage_for_each_state_with_the_last_progress_in_it() -> None:
-    behind = ServiceProgress("api", 2, 3)
-    memory, _ = watch(
-        (0, record("ProvisioningTarget")),
-        (15, record("RollingForward", 10, services=(behind,))),
-        (30, record("RollingForward", 62, services=(behind, ServiceProgress("web", 8, 0)))),
-        (45, record("RollingBack", 40, target_version="v0")),
-    )
-    assert [(stage.state, stage.percent_completed) for stage in memory.timeline] == [
-        ("ProvisioningTarget", 0.0),
-        ("RollingForward", 62.0),
-        ("RollingBack", 40.0),
-    ]
-    assert memory.timeline[1] == Stage(
-        "RollingForward", Outcome.IN_PROGRESS, at(15), at(30), "v1", 62.0, (behind,)
-    )
+def test_a_silence_does_not_count_for_a_growing_interval() -> None:
+    growing = Policy(15.0, exponential_backoff=True)
+    silence = [(float(second), SILENT) for second in range(1, 20)]
+    memory, decision = watch((0, FORWARD), *silence, (20, FORWARD), policy=growing)
+    assert decision == AskAgain(30.0)
+    assert (memory.polls, memory.answers) == (21, 2)
 
 
-def test_a_pause_is_a_stage_of_its_own() -> None:
-    paused: dict[str, Any] = {"failed_at": START, "rolling_upgrade_mode": "UnmonitoredManual"}
-    memory, decision = watch((0, record("RollingForward")), (15, record("RollingForward", **paused)))
-    assert decision == AskAgain(15.0)
-    assert [stage.outcome for stage in memory.timeline] == [Outcome.IN_PROGRESS, Outcome.PAUSED]
+# Memories that travel, and restarts.
 
 
-STORIES = [
-    ((0.0, record("CompletedRollforward", 100)),),
-    ((0.0, record("RollingForward", 10, services=(ServiceProgress("api", 2, 3),))), (15.0, SILENT)),
-    ((0.0, record("RollingForward", 10)), (15.0, record("Failed", 10))),
-    ((0.0, SILENT),),
-    ((0.0, Rejected("no", 403, "E_ACCESSDENIED", "http://c")),),
-]
-
-
-@pytest.mark.parametrize("observations", STORIES)
-def test_memory_and_story_are_json_and_survive_it(observations: tuple[Any, ...]) -> None:
-    memory, _ = watch(*observations)
-    written = json.loads(json.dumps(memory.to_dict(), allow_nan=False))
-    assert Memory.from_dict(written).to_dict() == memory.to_dict()
-    story = Story.of(memory, Ended("upgrade"))
-    told = json.loads(json.dumps(story.to_dict(), allow_nan=False))
-    assert set(told) == {"schema", "record", "ended_by", "error", "timeline", "polls"}
-    assert Story.from_dict(told).to_dict() == story.to_dict()
-    assert story.summary() == {key: value for key, value in told.items() if key != "record"}
+def moved(memory: Memory) -> Memory:
+    return Memory.from_dict(json.loads(json.dumps(memory.to_dict(), allow_nan=False)))
 
 
 def test_a_wait_goes_on_from_a_memory_that_went_through_json() -> None:
-    memory, _ = watch((0, record("RollingForward")), (15, SILENT))
-    moved = Memory.from_dict(json.loads(json.dumps(memory.to_dict())))
-    assert watch((314, SILENT), memory=moved)[1] == AskAgain(1.0)
-    assert watch((315, SILENT), memory=moved)[1] == Ended("unreachable")
+    memory = moved(watch((0, FORWARD), (15, SILENT))[0])
+    assert watch((314, SILENT), memory=memory)[1] == AskAgain(1.0)
+    assert watch((315, SILENT), memory=memory)[1] == Ended("unreachable")
 
 
-@pytest.mark.parametrize("other", [None, True, {}, {"schema": "service_fabric.upgrade_wait/9"}])
-def test_what_is_no_story_is_refused(other: object) -> None:
-    with pytest.raises(ValueError, match="expected an object of schema"):
-        Story.from_dict(other)
+def test_after_a_restart_a_clock_goes_on_if_nothing_has_changed_since() -> None:
+    policy = Policy(15.0, stall_timeout=100.0, meant=AFTER_OLD)
+    memory = watch((0, OLD), policy=policy)[0].after_restart()
+    assert watch((900, OLD), memory=memory, policy=policy)[1] == Ended("start")
+    memory = watch((0, FORWARD), policy=policy)[0].after_restart()
+    assert watch((100, FORWARD), memory=memory, policy=policy)[1] == Ended("stall")
+    memory = watch((0, UNKNOWN))[0].after_restart()
+    assert watch((600, UNKNOWN), memory=memory)[1] == Ended("unknown")
 
 
-def test_a_stage_without_its_times_is_refused() -> None:
-    stage = Stage("Failed", Outcome.FAILED, START, START, None, None, ()).to_dict()
-    with pytest.raises(ValueError, match="expected an ISO 8601 time, got None"):
-        Stage.from_dict({**stage, "first_seen_at": None})
+def test_after_a_restart_a_clock_counts_anew_if_something_has_changed_since() -> None:
+    """What was at rest before may have moved meanwhile: a clock must never be early."""
+    policy = Policy(15.0, meant=AFTER_OLD)
+    older = record("CompletedRollback", started_at=at(-9000))
+    memory = watch((0, older), policy=policy)[0].after_restart()
+    memory, decision = watch((900, OLD), (1799, OLD), memory=memory, policy=policy)
+    assert decision == AskAgain(1.0)
+    assert watch((1800, OLD), memory=memory, policy=policy)[1] == Ended("start")
+    memory = watch((0, UNKNOWN))[0].after_restart()
+    memory, decision = watch((600, record("Another")), memory=memory)
+    assert decision == AskAgain(15.0)
+    assert watch((1200, record("RollingSideways", 7)), memory=memory)[1] == Ended("unknown")
+
+
+def test_after_a_restart_a_silence_counts_anew() -> None:
+    memory = watch((0, SILENT))[0].after_restart()
+    assert watch((1000, SILENT), memory=memory)[1] == AskAgain(1.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "left"),
+    [
+        (NEVER, 400.0),
+        (MISSING, 400.0),
+        (record("CompletedRollforward", started_at=at(-9000), duration_seconds=600.0), 400.0),
+        (record("CompletedRollforward", started_at=at(-9000), duration_seconds=None), 400.0),
+        (record("CompletedRollback", started_at=at(-9000), duration_seconds=9300.0), 700.0),
+        (record("CompletedRollback", started_at=at(-9000), duration_seconds=99999.0), 900.0),
+        (record("CompletedRollback", started_at=at(-9000), duration_seconds=9e11), 900.0),
+    ],
+)
+def test_where_nothing_is_remembered_what_is_at_rest_has_been_since_its_end(seen: Any, left: float) -> None:
+    """In reschedule mode each leg begins with an empty memory that knows only when the first one began."""
+    policy = Policy(1000.0, wait_for_existence=True, meant=Meant(started_after=at(60_000)))
+    memory, decision = watch((500, seen), policy=policy, memory=Memory(begun_at=START))
+    assert decision == AskAgain(left)
+    assert watch((500 + left, seen), policy=policy, memory=memory)[1] == Ended("start")
+
+
+def test_where_nothing_is_remembered_other_clocks_count_from_the_look() -> None:
+    assert watch((5000, UNKNOWN), memory=Memory(begun_at=START))[1] == AskAgain(15.0)
+    assert watch((5000, FORWARD), (5001, NEVER), memory=Memory(begun_at=START))[1] == AskAgain(15.0)
+
+
+POLICIES = [
+    POLICY,
+    Policy(
+        poke_interval=10.0,
+        unreachable_timeout=1.0,
+        start_timeout=2.0,
+        unknown_state_timeout=3.0,
+        stall_timeout=4.0,
+        on_paused="fail",
+        on_rollback="fail_fast",
+        wait_for_existence=True,
+        exponential_backoff=True,
+        max_wait=5.0,
+        deadline=START,
+        meant=Meant(OLD, START, 6.0, "v1", accept_current_version=True),
+    ),
+]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_policy_is_flat_json_and_survives_it(policy: Policy) -> None:
+    written = json.loads(json.dumps(policy.to_dict(), allow_nan=False))
+    assert set(written) == {
+        "poke_interval", "unreachable_timeout", "start_timeout", "unknown_state_timeout", "stall_timeout", "on_paused",
+        "on_rollback", "wait_for_existence", "exponential_backoff", "max_wait", "deadline", "previous", "started_after",
+        "clock_skew", "target_version", "accept_current_version",
+    }  # fmt: skip
+    assert Policy.from_dict(written) == policy
+
+
+def test_what_an_earlier_release_did_not_write_has_its_default() -> None:
+    assert Policy.from_dict({"poke_interval": 15.0}) == POLICY
+    assert POLICY.to_dict() == {
+        "poke_interval": 15.0, "unreachable_timeout": 300.0, "start_timeout": 900.0, "unknown_state_timeout": 600.0,
+        "stall_timeout": None, "on_paused": "wait", "on_rollback": "wait", "wait_for_existence": False,
+        "exponential_backoff": False, "max_wait": None, "deadline": None, "previous": None, "started_after": None,
+        "clock_skew": 60.0, "target_version": None, "accept_current_version": False,
+    }  # fmt: skip
+
+
+def test_what_this_release_does_not_know_is_refused() -> None:
+    with pytest.raises(TypeError, match="patience"):
+        Policy.from_dict({"poke_interval": 15.0, "patience": 3})
+
+
+def test_the_outcomes_of_the_stages_are_told() -> None:
+    paused = record("RollingForward", failed_at=START, **MANUAL)
+    memory, _ = watch((0, FORWARD), (15, paused), (30, BACK))
+    assert [stage.outcome for stage in memory.timeline] == [
+        Outcome.IN_PROGRESS,
+        Outcome.PAUSED,
+        Outcome.ROLLING_BACK,
+    ]
+
+
+def test_unless_dice_are_thrown_a_pause_in_a_silence_is_its_longest() -> None:
+    assert step(POLICY, Memory(), SILENT, START)[1] == AskAgain(1.0)

@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_sf import get_provider_info
 from airflow_provider_sf.cluster import Cluster
+from airflow_provider_sf.kinds import DEFAULT_KIND, kind_named
 from airflow_provider_sf.rest import (
     CLUSTER_VERSION,
     Rejected,
@@ -21,7 +22,7 @@ from airflow_provider_sf.rest import (
     json_from,
     request_for,
 )
-from airflow_provider_sf.upgrades import DEFAULT_KIND, UpgradeProgress, kind_named
+from airflow_provider_sf.upgrades import UpgradeProgress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

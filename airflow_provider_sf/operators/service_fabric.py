@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_sf.hooks.service_fabric import DEFAULT_CONN_ID, ServiceFabricHook
+from airflow_provider_sf.kinds import DEFAULT_KIND, check_name
 from airflow_provider_sf.narration import status_line, title
-from airflow_provider_sf.upgrades import DEFAULT_KIND, check_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from datetime import datetime, timedelta, timezone
+from random import random
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
@@ -18,17 +18,23 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_sf.hooks.service_fabric import DEFAULT_CONN_ID, ServiceFabricHook
-from airflow_provider_sf.narration import change_lines, failure, opening, success, timed_out
+from airflow_provider_sf.identity import CLOCK_SKEW_SECONDS
+from airflow_provider_sf.kinds import DEFAULT_KIND, check_name, is_rendered_later
+from airflow_provider_sf.narration import change_lines, opening
+from airflow_provider_sf.parameters import IDENTIFYING, check_previous, choice, seconds
+from airflow_provider_sf.parameters import meant as read_meant
 from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer
-from airflow_provider_sf.upgrades import DEFAULT_KIND, Outcome, check_name
-from airflow_provider_sf.watching import BAD_ENDS, AskAgain, Ended, Memory, Policy, Story, step
+from airflow_provider_sf.story import Memory, Story, Verdict
+from airflow_provider_sf.watching import AskAgain, Ended, Policy, judge, step
 from airflow_provider_sf.wire import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
+    from airflow_provider_sf.identity import Meant
+    from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.watching import Decision, Observation
 
 SHORT_POKE_INTERVAL = 10.0
@@ -36,6 +42,11 @@ SHORT_POKE_INTERVAL = 10.0
 Airflow 3 can fail a task that resumes within seconds of its deferral (apache/airflow#72716), so the trigger
 never polls sooner than this after it; and a cluster has better things to do than to answer more often.
 """
+
+CLOCKS = frozenset({"timeout", "start", "stall", "unknown"})
+
+_NOT_GIVEN: Any = object()
+"""None would not do: it is what an XCom that nobody pushed becomes."""
 
 BACKSTOP = timedelta(minutes=10)
 """Airflow's own limit of the deferral lies this much after the deadline: it matters if no triggerer runs."""
@@ -47,34 +58,65 @@ class UpgradeFailed(AirflowFailException):
 
 class ServiceFabricUpgradeSensor(BaseSensorOperator):
     """
-    Wait until the latest upgrade has ended; return its record if it succeeded, raise if it did not.
+    Wait until an upgrade has ended; return its record if it succeeded, raise if it did not.
 
     :param name: the application resource name; templated
-    :param kind: a name of :data:`airflow_provider_sf.upgrades.KINDS`
+    :param kind: a name of :data:`airflow_provider_sf.kinds.KINDS`
     :param service_fabric_conn_id: the connection to the cluster; templated
-    :param unreachable_timeout: seconds, or a timedelta, for which a cluster that gives no usable answer is
-        forgiven; 5 minutes
+
+    Which upgrade is meant (all that is given must hold; nothing given means the latest on record):
+
+    :param previous: the record from before the start, as ``ServiceFabricUpgradeProgressOperator`` returns it:
+        a dict, its text, or the operator's ``output``; templated. The recommended way
+    :param started_after: an aware datetime or its text that the start must not precede; templated
+    :param clock_skew: seconds, or a timedelta, by which it may do so all the same; 60 seconds
+    :param target_version: the version that the upgrade goes to; templated. Of no use where Service Fabric
+        generates versions, as it does for application resources
+    :param accept_current_version: succeed, too, if nothing moves and ``target_version`` is there already
+
+    How long, and for what:
+
     :param deferrable: wait in the triggerer and hold no worker slot; the default of ``[operators]
         default_deferrable``
     :param poke_interval: seconds between polls, or a timedelta; 15 seconds
     :param timeout: seconds, or a timedelta, after which the wait ends though the upgrade goes on; 6 hours
+    :param start_timeout: seconds, or a timedelta, for which what is on record may be at rest and another
+        upgrade than the one that is meant; 15 minutes
+    :param stall_timeout: seconds, or a timedelta, for which nothing may change while the upgrade should move;
+        None for ever. Not with ``mode="reschedule"``
+    :param unknown_state_timeout: seconds, or a timedelta, for which Service Fabric may report a state that
+        this package does not know; 10 minutes
+    :param unreachable_timeout: seconds, or a timedelta, for which a cluster that gives no usable answer is
+        forgiven; 5 minutes
+    :param on_paused: ``"wait"`` for a person to resume a paused upgrade, or ``"fail"``
+    :param on_rollback: ``"wait"`` for the end of a rollback and then fail, or ``"fail_fast"``
+    :param wait_for_existence: let an application that does not exist count as not upgraded yet
 
     XComs: the record as ``return_value`` after success, as ``upgrade_progress`` otherwise; always
     ``upgrade_wait``, how the wait went and ended.
 
-    :raises UpgradeFailed: the upgrade failed or was rolled back; not retried, skipped with ``soft_fail``
-    :raises AirflowSensorTimeout: ``timeout`` or, while deferred, ``execution_timeout`` ran out; not retried,
-        skipped with ``soft_fail``
+    :raises UpgradeFailed: the upgrade failed, was rolled back or overtaken by another, or stands where
+        ``on_paused`` and ``on_rollback`` do not wait; not retried, skipped with ``soft_fail``
+    :raises AirflowSensorTimeout: a clock ran out: ``timeout``, ``start_timeout``, ``stall_timeout``,
+        ``unknown_state_timeout`` or, while deferred, ``execution_timeout``; not retried, skipped with
+        ``soft_fail``
     :raises ServiceFabricError: the cluster could not be read (``Unreachable`` past its budget, ``Rejected``,
         ``UnexpectedAnswer``); retried if the task has retries, never hidden by ``soft_fail``
     """
 
-    template_fields: Sequence[str] = ("name", "service_fabric_conn_id")
+    template_fields: Sequence[str] = (
+        "name",
+        "service_fabric_conn_id",
+        "previous",
+        "started_after",
+        "target_version",
+    )
     ui_color = "#0078d4"
     ui_fgcolor = "#ffffff"
 
     _memory = Memory()
     _begun_at = datetime.min.replace(tzinfo=timezone.utc)
+    _has_ended = False
 
     def __init__(
         self,
@@ -82,25 +124,72 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         name: str,
         kind: str = DEFAULT_KIND,
         service_fabric_conn_id: str = DEFAULT_CONN_ID,
-        unreachable_timeout: timedelta | float = timedelta(minutes=5),
+        previous: UpgradeProgress | dict[str, Any] | str | XComArg | None = _NOT_GIVEN,
+        started_after: datetime | str | XComArg | None = _NOT_GIVEN,
+        clock_skew: timedelta | float = timedelta(seconds=CLOCK_SKEW_SECONDS),
+        target_version: str | XComArg | None = _NOT_GIVEN,
+        accept_current_version: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poke_interval: timedelta | float = timedelta(seconds=15),
         timeout: timedelta | float = timedelta(hours=6),
+        start_timeout: timedelta | float = timedelta(minutes=15),
+        stall_timeout: timedelta | float | None = None,
+        unknown_state_timeout: timedelta | float = timedelta(minutes=10),
+        unreachable_timeout: timedelta | float = timedelta(minutes=5),
+        on_paused: str = "wait",
+        on_rollback: str = "wait",
+        wait_for_existence: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
         self.name = name
         self.kind = kind
         self.service_fabric_conn_id = service_fabric_conn_id
-        self.unreachable_timeout = _seconds("unreachable_timeout", unreachable_timeout)
+        self.previous = None if previous is _NOT_GIVEN else previous
+        self.started_after = None if started_after is _NOT_GIVEN else started_after
+        self.clock_skew = seconds("clock_skew", clock_skew)
+        self.target_version = None if target_version is _NOT_GIVEN else target_version
+        self.accept_current_version = accept_current_version
         self.deferrable = deferrable
+        self.start_timeout = seconds("start_timeout", start_timeout)
+        self.stall_timeout = None if stall_timeout is None else seconds("stall_timeout", stall_timeout)
+        self.unknown_state_timeout = seconds("unknown_state_timeout", unknown_state_timeout)
+        self.unreachable_timeout = seconds("unreachable_timeout", unreachable_timeout)
+        self.on_paused = choice("on_paused", on_paused, ("wait", "fail"))
+        self.on_rollback = choice("on_rollback", on_rollback, ("wait", "fail_fast"))
+        self.wait_for_existence = wait_for_existence
+        identifying = zip(IDENTIFYING, (previous, started_after, target_version), strict=True)
+        self._identified_by = [name for name, given in identifying if given is not _NOT_GIVEN]
         self._check()
 
     def _check(self) -> None:
         """Refuse at parse time what can be known to be wrong then."""
         check_name(self.kind, self.name)
+        if self.accept_current_version and self.target_version is None:
+            msg = "accept_current_version needs a target_version: the version that may be there already"
+            raise ValueError(msg)
+        seconds("timeout", self.timeout)
+        if self.stall_timeout is not None and self._forgets:
+            msg = "stall_timeout needs a memory, and reschedule mode has none: use deferrable=True"
+            raise ValueError(msg)
+        if self._forgets and self._identified_by == ["target_version"]:
+            msg = (
+                "target_version alone needs a memory, and reschedule mode has none: use deferrable=True, or "
+                "give previous or started_after, too"
+            )
+            raise ValueError(msg)
+        if self.stall_timeout == 0:
+            msg = "stall_timeout must be more than 0 s: something is still for a moment in every upgrade"
+            raise ValueError(msg)
+        self._meant(known=[given for given in IDENTIFYING if not is_rendered_later(getattr(self, given))])
+        self._check_the_loop()
+
+    def _check_the_loop(self) -> None:
         if self.silent_fail:
             msg = "silent_fail would hide how the wait ended; unreachable_timeout forgives a silent cluster"
+            raise ValueError(msg)
+        if self.max_wait is not None and not self.max_wait > timedelta(0):
+            msg = f"max_wait must be more than 0 s, not {self.max_wait}"
             raise ValueError(msg)
         if self.deferrable and not self.poke_interval > 0:
             msg = (
@@ -112,34 +201,42 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
                 f"poke_interval is {self.poke_interval:g} s; an upgrade takes minutes, so ask every "
                 f"{SHORT_POKE_INTERVAL:g} s at most",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
+
+    @property
+    def _forgets(self) -> bool:
+        """Whether the task comes in legs that know nothing of each other."""
+        return bool(self.reschedule) and not self.deferrable
 
     def execute(self, context: Context) -> Any:
         """Wait; in deferrable mode look once, then defer."""
-        self._memory, self._begun_at = Memory(), datetime.now(timezone.utc)
-        if not self.reschedule:  # whose legs do not know each other: each would say it again
+        self._begun_at, self._has_ended = datetime.now(timezone.utc), False
+        self._memory = Memory()
+        if self._forgets:
+            self._begun_at = _first_leg_began(context) or self._begun_at
+            self._memory = Memory(begun_at=self._begun_at)
+        else:  # of hundreds of legs each would say it again
             self.log.info("%s", opening(self.kind, self.name, self._policy(), *self._limit()))
         try:
             return super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException) as ended:
-            if ended.__cause__ is not None:  # not the timeout of Airflow's loop, but what poke() raised
+            if self._has_ended or ended.__cause__ is not None:  # what poke() raised, not Airflow's clock
                 raise
-            story = Story.of(self._memory, Ended("timeout"))
+            story = Story.of(self._memory, "timeout")
             self._push(context, story)
             cls = AirflowSkipException if self.never_fail else type(ended)
-            raise cls(timed_out(self.kind, self.name, *self._limit(), story)) from ended
+            raise cls(self._timed_out(story)) from ended
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the upgrade; look again at once only where the answer must not wait for the next poke."""
         decision = self._look()
-        while isinstance(decision, AskAgain) and self._is_urgent():
+        while isinstance(decision, AskAgain) and self._is_urgent(decision):
             time.sleep(decision.after)
             decision = self._look()
         if isinstance(decision, Ended):
-            return PokeReturnValue(
-                is_done=True, xcom_value=self._end(context, Story.of(self._memory, decision))
-            )
+            story = Story.of(self._memory, decision.by)
+            return PokeReturnValue(is_done=True, xcom_value=self._end(context, story))
         if self.deferrable:
             self._defer(decision.after)
         return PokeReturnValue(is_done=False)
@@ -157,7 +254,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         before, policy = self._memory, self._policy()
         observation = self._observe()
         now = datetime.now(timezone.utc)
-        self._memory, decision = step(policy, before, observation, now)
+        self._memory, decision = step(policy, before, observation, now, chance=random())  # noqa: S311 - no secret
         for level, line in change_lines(before, self._memory, policy, now):
             self.log.log(level, "%s", line)
         return decision
@@ -170,25 +267,53 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         except ServiceFabricError as error:
             return error
 
-    def _is_urgent(self) -> bool:
+    def _is_urgent(self, decision: AskAgain) -> bool:
         """
         Tell whether this process must ask again itself, and not leave it to Airflow's next poke.
 
-        A bad end is confirmed on the spot. A silence is watched more closely than an upgrade, and in
-        reschedule mode nothing remembers it from one leg to the next.
+        A bad end is confirmed on the spot. A silence has a rhythm of its own, and a clock may be due before
+        the next poke. In reschedule mode nothing remembers a silence or an unknown state from leg to leg.
         """
-        if self._memory.error is None:
-            return self._memory.doubted
-        waited = datetime.now(timezone.utc) - self._begun_at
-        return not self.deferrable and waited.total_seconds() < self.timeout
+        memory = self._memory
+        if memory.doubted and memory.silent_since is None:
+            return True
+        if self.deferrable:
+            return False
+        if self._forgets:
+            return memory.silent_since is not None or memory.verdict is Verdict.UNKNOWN
+        return memory.silent_since is not None or decision.after < self._policy().interval(memory.answers)
 
     def _policy(self) -> Policy:
-        """Return how to wait; the deadline is kept by Airflow's own loop, or by the trigger."""
+        meant = self._meant()
+        if meant.previous is not None:
+            check_previous(meant.previous, self.kind, self.name)
         return Policy(
             poke_interval=self.poke_interval,
             unreachable_timeout=self.unreachable_timeout,
+            start_timeout=self.start_timeout,
+            unknown_state_timeout=self.unknown_state_timeout,
+            stall_timeout=self.stall_timeout,
+            on_paused=self.on_paused,
+            on_rollback=self.on_rollback,
+            wait_for_existence=self.wait_for_existence,
             exponential_backoff=self.exponential_backoff,
             max_wait=self.max_wait.total_seconds() if self.max_wait else None,
+            deadline=self._begun_at + timedelta(seconds=self._limit()[1]),
+            meant=meant,
+        )
+
+    def _meant(self, known: Iterable[str] = IDENTIFYING) -> Meant:
+        """Read which upgrade is meant, from those parameters whose value is known by now."""
+        given = {parameter: getattr(self, parameter) for parameter in known}
+        for parameter in self._identified_by:
+            if parameter in given and given[parameter] is None:
+                msg = (
+                    f"{parameter} is None, so nobody knows which upgrade is meant; did the task that should "
+                    f"tell it push its XCom? To take the latest upgrade on record, leave {parameter} out"
+                )
+                raise ValueError(msg)
+        return read_meant(
+            **given, clock_skew=self.clock_skew, accept_current_version=self.accept_current_version
         )
 
     def _limit(self) -> tuple[str, float]:
@@ -203,21 +328,16 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger  # noqa: PLC0415
 
         policy, now = self._policy(), datetime.now(timezone.utc)
-        deadline = self._begun_at + timedelta(seconds=self._limit()[1])
-        left = max(timedelta(0), deadline - now)
+        left = max(timedelta(0), self._begun_at + timedelta(seconds=self._limit()[1]) - now)
         pause = max(SHORT_POKE_INTERVAL, min(pause, left.total_seconds()))
         self.defer(
             trigger=ServiceFabricUpgradeTrigger(
                 name=self.name,
                 kind=self.kind,
                 service_fabric_conn_id=self.service_fabric_conn_id,
-                poke_interval=policy.poke_interval,
-                exponential_backoff=policy.exponential_backoff,
-                max_wait=policy.max_wait,
-                unreachable_timeout=policy.unreachable_timeout,
-                deadline=str(iso(deadline)),
                 first_poll_at=str(iso(now + timedelta(seconds=pause))),
                 memory=self._memory.to_dict(),
+                **policy.to_dict(),
             ),
             method_name="execute_complete",
             timeout=left + BACKSTOP,
@@ -225,40 +345,51 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def _end(self, context: Context, story: Story) -> dict[str, Any]:
         """Push what is known, then return the record of a success or raise what it was instead."""
-        self._push(context, story)
-        record = story.record
-        if story.ended_by == "upgrade" and record is not None and record.outcome is Outcome.SUCCEEDED:
-            self.log.info("%s", success(record))
+        from airflow_provider_sf.endings import failure, success  # noqa: PLC0415 - DAG files need no endings
+
+        self._has_ended = True
+        policy, record, verdict = self._policy(), story.record, None
+        if story.ended_by == "upgrade" and record is not None:
+            whose = policy.meant.whose(record, datetime.now(timezone.utc), story.ours)
+            verdict = judge(policy, whose, record)
+        self._push(context, story, succeeded=verdict is Verdict.SUCCEEDED)
+        if record is not None and verdict is Verdict.SUCCEEDED:
+            self.log.info("%s", success(story, record))
             return record.to_dict()
-        if story.ended_by == "upgrade" and record is not None and record.outcome in BAD_ENDS:
-            raise UpgradeFailed(failure(story, record))
-        if story.ended_by == "timeout":
-            raise AirflowSensorTimeout(timed_out(self.kind, self.name, *self._limit(), story))
+        if record is not None and verdict is not None and verdict.bad:
+            raise UpgradeFailed(failure(policy, story, record, verdict))
+        if story.ended_by in CLOCKS:
+            raise AirflowSensorTimeout(self._timed_out(story))
         if story.error is not None:
             raise story.error
         outcome = "no record" if record is None else f"outcome {record.outcome}"
         msg = f"the wait ended by {story.ended_by!r} with {outcome}, which is no end that this version knows"
         raise UnexpectedAnswer(msg)
 
-    def _push(self, context: Context, story: Story) -> None:
+    def _timed_out(self, story: Story) -> str:
+        from airflow_provider_sf.endings import timed_out  # noqa: PLC0415 - DAG files need no endings
+
+        return timed_out(self._policy(), story, self.kind, self.name, self._limit())
+
+    def _push(self, context: Context, story: Story, *, succeeded: bool = False) -> None:
         if not self.do_xcom_push:
             return
         context["ti"].xcom_push(key="upgrade_wait", value=story.summary())
-        if story.record is not None and story.record.outcome is not Outcome.SUCCEEDED:
+        if story.record is not None and not succeeded:
             context["ti"].xcom_push(key="upgrade_progress", value=story.record.to_dict())
+
+
+def _first_leg_began(context: Context) -> datetime | None:
+    """Return when the first leg of a rescheduled task began; None in that leg."""
+    ti: Any = context["ti"]
+    ask = getattr(ti, "get_first_reschedule_date", None)
+    began: datetime | None = ask(context) if ask else ti.start_date
+    return began
 
 
 def _story_in(event: object) -> Story:
     try:
         return Story.from_dict(event)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         msg = f"the trigger's event is not understood, so the upgrade counts as not done: {error!r}"
         raise UnexpectedAnswer(msg) from error
-
-
-def _seconds(parameter: str, value: object) -> float:
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
-        msg = f"{parameter} must be a timedelta or a number of seconds, not {value!r}"
-        raise ValueError(msg)
-    return float(seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timezone
+from random import random
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -11,7 +12,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.narration import change_lines
 from airflow_provider_sf.rest import ServiceFabricError
-from airflow_provider_sf.watching import AskAgain, Memory, Policy, Story, step
+from airflow_provider_sf.story import Memory, Story
+from airflow_provider_sf.watching import AskAgain, Policy, step
 from airflow_provider_sf.wire import utc
 
 if TYPE_CHECKING:
@@ -30,13 +32,9 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
     :param name: the application resource name
     :param kind: a name of :data:`airflow_provider_sf.upgrades.KINDS`
     :param service_fabric_conn_id: the connection to the cluster
-    :param poke_interval: seconds between polls
-    :param exponential_backoff: double the interval after each poll
-    :param max_wait: seconds that the interval may reach at most; None for no limit
-    :param unreachable_timeout: seconds for which a silent cluster is forgiven
-    :param deadline: when the wait ends at the latest, ISO 8601
     :param first_poll_at: when to poll first, ISO 8601
     :param memory: what the worker's first look has brought, from ``Memory.to_dict``
+    :param policy: how to wait and for which upgrade, from ``Policy.to_dict``
     """
 
     def __init__(
@@ -45,25 +43,17 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         name: str,
         kind: str,
         service_fabric_conn_id: str,
-        poke_interval: float,
-        exponential_backoff: bool,
-        max_wait: float | None,
-        unreachable_timeout: float,
-        deadline: str,
         first_poll_at: str,
         memory: dict[str, Any],
+        **policy: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow 3 leaves it untyped
         self.name = name
         self.kind = kind
         self.service_fabric_conn_id = service_fabric_conn_id
-        self.poke_interval = poke_interval
-        self.exponential_backoff = exponential_backoff
-        self.max_wait = max_wait
-        self.unreachable_timeout = unreachable_timeout
-        self.deadline = deadline
         self.first_poll_at = first_poll_at
         self.memory = memory
+        self.policy = Policy.from_dict(policy)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the keywords that make this trigger again."""
@@ -73,39 +63,30 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
                 "name": self.name,
                 "kind": self.kind,
                 "service_fabric_conn_id": self.service_fabric_conn_id,
-                "poke_interval": self.poke_interval,
-                "exponential_backoff": self.exponential_backoff,
-                "max_wait": self.max_wait,
-                "unreachable_timeout": self.unreachable_timeout,
-                "deadline": self.deadline,
                 "first_poll_at": self.first_poll_at,
                 "memory": self.memory,
+                **self.policy.to_dict(),
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the story."""
-        policy = Policy(
-            poke_interval=self.poke_interval,
-            unreachable_timeout=self.unreachable_timeout,
-            deadline=utc(self.deadline),
-            exponential_backoff=self.exponential_backoff,
-            max_wait=self.max_wait,
-        )
-        memory = Memory.from_dict(self.memory)
+        memory, pause = Memory.from_dict(self.memory), _seconds_until(utc(self.first_poll_at))
+        if not pause:  # another triggerer has polled already, and perhaps for long
+            memory = memory.after_restart()
         hook = ServiceFabricHook(self.service_fabric_conn_id)
         async with hook.connected():
-            await asyncio.sleep(_seconds_until(utc(self.first_poll_at)))
+            await asyncio.sleep(pause)
             while True:
                 observation = await self._look(hook)
                 before, now = memory, datetime.now(timezone.utc)
-                memory, decision = step(policy, before, observation, now)
-                for level, line in change_lines(before, memory, policy, now):
+                memory, decision = step(self.policy, before, observation, now, chance=random())  # noqa: S311 - no secret
+                for level, line in change_lines(before, memory, self.policy, now):
                     self.log.log(level, "%s", line)
                 if not isinstance(decision, AskAgain):
                     break
                 await asyncio.sleep(decision.after)
-        yield TriggerEvent(Story.of(memory, decision).to_dict())
+        yield TriggerEvent(Story.of(memory, decision.by).to_dict())
 
     async def _look(self, hook: ServiceFabricHook) -> Observation:
         try:

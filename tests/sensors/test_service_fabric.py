@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from airflow import __version__ as airflow_version
-from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
@@ -21,57 +19,16 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_sf.rest import Rejected, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
-from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
-from airflow_provider_sf.watching import Ended, Memory, Story
+from airflow_provider_sf.story import Memory, Story
 from airflow_provider_sf.wire import utc
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.sensors.running import MODES, fire, run, sensor
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
-    pytest.mark.usefixtures("confirmed_at_once"),
+    pytest.mark.usefixtures("asked_again_at_once"),
 ]
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
-MODES = ("poke", "reschedule", "deferrable")
-
-
-class Sensor(ServiceFabricUpgradeSensor):
-    """Logs where pytest can see it, whatever this Airflow logs with."""
-
-    log = logging.getLogger("sensor")  # type: ignore[assignment]
-
-
-def sensor(name: str, mode: str = "poke", **keywords: Any) -> ServiceFabricUpgradeSensor:
-    how = {"deferrable": True} if mode == "deferrable" else {"deferrable": False, "mode": mode}
-    return Sensor(task_id="wait", name=name, **{"poke_interval": 0.01, **how, **keywords})
-
-
-def fire(deferred: TaskDeferred, **changes: Any) -> Any:
-    """Run a deferred trigger from its serialised keywords, at once, and return its event's payload."""
-    _, keywords = deferred.trigger.serialize()
-    keywords = {**json.loads(json.dumps(keywords)), "first_poll_at": "2020-01-01T00:00:00Z", **changes}
-
-    async def drain() -> list[Any]:
-        return [event.payload async for event in ServiceFabricUpgradeTrigger(**keywords).run()]
-
-    (payload,) = asyncio.run(drain())
-    return json.loads(json.dumps(payload, allow_nan=False))
-
-
-def run(make: Callable[[], ServiceFabricUpgradeSensor], ti: Any, **trigger_changes: Any) -> Any:
-    """Run a task as Airflow does, leg by leg, each with an operator of its own, and return its result."""
-    context: Any = {"ti": ti}
-    for _ in range(200):
-        try:
-            return make().execute(context)
-        except AirflowRescheduleException:
-            continue
-        except TaskDeferred as deferred:
-            payload = fire(deferred, **trigger_changes)
-            return make().resume_execution(deferred.method_name, {"event": payload}, context)
-    pytest.fail("the task did not end")
 
 
 @pytest.fixture(params=MODES)
@@ -190,7 +147,7 @@ def test_every_mode_times_out_with_the_clock_and_the_last_progress(
         run(lambda: sensor("good-shop", mode, timeout=0, soft_fail=soft_fail), ti)
     if not soft_fail:
         assert str(timeout.value).startswith(
-            "Upgrade of application resource 'good-shop' is not over after 0s (timeout); last seen: 0s, provisioning target"
+            "Upgrade of application resource 'good-shop' to v1 is not over after 0s (timeout); last seen: 0s, provisioning target"
         )
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "timeout"
     assert ti.xcoms["upgrade_progress"]["state"] == "ProvisioningTarget"
@@ -198,7 +155,7 @@ def test_every_mode_times_out_with_the_clock_and_the_last_progress(
 
 @pytest.mark.usefixtures("simulator")
 def test_nobody_ever_upgraded_is_no_success(mode: str, ti: Any) -> None:
-    with pytest.raises(AirflowSensorTimeout, match="No upgrade is on record yet"):
+    with pytest.raises(AirflowSensorTimeout, match="nobody ever upgraded it"):
         run(lambda: sensor("never_upgraded-shop", mode, timeout=0), ti)
 
 
@@ -226,7 +183,7 @@ def test_a_silence_does_not_outlast_the_timeout_in_any_mode(
     mode: str, closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
-    with pytest.raises(AirflowSensorTimeout, match="the cluster has not answered yet"):
+    with pytest.raises(AirflowSensorTimeout, match="the cluster does not answer"):
         run(lambda: sensor("shop", mode, timeout=0.05, unreachable_timeout=600), ti)
 
 
@@ -325,9 +282,9 @@ def test_the_log_opens_with_what_is_awaited_but_in_reschedule_mode(
         True,
         {"status": "success"},
         {"schema": "service_fabric.upgrade_wait/1"},
-        {**Story("upgrade", None, None, (), 1).to_dict(), "timeline": [{}]},
-        Story("upgrade", None, None, (), 1).to_dict(),
-        Story("stall", None, None, (), 1).to_dict(),
+        {**Story("upgrade", None, None, None, (), 1).to_dict(), "timeline": [{}]},
+        Story("upgrade", None, None, None, (), 1).to_dict(),
+        Story("hunger", None, None, None, (), 1).to_dict(),
     ],
 )
 def test_an_event_that_is_not_understood_is_a_failure(event: Any, ti: Any) -> None:
@@ -340,7 +297,7 @@ def test_the_worker_judges_the_record_again(ti: Any, clock: Any) -> None:
     """An older triggerer may say that it ended; what counts is what the record says."""
     progress = sensor("good-shop")._observe()
     clock.now += 3600
-    event = Story.of(Memory(record=progress), Ended("upgrade")).to_dict()  # type: ignore[arg-type]
+    event = Story.of(Memory(record=progress), "upgrade").to_dict()  # type: ignore[arg-type]
     event["record"]["outcome"] = "succeeded"
     with pytest.raises(UnexpectedAnswer, match="outcome in_progress, which is no end"):
         sensor("good-shop", "deferrable").execute_complete({"ti": ti}, event)
@@ -352,8 +309,14 @@ def test_a_dead_triggerer_is_airflows_own_timeout(ti: Any) -> None:
         sensor("shop", "deferrable").resume_execution("__fail__", {"error": "Trigger timeout"}, {"ti": ti})
 
 
-def test_name_and_connection_are_templated() -> None:
-    assert sensor("{{ params.a }}").template_fields == ("name", "service_fabric_conn_id")
+def test_what_a_run_decides_is_templated() -> None:
+    assert sensor("{{ params.a }}").template_fields == (
+        "name",
+        "service_fabric_conn_id",
+        "previous",
+        "started_after",
+        "target_version",
+    )
 
 
 def test_the_defaults_are_those_that_are_documented() -> None:

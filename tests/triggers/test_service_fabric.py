@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.hooks import service_fabric as hook_module
+from airflow_provider_sf.story import Memory, Story
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
-from airflow_provider_sf.watching import Memory, Story
+from airflow_provider_sf.watching import Policy
 
-pytestmark = pytest.mark.usefixtures("confirmed_at_once")
+pytestmark = pytest.mark.usefixtures("asked_again_at_once")
 
 NOW = datetime.now(timezone.utc)
 
@@ -25,13 +26,9 @@ def trigger(name: str, **keywords: Any) -> ServiceFabricUpgradeTrigger:
         "name": name,
         "kind": "application_resource",
         "service_fabric_conn_id": "service_fabric_default",
-        "poke_interval": 0.01,
-        "exponential_backoff": False,
-        "max_wait": None,
-        "unreachable_timeout": 60.0,
-        "deadline": (NOW + timedelta(hours=1)).isoformat(),
         "first_poll_at": "2020-01-01T00:00:00Z",
         "memory": Memory().to_dict(),
+        **Policy(0.01, unreachable_timeout=60.0, deadline=NOW + timedelta(hours=1)).to_dict(),
         **keywords,
     }
     _, kept = ServiceFabricUpgradeTrigger(**given).serialize()
@@ -58,6 +55,8 @@ def test_the_class_path_is_a_promise() -> None:
     path, keywords = trigger("good-shop").serialize()
     assert path == "airflow_provider_sf.triggers.service_fabric.ServiceFabricUpgradeTrigger"
     assert sorted(keywords) == [
+        "accept_current_version",
+        "clock_skew",
         "deadline",
         "exponential_backoff",
         "first_poll_at",
@@ -65,9 +64,18 @@ def test_the_class_path_is_a_promise() -> None:
         "max_wait",
         "memory",
         "name",
+        "on_paused",
+        "on_rollback",
         "poke_interval",
+        "previous",
         "service_fabric_conn_id",
+        "stall_timeout",
+        "start_timeout",
+        "started_after",
+        "target_version",
+        "unknown_state_timeout",
         "unreachable_timeout",
+        "wait_for_existence",
     ]
 
 
@@ -192,3 +200,41 @@ def test_a_cancelled_wait_closes_what_it_opened() -> None:
         assert not hook_module._shared[asyncio.get_running_loop()]
 
     asyncio.run(cancel())
+
+
+@pytest.mark.usefixtures("simulator")
+def test_a_row_of_an_earlier_release_is_still_understood(clock: Any) -> None:
+    """Keywords that did not exist then have their defaults."""
+    clock.step = 25.0
+    row: dict[str, Any] = {
+        "name": "good-shop",
+        "kind": "application_resource",
+        "service_fabric_conn_id": "service_fabric_default",
+        "poke_interval": 0.01,
+        "exponential_backoff": False,
+        "max_wait": None,
+        "unreachable_timeout": 60.0,
+        "deadline": (NOW + timedelta(hours=1)).isoformat(),
+        "first_poll_at": "2020-01-01T00:00:00Z",
+        "memory": Memory().to_dict(),
+    }
+    assert run(ServiceFabricUpgradeTrigger(**row))[0].ended_by == "upgrade"
+
+
+def test_a_keyword_that_this_release_does_not_know_is_refused() -> None:
+    with pytest.raises(TypeError, match="patience"):
+        trigger("good-shop", patience=3)
+
+
+def test_a_silence_goes_on_from_the_workers_first_look_unless_another_triggerer_went_on_from_it(
+    closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restarted trigger cannot know what the one before it has seen."""
+    monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", f"service-fabric://127.0.0.1:{closed_port}")
+    silent = Memory(polls=1, silent_since=NOW - timedelta(hours=1), silent_polls=1).to_dict()
+    soon = (datetime.now(timezone.utc) + timedelta(seconds=0.2)).isoformat()
+    (first,) = run(trigger("good-shop", memory=silent, first_poll_at=soon))
+    assert (first.ended_by, first.polls) == ("unreachable", 2)
+    (restarted,) = run(trigger("good-shop", memory=silent, unreachable_timeout=0.03))
+    assert restarted.ended_by == "unreachable"
+    assert restarted.polls > 2

@@ -1,0 +1,154 @@
+"""Every scenario of the simulated cluster in the three modes; the table of the results stands in docs/verdict.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout
+
+from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+from airflow_provider_sf.rest import Rejected
+from airflow_provider_sf.sensors.service_fabric import UpgradeFailed
+from airflow_provider_sf.simulator import SCENARIOS
+from tests.sensors.running import MODES, run, sensor
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
+    pytest.mark.usefixtures("asked_again_at_once", "simulator"),
+]
+
+SHORT = 0.06
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scenario, what the sensor is told about it, and how the wait ends; ``reschedule`` if that differs there."""
+
+    scenario: str
+    told: str
+    ends: str
+    reschedule: str | None = None
+    keywords: dict[str, Any] = field(default_factory=dict)
+    snapshot: bool = False
+    version: str = "v1"
+
+    def expected(self, mode: str) -> str:
+        return self.reschedule if mode == "reschedule" and self.reschedule else self.ends
+
+
+SUCCESS = "success"
+OF_ANOTHER = "success, of another upgrade"
+FAILED, ROLLED_BACK, ROLLING_BACK = (
+    "UpgradeFailed: failed",
+    "UpgradeFailed: rolled back",
+    "UpgradeFailed: being rolled back",
+)
+PAUSED, OVERTAKEN = "UpgradeFailed: paused", "UpgradeFailed: overtaken"
+START, STALL = "AirflowSensorTimeout: start_timeout", "AirflowSensorTimeout: stall_timeout"
+UNKNOWN, TIMEOUT = "AirflowSensorTimeout: unknown_state_timeout", "AirflowSensorTimeout: timeout"
+REJECTED = "Rejected"
+REFUSED = "refused when the DAG is parsed"
+
+CASES = [
+    Case("good", "", SUCCESS),
+    Case("good", "a short timeout", TIMEOUT, keywords={"timeout": 0}),
+    Case("flapping", "", SUCCESS),
+    Case("failed", "", FAILED),
+    Case("rolled_back", "", ROLLED_BACK),
+    Case("rolled_back", 'on_rollback="fail_fast"', ROLLING_BACK, keywords={"on_rollback": "fail_fast"}),
+    Case("paused", "", SUCCESS),
+    Case("paused", 'on_paused="fail"', PAUSED, keywords={"on_paused": "fail"}),
+    Case("next_domain", "", SUCCESS),
+    Case("next_domain", 'on_paused="fail"', PAUSED, keywords={"on_paused": "fail"}),
+    Case("stuck", "stall_timeout", STALL, REFUSED, keywords={"stall_timeout": SHORT}),
+    Case("unknown_state", "", UNKNOWN, keywords={"unknown_state_timeout": SHORT}),
+    Case("never_upgraded", "", START, keywords={"start_timeout": SHORT}),
+    Case("slow_start", "", SUCCESS),
+    Case("previous_first", "", OF_ANOTHER, version="v2"),
+    Case("previous_first", "previous", SUCCESS, snapshot=True, version="v2"),
+    Case(
+        "previous_first",
+        "started_after",
+        SUCCESS,
+        keywords={"started_after": "2026-03-01T03:00:00Z"},
+        version="v2",
+    ),
+    Case(
+        "previous_first", "target_version", SUCCESS, REFUSED, keywords={"target_version": "v2"}, version="v2"
+    ),
+    Case(
+        "previous_first",
+        "target_version that is there",
+        START,
+        REFUSED,
+        keywords={"target_version": "v1", "start_timeout": SHORT},
+    ),
+    Case(
+        "previous_first",
+        "accept_current_version, too",
+        OF_ANOTHER,
+        REFUSED,
+        keywords={"target_version": "v1", "accept_current_version": True},
+        version="v2",
+    ),
+    Case("overtaken", "", OVERTAKEN, OF_ANOTHER),
+    Case("superseded", "", OVERTAKEN, OF_ANOTHER),
+    Case("superseded", "previous", SUCCESS, snapshot=True, version="v2"),
+    Case("not_found", "", REJECTED),
+    Case(
+        "not_found",
+        "wait_for_existence",
+        START,
+        keywords={"wait_for_existence": True, "start_timeout": SHORT},
+    ),
+    Case("unauthorised", "", REJECTED),
+]
+
+
+def result(case: Case, mode: str, ti: Any) -> str:
+    """Return how a wait ended, in the words of the table."""
+    if case.expected(mode) == REFUSED:
+        with pytest.raises(ValueError, match="reschedule mode has none"):
+            sensor(f"{case.scenario}-shop", mode, **case.keywords)
+        return REFUSED
+    try:
+        run(lambda: sensor(f"{case.scenario}-shop", mode, **case.keywords), ti)
+    except UpgradeFailed as error:
+        first = str(error).splitlines()[0]
+        return "UpgradeFailed: " + next(
+            word
+            for word in ("overtaken", "being rolled back", "rolled back", "paused", "failed")
+            if word in first
+        )
+    except AirflowSensorTimeout as error:
+        return "AirflowSensorTimeout: " + str(error).splitlines()[0].partition("(")[2].partition(")")[0]
+    except Rejected:
+        return REJECTED
+    return SUCCESS if ti.xcoms["upgrade_wait"]["upgrade"]["target_version"] == case.version else OF_ANOTHER
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.scenario}-{case.told}")
+@pytest.mark.parametrize("mode", MODES)
+def test_a_scenario_ends_as_the_table_says(case: Case, mode: str, clock: Any, ti: Any) -> None:
+    look = ServiceFabricHook().get_upgrade_progress
+    if case.snapshot:
+        look(f"{case.scenario}-shop")
+        clock.now += 50.0
+        case.keywords["previous"] = look(f"{case.scenario}-shop").to_dict()
+    clock.step = 20.0
+    assert result(case, mode, ti) == case.expected(mode)
+
+
+def test_the_table_in_the_documentation_says_the_same(documented: Any) -> None:
+    head = "| scenario | told | poke, deferrable | reschedule |\n| --- | --- | --- | --- |\n"
+    rows = (
+        f"| `{case.scenario}` | {f'`{case.told}`' if case.told else ''} | {case.ends} | {case.expected('reschedule')} |\n"
+        for case in CASES
+    )
+    documented("verdict.md", "scenarios", head + "".join(rows))
+
+
+def test_every_scenario_is_in_the_table() -> None:
+    assert {case.scenario for case in CASES} == set(SCENARIOS)

@@ -1,0 +1,278 @@
+"""How a DAG says which upgrade it means, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow import __version__ as airflow_version
+from airflow.providers.common.compat.sdk import DAG, AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+
+from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+from airflow_provider_sf.identity import Identity, Meant
+from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
+from airflow_provider_sf.sensors import service_fabric as sensor_module
+from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
+from airflow_provider_sf.story import Memory, Story
+from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.watching import Policy
+from tests.sensors.running import fire, run, sensor
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
+    pytest.mark.usefixtures("asked_again_at_once"),
+]
+
+SNAPSHOT = UpgradeProgress(
+    "application_resource",
+    "good-shop",
+    state="CompletedRollforward",
+    started_at=datetime(2026, 2, 1, tzinfo=timezone.utc),
+)
+
+
+def policy_of(made: ServiceFabricUpgradeSensor) -> Policy:
+    return made._policy()
+
+
+def test_nothing_given_is_the_policy_of_the_documentation() -> None:
+    made = ServiceFabricUpgradeSensor(task_id="wait", name="shop")
+    assert policy_of(made) == Policy(
+        poke_interval=15.0,
+        unreachable_timeout=300.0,
+        start_timeout=900.0,
+        unknown_state_timeout=600.0,
+        stall_timeout=None,
+        on_paused="wait",
+        on_rollback="wait",
+        wait_for_existence=False,
+        deadline=made._begun_at + timedelta(hours=6),
+        meant=Meant(clock_skew=60.0),
+    )
+
+
+@pytest.mark.parametrize(
+    "previous",
+    [SNAPSHOT, SNAPSHOT.to_dict(), str(SNAPSHOT.to_dict()), {**SNAPSHOT.to_dict(), "name": "Good-Shop"}],
+    ids=["record", "dict", "rendered text", "another case"],
+)
+def test_all_that_is_given_goes_into_the_policy(previous: Any) -> None:
+    made = sensor(
+        "good-shop",
+        "deferrable",
+        previous=previous,
+        started_after="2026-03-01T03:00:00+01:00",
+        clock_skew=timedelta(seconds=5),
+        target_version="v2",
+        accept_current_version=True,
+        on_paused="fail",
+        on_rollback="fail_fast",
+        start_timeout=timedelta(minutes=1),
+        stall_timeout=timedelta(minutes=2),
+        unknown_state_timeout=3,
+        unreachable_timeout=4,
+        wait_for_existence=True,
+        exponential_backoff=True,
+        max_wait=timedelta(seconds=50),
+    )
+    policy = policy_of(made)
+    assert policy.meant.previous is not None
+    assert policy.meant.previous.started_at == SNAPSHOT.started_at
+    assert policy.meant.started_after == datetime(2026, 3, 1, 2, 0, tzinfo=timezone.utc)
+    assert (policy.meant.clock_skew, policy.meant.target_version, policy.meant.accept_current_version) == (
+        5.0,
+        "v2",
+        True,
+    )
+    assert (policy.on_paused, policy.on_rollback, policy.wait_for_existence) == ("fail", "fail_fast", True)
+    assert (policy.start_timeout, policy.stall_timeout, policy.unknown_state_timeout) == (60.0, 120.0, 3.0)
+    assert (policy.unreachable_timeout, policy.exponential_backoff, policy.max_wait) == (4.0, True, 50.0)
+
+
+@pytest.mark.usefixtures("simulator")
+def test_the_policy_travels_in_the_triggers_keywords(ti: Any) -> None:
+    made = sensor("good-shop", "deferrable", previous=SNAPSHOT, on_paused="fail", stall_timeout=60)
+    with pytest.raises(TaskDeferred) as deferred:
+        made.execute({"ti": ti})
+    _, keywords = deferred.value.trigger.serialize()
+    assert Policy.from_dict({name: keywords[name] for name in Policy(1.0).to_dict()}) == policy_of(made)
+    assert keywords["previous"]["started_at"] == "2026-02-01T00:00:00Z"
+
+
+def test_what_an_operator_returns_may_be_given_before_it_is_known() -> None:
+    with DAG(dag_id="release", schedule=None):
+        snapshot = ServiceFabricUpgradeProgressOperator(task_id="snapshot", name="good-shop")
+        made = sensor(
+            "good-shop", previous=snapshot.output, started_after="{{ ts }}", target_version="{{ params.v }}"
+        )
+    assert made._identified_by == ["previous", "started_after", "target_version"]
+    assert made.upstream_task_ids == {"snapshot"}
+
+
+@pytest.mark.parametrize("parameter", ["previous", "started_after", "target_version"])
+@pytest.mark.usefixtures("simulator")
+def test_what_was_given_and_came_to_nothing_is_no_licence_to_take_the_latest(parameter: str, ti: Any) -> None:
+    """A snapshot that pushed no XCom would else let yesterday's upgrade pass for today's."""
+    given: dict[str, Any] = {parameter: "{{ ti.xcom_pull('snapshot') }}"}
+    made = sensor("good-shop", **given)
+    setattr(made, parameter, None)
+    with pytest.raises(ValueError, match=f"{parameter} is None, so nobody knows which upgrade is meant"):
+        made.execute({"ti": ti})
+
+
+@pytest.mark.parametrize("parameter", ["previous", "started_after", "target_version"])
+def test_a_mapped_task_whose_value_came_to_nothing_is_refused(parameter: str) -> None:
+    """Airflow knows mapped values before it makes the task, so None cannot mean that nothing was given."""
+    given: dict[str, Any] = {parameter: None}
+    with pytest.raises(ValueError, match=f"To take the latest upgrade on record, leave {parameter} out"):
+        sensor("good-shop", **given)
+
+
+@pytest.mark.usefixtures("simulator")
+def test_the_record_of_something_else_is_no_previous_record(ti: Any) -> None:
+    with pytest.raises(ValueError, match="previous is a record of application_resource 'good-shop', not of"):
+        sensor("good-other", previous=SNAPSHOT).execute({"ti": ti})
+
+
+@pytest.mark.parametrize(
+    ("keywords", "said"),
+    [
+        ({"previous": {}}, "previous must be a record that ServiceFabricUpgradeProgressOperator returned"),
+        ({"started_after": datetime(2026, 3, 1)}, "started_after must be a date and time with a time zone"),  # noqa: DTZ001 - the fault
+        ({"started_after": "yesterday"}, "started_after is no time: 'yesterday'"),
+        ({"target_version": ""}, "target_version must be a version"),
+        ({"clock_skew": -1}, "clock_skew must be .* not -1"),
+        ({"accept_current_version": True}, "accept_current_version needs a target_version"),
+        ({"on_paused": "ask"}, "on_paused must be 'wait' or 'fail', not 'ask'"),
+        ({"on_rollback": "fail"}, "on_rollback must be 'wait' or 'fail_fast', not 'fail'"),
+        ({"start_timeout": "soon"}, "start_timeout must be .* not 'soon'"),
+        ({"unknown_state_timeout": None}, "unknown_state_timeout must be .* not None"),
+        ({"stall_timeout": 0}, "stall_timeout must be more than 0 s"),
+        ({"stall_timeout": -1}, "stall_timeout must be .* not -1"),
+        (
+            {"stall_timeout": 60, "mode": "reschedule"},
+            "stall_timeout needs a memory, and reschedule mode has none",
+        ),
+        ({"target_version": "v1", "mode": "reschedule"}, "target_version alone needs a memory"),
+        ({"max_wait": timedelta(0)}, "max_wait must be more than 0 s"),
+        ({"timeout": timedelta.max}, "timeout must be a timedelta or a number of seconds"),
+    ],
+)
+def test_what_is_wrong_is_refused_when_the_dag_is_parsed(keywords: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        sensor("shop", **keywords)
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"target_version": "v1", "previous": SNAPSHOT},
+        {"target_version": "v1", "started_after": "2026-03-01T03:00:00Z"},
+    ],
+)
+def test_a_version_that_something_else_supports_will_do_in_reschedule_mode(keywords: dict[str, Any]) -> None:
+    assert sensor("good-shop", "reschedule", **keywords).target_version == "v1"
+
+
+def test_a_deferred_wait_remembers_whatever_its_mode_would_be() -> None:
+    made = ServiceFabricUpgradeSensor(
+        task_id="wait", name="shop", deferrable=True, mode="reschedule", stall_timeout=60, target_version="v1"
+    )
+    assert policy_of(made).stall_timeout == 60.0
+
+
+@pytest.mark.usefixtures("simulator")
+def test_a_version_that_is_there_already_is_accepted_if_that_is_enough(ti: Any) -> None:
+    keywords: dict[str, Any] = {"target_version": "v0", "accept_current_version": True}
+    assert run(lambda: sensor("never_upgraded-shop", **keywords), ti)["outcome"] == "not_upgraded"
+    assert set(ti.xcoms) == {"upgrade_wait"}
+
+
+@pytest.mark.usefixtures("simulator")
+def test_the_success_of_another_upgrade_is_pushed_as_progress_and_fails(clock: Any, ti: Any) -> None:
+    """The worker judges the event itself: a record of a success is no success if it is not ours."""
+    look = ServiceFabricHook().get_upgrade_progress
+    look("good-shop")
+    clock.now += 3600
+    event = Story.of(
+        Memory(record=look("good-shop"), ours=Identity(datetime(2026, 1, 1, tzinfo=timezone.utc), "v9")),
+        "upgrade",
+    ).to_dict()
+    with pytest.raises(UpgradeFailed, match="to v9 was overtaken"):
+        sensor("good-shop", "deferrable").execute_complete({"ti": ti}, event)
+    assert ti.xcoms["upgrade_progress"]["outcome"] == "succeeded"
+
+
+@pytest.mark.usefixtures("simulator")
+def test_the_story_of_a_wait_names_the_upgrade_that_it_was_about(clock: Any, ti: Any) -> None:
+    clock.step = 20.0
+    with pytest.raises(UpgradeFailed) as failed:
+        run(lambda: sensor("overtaken-shop", "deferrable"), ti)
+    assert str(failed.value).splitlines()[0] == (
+        "Upgrade of application resource 'overtaken-shop' to v1 was overtaken: another upgrade has taken its place."
+    )
+    assert ti.xcoms["upgrade_wait"]["upgrade"]["target_version"] == "v1"
+    ours = [stage["ours"] for stage in ti.xcoms["upgrade_wait"]["timeline"]]
+    assert (ours[0], ours[-1]) == (True, False)
+
+
+@pytest.mark.usefixtures("simulator")
+@pytest.mark.parametrize("soft_fail", [False, True])
+def test_a_clock_of_ours_is_not_told_as_airflows_timeout(ti: Any, *, soft_fail: bool) -> None:
+    expected = AirflowSkipException if soft_fail else AirflowSensorTimeout
+    with pytest.raises(expected):
+        run(lambda: sensor("never_upgraded-shop", start_timeout=0, soft_fail=soft_fail), ti)
+    assert ti.xcoms["upgrade_wait"]["ended_by"] == "start"
+
+
+@pytest.mark.skipif(airflow_version.startswith("2."), reason="Airflow 2 has its anchor in the database")
+@pytest.mark.usefixtures("simulator")
+@pytest.mark.parametrize("never_fail", [False, True])
+def test_a_later_try_in_reschedule_mode_has_airflows_anchor(ti: Any, *, never_fail: bool) -> None:
+    """Where Airflow counts from the first try and tells us of this one, its loop is the one that times out."""
+    anchors = iter([None, datetime(2026, 3, 1, tzinfo=timezone.utc)])
+    ti.get_first_reschedule_date = lambda _: next(anchors)
+    expected = AirflowSkipException if never_fail else AirflowSensorTimeout
+    with pytest.raises(expected, match=r"is not over after 1m00s \(timeout\)"):
+        sensor("good-shop", "reschedule", timeout=60, never_fail=never_fail).execute({"ti": ti})
+    assert ti.xcoms["upgrade_wait"]["ended_by"] == "timeout"
+
+
+def test_airflow_2_tells_the_begin_of_the_first_leg_as_the_start_of_the_task() -> None:
+    began = datetime(2026, 3, 1, tzinfo=timezone.utc)
+    context: Any = {"ti": SimpleNamespace(start_date=began)}
+    assert sensor_module._first_leg_began(context) == began
+
+
+@pytest.mark.usefixtures("simulator")
+def test_a_clock_that_is_due_before_the_next_poke_is_kept_in_poke_mode(ti: Any) -> None:
+    began = datetime.now(timezone.utc)
+    with pytest.raises(AirflowSensorTimeout, match="start_timeout"):
+        sensor("never_upgraded-shop", poke_interval=600, start_timeout=0.05).execute({"ti": ti})
+    assert ti.xcoms["upgrade_wait"]["polls"] == 2
+    assert datetime.now(timezone.utc) - began < timedelta(seconds=60)
+
+
+@pytest.mark.usefixtures("simulator")
+def test_an_unknown_state_is_waited_out_within_one_leg_of_reschedule_mode(ti: Any, clock: Any) -> None:
+    ServiceFabricHook().get_upgrade_progress("unknown_state-shop")
+    clock.now += 600
+    with pytest.raises(AirflowSensorTimeout, match="unknown_state_timeout"):
+        sensor("unknown_state-shop", "reschedule", unknown_state_timeout=0.05).execute({"ti": ti})
+    assert ti.xcoms["upgrade_wait"]["polls"] > 1
+
+
+@pytest.mark.usefixtures("simulator")
+def test_the_trigger_asks_for_the_upgrade_that_is_meant(ti: Any, clock: Any) -> None:
+    look = ServiceFabricHook().get_upgrade_progress
+    previous = look("previous_first-shop").to_dict()
+    made = sensor("previous_first-shop", "deferrable", previous=previous)
+    with pytest.raises(TaskDeferred) as deferred:
+        made.execute({"ti": ti})
+    clock.step = 20.0
+    result = made.execute_complete({"ti": ti}, fire(deferred.value))
+    assert (result["target_version"], result["outcome"]) == ("v2", "succeeded")
+    timeline = ti.xcoms["upgrade_wait"]["timeline"]
+    assert [stage["ours"] for stage in timeline] == [False, True, True, True, True]
