@@ -11,13 +11,16 @@ OLD_VENV := .venv-airflow-$(OLD_AIRFLOW)
 OLD_BIN := $(OLD_VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-airflow-2.11 lint format build constraints clean
+.PHONY: help demo demo-rollback docs test test-airflow-2.11 mutants lint format build constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed ## See a release DAG wait for a simulated upgrade, in a real Airflow (about 3 minutes)
 	@$(BIN)/python -m demo
+
+demo-rollback: $(VENV)/.installed ## See a rollback turn the task red, with its reason (about 3 minutes)
+	@$(BIN)/python -m demo rollback
 
 test: $(VENV)/.installed-dev lint ## Run every check and test (under 10 minutes)
 	@echo "==> Tests"
@@ -29,6 +32,9 @@ test-airflow-2.11: $(OLD_VENV)/.installed ## Run the tests of the Airflow classe
 	@echo "==> Tests on Airflow $(OLD_AIRFLOW)"
 	@$(OLD_BIN)/python -m pytest tests/hooks tests/operators tests/sensors tests/triggers tests/test_example_dags.py
 
+mutants: $(VENV)/.installed-mutation ## Break the core in hundreds of small ways; the tests must notice (about 20 minutes)
+	@$(BIN)/python tests/mutants $(FILES)
+
 lint: $(VENV)/.installed-dev ## Check style and types
 	@echo "==> Style and types"
 	@$(BIN)/ruff check --quiet
@@ -39,18 +45,22 @@ format: $(VENV)/.installed-dev ## Format the code
 	@$(BIN)/ruff check --fix --quiet
 	@$(BIN)/ruff format --quiet
 
+docs: $(VENV)/.installed-dev ## Write the tables in docs/ that are printed from the code and by the tests
+	@$(BIN)/python -m pytest --quiet --write-docs tests/test_docs.py tests/sensors/test_scenarios.py
+
 build: $(VENV)/.installed-dev ## Build the distributions into dist/
 	@$(BIN)/python -m build --no-isolation
 
 constraints: $(VENV)/.installed-dev ## Renew both constraints files
 	@$(BIN)/python -m pip install --quiet uv
 	@echo "apache-airflow==$(AIRFLOW)" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
-		--extra dev --no-header --no-annotate --no-emit-index-url --constraint - --output-file constraints.txt pyproject.toml
+		--extra dev --extra mutation --no-header --no-annotate --no-emit-index-url --constraint - \
+		--output-file constraints.txt pyproject.toml
 	@echo "apache-airflow==$(OLD_AIRFLOW)" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
 		--extra dev --no-header --no-annotate --no-emit-index-url --constraint - --output-file constraints-airflow-2.11.txt pyproject.toml
 
 clean: ## Remove what the other targets made
-	@rm -rf .venv* .airflow .coverage* .mypy_cache .pytest_cache .ruff_cache build dist
+	@rm -rf .venv* .airflow .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 
 $(VENV)/.python: | check-python
 	@echo "==> Making $(VENV)"
@@ -66,6 +76,11 @@ $(VENV)/.installed: $(VENV)/.python constraints.txt pyproject.toml
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "==> Installing the tools for tests into $(VENV) (about half a minute)"
 	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-mutation: $(VENV)/.installed-dev
+	@echo "==> Installing the mutation tester into $(VENV) (a few seconds)"
+	@$(PIP) --no-build-isolation --editable '.[mutation]'
 	@touch $@
 
 # The oldest supported pair is Airflow 2.11 on Python 3.10. Under pyenv, 3.10 may be installed without being on PATH.

@@ -1,0 +1,216 @@
+"""
+Change the core in hundreds of small ways. Each changed core, a mutant, must fail a test or be in survivors.txt.
+
+The changes are mutmut's. Its runner is not used: it leaves out tables, defaults and properties, which hold most of
+what this core knows. Only copies in a temporary folder are changed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import gc
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+from collections import Counter
+from itertools import chain
+from multiprocessing import connection
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import aiohttp  # noqa: F401 - loaded here once, not again in each process that starts from this one
+import hypothesis  # noqa: F401 - likewise
+import libcst as cst
+import pytest
+import requests  # noqa: F401 - likewise
+from mutmut.mutation.mutators import mutation_operators
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from multiprocessing.context import ForkProcess
+
+# What is changed, and the tests that must notice. To try one file of many: make mutants FILES=...
+CORE = ["upgrades", "identity", "story", "watching"]
+MUTATED = [f"airflow_provider_sf/{name}.py" for name in CORE]
+TESTS = [f"tests/test_{name}.py" for name in CORE]
+
+PYTEST = [
+    "-xq",
+    "-pno:cacheprovider",
+    "-pno:anyio",  # it costs a third of the time, and nothing here uses it
+    "-Wignore::pytest.PytestAssertRewriteWarning",  # hypothesis is loaded before pytest could rewrite it
+    "--hypothesis-profile=ci",  # the same examples each time
+]
+
+KILLED_AT_LEAST = 0.95
+SECONDS_FOR_THE_TESTS = 60
+"""Tests that take longer have noticed: the mutant does not end."""
+
+ROOT = Path(__file__).parents[2]
+SURVIVORS = Path(__file__).with_name("survivors.txt")
+
+
+class Mutant(NamedTuple):
+    """A change, named by the lines it changes and not by their number, so that the name lasts."""
+
+    file: str
+    scope: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.scope}\n- {self.before}\n+ {self.after}".replace(" \n", "\n").rstrip()
+
+
+Change = tuple[tuple[str, ...], cst.CSTNode, cst.CSTNode]
+
+
+def mutants_of(project: Path, file: str) -> Iterator[tuple[Mutant, str]]:
+    """Yield the mutants of a file with their source, except what is no Python and what is there already."""
+    source = (project / file).read_text(encoding="utf-8")
+    module = cst.MetadataWrapper(cst.parse_module(source)).module  # in which no node stands twice
+    seen = {source}
+    for scope, node, other in _changes(module, ()):
+        mutated = str(module.code_for_node(module.deep_replace(node, other)))
+        if mutated not in seen and _is_python(mutated):
+            seen.add(mutated)
+            yield Mutant(file, ".".join(scope) or "(module)", *_difference(source, mutated)), mutated
+
+
+def _changes(node: cst.CSTNode, scope: tuple[str, ...]) -> Iterator[Change]:
+    # Annotations are never evaluated, and what @dataclass is told (frozen, slots) is for mypy to check.
+    if isinstance(node, (cst.Annotation, cst.Decorator)):
+        return
+    if isinstance(node, (cst.ClassDef, cst.FunctionDef)):
+        scope = (*scope, node.name.value)
+    for kind, operator in mutation_operators:
+        if isinstance(node, kind):
+            for other in operator(node):
+                yield scope, node, other
+    for child in node.children:
+        yield from _changes(child, scope)
+
+
+def _is_python(source: str) -> bool:
+    try:
+        compile(source, "mutant", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def _difference(source: str, mutated: str) -> tuple[str, str]:
+    lines = list(difflib.unified_diff(source.splitlines(), mutated.splitlines(), n=0))[2:]
+    before, after = ([line[1:].strip() for line in lines if line.startswith(sign)] for sign in "-+")
+    return " ".join(before), " ".join(after)
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    """Copy what the tests need, so that no change is ever made to the files that people work on."""
+    copy = folder / "pristine"
+    for name in ("airflow_provider_sf", "tests"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    return copy
+
+
+def tests_started(project: Path) -> ForkProcess:
+    """Start the tests of a copy of the project. The process ends with 0 if they pass."""
+    process = multiprocessing.get_context("fork").Process(target=_run_tests, args=(project,), daemon=True)
+    process.start()
+    return process
+
+
+def _run_tests(project: Path) -> None:
+    gc.freeze()  # pytest collects garbage at its end, but there is none among what was here before
+    signal.alarm(SECONDS_FOR_THE_TESTS)
+    os.chdir(project)
+    sys.path.insert(0, str(project))
+    tempfile.tempdir = os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(project.parent)
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    sys.exit(pytest.main([*PYTEST, *TESTS]))
+
+
+def trials(mutants: Iterable[tuple[Mutant, str]], pristine: Path) -> Iterator[tuple[Mutant, bool]]:
+    """Yield each mutant and whether it survived the tests, which run in one copy for each processor."""
+    free = [pristine.with_name(f"copy-{number}") for number in range(os.cpu_count() or 1)]
+    for copy in free:
+        shutil.copytree(pristine, copy)
+    waiting = enumerate(mutants)
+    running: dict[int, tuple[Mutant, Path, ForkProcess]] = {}
+    while True:
+        for copy, (number, (mutant, source)) in zip(tuple(free), waiting, strict=False):
+            free.remove(copy)
+            (copy / mutant.file).write_text(source, encoding="utf-8")
+            os.utime(copy / mutant.file, (number, number))  # so that no other mutant's compiled file is taken
+            process = tests_started(copy)
+            running[process.sentinel] = mutant, copy, process
+        if not running:
+            return
+        for sentinel in running.keys() & connection.wait(list(running)):
+            mutant, copy, process = running.pop(sentinel)
+            process.join()
+            shutil.copy(pristine / mutant.file, copy / mutant.file)
+            free.append(copy)
+            yield mutant, process.exitcode == 0
+
+
+def listed() -> Iterator[Mutant]:
+    """Read survivors.txt, which says itself how it is written."""
+    for block in SURVIVORS.read_text(encoding="utf-8").split("\n\n"):
+        entry = "\n".join(line for line in block.splitlines() if not line.startswith("#")).strip()
+        if not entry:
+            continue
+        file, _, scope = entry.partition("\n")[0].partition(" ")
+        changes = re.findall(r"^-(.*)\n\+(.*)$", entry, re.MULTILINE)
+        if not changes or not re.search(r"^Why: \S", entry, re.MULTILINE):
+            sys.exit(f"{SURVIVORS.name}: this entry has no change or no reason:\n\n{entry}")
+        for before, after in changes:
+            yield Mutant(file, scope, before.strip(), after.strip())
+
+
+def complaints(total: int, survived: Counter[Mutant], expected: Counter[Mutant]) -> Iterator[str]:
+    """Say what is wrong: too many survived, some without a reason, or fewer than the list says."""
+    if not total or survived.total() / total > 1 - KILLED_AT_LEAST:
+        yield f"At least {KILLED_AT_LEAST:.0%} must be killed."
+    if more := survived - expected:
+        yield f"These survived. Write a test that fails, or a reason into {SURVIVORS.name}:"
+        yield from map(str, sorted(more.elements()))
+    if fewer := expected - survived:
+        yield f"These are in {SURVIVORS.name}, but are killed now, or gone:"
+        yield from map(str, sorted(fewer.elements()))
+
+
+def main(files: list[str]) -> int:
+    """Try the mutants of all files, or of those that are named."""
+    total, survived = 0, Counter[Mutant]()
+    expected = Counter(mutant for mutant in listed() if not files or mutant.file in files)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        pristine = copy_of_the_project(Path(folder))
+        unchanged = tests_started(pristine)
+        unchanged.join()
+        if unchanged.exitcode:
+            tests = f"pytest {' '.join(TESTS)}"
+            sys.exit(f"Before anything is changed, this must pass within {SECONDS_FOR_THE_TESTS} s: {tests}")
+        mutants = chain.from_iterable(mutants_of(pristine, file) for file in files or MUTATED)
+        for total, (mutant, has_survived) in enumerate(trials(mutants, pristine), start=1):
+            if has_survived:
+                survived[mutant] += 1
+            if sys.stdout.isatty():
+                print(f"\r{total} mutants", end="", flush=True)
+    killed = total - survived.total()
+    print(f"\r{total} mutants, {killed} killed ({killed / max(total, 1):.1%})")
+    wrong = list(complaints(total, survived, expected))
+    if wrong:
+        print(*wrong, sep="\n\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
