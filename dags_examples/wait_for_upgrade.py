@@ -1,13 +1,16 @@
 """
-Wait for the upgrade of an application resource, and leave an audit of it.
+Start an upgrade of an application resource, wait for it, and leave an audit of it.
 
-    snapshot -> wait -> audit
+    snapshot -> start -> wait -> audit
 
-``snapshot`` reads what is on record now, ``wait`` defers until the upgrade has ended, ``audit`` prints a
-summary of the record that ``wait`` returned. If the upgrade does not succeed, ``wait`` fails and says why.
+``snapshot`` reads what is on record before the start. ``start`` is yours: whatever starts the upgrade.
+``wait`` is told the snapshot, so that it cannot take the upgrade of before for the new one, and defers until
+the new one has ended. ``audit`` prints a summary of both records. If the upgrade does not succeed, ``wait``
+fails and says why.
 
-It runs offline: ``make demo`` shows it on a simulated cluster. To watch your own, create the connection
-``service_fabric_default`` and trigger the DAG with the name of your application resource:
+It runs offline: ``make demo`` shows it on a simulated cluster, whose application upgrades itself. To watch
+your own, create the connection ``service_fabric_default`` and trigger the DAG with the name of your
+application resource:
 
     export AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT='service-fabric://mycluster.example.com:19080'
     airflow dags trigger wait_for_upgrade --conf '{"application": "shop"}'
@@ -27,19 +30,25 @@ APPLICATION = "{{ params.application }}"
 
 with DAG(
     dag_id="wait_for_upgrade",
-    description="Wait for a Service Fabric upgrade and print an audit of it.",
+    description="Start a Service Fabric upgrade, wait for it and print an audit of it.",
     schedule=None,
     catchup=False,
-    params={"application": "good-shop"},
+    params={"application": "previous_first-shop"},
     default_args={"retries": 1, "retry_delay": timedelta(seconds=10)},
     tags=["service-fabric"],
     doc_md=__doc__,
 ) as dag:
     snapshot = ServiceFabricUpgradeProgressOperator(task_id="snapshot", name=APPLICATION)
 
+    @task
+    def start(application: str) -> None:
+        """Start the upgrade: put your deployment here, for example PUT /Resources/Applications/{name}."""
+        print(f"The upgrade of {application} starts here.")
+
     wait = ServiceFabricUpgradeSensor(
         task_id="wait",
         name=APPLICATION,
+        previous=snapshot.output,
         deferrable=True,
         poke_interval=timedelta(seconds=10),
         timeout=timedelta(hours=2),
@@ -51,12 +60,12 @@ with DAG(
         replicas = sum(service["completed_replicas"] or 0 for service in after["services"])
         print(f"{after['kind']} {after['name']}: {after['outcome']}")
         print(f"  version   {after['previous_version']} -> {after['target_version']}")
-        print(f"  before    {before['state']} at {before['percent_completed']} %")
-        print(f"  now       {after['state']} at {after['percent_completed']} %")
-        print(f"  took      {after['duration_seconds']} s, since {after['started_at']}")
+        print(f"  before    {before['target_version']}, {before['state']}, started {before['started_at']}")
+        print(f"  now       {after['target_version']}, {after['state']}, started {after['started_at']}")
+        print(f"  took      {after['duration_seconds']} s")
         print(f"  replicas  {replicas} in {len(after['services'])} services")
 
-    snapshot >> wait
+    snapshot >> start(APPLICATION) >> wait
     audit(snapshot.output, wait.output)  # type: ignore[arg-type]  # XComArgs stand for what they will hold
 
 if __name__ == "__main__":

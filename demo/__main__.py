@@ -1,4 +1,4 @@
-"""`make demo`: a release DAG waits, deferred, for a simulated upgrade, and you watch it."""
+"""`make demo`, `make demo-rollback`: a DAG waits, deferred, for a simulated upgrade, and you watch it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,25 +19,56 @@ if TYPE_CHECKING:
     from types import FrameType
 
 HERE = Path(__file__).parent.parent
-DAG_ID = "wait_for_upgrade"
-APPLICATION = "good-shop"
+
+
+@dataclass(frozen=True)
+class Show:
+    """A DAG that is shown, how its tasks end, and what of them is shown at the end."""
+
+    dag_id: str
+    ends: dict[str, str]
+    speaker: str
+    """The task whose own words are printed."""
+    record: str
+    """The XCom of the task ``wait`` that holds the record."""
+    moral: str
+
+
+SHOWS = {
+    "upgrade": Show(
+        dag_id="wait_for_upgrade",
+        ends=dict.fromkeys(("snapshot", "start", "wait", "audit"), "success"),
+        speaker="audit",
+        record="return_value",
+        moral="the task waited for it deferred, while no worker ran a task",
+    ),
+    "rollback": Show(
+        dag_id="rollback_is_red",
+        ends={"wait": "failed", "announce": "upstream_failed", "explain": "success"},
+        speaker="explain",
+        record="upgrade_progress",
+        moral="the task waited for that deferred, failed without a retry, and nothing was announced",
+    ),
+}
 SPEED = "12"
 """A simulated upgrade of ten minutes ends after fifty seconds."""
 
 RUN_WITHIN_SECONDS = 240.0
 LINES_OF_A_FAILURE = 30
 INTERRUPTED = 130
+INDENT = 23
 
 
-def main() -> int:
-    """Show the main job; return 0 if the upgrade was waited for, deferred, and succeeded."""
+def main(arguments: list[str]) -> int:
+    """Show one of the shows; return 0 if the wait was deferred and all tasks ended as they should."""
+    show = SHOWS[arguments[0] if arguments else "upgrade"]
     for number in ENDING_SIGNALS:
         signal.signal(number, _interrupt)
     home = HERE / ".airflow" / "demo"
     shutil.rmtree(home, ignore_errors=True)
     try:
         with LiveAirflow(home, HERE / "dags_examples") as airflow:
-            verdict = _show(airflow)
+            verdict = _present(airflow, show)
             _say("Stopping all processes (a few seconds)")
     except LiveAirflowError as error:
         return _complain(str(error), error.log)
@@ -47,7 +79,7 @@ def main() -> int:
     return 0
 
 
-def _show(airflow: LiveAirflow) -> str:
+def _present(airflow: LiveAirflow, show: Show) -> str:
     """Run the DAG, print what there is to see, and return the verdict."""
     (port,) = free_ports(1)
     airflow.spawn("simulator", "-m", "airflow_provider_sf.simulator", "--port", str(port), "--speed", SPEED)
@@ -59,40 +91,37 @@ def _show(airflow: LiveAirflow) -> str:
     _say("Starting api-server, scheduler, dag-processor and triggerer (about 25 s)")
     airflow.start()
     airflow.add_connection("service_fabric_default", conn_type="service_fabric", host="127.0.0.1", port=port)
-    run_id = airflow.trigger(DAG_ID, application=APPLICATION)
-    _say(f"DAG {DAG_ID} runs; this is the log of its task 'wait' (about 80 s)")
-    was_deferred = _follow(airflow, run_id)
-    for task in airflow.task_instances(DAG_ID, run_id):
-        if task["state"] != "success":
+    run_id = airflow.trigger(show.dag_id)
+    _say(f"DAG {show.dag_id} runs; this is the log of its task 'wait' (about 80 s)")
+    was_deferred = _follow(airflow, show.dag_id, run_id)
+    for task in airflow.task_instances(show.dag_id, run_id):
+        if task["state"] != show.ends[task["task_id"]]:
             msg = f"task {task['task_id']} ended as {task['state']}"
-            raise LiveAirflowError(msg, airflow.task_log_file(DAG_ID, run_id, task["task_id"]))
+            raise LiveAirflowError(msg, airflow.task_log_file(show.dag_id, run_id, task["task_id"]))
     if not was_deferred:
         msg = "the task 'wait' was never seen deferred while no worker ran a task"
         raise LiveAirflowError(msg, airflow.log_file("scheduler"))
-    _say("The audit that task 'audit' printed")
-    for entry in _own_lines(airflow.task_log(DAG_ID, run_id, "audit")):
+    _say(f"What task '{show.speaker}' printed")
+    for entry in _own_lines(airflow.task_log(show.dag_id, run_id, show.speaker)):
         print(f"    {entry['event']}")
-    record = airflow.xcom(DAG_ID, run_id, "wait")
-    _say("The record in XCom, return_value of task 'wait'")
+    record = airflow.xcom(show.dag_id, run_id, "wait", show.record)
+    _say(f"The record in XCom, {show.record} of task 'wait'")
     print(json.dumps(record, indent=2))
-    return (
-        f"Done: the upgrade of {record['name']} to {record['target_version']} {record['outcome']}; "
-        "the task waited for it deferred, while no worker ran a task."
-    )
+    return f"Done: {record['name']}: {record['outcome'].replace('_', ' ')}; {show.moral}."
 
 
-def _follow(airflow: LiveAirflow, run_id: str) -> bool:
+def _follow(airflow: LiveAirflow, dag_id: str, run_id: str) -> bool:
     """Print the log and the states as they come; tell whether the wait was deferred and no worker busy."""
     shown, last_states, was_deferred = 0, "", False
     deadline = time.monotonic() + RUN_WITHIN_SECONDS
     while True:
-        over = airflow.run_state(DAG_ID, run_id) in {"success", "failed"}
-        tasks = {task["task_id"]: task for task in airflow.task_instances(DAG_ID, run_id)}
+        over = airflow.run_state(dag_id, run_id) in {"success", "failed"}
+        tasks = {task["task_id"]: task for task in airflow.task_instances(dag_id, run_id)}
         lines = (
-            list(_own_lines(airflow.task_log(DAG_ID, run_id, "wait"))) if tasks["wait"]["try_number"] else []
+            list(_own_lines(airflow.task_log(dag_id, run_id, "wait"))) if tasks["wait"]["try_number"] else []
         )
         for entry in lines[shown:]:
-            print(f"    {entry['timestamp'][11:19]}  {entry['level']:7}  {entry['event']}", flush=True)
+            print(f"    {entry['timestamp'][11:19]}  {entry['level']:7}  {_event(entry)}", flush=True)
         shown = max(shown, len(lines))
         running = sum(task["state"] == "running" for task in tasks.values())
         was_deferred = was_deferred or (tasks["wait"]["state"] == "deferred" and running == 0)
@@ -106,6 +135,12 @@ def _follow(airflow: LiveAirflow, run_id: str) -> bool:
             msg = f"the run is not over after {RUN_WITHIN_SECONDS:.0f} s"
             raise LiveAirflowError(msg, airflow.log_file("scheduler"))
         time.sleep(1)
+
+
+def _event(entry: dict[str, Any]) -> str:
+    """Return what an entry says, and the text of the error that it is about."""
+    errors = [error["exc_value"] for error in entry.get("error_detail") or []]
+    return "\n".join([str(entry["event"]), *errors]).replace("\n", "\n" + " " * INDENT)
 
 
 def _own_lines(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -137,4 +172,4 @@ def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

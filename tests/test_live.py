@@ -88,15 +88,18 @@ def test_the_log_of_the_wait_is_one_story_of_worker_and_triggerer(
     lines = log_lines(live, runs, "wait_for_upgrade", "wait")
     said = [line for line in lines if "rolling forward" in line or "completed rollforward" in line]
     assert any(
-        line.startswith("Waiting for the upgrade of application resource 'good-shop'") for line in lines
+        line.startswith("Waiting for the upgrade of application resource 'previous_first-shop'")
+        for line in lines
     )
     assert len(said) >= 3
-    assert any("from v0 to v1 completed in" in line for line in lines)
+    assert any("from v1 to v2 completed in" in line for line in lines)
     assert not [line for line in lines if "Traceback" in line]
 
 
 def test_the_audit_reads_the_record(live: LiveAirflow, runs: dict[str, str]) -> None:
-    assert "application_resource good-shop: succeeded" in log_lines(live, runs, "wait_for_upgrade", "audit")
+    assert "application_resource previous_first-shop: succeeded" in log_lines(
+        live, runs, "wait_for_upgrade", "audit"
+    )
 
 
 def test_the_three_modes_leave_the_same_record(live: LiveAirflow, runs: dict[str, str]) -> None:
@@ -127,3 +130,31 @@ def test_a_rollback_is_not_retried_and_names_everyone_who_was_behind(
     assert forward["services_behind"]
     for service in forward["services_behind"]:
         assert f"{service['name']} {service['completed_replicas']}/" in lines
+
+
+def test_a_pause_that_nobody_waits_for_is_red_and_says_why(live: LiveAirflow, runs: dict[str, str]) -> None:
+    wait = task(live, runs, "verdicts", "paused")
+    assert (wait["state"], wait["try_number"]) == ("failed", 1)
+    said = str(live.task_log("verdicts", runs["verdicts"], "paused"))
+    assert "Paused after a failure at" in said
+    assert "on_paused='fail' ends the wait" in said.replace("\\", "")
+    record = live.xcom("verdicts", runs["verdicts"], "paused", "upgrade_progress")
+    assert (record["outcome"], record["rolling_upgrade_mode"]) == ("paused", "UnmonitoredManual")
+
+
+def test_an_upgrade_that_another_one_replaces_is_red_though_the_other_succeeds(
+    live: LiveAirflow, runs: dict[str, str]
+) -> None:
+    wait = task(live, runs, "verdicts", "overtaken")
+    assert (wait["state"], wait["try_number"]) == ("failed", 1)
+    story = live.xcom("verdicts", runs["verdicts"], "overtaken", "upgrade_wait")
+    assert (story["ended_by"], story["upgrade"]["target_version"]) == ("upgrade", "v1")
+    assert "to v1 was overtaken" in str(live.task_log("verdicts", runs["verdicts"], "overtaken"))
+
+
+def test_yesterdays_upgrade_is_not_taken_for_todays(live: LiveAirflow, runs: dict[str, str]) -> None:
+    snapshot = live.xcom("verdicts", runs["verdicts"], "snapshot")
+    record = live.xcom("verdicts", runs["verdicts"], "after")
+    assert (snapshot["outcome"], snapshot["target_version"]) == ("succeeded", "v1")
+    assert (record["outcome"], record["target_version"]) == ("succeeded", "v2")
+    assert record["started_at"] > snapshot["started_at"]
