@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_sf import get_provider_info
-from airflow_provider_sf.narration import change_lines, failure, opening, success
+from airflow_provider_sf.endings import failure, success
+from airflow_provider_sf.identity import Meant
+from airflow_provider_sf.narration import change_lines, opening
 from airflow_provider_sf.simulator.model import progress_body
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
-from airflow_provider_sf.upgrades import OUTCOMES, Outcome, UpgradeProgress
-from airflow_provider_sf.watching import Ended, Memory, Policy, Story, step
+from airflow_provider_sf.story import Memory, Story, Verdict
+from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.watching import Policy, step
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -74,12 +77,6 @@ def test_every_link_to_a_file_of_ours_leads_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
-def test_the_outcome_table_in_the_docs_is_the_one_in_the_code() -> None:
-    said = (ROOT / "docs" / "sensor.md").read_text().partition("## States and outcomes")[2]
-    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", said, re.MULTILINE)
-    assert {state: Outcome(outcome) for state, outcome in rows} == OUTCOMES
-
-
 def test_every_key_of_the_record_is_documented() -> None:
     said = (ROOT / "docs" / "sensor.md").read_text()
     for key in UpgradeProgress("application_resource", "shop").to_dict():
@@ -95,23 +92,27 @@ def test_every_field_of_the_connection_is_documented() -> None:
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 
 
-def watched(scenario: str, seconds: tuple[float, ...], speed: float = 1.0) -> tuple[list[str], Story]:
+def progress(scenario: str, second: float, speed: float = 1.0) -> UpgradeProgress:
+    body = progress_body(
+        SCENARIOS[scenario],
+        f"{scenario}-shop",
+        second=second * speed,
+        started_at=START.timestamp(),
+        speed=speed,
+    )
+    return UpgradeProgress.from_answer("application_resource", f"{scenario}-shop", body)
+
+
+def watched(
+    policy: Policy, scenario: str, seconds: tuple[float, ...], speed: float = 1.0
+) -> tuple[list[str], Story]:
     """Return the log lines and the story of a wait that polls a simulated upgrade at these seconds."""
-    policy, memory = Policy(10.0, 300.0), Memory()
-    said: list[str] = []
+    memory, said = Memory(), []
     for second in seconds:
         now = START + timedelta(seconds=second)
-        body = progress_body(
-            SCENARIOS[scenario],
-            f"{scenario}-shop",
-            second=second * speed,
-            started_at=START.timestamp(),
-            speed=speed,
-        )
-        record = UpgradeProgress.from_answer("application_resource", f"{scenario}-shop", body)
-        before, (memory, _) = memory, step(policy, memory, record, now)
+        before, (memory, _) = memory, step(policy, memory, progress(scenario, second, speed), now)
         said += [line for _, line in change_lines(before, memory, policy, now)]
-    return said, Story.of(memory, Ended("upgrade"))
+    return said, Story.of(memory, "upgrade")
 
 
 def text_blocks() -> list[str]:
@@ -119,14 +120,14 @@ def text_blocks() -> list[str]:
 
 
 def test_the_log_in_the_readme_is_what_is_logged() -> None:
-    lines, story = watched("good", (1, 18, 28, 38, 48, 50), speed=12.0)
+    policy = Policy(10.0, meant=Meant(previous=progress("previous_first", 0, 12.0)))
+    lines, story = watched(policy, "previous_first", (3, 18, 28, 38, 48, 56), speed=12.0)
     assert story.record is not None
-    policy = Policy(10.0, 300.0)
-    first = opening("application_resource", "good-shop", policy, "timeout", 7200)
-    assert text_blocks()[0].splitlines() == [first, *lines, success(story.record)]
+    first = opening("application_resource", "previous_first-shop", policy, "timeout", 7200)
+    assert text_blocks()[0].splitlines() == [first, *lines, success(story, story.record)]
 
 
 def test_the_failure_in_the_readme_is_what_is_raised() -> None:
-    _, story = watched("rolled_back", (330, 345, 375, 600, 602))
+    _, story = watched(Policy(15.0), "rolled_back", (330, 345, 375, 600, 602))
     assert story.record is not None
-    assert text_blocks()[1].strip() == failure(story, story.record)
+    assert text_blocks()[1].strip() == failure(Policy(15.0), story, story.record, Verdict.FAILED)
