@@ -251,7 +251,7 @@ def test_a_clock_that_is_due_before_the_next_poke_is_kept_in_poke_mode(ti: Any) 
     began = datetime.now(timezone.utc)
     with pytest.raises(AirflowSensorTimeout, match="start_timeout"):
         sensor("never_upgraded-shop", poke_interval=600, start_timeout=0.05).execute({"ti": ti})
-    assert ti.xcoms["upgrade_wait"]["polls"] == 2
+    assert ti.xcoms["upgrade_wait"]["polls"] in {2, 3}
     assert datetime.now(timezone.utc) - began < timedelta(seconds=60)
 
 

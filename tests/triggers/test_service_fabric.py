@@ -232,7 +232,7 @@ def test_a_silence_goes_on_from_the_workers_first_look_unless_another_triggerer_
     """A restarted trigger cannot know what the one before it has seen."""
     monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", f"service-fabric://127.0.0.1:{closed_port}")
     silent = Memory(polls=1, silent_since=NOW - timedelta(hours=1), silent_polls=1).to_dict()
-    soon = (datetime.now(timezone.utc) + timedelta(seconds=0.2)).isoformat()
+    soon = (datetime.now(timezone.utc) + timedelta(seconds=1)).isoformat()
     (first,) = run(trigger("good-shop", memory=silent, first_poll_at=soon))
     assert (first.ended_by, first.polls) == ("unreachable", 2)
     (restarted,) = run(trigger("good-shop", memory=silent, unreachable_timeout=0.03))
