@@ -26,6 +26,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [_modules("sensors")],
         "operators": [_modules("operators")],
         "triggers": [_modules("triggers")],
+        "extra-links": [f"{__name__}.links.service_fabric.ServiceFabricExplorerLink"],
         "connection-types": [
             {
                 "connection-type": "service_fabric",
@@ -46,6 +47,11 @@ def get_provider_info() -> dict[str, Any]:
                         "label": "Read timeout",
                         "description": "Seconds to wait for the cluster's answer; 30 if empty.",
                         "schema": {"type": ["number", "null"], "exclusiveMinimum": 0},
+                    },
+                    "explorer_url": {
+                        "label": "Service Fabric Explorer",
+                        "description": "Its URL for a browser; the cluster's own if empty, none for no link.",
+                        "schema": {"type": ["string", "null"]},
                     },
                 },
             }

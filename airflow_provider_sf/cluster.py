@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+from airflow_provider_sf.addresses import explorer, origin
 from airflow_provider_sf.rest import Request, Response, Unreachable
 from airflow_provider_sf.wire import number
 
@@ -26,9 +25,10 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-DEFAULT_PORT = 19080
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
+
+EXTRA_FIELDS = ("connect_timeout", "read_timeout", "explorer_url")
 
 MOST_CONNECTIONS = 16
 """How many connections one event loop opens to one cluster, whatever the number of waits."""
@@ -43,12 +43,13 @@ class Cluster:
     Where a cluster is and how patient we are with it. A value: equal settings are the same cluster.
 
     ``endpoint`` is an origin without a slash at its end, such as ``http://localhost:19080``; timeouts are
-    seconds.
+    seconds; ``explorer`` is under which URL a browser reaches Service Fabric Explorer, None if nobody shall.
     """
 
     endpoint: str
     connect_timeout: float = CONNECT_TIMEOUT
     read_timeout: float = READ_TIMEOUT
+    explorer: str | None = None
 
     @classmethod
     def at(
@@ -59,21 +60,29 @@ class Cluster:
 
         :param host: a name, an address, ``host:port`` or ``http://host:port``
         :param port: used if the host names none; 19080 if neither does
-        :param extra: ``connect_timeout`` (seconds, default 5) and ``read_timeout`` (seconds, default 30)
+        :param extra: ``connect_timeout`` (seconds, default 5), ``read_timeout`` (seconds, default 30) and
+            ``explorer_url`` (default: the cluster's own; ``none`` for no link)
         :raises ValueError: a field is missing, wrong or unknown; the message names it
         """
         if not isinstance(extra or {}, dict):
             msg = f"extra must be a JSON object, not {type(extra).__name__}"  # its value may be a secret
             raise ValueError(msg)  # noqa: TRY004 - to the user it is one more wrong field
-        timeouts = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": READ_TIMEOUT}
-        for name, value in (extra or {}).items():
-            if name not in timeouts:
-                msg = f"unknown extra field {name!r}; known are: {', '.join(timeouts)}"
+        given = extra or {}
+        for name in given:
+            if name not in EXTRA_FIELDS:
+                msg = f"unknown extra field {name!r}; known are: {', '.join(EXTRA_FIELDS)}"
                 raise ValueError(msg)
-            if value is None or value == "":
-                continue
-            timeouts[name] = _positive_seconds(name, value)
-        return cls(_origin(host, port), **timeouts)
+        endpoint = origin(host, port)
+        return cls(
+            endpoint,
+            connect_timeout=_positive_seconds(given, "connect_timeout", CONNECT_TIMEOUT),
+            read_timeout=_positive_seconds(given, "read_timeout", READ_TIMEOUT),
+            explorer=explorer(given.get("explorer_url"), endpoint),
+        )
+
+    def explorer_page(self, path: str) -> str | None:
+        """Return the URL of a page of Service Fabric Explorer; None if there is to be no link."""
+        return None if self.explorer is None else f"{self.explorer}#{path}"
 
     def send(self, request: Request) -> Response:
         """
@@ -182,9 +191,6 @@ class SharedSession:
 
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Cluster, SharedSession]] = WeakKeyDictionary()
 
-_HOST = re.compile(r"([\w-]{1,63}\.)*[\w-]{1,63}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
-_PORTS = range(1, 65536)
-
 
 def _lower_case(headers: Mapping[str, str]) -> dict[str, str]:
     """Return headers as both libraries would tell them: a repeated one as a list with commas."""
@@ -195,37 +201,10 @@ def _lower_case(headers: Mapping[str, str]) -> dict[str, str]:
     return told
 
 
-def _origin(host: str | None, port: int | None) -> str:
-    if not host:
-        msg = "host is missing; give the name or address of the cluster, for example 'mycluster.example.com'"
-        raise ValueError(msg)
-    if "@" in host:
-        msg = "host holds a user name or a password (there is an '@' in it); give the name or address alone"
-        raise ValueError(msg)
-    try:
-        parts = urlsplit(host if "://" in host else f"http://{host}")
-        named_port = parts.port
-    except ValueError as error:
-        msg = f"host {host!r} is no address: {error}"
-        raise ValueError(msg) from error
-    if parts.scheme != "http":
-        msg = f"host {host!r}: this version talks to unsecured clusters only, not {parts.scheme}"
-        raise ValueError(msg)
-    if parts.path.strip("/") or parts.query or parts.fragment or not _HOST.fullmatch(parts.hostname or ""):
-        msg = f"host {host!r} is no address; give one name or address, with or without a port"
-        raise ValueError(msg)
-    if named_port and port and named_port != port:
-        msg = f"port {port} contradicts host {host!r}"
-        raise ValueError(msg)
-    chosen = next(given for given in (named_port, port, DEFAULT_PORT) if given is not None)
-    if chosen not in _PORTS:
-        msg = f"port {chosen} is none; the HTTP gateway's is {DEFAULT_PORT} unless changed"
-        raise ValueError(msg)
-    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"http://{name}:{chosen}"
-
-
-def _positive_seconds(field: str, value: object) -> float:
+def _positive_seconds(given: Mapping[str, object], field: str, default: float) -> float:
+    value = given.get(field)
+    if value is None or value == "":
+        return default
     read = number(value)
     if read is None or read <= 0:
         msg = f"extra field {field!r} must be a positive number of seconds, not {value!r}"

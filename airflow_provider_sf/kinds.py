@@ -20,6 +20,8 @@ class Kind:
     progress: Call
     keys: Mapping[str, str]
     """Field of the record -> key of the answer."""
+    explorer: str
+    """What stands behind ``#`` in the URL of its page in Service Fabric Explorer."""
 
 
 KINDS: dict[str, Kind] = {
@@ -47,6 +49,9 @@ KINDS: dict[str, Kind] = {
                 "status_details": "ApplicationUpgradeStatusDetails",
                 "services": "ServiceUpgradeProgress",
             },
+            # Explorer has no page for application resources, and the list of applications is the nearest: see
+            # src/SfxWeb/src/app/services/routes.service.ts of microsoft/service-fabric-explorer.
+            explorer="/apps",
         ),
     )
 }

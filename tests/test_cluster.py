@@ -254,69 +254,40 @@ def test_each_event_loop_has_its_own_session_and_nothing_is_kept_of_it(recorder:
     assert not [sessions for sessions in cluster._shared.values() if sessions]
 
 
-@pytest.mark.parametrize(
-    ("host", "port", "endpoint"),
-    [
-        ("mycluster.example.com", None, "http://mycluster.example.com:19080"),
-        ("mycluster.example.com", 80, "http://mycluster.example.com:80"),
-        ("10.0.0.4:19081", None, "http://10.0.0.4:19081"),
-        ("10.0.0.4:19081", 19081, "http://10.0.0.4:19081"),
-        ("http://localhost", 19085, "http://localhost:19085"),
-        ("http://localhost:1/", None, "http://localhost:1"),
-        ("[::1]", None, "http://[::1]:19080"),
-        ("http://[fe80::1]:99", None, "http://[fe80::1]:99"),
-    ],
-)
-def test_a_host_may_name_its_port(host: str, port: int | None, endpoint: str) -> None:
-    assert Cluster.at(host, port).endpoint == endpoint
-
-
-@pytest.mark.parametrize(
-    ("host", "port", "said"),
-    [
-        (None, None, "host is missing"),
-        ("", 19080, "host is missing"),
-        ("https://secure", None, "unsecured clusters only, not https"),
-        ("ftp://x", None, "unsecured clusters only, not ftp"),
-        ("a,b", None, "'a,b' is no address"),
-        ("a b", None, "'a b' is no address"),
-        ("http://a/explorer", None, "is no address"),
-        ("a?b", None, "is no address"),
-        ("http://", None, "is no address"),
-        ("a:port", None, "'a:port' is no address"),
-        ("a:99999", None, "'a:99999' is no address"),
-        ("[::1", None, "is no address"),
-        ("a:1", 2, "port 2 contradicts host 'a:1'"),
-        ("a", 99999, "port 99999 is none"),
-        ("a", -5, "port -5 is none"),
-        ("a:0", None, "port 0 is none"),
-        ("my..cluster", None, "is no address"),
-        (".x", None, "is no address"),
-        ("a" * 64, None, "is no address"),
-        ("admin:hunter2@a", None, "user name or a password"),
-    ],
-)
-def test_a_host_that_is_none_is_refused(host: str | None, port: int | None, said: str) -> None:
-    with pytest.raises(ValueError, match=said) as refused:
-        Cluster.at(host, port)
-    assert "hunter2" not in str(refused.value)
-
-
-def test_timeouts_come_from_the_extra_fields() -> None:
-    assert Cluster.at("a") == Cluster("http://a:19080", connect_timeout=5.0, read_timeout=30.0)
+def test_a_cluster_is_what_the_fields_of_a_connection_say() -> None:
+    own = "http://a:19080/Explorer/index.html"
+    assert Cluster.at("a") == Cluster("http://a:19080", 5.0, 30.0, own)
+    assert Cluster.at("a", 1).endpoint == "http://a:1"
     assert Cluster.at("a", None, {"connect_timeout": "2.5", "read_timeout": 7}) == Cluster(
-        "http://a:19080", 2.5, 7.0
+        "http://a:19080", 2.5, 7.0, own
     )
-    assert Cluster.at("a", None, {"connect_timeout": None, "read_timeout": ""}) == Cluster.at("a")
+    empty = {"connect_timeout": None, "read_timeout": "", "explorer_url": None}
+    assert Cluster.at("a", None, empty) == Cluster.at("a", None, {"explorer_url": ""}) == Cluster.at("a")
+
+
+@pytest.mark.parametrize(
+    ("given", "page"),
+    [
+        (None, "http://a:19080/Explorer/index.html#/apps"),
+        ("https://sfx.example.com/shop/", "https://sfx.example.com/shop/#/apps"),
+        ("none", None),
+    ],
+)
+def test_a_page_of_explorer_stands_behind_its_url(given: str | None, page: str | None) -> None:
+    assert Cluster.at("a", None, {"explorer_url": given}).explorer_page("/apps") == page
 
 
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        ({"timeout": 5}, "unknown extra field 'timeout'; known are: connect_timeout, read_timeout"),
+        (
+            {"timeout": 5},
+            "unknown extra field 'timeout'; known are: connect_timeout, read_timeout, explorer_url$",
+        ),
         ({"read_timeout": 0}, "'read_timeout' must be a positive number of seconds, not 0"),
         ({"read_timeout": "soon"}, "not 'soon'"),
         ({"connect_timeout": []}, "'connect_timeout' must be"),
+        ({"explorer_url": "sfx.example.com"}, "'explorer_url' must be the http or https URL"),
         (["hunter2"], "^extra must be a JSON object, not list$"),
     ],
 )

@@ -78,3 +78,7 @@ def test_a_plain_value_stays_as_it_is(value: object) -> None:
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 def test_every_kind_cites_its_page(kind: Any) -> None:
     assert kind.progress.page.startswith("https://learn.microsoft.com/rest/api/servicefabric/")
+
+
+def test_every_kind_has_its_page_in_explorer() -> None:
+    assert {kind.name: kind.explorer for kind in KINDS.values()} == {"application_resource": "/apps"}

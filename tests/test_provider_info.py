@@ -19,6 +19,8 @@ from hatchling.build import build_wheel
 from airflow_provider_sf import __version__, get_provider_info
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
+from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
 
 ROOT = Path(__file__).parent.parent
 
@@ -55,8 +57,9 @@ def test_the_connection_form_fits_the_fuller_schema_of_provider_files(
 
 
 def test_every_form_field_is_one_that_the_cluster_knows(connection_type: dict[str, Any]) -> None:
-    fields = connection_type["conn-fields"]
-    assert Cluster.at("c", None, dict.fromkeys(fields, 1)) == Cluster("http://c:19080", 1.0, 1.0)
+    values = {"connect_timeout": 1, "read_timeout": 2, "explorer_url": "https://sfx.example.com"}
+    assert list(connection_type["conn-fields"]) == list(values)
+    assert Cluster.at("c", None, values) == Cluster("http://c:19080", 1.0, 2.0, "https://sfx.example.com")
 
 
 def test_every_module_that_is_named_exists() -> None:
@@ -66,6 +69,15 @@ def test_every_module_that_is_named_exists() -> None:
             assert entry["integration-name"] in [one["integration-name"] for one in info["integrations"]]
             for module in entry["python-modules"]:
                 importlib.import_module(module)
+
+
+def test_every_link_is_registered() -> None:
+    """Airflow 2 shows none that is not."""
+    (path,) = get_provider_info()["extra-links"]
+    module, _, name = path.rpartition(".")
+    link = getattr(importlib.import_module(module), name)
+    for task in (ServiceFabricUpgradeSensor, ServiceFabricUpgradeProgressOperator):
+        assert [type(one) for one in task.operator_extra_links] == [link]
 
 
 def test_airflow_finds_the_hook_of_the_connection_type(connection_type: dict[str, Any]) -> None:

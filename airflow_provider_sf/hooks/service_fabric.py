@@ -42,7 +42,8 @@ class ServiceFabricHook(BaseHook):
     Read a Service Fabric cluster through its REST API.
 
     :param service_fabric_conn_id: the connection: ``host``, ``port`` (19080 if empty), and as extra fields
-        ``connect_timeout`` (seconds, 5 if missing) and ``read_timeout`` (seconds, 30 if missing)
+        ``connect_timeout`` (seconds, 5 if missing), ``read_timeout`` (seconds, 30 if missing) and
+        ``explorer_url`` (the cluster's own if missing)
     :param api_version: sent instead of the api-version that documents the call; rarely needed
 
     Every call raises ``Unreachable`` (ask again), ``Rejected`` (do not) or ``UnexpectedAnswer`` of

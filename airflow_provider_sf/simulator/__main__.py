@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 
-from airflow_provider_sf.cluster import DEFAULT_PORT
+from airflow_provider_sf.addresses import DEFAULT_PORT
 from airflow_provider_sf.simulator import SCENARIOS, Simulator
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 RUNTIME_VERSION = "10.1.2338.9590"
 
+EXPLORER_PATH = "/Explorer/index.html"
+EXPLORER_PAGE = b"""<!doctype html><title>Simulated cluster</title>
+<p>This cluster is simulated. A real one shows Service Fabric Explorer here.</p>
+"""
+
 
 class Simulator:
     """
@@ -93,6 +98,8 @@ class Simulator:
     def answer(self, target: str) -> Answer:
         """Return the answer to a GET of this target."""
         parts = urlsplit(target)
+        if parts.path == EXPLORER_PATH:
+            return Answer(body=EXPLORER_PAGE, content_type="text/html; charset=utf-8")
         if not _is_version(parse_qs(parts.query).get("api-version", [""])[0]):
             return fabric_error(400, "E_INVALIDARG", "The api-version is missing or not supported.")
         if parts.path == CLUSTER_VERSION.path:

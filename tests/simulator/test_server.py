@@ -183,3 +183,11 @@ def test_a_port_that_is_taken_is_named() -> None:
             said
             == f"cannot listen on port {first.port}: Address already in use; choose another with --port\n"
         )
+
+
+def test_the_link_to_explorer_leads_to_a_page_that_says_what_this_is(simulator: Simulator) -> None:
+    """A reader of the demo clicks on the link of the task."""
+    page = simulator.answer("/Explorer/index.html")
+    assert page.status == 200
+    assert page.content_type.startswith("text/html")
+    assert b"This cluster is simulated" in page.body
