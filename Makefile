@@ -11,7 +11,7 @@ OLD_VENV := .venv-airflow-$(OLD_AIRFLOW)
 OLD_BIN := $(OLD_VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rollback docs test test-airflow-2.11 mutants lint format build constraints clean
+.PHONY: help demo demo-rollback docs golden test test-airflow-2.11 mutants lint format build constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +46,10 @@ format: $(VENV)/.installed-dev ## Format the code
 	@$(BIN)/ruff format --quiet
 
 docs: $(VENV)/.installed-dev ## Write the tables in docs/ that are printed from the code and by the tests
-	@$(BIN)/python -m pytest --quiet --write-docs tests/test_docs.py tests/sensors/test_scenarios.py
+	@$(BIN)/python -m pytest --quiet --write-docs tests/test_docs.py tests/test_stories.py tests/sensors/test_scenarios.py
+
+golden: $(VENV)/.installed-dev ## Write the logs and XComs in tests/samples/stories/ anew, for a person to review
+	@$(BIN)/python -m pytest --quiet --write-golden tests/test_stories.py
 
 build: $(VENV)/.installed-dev ## Build the distributions into dist/
 	@$(BIN)/python -m build --no-isolation

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.narration import (
+from airflow_provider_sf.rest import Unreachable
+from airflow_provider_sf.story import Verdict
+from airflow_provider_sf.timeline import last_forward
+from airflow_provider_sf.upgrades import Outcome, goes_back
+from airflow_provider_sf.wording import (
     NOBODY_KNOWS,
+    behind,
     clock,
     meaning,
     pause,
     percent,
-    replicas,
+    plain,
     sentence,
     span,
     state_words,
-    status_line,
     title,
+    version,
     which,
 )
-from airflow_provider_sf.rest import Unreachable
-from airflow_provider_sf.story import Verdict
-from airflow_provider_sf.upgrades import Outcome, goes_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from airflow_provider_sf.story import Stage, Story
-    from airflow_provider_sf.upgrades import ServiceProgress, UpgradeProgress
+    from airflow_provider_sf.story import Memory
+    from airflow_provider_sf.timeline import Stage
+    from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.watching import Policy
 
-_FORWARD = frozenset({Outcome.IN_PROGRESS, Outcome.PAUSED})
 _WATCHED = "This task only watched it: nothing was stopped or rolled back."
 _MOST_DETAILS = 500
 
 
-def success(story: Story, record: UpgradeProgress) -> str:
+def success(story: Memory, record: UpgradeProgress) -> str:
     """Say that the upgrade ended well, or that its version was there already."""
     what = title(record.kind, record.name)
     if story.timeline and not story.timeline[-1].ours:
@@ -45,35 +46,36 @@ def success(story: Story, record: UpgradeProgress) -> str:
             if record.started_at
             else "and was never upgraded"
         )
-        return f"{sentence(what)} is at {record.target_version} already, {start} (accept_current_version)"
+        there = version(record.target_version)
+        return f"{sentence(what)} is at {there} already, {start} (accept_current_version)"
     old, new = _versions(record, story.timeline)
     took = "" if record.duration_seconds is None else f" in {span(record.duration_seconds)}"
     return f"Upgrade of {what}{_from_to(old, new)} completed{took}"
 
 
-def failure(policy: Policy, story: Story, record: UpgradeProgress, verdict: Verdict) -> str:
+def failure(policy: Policy, story: Memory, record: UpgradeProgress, verdict: Verdict) -> str:
     """Say what ended badly, from which version to which, how far it had come, who was behind, what to do."""
     if verdict is Verdict.OVERTAKEN:
         return _overtaken(story, record)
     old, new = _versions(record, story.timeline)
     what = f"Upgrade of {title(record.kind, record.name)}{_from_to(old, new)}"
-    verb, reason = _verb(policy, record)
-    lines = [f"{what} {verb} ({record.state}, {percent(record.percent_completed)}){reason}."]
-    behind = _behind_now(record)
-    if record.going_back:
-        forward = _last_forward(story.timeline)
-        lines.append(_turn(forward, record.failed_at or _failed_at(story.timeline)))
-        behind = forward.services_behind if forward else ()
+    forward, turned = last_forward(story.timeline), _has_turned(record, story.timeline)
+    verb, reason = _verb(policy, record, _at(forward if turned else record), turned=turned)
+    lines = [f"{what} {verb} ({_word(record)}){reason}."]
+    who = _behind_now(record)
+    if turned:
+        lines.append(_turn(story.timeline, record.failed_at or _failed_at(story.timeline)))
+        who = behind(forward.services_behind, forward.more_behind) if forward else ""
     elif record.failed_at and record.outcome is Outcome.FAILED:
         lines.append(f"It failed at {clock(record.failed_at)}.")
-    if behind:
-        lines.append(f"Services behind: {_named(behind)}.")
+    if who:
+        lines.append(f"Services behind: {who}.")
     if record.status_details:
-        lines.append(f"Service Fabric says: {_one_line(record.status_details)}")
-    return "\n".join((*lines, _what_next(record, behind)))
+        lines.append(f"Service Fabric says: {plain(record.status_details, _MOST_DETAILS)}")
+    return "\n".join((*lines, _what_next(record, who)))
 
 
-def timed_out(policy: Policy, story: Story, kind: str, name: str, limit: tuple[str, float]) -> str:
+def timed_out(policy: Policy, story: Memory, kind: str, name: str, limit: tuple[str, float]) -> str:
     """Say which clock ran out while nothing was decided, and how far it was; ``limit`` is the last clock."""
     what = title(kind, name)
     clocks = {
@@ -81,17 +83,17 @@ def timed_out(policy: Policy, story: Story, kind: str, name: str, limit: tuple[s
         "stall": f"{span(policy.stall_timeout)} (stall_timeout)",
         "unknown": f"{span(policy.unknown_state_timeout)} (unknown_state_timeout)",
     }
-    ran_out = clocks.get(story.ended_by, f"{span(limit[1])} ({limit[0]})")
+    ran_out = clocks.get(story.ended_by or "", f"{span(limit[1])} ({limit[0]})")
     upgrade = f"Upgrade of {what}{_from_to(None, story.ours.target_version if story.ours else None)}"
     first, *more = _state_of_things(policy, story, what, upgrade, ran_out)
     if isinstance(story.error, Unreachable):
-        more.insert(0, f"The cluster was silent at the end: {story.error}")
+        more.insert(0, f"The cluster was silent at the end: {_reason(story)}")
     elif story.error is not None:
-        more.insert(0, f"The cluster says: {story.error}")
+        more.insert(0, f"The cluster says: {_reason(story)}")
     return "\n".join((first, *more))
 
 
-def _state_of_things(policy: Policy, story: Story, what: str, upgrade: str, ran_out: str) -> list[str]:
+def _state_of_things(policy: Policy, story: Memory, what: str, upgrade: str, ran_out: str) -> list[str]:
     record, is_ours = story.record, bool(story.timeline) and story.timeline[-1].ours
     latest = upgrade if is_ours else f"Upgrade of {what}"
     if record is not None and story.ended_by == "unknown":
@@ -108,7 +110,7 @@ def _state_of_things(policy: Policy, story: Story, what: str, upgrade: str, ran_
 
 
 def _unknown(upgrade: str, ran_out: str, record: UpgradeProgress) -> list[str]:
-    said = f"says {record.state!r}" if record.state else "names no state"
+    said = f"says {_word(record)!r}" if record.state else "names no state"
     return [
         f"{upgrade} has been in an unknown state for {ran_out}: Service Fabric {said}.",
         "An unknown state never counts as success. Please report it.",
@@ -119,14 +121,14 @@ def _unknown(upgrade: str, ran_out: str, record: UpgradeProgress) -> list[str]:
 def _stalled(upgrade: str, ran_out: str, record: UpgradeProgress, *, is_ours: bool) -> list[str]:
     subject = upgrade if is_ours else f"Another u{upgrade[1:]}"
     lines = [f"{subject} has stalled: nothing changed for {ran_out}; last seen: {_in_a_sentence(record)}."]
-    behind, limit = _behind_now(record), record.replica_check_timeout_seconds
+    who, limit = _behind_now(record), record.replica_check_timeout_seconds
     if not is_ours:
         lines.append(f"It is not the upgrade that is meant, as far as can be told: {which(record)}.")
-    if behind:
-        lines.append(f"Services behind: {_named(behind)}.")
-    if behind and limit is None:
+    if who:
+        lines.append(f"Services behind: {who}.")
+    if who and limit is None:
         lines.append("The replica check timeout is infinite: Service Fabric never goes on without them.")
-    elif behind:
+    elif who:
         lines.append(
             f"After {span(limit)} in an upgrade domain Service Fabric goes on without them, even at the cost "
             "of availability (replica check timeout)."
@@ -136,6 +138,8 @@ def _stalled(upgrade: str, ran_out: str, record: UpgradeProgress, *, is_ours: bo
 
 def _not_over(upgrade: str, ran_out: str, record: UpgradeProgress) -> list[str]:
     lines = [f"{upgrade} is not over after {ran_out}; last seen: {_in_a_sentence(record)}."]
+    if _behind_now(record):
+        lines.append(f"Services behind: {_behind_now(record)}.")
     if record.outcome is Outcome.PAUSED:
         lines.append(f"{pause(record)}.")
     if record.outcome is Outcome.UNKNOWN:
@@ -143,12 +147,12 @@ def _not_over(upgrade: str, ran_out: str, record: UpgradeProgress) -> list[str]:
     return [*lines, _WATCHED]
 
 
-def _gone(upgrade: str, ran_out: str, story: Story, record: UpgradeProgress | None) -> list[str]:
+def _gone(upgrade: str, ran_out: str, story: Memory, record: UpgradeProgress | None) -> list[str]:
     since = "nothing of it was there for" if story.ended_by == "start" else "the wait ended after"
     return [
         f"{upgrade} is gone from the record; {since} {ran_out}.",
         *_last_seen(story),
-        f"Last on record: {_on_record(record)}.",
+        f"The last answer: {_on_record(record)}.",
         "Next: find out who deleted or replaced it.",
     ]
 
@@ -169,11 +173,11 @@ def _not_begun(policy: Policy, what: str, ran_out: str, record: UpgradeProgress 
     ]
 
 
-def _overtaken(story: Story, record: UpgradeProgress) -> str:
+def _overtaken(story: Memory, record: UpgradeProgress) -> str:
     to = _from_to(None, story.ours.target_version if story.ours else None)
     what = f"Upgrade of {title(record.kind, record.name)}{to}"
     lines = [
-        f"{what} was overtaken: another upgrade has taken its place.",
+        f"{what} was overtaken{_at(last_forward(story.timeline))}: another upgrade has taken its place.",
         *_last_seen(story),
         f"On record is now: {_on_record(record)}.",
         "How ours ended cannot be known: Service Fabric keeps one record, that of the latest.",
@@ -182,7 +186,7 @@ def _overtaken(story: Story, record: UpgradeProgress) -> str:
     return "\n".join(lines)
 
 
-def _last_seen(story: Story) -> list[str]:
+def _last_seen(story: Memory) -> list[str]:
     """Say in one line when and how our upgrade was seen last; in none if it never was."""
     return [
         f"Ours{f', started {clock(stage.started_at)},' if stage.started_at else ''} was last seen at "
@@ -191,21 +195,27 @@ def _last_seen(story: Story) -> list[str]:
     ]
 
 
-def _verb(policy: Policy, record: UpgradeProgress) -> tuple[str, str]:
+def _verb(policy: Policy, record: UpgradeProgress, at: str, *, turned: bool) -> tuple[str, str]:
     """Return what became of the upgrade, and what ended the wait if the upgrade itself has not ended."""
     if record.outcome is Outcome.FAILED:
-        return "failed", ""
+        return f"turned back{at}, then failed" if turned else f"failed{at}", ""
     if record.outcome is Outcome.ROLLED_BACK:
-        return "was rolled back", ""
+        return f"was rolled back{at}", ""
     is_too_soon = record.going_back and policy.on_rollback == "fail_fast"
     reason = "; on_rollback='fail_fast' ends the wait" if is_too_soon else "; on_paused='fail' ends the wait"
     if record.outcome is Outcome.PAUSED:
-        return f"is paused{' in its rollback' if record.going_back else ''}", reason
-    return "is being rolled back", reason
+        return f"turned back{at} and is paused in its rollback" if turned else f"is paused{at}", reason
+    return f"turned back{at} and is being rolled back", reason
 
 
-def _what_next(record: UpgradeProgress, behind: tuple[ServiceProgress, ...]) -> str:
-    who = "the services behind" if behind else "its services"
+def _at(last: UpgradeProgress | Stage | None) -> str:
+    """Say how far an upgrade had come, if that is known."""
+    done = last.percent_completed if last else None
+    return "" if done is None else f" at {percent(done)}"
+
+
+def _what_next(record: UpgradeProgress, behind_then: str) -> str:
+    who = "the services behind" if behind_then else "its services"
     if record.outcome is Outcome.PAUSED:
         return f"{pause(record)}."
     if record.outcome is Outcome.ROLLING_BACK:
@@ -221,28 +231,24 @@ def _on_record(record: UpgradeProgress | None) -> str:
         return "it does not exist"
     if record.outcome is Outcome.NOT_UPGRADED:
         return "nobody ever upgraded it"
-    return f"{state_words(record.state)}, {percent(record.percent_completed)}, {which(record)}"
+    return f"{_in_a_sentence(record)}, {which(record)}"
 
 
 def _in_a_sentence(record: UpgradeProgress) -> str:
-    said = re.sub(r" {2,}", ", ", status_line(record).strip().removeprefix("-").strip())
-    return said.replace("- %", percent(None))
+    return f"{state_words(record.state)}, {percent(record.percent_completed)}"
 
 
-def _turn(forward: Stage | None, failed_at: datetime | None) -> str:
+def _turn(timeline: tuple[Stage, ...], failed_at: datetime | None) -> str:
+    """Say when it turned: between the last look that saw it go forward and the next one."""
+    forward = last_forward(timeline)
     if forward is None:
         said = "How far it had come is not known: it was going back already when this task first saw it."
     else:
-        done = percent(forward.percent_completed)
-        said = f"Last seen going forward at {clock(forward.last_seen_at)}: {done}."
+        after = timeline[timeline.index(forward) + 1 :]
+        back = [stage.first_seen_at for stage in after if goes_back(stage.state)][:1]
+        said = ", first seen going back at ".join(clock(moment) for moment in (forward.last_seen_at, *back))
+        said = f"It was last seen going forward at {said}."
     return f"{said} It failed at {clock(failed_at)}." if failed_at else said
-
-
-def _last_forward(timeline: Iterable[Stage]) -> Stage | None:
-    forward = [
-        stage for stage in timeline if stage.ours and stage.outcome in _FORWARD and not goes_back(stage.state)
-    ]
-    return forward[-1] if forward else None
 
 
 def _failed_at(timeline: Iterable[Stage]) -> datetime | None:
@@ -257,27 +263,35 @@ def _versions(record: UpgradeProgress, timeline: Iterable[Stage]) -> tuple[str |
 
     From the turn to rollback on, Service Fabric reports the old version as the target.
     """
-    forward = _last_forward(timeline)
+    forward = last_forward(timeline)
     new = forward.target_version if forward else None
-    failed_on_its_way_back = record.outcome is Outcome.FAILED and new not in {None, record.target_version}
-    if record.going_back or failed_on_its_way_back:
+    if _has_turned(record, timeline):
         new = new if forward else record.previous_version
         return record.target_version, None if new == record.target_version else new
     return record.previous_version, record.target_version
 
 
+def _has_turned(record: UpgradeProgress, timeline: Iterable[Stage]) -> bool:
+    """Whether the upgrade has turned to rollback, though it may have failed on that way, too."""
+    forward = last_forward(timeline)
+    new = forward.target_version if forward else None
+    return record.going_back or (
+        record.outcome is Outcome.FAILED and new not in {None, record.target_version}
+    )
+
+
 def _from_to(old: str | None, new: str | None) -> str:
-    return f"{f' from {old}' if old else ''}{f' to {new}' if new else ''}"
+    return f"{f' from {plain(old)}' if old else ''}{f' to {plain(new)}' if new else ''}"
 
 
-def _behind_now(record: UpgradeProgress) -> tuple[ServiceProgress, ...]:
-    return tuple(service for service in record.services if service.behind)
+def _behind_now(record: UpgradeProgress) -> str:
+    return behind([service for service in record.services if service.behind], record.more_behind)
 
 
-def _named(services: Iterable[ServiceProgress]) -> str:
-    return ", ".join(f"{one.name} {replicas(one)} ({one.pending_replicas} to come)" for one in services)
+def _word(record: UpgradeProgress) -> str:
+    """Return Service Fabric's word for the state."""
+    return plain(record.state or "no state")
 
 
-def _one_line(text: str) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= _MOST_DETAILS else f"{words[:_MOST_DETAILS]}..."
+def _reason(story: Memory) -> str:
+    return plain(str(story.error), _MOST_DETAILS)

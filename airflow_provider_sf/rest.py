@@ -16,9 +16,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_sf import __version__
+from airflow_provider_sf.wire import shortened, storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_MESSAGE_BYTES, _SAID_BYTES, _CODE_BYTES = 1_500, 1_200, 256
+"""How much is kept of a message, of the cluster's part of it, and of a code: an error travels in XComs."""
 
 
 class ServiceFabricError(Exception):
@@ -36,6 +41,8 @@ class ServiceFabricError(Exception):
         code: str | None = None,
         endpoint: str | None = None,
     ) -> None:
+        message = shortened(storable(message), _MESSAGE_BYTES)
+        code = code and shortened(storable(code), _CODE_BYTES)
         super().__init__(message, status, code, endpoint)
         self.message = message
         self.status = status
@@ -45,7 +52,7 @@ class ServiceFabricError(Exception):
     def __str__(self) -> str:
         """Say where, what and why on one line."""
         said = " ".join(str(part) for part in (self.status and f"HTTP {self.status}", self.code) if part)
-        return ": ".join(part for part in (self.endpoint, said, self.message) if part)
+        return " ".join(": ".join(part for part in (self.endpoint, said, self.message) if part).split())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the error as JSON types; :func:`error_from_dict` undoes it."""
@@ -190,7 +197,7 @@ def error_from(response: Response, endpoint: str | None = None) -> ServiceFabric
     code, message = _fabric_error(response.body)
     cls = _class_of(status, code)
     advice = _REDIRECT if status in range(300, 400) else ADVICE.get(code or "") or ADVICE.get(status)
-    said = message or f"answered with {_looks_like(response.body)}"
+    said = shortened(message or f"answered with {_looks_like(response.body)}", _SAID_BYTES)
     error = cls(f"{said} ({advice})" if advice else said, status, code, endpoint)
     if isinstance(error, Unreachable):
         error.retry_after = _retry_after(response.headers)

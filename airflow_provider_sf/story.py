@@ -1,25 +1,29 @@
 """
-What a wait knows while it lasts, and what it tells when it is over. Values and their JSON, no decisions.
+What a wait knows while it lasts, and tells when it is over. A value and its JSON, no decisions.
 
-The memory is one JSON value, so that a wait can move from the worker to the triggerer. The story is what the
-trigger's event and the XCom ``upgrade_wait`` hold.
+The memory is one JSON value, so that a wait can move from the worker to the triggerer, and from one triggerer
+to the next. Once it says how the wait ended, it is the story: what the trigger's event and the XCom
+``upgrade_wait`` hold. It takes less than 32 KiB whatever a cluster says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.identity import Identity
 from airflow_provider_sf.rest import ServiceFabricError, error_from_dict
-from airflow_provider_sf.upgrades import Outcome, ServiceProgress, UpgradeProgress
-from airflow_provider_sf.wire import iso, of_schema, utc
+from airflow_provider_sf.timeline import Stage
+from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.wire import iso, of_schema, shortened, utc
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 SCHEMA = "service_fabric.upgrade_wait/1"
+
+_LAST_ERROR_BYTES = 600
 
 
 class Verdict(Enum):
@@ -43,79 +47,29 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """
-    A stretch of the wait in which one upgrade was reported in one state, with the last progress seen in it.
+class Forgiven:
+    """The silences that are over: how many, of how many polls in all, how long the longest, why the last."""
 
-    ``failed_at`` is the failure that Service Fabric reported in it; it forgets that when it tries again.
-    """
+    silences: int = 0
+    polls: int = 0
+    longest_seconds: float = 0.0
+    last_error: str | None = None
 
-    state: str | None
-    outcome: Outcome
-    ours: bool
-    started_at: datetime | None
-    first_seen_at: datetime
-    last_seen_at: datetime
-    target_version: str | None
-    percent_completed: float | None
-    services_behind: tuple[ServiceProgress, ...] = ()
-    failed_at: datetime | None = None
-
-    @classmethod
-    def of(cls, record: UpgradeProgress, now: datetime, *, ours: bool) -> Stage:
-        """Return the stage that begins with a record."""
-        return cls(
-            state=record.state,
-            outcome=record.outcome,
-            ours=ours,
-            started_at=record.started_at,
-            first_seen_at=now,
-            last_seen_at=now,
-            target_version=record.target_version,
-            percent_completed=record.percent_completed,
-            services_behind=tuple(service for service in record.services if service.behind),
-            failed_at=record.failed_at,
-        )
-
-    def goes_on_in(self, later: Stage) -> bool:
-        """Whether a later look shows the same upgrade in the same state."""
-        same_start = None in {self.started_at, later.started_at} or self.started_at == later.started_at
-        return same_start and (self.state, self.outcome, self.ours) == (
-            later.state,
-            later.outcome,
-            later.ours,
+    def and_one_more(self, polls: int, seconds: float, error: object) -> Forgiven:
+        """Return what is forgiven after one more silence of so many polls has ended."""
+        longest = max(self.longest_seconds, seconds)
+        return Forgiven(
+            self.silences + 1, self.polls + polls, longest, shortened(str(error), _LAST_ERROR_BYTES)
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the stage as JSON types; :meth:`from_dict` undoes it."""
+        """Return it as JSON types; the keys are the constructor's names."""
         return {
-            "state": self.state,
-            "outcome": self.outcome.value,
-            "ours": self.ours,
-            "started_at": iso(self.started_at),
-            "first_seen_at": iso(self.first_seen_at),
-            "last_seen_at": iso(self.last_seen_at),
-            "target_version": self.target_version,
-            "percent_completed": self.percent_completed,
-            "services_behind": [service.to_dict() for service in self.services_behind],
-            "failed_at": iso(self.failed_at),
+            "silences": self.silences,
+            "polls": self.polls,
+            "longest_seconds": self.longest_seconds,
+            "last_error": self.last_error,
         }
-
-    @classmethod
-    def from_dict(cls, stage: dict[str, Any]) -> Stage:
-        """Undo :meth:`to_dict`."""
-        return cls(
-            state=stage["state"],
-            outcome=Outcome(stage["outcome"]),
-            ours=stage["ours"],
-            started_at=utc(stage["started_at"]),
-            first_seen_at=_time(stage["first_seen_at"]),
-            last_seen_at=_time(stage["last_seen_at"]),
-            target_version=stage["target_version"],
-            percent_completed=stage["percent_completed"],
-            services_behind=tuple(ServiceProgress(**service) for service in stage["services_behind"]),
-            failed_at=utc(stage["failed_at"]),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +79,8 @@ class Memory:
 
     ``record`` is the last answer and ``error`` what came instead of one since. ``verdict`` is what the last
     answer meant, ``verdict_since`` when answers began to mean that, ``moved_at`` when anything in them last
-    changed. ``ours`` is what was seen of our upgrade while it moved.
+    changed. ``ours`` is what was seen of our upgrade while it moved, ``before`` what was found on record
+    before it. ``began_at`` is the first look; ``ended_by`` and ``ended_at`` are None while the wait lasts.
     """
 
     polls: int = 0
@@ -140,8 +95,12 @@ class Memory:
     error: ServiceFabricError | None = None
     silent_since: datetime | None = None
     silent_polls: int = 0
-    begun_at: datetime | None = None
-    """When the wait began, where nothing remembers its earlier looks."""
+    forgiven: Forgiven = field(default_factory=Forgiven)
+    began_at: datetime | None = None
+    ended_by: str | None = None
+    ended_at: datetime | None = None
+    forgetful: bool = False
+    """Whether earlier looks of this wait are forgotten, so that what is at rest may have been so for long."""
     outdated: bool = False
     """Whether another process went on from here and has ended since: more has happened than this knows."""
 
@@ -154,111 +113,66 @@ class Memory:
         """Return what can still be relied on after another process went on from this memory and has ended."""
         return replace(self, silent_since=None, silent_polls=0, outdated=True)
 
+    def ended(self, by: str, now: datetime) -> Memory:
+        """Return the story of a wait ended by ``upgrade``, ``error``, ``unreachable`` or a clock."""
+        return replace(self, ended_by=by, ended_at=now)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the memory as JSON types; :meth:`from_dict` undoes it."""
-        return {
-            "polls": self.polls,
-            "answers": self.answers,
-            "record": self.record and self.record.to_dict(),
-            "ours": self.ours and self.ours.to_dict(),
-            "before": self.before and self.before.to_dict(),
-            "verdict": self.verdict and self.verdict.value,
-            "verdict_since": iso(self.verdict_since),
-            "moved_at": iso(self.moved_at),
-            "timeline": [stage.to_dict() for stage in self.timeline],
-            "error": self.error and self.error.to_dict(),
-            "silent_since": iso(self.silent_since),
-            "silent_polls": self.silent_polls,
-        }
-
-    @classmethod
-    def from_dict(cls, memory: dict[str, Any]) -> Memory:
-        """Undo :meth:`to_dict`."""
-        return cls(
-            polls=memory["polls"],
-            answers=memory["answers"],
-            record=memory["record"] and UpgradeProgress.from_dict(memory["record"]),
-            ours=memory["ours"] and Identity.from_dict(memory["ours"]),
-            before=memory["before"] and Identity.from_dict(memory["before"]),
-            verdict=memory["verdict"] and Verdict(memory["verdict"]),
-            verdict_since=utc(memory["verdict_since"]),
-            moved_at=utc(memory["moved_at"]),
-            timeline=tuple(Stage.from_dict(stage) for stage in memory["timeline"]),
-            error=memory["error"] and error_from_dict(memory["error"]),
-            silent_since=utc(memory["silent_since"]),
-            silent_polls=memory["silent_polls"],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """How a wait went and ended: what the trigger tells the worker, and what the XComs hold."""
-
-    ended_by: str
-    record: UpgradeProgress | None
-    ours: Identity | None
-    error: ServiceFabricError | None
-    timeline: tuple[Stage, ...]
-    polls: int
-
-    @classmethod
-    def of(cls, memory: Memory, ended_by: str) -> Story:
-        """Return the story of a wait that has ended."""
-        return cls(ended_by, memory.record, memory.ours, memory.error, memory.timeline, memory.polls)
-
-    def summary(self) -> dict[str, Any]:
-        """Return the story without the record, as JSON types."""
+        """Return memory or story as JSON types; :meth:`from_dict` undoes it."""
         return {
             "schema": SCHEMA,
             "ended_by": self.ended_by,
+            "began_at": iso(self.began_at),
+            "ended_at": iso(self.ended_at),
             "upgrade": self.ours and self.ours.to_dict(),
+            "record": self.record and self.record.to_dict(),
             "timeline": [stage.to_dict() for stage in self.timeline],
             "polls": self.polls,
+            "forgiven": self.forgiven.to_dict(),
             "error": self.error and self.error.to_dict(),
+            "memory": {
+                "answers": self.answers,
+                "before": self.before and self.before.to_dict(),
+                "verdict": self.verdict and self.verdict.value,
+                "verdict_since": iso(self.verdict_since),
+                "moved_at": iso(self.moved_at),
+                "silent_since": iso(self.silent_since),
+                "silent_polls": self.silent_polls,
+            },
         }
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the whole story as JSON types; :meth:`from_dict` undoes it."""
-        return {**self.summary(), "record": self.record and self.record.to_dict()}
-
     @classmethod
-    def from_dict(cls, story: object) -> Story:
+    def from_dict(cls, said: object) -> Memory:
         """
         Read what :meth:`to_dict` wrote.
 
-        :raises ValueError: this is no story, or one of a schema that this version does not know
+        :raises ValueError: this is none, or one of a schema that this version does not know
         """
-        story = of_schema(SCHEMA, story)
+        said = of_schema(SCHEMA, said)
+        inner = said["memory"]
         return cls(
-            ended_by=story["ended_by"],
-            record=story["record"] and UpgradeProgress.from_dict(story["record"]),
-            ours=story["upgrade"] and Identity.from_dict(story["upgrade"]),
-            error=story["error"] and error_from_dict(story["error"]),
-            timeline=tuple(Stage.from_dict(stage) for stage in story["timeline"]),
-            polls=story["polls"],
+            polls=said["polls"],
+            answers=inner["answers"],
+            record=said["record"] and UpgradeProgress.from_dict(said["record"]),
+            ours=said["upgrade"] and Identity.from_dict(said["upgrade"]),
+            before=inner["before"] and Identity.from_dict(inner["before"]),
+            verdict=inner["verdict"] and Verdict(inner["verdict"]),
+            verdict_since=utc(inner["verdict_since"]),
+            moved_at=utc(inner["moved_at"]),
+            timeline=tuple(Stage.from_dict(stage) for stage in said["timeline"]),
+            error=said["error"] and error_from_dict(said["error"]),
+            silent_since=utc(inner["silent_since"]),
+            silent_polls=inner["silent_polls"],
+            forgiven=Forgiven(**said["forgiven"]),
+            began_at=utc(said["began_at"]),
+            ended_by=said["ended_by"],
+            ended_at=utc(said["ended_at"]),
         )
 
 
-def continued(
-    timeline: tuple[Stage, ...], record: UpgradeProgress, now: datetime, *, ours: bool
-) -> tuple[Stage, ...]:
-    """Return a timeline after one more answer: its last stage goes on, or a new one begins."""
-    new = Stage.of(record, now, ours=ours)
-    last = timeline[-1] if timeline else None
-    if last is None or not last.goes_on_in(new):
-        return (*timeline, new)
-    merged = replace(
-        new,
-        started_at=new.started_at or last.started_at,
-        first_seen_at=last.first_seen_at,
-        failed_at=new.failed_at or last.failed_at,
-    )
-    return (*timeline[:-1], merged)
-
-
-def _time(written: str) -> datetime:
-    read = utc(written)
-    if read is None:
-        msg = f"expected an ISO 8601 time, got {written!r}"
-        raise ValueError(msg)
-    return read
+def xcoms(kind: str, name: str, story: Memory, message: str | None = None) -> dict[str, Any]:
+    """Return what is pushed to XCom, by key: the story with what it is about, and the last record."""
+    told = story.to_dict()
+    wait = {"schema": told.pop("schema"), "kind": kind, "name": name, "message": message, **told}
+    record = {} if told["record"] is None else {"upgrade_progress": told["record"]}
+    return {"upgrade_wait": wait, **record}

@@ -9,12 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.kinds import kind_named
 from airflow_provider_sf.rest import UnexpectedAnswer
-from airflow_provider_sf.wire import integer, iso, number, objects, of_schema, seconds, text, utc
+from airflow_provider_sf.services import ServiceProgress, services_of
+from airflow_provider_sf.wire import (
+    WORD_BYTES,
+    integer,
+    iso,
+    json_size,
+    number,
+    of_schema,
+    seconds,
+    short_text,
+    text,
+    utc,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 SCHEMA = "service_fabric.upgrade_progress/1"
+
+# A record is stored in XComs and in the event of a trigger, which must stay under 32 KiB whatever a cluster
+# says. These are bytes of JSON; what else is stored with it has its limits in
+# wire, services, timeline, rest and story.
+_NAME_BYTES, _DETAILS_BYTES, _RAW_BYTES = 512, 1_024, 16_384
 
 
 class Outcome(str, Enum):
@@ -87,28 +104,6 @@ _ROLLING_FORWARD = frozenset({"RollingForward", "RollingForwardInProgress"})
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceProgress:
-    """How many replicas of one service are upgraded and how many are still to come; None if not said."""
-
-    name: str
-    completed_replicas: int | None
-    pending_replicas: int | None
-
-    @property
-    def behind(self) -> bool:
-        """Whether replicas of this service still wait for the upgrade."""
-        return bool(self.pending_replicas)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the counts as JSON types; the keys are the constructor's names."""
-        return {
-            "name": self.name,
-            "completed_replicas": self.completed_replicas,
-            "pending_replicas": self.pending_replicas,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class UpgradeProgress:
     """
     One answer about one upgrade: what Service Fabric said, no more. None means "not said" or "not set".
@@ -132,6 +127,8 @@ class UpgradeProgress:
     services: tuple[ServiceProgress, ...] = ()
     observed_at: datetime | None = None
     endpoint: str | None = None
+    omitted: tuple[tuple[str, int], ...] = ()
+    """How many services were cut from the list, how many of those are behind and with how many replicas."""
     raw: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -164,9 +161,15 @@ class UpgradeProgress:
         return self.target_version if is_upgrade and not self.going_back else None
 
     @property
+    def more_behind(self) -> int:
+        """How many services are behind for which there is no room in the record."""
+        return dict(self.omitted).get("services_behind", 0)
+
+    @property
     def position(self) -> tuple[object, ...]:
         """Where the upgrade is: two equal positions mean that nothing has moved. Clocks are not in it."""
-        return self.outcome, self.state, self.started_at, self.percent_completed, frozenset(self.services)
+        counts = frozenset(self.services), self.omitted
+        return self.outcome, self.state, self.started_at, self.percent_completed, counts
 
     @classmethod
     def from_answer(
@@ -181,6 +184,9 @@ class UpgradeProgress:
         """
         Read the answer of the kind's progress call. Unknown fields and states are kept, odd values are None.
 
+        What would make the record too large for an XCom is cut: texts say so at their end, ``omitted`` says
+        how many services are missing; those that wait for the upgrade are the last to go.
+
         :raises UnexpectedAnswer: the answer is not a JSON object
         :raises ValueError: there is no such kind
         """
@@ -190,27 +196,34 @@ class UpgradeProgress:
             raise UnexpectedAnswer(msg, endpoint=endpoint)
         said = {ours: answer.get(theirs) for ours, theirs in keys.items()}
         details = text(said["status_details"])
+        services, omitted = services_of(said["services"])
         return cls(
             kind=kind,
-            name=text(said["name"]) or name,
-            state=text(said["state"]),
-            target_version=text(said["target_version"]),
-            previous_version=_previous_version(details),
+            name=short_text(said["name"], _NAME_BYTES) or name,
+            state=short_text(said["state"], WORD_BYTES),
+            target_version=short_text(said["target_version"], WORD_BYTES),
+            previous_version=short_text(_previous_version(details), WORD_BYTES),
             percent_completed=number(said["percent_completed"]),
             started_at=utc(said["started_at"]),
             failed_at=utc(said["failed_at"]),
             duration_seconds=seconds(said["duration_seconds"]),
-            rolling_upgrade_mode=text(said["rolling_upgrade_mode"]),
+            rolling_upgrade_mode=short_text(said["rolling_upgrade_mode"], WORD_BYTES),
             replica_check_timeout_seconds=_finite_timeout(said["replica_check_timeout_seconds"]),
-            status_details=details,
-            services=tuple(_service(item) for item in objects(said["services"])),
+            status_details=short_text(details, _DETAILS_BYTES),
+            services=services,
             observed_at=observed_at,
             endpoint=endpoint,
+            omitted=omitted,
             raw=answer,
         )
 
     def to_dict(self, *, include_raw: bool = False) -> dict[str, Any]:
-        """Return the record as JSON types, always with all of its keys; :meth:`from_dict` undoes it."""
+        """
+        Return the record as JSON types, always with all of its keys; :meth:`from_dict` undoes it.
+
+        With ``include_raw`` the untouched answer is there, too, unless it takes more than 16 KiB: then
+        ``raw`` is null and ``omitted`` says how many bytes it has.
+        """
         record = {
             "schema": SCHEMA,
             "kind": self.kind,
@@ -238,8 +251,14 @@ class UpgradeProgress:
             "pending_safety_checks": [],
             "observed_at": iso(self.observed_at),
             "endpoint": self.endpoint,
+            "omitted": dict(self.omitted),
         }
-        return {**record, "raw": self.raw} if include_raw else record
+        if not include_raw:
+            return record
+        size = json_size(self.raw)
+        if size > _RAW_BYTES:
+            return {**record, "omitted": {**dict(self.omitted), "raw": size}, "raw": None}
+        return {**record, "raw": self.raw}
 
     @classmethod
     def from_dict(cls, record: object) -> UpgradeProgress:
@@ -269,6 +288,9 @@ class UpgradeProgress:
             services=tuple(ServiceProgress(**service) for service in record["services"]),
             observed_at=_time("observed_at", record["observed_at"]),
             endpoint=text(record["endpoint"]),
+            omitted=tuple(
+                (what, count) for what, count in dict(record.get("omitted", {})).items() if what != "raw"
+            ),
         )
 
 
@@ -287,14 +309,6 @@ def _previous_version(status_details: str | None) -> str | None:
 def _finite_timeout(value: object) -> int | None:
     read = integer(value)
     return None if read is None or read >= _NO_LIMIT else read
-
-
-def _service(item: dict[str, Any]) -> ServiceProgress:
-    return ServiceProgress(
-        name=text(item.get("ServiceName")) or "?",
-        completed_replicas=integer(item.get("CompletedReplicaCount")),
-        pending_replicas=integer(item.get("PendingReplicaCount")),
-    )
 
 
 def _time(field: str, written: object) -> datetime | None:

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.identity import Identity, Meant, Whose
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable, is_missing
-from airflow_provider_sf.story import Memory, Verdict, continued
+from airflow_provider_sf.story import Forgiven, Memory, Verdict
+from airflow_provider_sf.timeline import continued
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
 from airflow_provider_sf.wire import iso, utc
 
@@ -137,7 +138,7 @@ def step(
     ``chance``, from 0 to 1, is the part of the longest pause that a silence is given: thrown anew for each
     poll, it keeps those who wait for one cluster from asking all at once when it comes back.
     """
-    memory = replace(memory, polls=memory.polls + 1)
+    memory = replace(memory, polls=memory.polls + 1, began_at=memory.began_at or now)
     if isinstance(observation, UpgradeProgress):
         return _after_answer(policy, memory, observation, now)
     if policy.wait_for_existence and is_missing(observation):
@@ -207,18 +208,28 @@ def _noted(memory: Memory, record: UpgradeProgress | None, verdict: Verdict, now
         moved_at=now if moved else memory.moved_at,
         silent_since=None,
         silent_polls=0,
+        forgiven=_forgiven(memory, now),
         outdated=False,
     )
 
 
+def _forgiven(memory: Memory, now: datetime) -> Forgiven:
+    """Return what is forgiven by now, when an answer has come: the silence before it, if there was one."""
+    if memory.silent_since is None:
+        return memory.forgiven
+    silence = _seconds(memory.silent_since, now)
+    return memory.forgiven.and_one_more(memory.silent_polls, silence, memory.error)
+
+
 def _since(memory: Memory, record: UpgradeProgress | None, verdict: Verdict, now: datetime) -> datetime:
     """Return since when a new verdict holds. What is at rest at a first look may have been so for long."""
-    if memory.verdict is not None or memory.begun_at is None or verdict is not Verdict.NOT_BEGUN:
+    if memory.verdict is not None or not memory.forgetful or verdict is not Verdict.NOT_BEGUN:
         return now
+    waited = _seconds(memory.began_at, now)
     if record is None or record.started_at is None or record.duration_seconds is None:
-        return memory.begun_at
+        return now - timedelta(seconds=waited)
     at_rest = _seconds(record.started_at, now) - record.duration_seconds
-    return now - timedelta(seconds=max(0.0, min(at_rest, _seconds(memory.begun_at, now))))
+    return now - timedelta(seconds=max(0.0, min(at_rest, waited)))
 
 
 def _by_the_clocks(policy: Policy, memory: Memory, now: datetime) -> Decision:

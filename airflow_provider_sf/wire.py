@@ -1,5 +1,5 @@
 """
-Read the values in Service Fabric's JSON, and write times into ours. Pure; no I/O.
+Read the values in Service Fabric's JSON, and write times and texts into ours. Pure; no I/O.
 
 The gateway writes 64-bit integers as strings and smaller ones as numbers, times in ISO 8601 with the year 1
 for "not set", durations in ISO 8601 or, with old api-versions, as a number of milliseconds. Runtimes differ:
@@ -9,6 +9,7 @@ stays on the record, and a missing detail must not end a wait.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from datetime import datetime, timedelta, timezone
@@ -24,6 +25,15 @@ _TIME = re.compile(
 )
 _SECONDS_PER = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
+WORD_BYTES = 256
+"""How much JSON a name within an answer, a state or a version may take in a record."""
+
+_OF_A_CUT = 40
+"""How many bytes the words about a cut take at most."""
+
+# Service Fabric's widest integer; Python's have no limit, and what is stored of an answer must have one.
+_LARGEST_INTEGER = 1 << 63
+
 # The runtime's TimeSpan::MaxValue, P10675199DT2H48M5.4775807S: infinity, to the second.
 _INFINITE_DURATION = 922_337_203_685
 
@@ -31,8 +41,34 @@ _INFINITE_DURATION = 922_337_203_685
 def text(value: object) -> str | None:
     """Return a string as it is and a number as its digits (an enum of an old api-version)."""
     if isinstance(value, str):
-        return value
+        return storable(value)
     return None if value is None or isinstance(value, (bool, dict, list)) else str(value)
+
+
+def storable(written: str) -> str:
+    """Put question marks in the place of what databases refuse: NUL and halves of surrogate pairs."""
+    return written.replace("\x00", "?").encode("utf-8", "replace").decode()
+
+
+def shortened(written: str, most: int) -> str:
+    """Cut a text that takes more than so many bytes of JSON, and say how much was cut."""
+    if json_size(written) <= most:
+        return written
+    kept = written[: most - _OF_A_CUT]
+    while (size := json_size(kept)) > most - _OF_A_CUT:
+        kept = kept[: len(kept) * (most - _OF_A_CUT) // size]
+    return f"{kept}... ({len(written) - len(kept)} characters more)"
+
+
+def short_text(value: object, most: int) -> str | None:
+    """Do as :func:`text` does, and cut what is longer than so many bytes of JSON."""
+    read = text(value)
+    return None if read is None else shortened(read, most)
+
+
+def json_size(value: object) -> int:
+    """Return how many bytes a JSON value takes."""
+    return len(json.dumps(value))
 
 
 def number(value: object) -> float | None:
@@ -47,9 +83,9 @@ def number(value: object) -> float | None:
 
 
 def integer(value: object) -> int | None:
-    """Return a whole number, written as a number or as a string."""
+    """Return a whole number of 64 bits at most, written as a number or as a string."""
     read = number(value)
-    return None if read is None else int(read)
+    return None if read is None or abs(read) > _LARGEST_INTEGER else int(read)
 
 
 def seconds(value: object) -> float | None:

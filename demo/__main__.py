@@ -57,6 +57,7 @@ RUN_WITHIN_SECONDS = 240.0
 LINES_OF_A_FAILURE = 30
 INTERRUPTED = 130
 INDENT = 23
+GROUP, END_OF_GROUP = "::group::", "::endgroup::"
 
 
 def main(arguments: list[str]) -> int:
@@ -144,10 +145,16 @@ def _event(entry: dict[str, Any]) -> str:
 
 
 def _own_lines(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the lines of the provider and of the DAG, not Airflow's own."""
+    """Yield the lines of the provider and of the DAG, not Airflow's own; fold what Airflow's page folds."""
+    is_folded = False
     for entry in entries:
-        logger = str(entry.get("logger") or "")
-        if "airflow_provider_sf" in logger or logger == "task.stdout" or entry.get("level") == "error":
+        logger, event = str(entry.get("logger") or ""), str(entry["event"])
+        if "airflow_provider_sf" in logger and event.startswith(GROUP):
+            is_folded = True
+            yield {**entry, "event": f"> {event.removeprefix(GROUP)} (folded)"}
+        elif is_folded:
+            is_folded = event != END_OF_GROUP
+        elif "airflow_provider_sf" in logger or logger == "task.stdout" or entry.get("level") == "error":
             yield entry
 
 

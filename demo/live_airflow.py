@@ -61,6 +61,7 @@ class LiveAirflow:
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(api),
             "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",  # of one that is gone
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -110,6 +111,15 @@ class LiveAirflow:
         self.wait_until(self._is_healthy, "Airflow is not healthy", "api-server")
         self._log_in()
 
+    def restart(self, part: str) -> None:
+        """Kill a part with all its children, as a machine that fails does, and start it again."""
+        killed = self._parts.pop(part)
+        for process in self.processes():
+            if _session_of(process) == killed.pid:
+                process.kill()
+        killed.wait()
+        self._parts[part] = self.spawn(part, "-m", "airflow", part)
+
     def stop(self) -> None:
         """End every process: politely, then not, until none is left."""
         end = psutil.Process.terminate
@@ -149,15 +159,23 @@ class LiveAirflow:
         """Return the task instances of a run."""
         return list(self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"])
 
-    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> list[dict[str, Any]]:
-        """Return the log of a try as the UI shows it: entries with timestamp, level and event."""
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}?full_content=true"
-        return list(self.call("GET", path)["content"])
+    def task_log(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> list[dict[str, Any]]:
+        """Return the log of the first try as the UI shows it: entries with timestamp, level and event."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
+        query = {"full_content": "true", "map_index": map_index}
+        return list(self.call("GET", path, params=query)["content"])
 
-    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+    def xcom(
+        self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1
+    ) -> Any:
         """Return the value of an XCom."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
-        return self.call("GET", path)["value"]
+        return self.call("GET", path, params={"map_index": map_index})["value"]
+
+    def links(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, str]:
+        """Return the extra links of a task instance: name to address."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links"
+        return dict(self.call("GET", path, params={"map_index": map_index})["extra_links"])
 
     def wait_until(self, condition: Callable[[], bool], complaint: str, part: str) -> None:
         """Wait until a condition holds; complain, with a log, if it does not or a part has ended."""

@@ -170,6 +170,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-docs", action="store_true", help="write the tables into docs/ that tests compare"
     )
+    parser.addoption(
+        "--write-golden", action="store_true", help="write the texts into tests/samples/ that tests compare"
+    )
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Compare a text with the one that a file holds, or write it there with ``--write-golden``."""
+
+    def compare(path: Path, text: str) -> None:
+        if request.config.getoption("--write-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        else:
+            assert path.read_text() == text
+
+    return compare
 
 
 @pytest.fixture

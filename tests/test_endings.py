@@ -7,12 +7,15 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from airflow_provider_sf.endings import failure, success, timed_out
 from airflow_provider_sf.identity import Meant
 from airflow_provider_sf.rest import Rejected, Unreachable
-from airflow_provider_sf.story import Memory, Story, Verdict
-from airflow_provider_sf.upgrades import ServiceProgress, UpgradeProgress
+from airflow_provider_sf.services import ServiceProgress
+from airflow_provider_sf.story import Memory, Verdict
+from airflow_provider_sf.upgrades import OUTCOMES, UpgradeProgress
 from airflow_provider_sf.watching import Ended, Observation, Policy, step
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
@@ -41,7 +44,11 @@ def record(state: str | None, percent: float | None = 62.0, **fields: Any) -> Up
 
 FORWARD, UNKNOWN = record("RollingForward"), record("RollingSideways", services=())
 BACKWARD: dict[str, Any] = {"previous_version": "v1", "target_version": "v0", "services": ()}
+FAILED_BACK = record(
+    "Failed", 75.0, target_version="v0", services=(), failed_at=START + timedelta(seconds=60)
+)
 BACK, ROLLED_BACK = record("RollingBack", 75.0, **BACKWARD), record("CompletedRollback", 100.0, **BACKWARD)
+DONE = record("CompletedRollforward", 100.0)
 NEVER = record("CompletedRollforward", 100.0, started_at=None, duration_seconds=0.0, services=())
 YESTERDAYS: dict[str, Any] = {"started_at": YESTERDAY, "target_version": "v0", "services": ()}
 OLD = record("CompletedRollforward", 100.0, **YESTERDAYS)
@@ -82,7 +89,7 @@ PAUSED_IN_ROLLBACK = (
 )
 
 
-def wait(*looks: Observation, policy: Policy = PATIENT) -> tuple[Memory, Story]:
+def wait(*looks: Observation, policy: Policy = PATIENT) -> Memory:
     """Look every 30 seconds until the wait has ended, which it must with the last look."""
     memory, ends = Memory(), []
     for poll, look in enumerate(looks):
@@ -90,20 +97,20 @@ def wait(*looks: Observation, policy: Policy = PATIENT) -> tuple[Memory, Story]:
         ends.append(decision.by if isinstance(decision, Ended) else "")
     assert all(ends[-1:]), "the wait goes on"
     assert not any(ends[:-1]), "the wait went on after its end"
-    return memory, Story.of(memory, ends[-1])
+    return memory.ended(ends[-1], at(30 * (len(looks) - 1)))
 
 
 def failed(*looks: UpgradeProgress, policy: Policy = PATIENT) -> list[str]:
     """Return what is said of a wait that ends badly; its last look is confirmed by one more."""
-    memory, story = wait(*looks, looks[-1], policy=policy)
-    assert memory.verdict is not None
+    story = wait(*looks, looks[-1], policy=policy)
+    assert story.verdict is not None
     assert story.ended_by == "upgrade"
-    return short(failure(policy, story, looks[-1], memory.verdict))
+    return short(failure(policy, story, looks[-1], story.verdict))
 
 
 def ran_out(*looks: Observation, policy: Policy = ONE_MINUTE, clock: str = "timeout") -> list[str]:
     """Return what is said of a wait that a clock ends."""
-    _, story = wait(*looks, policy=policy)
+    story = wait(*looks, policy=policy)
     assert story.ended_by == clock
     return short(timed_out(policy, story, "application_resource", "shop", ("timeout", 60.0)))
 
@@ -119,8 +126,8 @@ def short(text: str) -> list[str]:
 
 def succeeded(*looks: UpgradeProgress, policy: Policy = PATIENT) -> str:
     """Return what is said of a wait that ends well."""
-    memory, story = wait(*looks, policy=policy)
-    assert memory.verdict is Verdict.SUCCEEDED
+    story = wait(*looks, policy=policy)
+    assert story.verdict is Verdict.SUCCEEDED
     return success(story, looks[-1])
 
 
@@ -139,7 +146,7 @@ def test_a_success_without_a_duration_invents_none() -> None:
 def test_a_success_of_which_no_timeline_is_left_is_still_told() -> None:
     """No wait of ours ends so; but a story comes from a database."""
     done = record("CompletedRollforward", 100.0)
-    assert success(Story("upgrade", done, None, None, (), 1), done) == (
+    assert success(Memory(record=done, ended_by="upgrade"), done) == (
         "Upgrade of application resource 'shop' from v0 to v1 completed in 12m04s"
     )
 
@@ -175,8 +182,11 @@ def test_a_rollback_that_was_watched_tells_the_whole_story() -> None:
     details = "Deployment rolling back from version: v1 to version: v0."
     over = record("CompletedRollback", 100.0, **BACKWARD, status_details=details)
     assert failed(FORWARD, record("RollingForward", failed_at=at(20)), FORWARD, BACK, over) == [
-        "Upgrade of application resource 'shop' from v0 to v1 was rolled back (CompletedRollback, 100 %).",
-        "Last seen going forward at 2026-03-01 03:01:00 UTC: 62 %. It failed at 2026-03-01 03:00:20 UTC.",
+        "Upgrade of application resource 'shop' from v0 to v1 was rolled back at 62 % (CompletedRollback).",
+        (
+            "It was last seen going forward at 2026-03-01 03:01:00 UTC, first seen going back at "
+            "2026-03-01 03:01:30 UTC. It failed at 2026-03-01 03:00:20 UTC."
+        ),
         "Services behind: web 6/8 (2 to come), api 2/5 (3 to come).",
         "Service Fabric says: Deployment rolling back from version: v1 to version: v0.",
         LOOK_AND_MEND,
@@ -186,38 +196,51 @@ def test_a_rollback_that_was_watched_tells_the_whole_story() -> None:
 def test_the_failure_on_record_goes_before_one_that_was_seen_earlier() -> None:
     over = record("CompletedRollback", 100.0, **BACKWARD, failed_at=at(40))
     assert failed(record("RollingForward", failed_at=at(-60)), over)[1] == (
-        "Last seen going forward at 2026-03-01 03:00:00 UTC: 62 %. It failed at 2026-03-01 03:00:40 UTC."
+        "It was last seen going forward at 2026-03-01 03:00:00 UTC, first seen going back at "
+        "2026-03-01 03:00:30 UTC. It failed at 2026-03-01 03:00:40 UTC."
     )
 
 
 def test_of_several_failures_the_last_is_told() -> None:
     second = record("RollingForward", failed_at=at(50), **MANUAL)
     assert failed(PAUSED, FORWARD, second, BACK, ROLLED_BACK)[1] == (
-        "Last seen going forward at 2026-03-01 03:01:00 UTC: 62 %. It failed at 2026-03-01 03:00:50 UTC."
+        "It was last seen going forward at 2026-03-01 03:01:00 UTC, first seen going back at "
+        "2026-03-01 03:01:30 UTC. It failed at 2026-03-01 03:00:50 UTC."
     )
 
 
-def test_a_rollback_without_a_failure_time_says_when_it_was_last_seen_going_forward() -> None:
-    assert failed(FORWARD, ROLLED_BACK)[1] == "Last seen going forward at 2026-03-01 03:00:00 UTC: 62 %."
+def test_a_rollback_without_a_failure_time_says_between_which_looks_it_turned() -> None:
+    assert failed(FORWARD, ROLLED_BACK)[1] == (
+        "It was last seen going forward at 2026-03-01 03:00:00 UTC, first seen going back at "
+        "2026-03-01 03:00:30 UTC."
+    )
+
+
+def test_a_state_that_nobody_knows_is_not_yet_the_way_back() -> None:
+    assert failed(FORWARD, UNKNOWN, BACK, ROLLED_BACK)[1] == (
+        "It was last seen going forward at 2026-03-01 03:00:00 UTC, first seen going back at "
+        "2026-03-01 03:01:00 UTC."
+    )
 
 
 def test_a_pause_is_a_step_forward_and_a_pause_on_the_way_back_is_not() -> None:
     assert failed(FORWARD, BETWEEN_DOMAINS, PAUSED_BACK, ROLLED_BACK)[1] == (
-        "Last seen going forward at 2026-03-01 03:00:30 UTC: 62 %."
+        "It was last seen going forward at 2026-03-01 03:00:30 UTC, first seen going back at "
+        "2026-03-01 03:01:00 UTC."
     )
 
 
 def test_what_another_upgrade_did_before_ours_is_not_told_as_ours() -> None:
     theirs = record("RollingForward", 99.0, **YESTERDAYS, failed_at=YESTERDAY)
     assert failed(theirs, ROLLED_BACK, policy=replace(PATIENT, meant=AFTER_OLD))[:2] == [
-        "Upgrade of application resource 'shop' from v0 to v1 was rolled back (CompletedRollback, 100 %).",
+        "Upgrade of application resource 'shop' from v0 to v1 was rolled back (CompletedRollback).",
         "How far it had come is not known: it was going back already when this task first saw it.",
     ]
 
 
 def test_a_rollback_that_was_over_at_the_first_look_says_so() -> None:
     assert failed(record("CompletedRollback", 100.0, **BACKWARD, failed_at=at(-60))) == [
-        "Upgrade of application resource 'shop' from v0 to v1 was rolled back (CompletedRollback, 100 %).",
+        "Upgrade of application resource 'shop' from v0 to v1 was rolled back (CompletedRollback).",
         (
             "How far it had come is not known: it was going back already when this task first saw it. "
             "It failed at 2026-03-01 02:59:00 UTC."
@@ -229,10 +252,13 @@ def test_a_rollback_that_was_over_at_the_first_look_says_so() -> None:
 def test_a_rollback_is_not_waited_for_with_fail_fast() -> None:
     assert failed(FORWARD, BACK, policy=replace(PATIENT, on_rollback="fail_fast")) == [
         (
-            "Upgrade of application resource 'shop' from v0 to v1 is being rolled back (RollingBack, 75 %); "
-            "on_rollback='fail_fast' ends the wait."
+            "Upgrade of application resource 'shop' from v0 to v1 turned back at 62 % and is being rolled back "
+            "(RollingBack); on_rollback='fail_fast' ends the wait."
         ),
-        "Last seen going forward at 2026-03-01 03:00:00 UTC: 62 %.",
+        (
+            "It was last seen going forward at 2026-03-01 03:00:00 UTC, first seen going back at "
+            "2026-03-01 03:00:30 UTC."
+        ),
         "Services behind: web 6/8 (2 to come), api 2/5 (3 to come).",
         "Next: the rollback goes on by itself; look at the services behind before you release again.",
     ]
@@ -241,12 +267,20 @@ def test_a_rollback_is_not_waited_for_with_fail_fast() -> None:
 def test_a_rollback_under_way_at_the_first_look_names_no_services() -> None:
     assert failed(BACK, policy=replace(PATIENT, on_rollback="fail_fast")) == [
         (
-            "Upgrade of application resource 'shop' from v0 to v1 is being rolled back (RollingBack, 75 %); "
-            "on_rollback='fail_fast' ends the wait."
+            "Upgrade of application resource 'shop' from v0 to v1 turned back and is being rolled back "
+            "(RollingBack); on_rollback='fail_fast' ends the wait."
         ),
         "How far it had come is not known: it was going back already when this task first saw it.",
         "Next: the rollback goes on by itself; look at its services before you release again.",
     ]
+
+
+def test_a_story_that_ends_before_the_turn_was_seen_tells_what_is_left() -> None:
+    """No wait of ours ends so; but a story comes from a database."""
+    story = replace(wait(FORWARD, ROLLED_BACK, ROLLED_BACK), timeline=wait(FORWARD, DONE).timeline[:1])
+    assert failure(PATIENT, story, ROLLED_BACK, Verdict.FAILED).splitlines()[1] == (
+        "It was last seen going forward at 2026-03-01 03:00:00 UTC."
+    )
 
 
 # It failed, or is paused.
@@ -254,15 +288,31 @@ def test_a_rollback_under_way_at_the_first_look_names_no_services() -> None:
 
 def test_a_failure_names_every_service_behind() -> None:
     assert failed(FORWARD, record("Failed", 63.0)) == [
-        "Upgrade of application resource 'shop' from v0 to v1 failed (Failed, 63 %).",
+        "Upgrade of application resource 'shop' from v0 to v1 failed at 63 % (Failed).",
         "Services behind: web 6/8 (2 to come), api 2/5 (3 to come).",
         LOOK_AND_MEND,
     ]
 
 
+def test_a_failure_names_six_services_and_counts_the_others() -> None:
+    many = tuple(ServiceProgress(f"service{number}", 1, 1) for number in range(9))
+    assert failed(FORWARD, record("Failed", 63.0, services=(WORKER, *many)))[1] == (
+        "Services behind: service0 1/2 (1 to come), service1 1/2 (1 to come), service2 1/2 (1 to come), "
+        "service3 1/2 (1 to come), service4 1/2 (1 to come), service5 1/2 (1 to come), and 3 more."
+    )
+
+
+def test_a_rollback_names_the_services_that_its_last_step_forward_has_kept() -> None:
+    many = tuple(ServiceProgress(f"service{number}", 1, 1) for number in range(9))
+    assert failed(record("RollingForward", services=many), ROLLED_BACK)[2] == (
+        "Services behind: service0 1/2 (1 to come), service1 1/2 (1 to come), service2 1/2 (1 to come), "
+        "service3 1/2 (1 to come), service4 1/2 (1 to come), and 4 more."
+    )
+
+
 def test_a_failure_tells_when_it_failed() -> None:
     assert failed(FORWARD, record("Failed", 63.0, services=(WORKER,), failed_at=at(20))) == [
-        "Upgrade of application resource 'shop' from v0 to v1 failed (Failed, 63 %).",
+        "Upgrade of application resource 'shop' from v0 to v1 failed at 63 % (Failed).",
         "It failed at 2026-03-01 03:00:20 UTC.",
         LOOK_AT_ITS_SERVICES,
     ]
@@ -270,20 +320,25 @@ def test_a_failure_tells_when_it_failed() -> None:
 
 def test_a_failure_on_the_way_back_still_tells_where_the_upgrade_went() -> None:
     """From the turn to rollback on, Service Fabric reports the old version as the target."""
-    assert failed(FORWARD, BACK, record("Failed", 75.0, target_version="v0", services=())) == [
-        "Upgrade of application resource 'shop' from v0 to v1 failed (Failed, 75 %).",
-        LOOK_AT_ITS_SERVICES,
+    assert failed(FORWARD, BACK, FAILED_BACK) == [
+        "Upgrade of application resource 'shop' from v0 to v1 turned back at 62 %, then failed (Failed).",
+        (
+            "It was last seen going forward at 2026-03-01 03:00:00 UTC, first seen going back at "
+            "2026-03-01 03:00:30 UTC. It failed at 2026-03-01 03:01:00 UTC."
+        ),
+        "Services behind: web 6/8 (2 to come), api 2/5 (3 to come).",
+        LOOK_AND_MEND,
     ]
 
 
 def test_versions_that_are_not_known_are_not_invented() -> None:
     flipped = record("CompletedRollback", 100.0, previous_version="v0", target_version="v0")
     assert failed(flipped)[0] == (
-        "Upgrade of application resource 'shop' from v0 was rolled back (CompletedRollback, 100 %)."
+        "Upgrade of application resource 'shop' from v0 was rolled back (CompletedRollback)."
     )
     unsaid = record("Failed", None, previous_version=None, target_version=None, services=())
     assert failed(unsaid) == [
-        "Upgrade of application resource 'shop' failed (Failed, percent unknown).",
+        "Upgrade of application resource 'shop' failed (Failed).",
         LOOK_AT_ITS_SERVICES,
     ]
 
@@ -307,7 +362,7 @@ def test_a_failure_stays_short_whatever_service_fabric_says() -> None:
 def test_a_pause_is_a_failure_for_who_wants_it(paused: UpgradeProgress, state: str, words: str) -> None:
     assert failed(FORWARD, paused, policy=replace(PATIENT, on_paused="fail")) == [
         (
-            f"Upgrade of application resource 'shop' from v0 to v1 is paused ({state}, 62 %); "
+            f"Upgrade of application resource 'shop' from v0 to v1 is paused at 62 % ({state}); "
             "on_paused='fail' ends the wait."
         ),
         "Services behind: web 6/8 (2 to come), api 2/5 (3 to come).",
@@ -327,10 +382,13 @@ def test_a_pause_on_the_way_back_blames_the_parameter_that_ends_the_wait(
 ) -> None:
     assert failed(FORWARD, PAUSED_BACK, policy=policy) == [
         (
-            "Upgrade of application resource 'shop' from v0 to v1 is paused in its rollback "
-            f"(RollingBackPending, 75 %); {parameter} ends the wait."
+            "Upgrade of application resource 'shop' from v0 to v1 turned back at 62 % and is paused in its "
+            f"rollback (RollingBackPending); {parameter} ends the wait."
         ),
-        "Last seen going forward at 2026-03-01 03:00:00 UTC: 62 %.",
+        (
+            "It was last seen going forward at 2026-03-01 03:00:00 UTC, first seen going back at "
+            "2026-03-01 03:00:30 UTC."
+        ),
         "Services behind: web 6/8 (2 to come), api 2/5 (3 to come).",
         PAUSED_IN_ROLLBACK,
     ]
@@ -343,7 +401,7 @@ def test_an_upgrade_that_was_overtaken_tells_of_both() -> None:
     provisioning = record("ProvisioningTarget", 0.0, started_at=None)
     theirs = record("RollingForward", 10.0, started_at=at(55), target_version="v2")
     assert failed(provisioning, FORWARD, theirs) == [
-        "Upgrade of application resource 'shop' to v1 was overtaken: another upgrade has taken its place.",
+        "Upgrade of application resource 'shop' to v1 was overtaken at 62 %: another upgrade has taken its place.",
         "Ours, started 2026-03-01 03:00:00 UTC, was last seen at 2026-03-01 03:00:30 UTC: rolling forward, 62 %.",
         "On record is now: rolling forward, 10 %, to v2, started 2026-03-01 03:00:55 UTC.",
         "How ours ended cannot be known: Service Fabric keeps one record, that of the latest.",
@@ -364,7 +422,7 @@ def test_an_upgrade_may_be_overtaken_before_it_has_a_start_time() -> None:
     ours = record("ProvisioningTarget", 0.0, started_at=None)
     theirs = record("ProvisioningTarget", 0.0, started_at=None, target_version="v2")
     assert failed(ours, theirs) == [
-        "Upgrade of application resource 'shop' to v1 was overtaken: another upgrade has taken its place.",
+        "Upgrade of application resource 'shop' to v1 was overtaken at 0 %: another upgrade has taken its place.",
         "Ours was last seen at 2026-03-01 03:00:00 UTC: provisioning target, 0 %.",
         "On record is now: provisioning target, 0 %, to v2, not started yet.",
         "How ours ended cannot be known: Service Fabric keeps one record, that of the latest.",
@@ -374,7 +432,7 @@ def test_an_upgrade_may_be_overtaken_before_it_has_a_start_time() -> None:
 
 def test_a_story_without_a_timeline_tells_what_is_left() -> None:
     """No wait of ours ends so; but a story comes from a database."""
-    _, story = wait(FORWARD, *[record("RollingForward", 10.0, started_at=at(25), target_version="v2")] * 2)
+    story = wait(FORWARD, *[record("RollingForward", 10.0, started_at=at(25), target_version="v2")] * 2)
     left = replace(story, ours=None, timeline=())
     assert left.record is not None
     assert failure(PATIENT, left, left.record, Verdict.OVERTAKEN).splitlines()[:2] == [
@@ -387,13 +445,14 @@ def test_a_story_without_a_timeline_tells_what_is_left() -> None:
 
 
 def test_a_timeout_names_its_clock_and_the_last_progress() -> None:
-    _, story = wait(FORWARD, FORWARD, FORWARD, policy=ONE_MINUTE)
+    story = wait(FORWARD, FORWARD, FORWARD, policy=ONE_MINUTE)
     text = timed_out(ONE_MINUTE, story, "application_resource", "shop", ("execution_timeout", 3600.0))
     assert text.splitlines() == [
         (
             "Upgrade of application resource 'shop' to v1 is not over after 1h00m (execution_timeout); "
-            "last seen: 12m04s, rolling forward, 62 %, web 6/8, api 2/5, worker 3/3."
+            "last seen: rolling forward, 62 %."
         ),
+        "Services behind: web 6/8 (2 to come), api 2/5 (3 to come).",
         WATCHED,
     ]
 
@@ -413,15 +472,16 @@ def test_a_timeout_in_a_silence_says_so() -> None:
     assert ran_out(FORWARD, SILENT, SILENT) == [
         (
             "Upgrade of application resource 'shop' to v1 is not over after 1m00s (timeout); "
-            "last seen: 12m04s, rolling forward, 62 %, web 6/8, api 2/5, worker 3/3."
+            "last seen: rolling forward, 62 %."
         ),
         "The cluster was silent at the end: http://c:19080: Connection refused",
+        "Services behind: web 6/8 (2 to come), api 2/5 (3 to come).",
         WATCHED,
     ]
 
 
 def test_a_timeout_before_the_first_look_says_so() -> None:
-    story = Story.of(Memory(), "timeout")
+    story = Memory().ended("timeout", START)
     text = timed_out(ONE_MINUTE, story, "application_resource", "shop", ("timeout", 60.0))
     assert text.splitlines() == [
         "Upgrade of application resource 'shop' was not seen to end within 1m00s (timeout); the cluster does not answer.",
@@ -448,8 +508,9 @@ def test_a_timeout_in_a_pause_says_who_must_act(paused: UpgradeProgress, last_se
     assert ran_out(FORWARD, paused, paused) == [
         (
             "Upgrade of application resource 'shop' to v1 is not over after 1m00s (timeout); "
-            f"last seen: 12m04s, {last_seen}, web 6/8, api 2/5, worker 3/3."
+            f"last seen: {last_seen}."
         ),
+        "Services behind: web 6/8 (2 to come), api 2/5 (3 to come).",
         words,
         WATCHED,
     ]
@@ -459,7 +520,7 @@ def test_a_timeout_in_a_pause_on_the_way_back_does_not_offer_to_roll_back() -> N
     assert ran_out(FORWARD, PAUSED_BACK, PAUSED_BACK) == [
         (
             "Upgrade of application resource 'shop' to v1 is not over after 1m00s (timeout); "
-            "last seen: 12m04s, rolling back pending, 75 %."
+            "last seen: rolling back pending, 75 %."
         ),
         PAUSED_IN_ROLLBACK,
         WATCHED,
@@ -470,7 +531,7 @@ def test_a_timeout_in_an_unknown_state_says_so() -> None:
     assert ran_out(FORWARD, UNKNOWN, UNKNOWN) == [
         (
             "Upgrade of application resource 'shop' to v1 is not over after 1m00s (timeout); "
-            "last seen: 12m04s, rolling sideways, 62 %."
+            "last seen: rolling sideways, 62 %."
         ),
         "This is a state that this package does not know; it never counts as success.",
         WATCHED,
@@ -482,7 +543,7 @@ def test_a_timeout_in_an_unknown_state_of_what_is_not_ours_says_no_more() -> Non
     assert ran_out(theirs, theirs, theirs, policy=replace(ONE_MINUTE, meant=AFTER_OLD)) == [
         (
             "Upgrade of application resource 'shop' is not over after 1m00s (timeout); "
-            "last seen: 12m04s, rolling sideways, 62 %."
+            "last seen: rolling sideways, 62 %."
         ),
         "This is a state that this package does not know; it never counts as success.",
         WATCHED,
@@ -617,7 +678,7 @@ def test_an_upgrade_whose_application_was_created_anew_is_gone() -> None:
             "nothing of it was there for 1m00s (start_timeout)."
         ),
         "Ours, started 2026-03-01 03:00:00 UTC, was last seen at 2026-03-01 03:00:00 UTC: rolling forward, 62 %.",
-        "Last on record: nobody ever upgraded it.",
+        "The last answer: nobody ever upgraded it.",
         WHO_WAS_IT,
     ]
 
@@ -631,7 +692,7 @@ def test_an_upgrade_whose_application_was_deleted_is_gone() -> None:
         ),
         "The cluster says: http://c:19080: HTTP 500 FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND: no such thing",
         "Ours, started 2026-03-01 03:00:00 UTC, was last seen at 2026-03-01 03:00:00 UTC: rolling forward, 62 %.",
-        "Last on record: it does not exist.",
+        "The last answer: it does not exist.",
         WHO_WAS_IT,
     ]
 
@@ -639,8 +700,8 @@ def test_an_upgrade_whose_application_was_deleted_is_gone() -> None:
 @pytest.mark.parametrize(
     ("look", "words"),
     [
-        (NEVER, "Last on record: nobody ever upgraded it."),
-        (MISSING, "Last on record: it does not exist."),
+        (NEVER, "The last answer: nobody ever upgraded it."),
+        (MISSING, "The last answer: it does not exist."),
     ],
 )
 def test_an_upgrade_that_is_gone_is_not_forgotten_in_a_silence(look: Observation, words: str) -> None:
@@ -680,7 +741,7 @@ def test_a_stall_says_without_whom_service_fabric_never_goes_on() -> None:
     assert ran_out(FORWARD, FORWARD, FORWARD, policy=STALLS, clock="stall") == [
         (
             "Upgrade of application resource 'shop' to v1 has stalled: nothing changed for 1m00s (stall_timeout); "
-            "last seen: 12m04s, rolling forward, 62 %, web 6/8, api 2/5, worker 3/3."
+            "last seen: rolling forward, 62 %."
         ),
         "Services behind: web 6/8 (2 to come), api 2/5 (3 to come).",
         "The replica check timeout is infinite: Service Fabric never goes on without them.",
@@ -693,7 +754,7 @@ def test_a_stall_says_when_the_replica_check_ends() -> None:
     assert ran_out(finite, finite, finite, policy=STALLS, clock="stall") == [
         (
             "Upgrade of application resource 'shop' to v1 has stalled: nothing changed for 1m00s (stall_timeout); "
-            "last seen: 12m04s, rolling forward, 62 %, web 6/8, api 2/5, worker 3/3."
+            "last seen: rolling forward, 62 %."
         ),
         "Services behind: web 6/8 (2 to come), api 2/5 (3 to come).",
         (
@@ -709,7 +770,7 @@ def test_a_stall_with_nobody_behind_does_not_speak_of_replicas() -> None:
     assert ran_out(idle, idle, idle, policy=STALLS, clock="stall") == [
         (
             "Upgrade of application resource 'shop' to v1 has stalled: nothing changed for 1m00s (stall_timeout); "
-            "last seen: 12m04s, unprovisioning current, 100 %, worker 3/3."
+            "last seen: unprovisioning current, 100 %."
         ),
         WATCHED,
     ]
@@ -720,7 +781,7 @@ def test_a_stall_of_another_upgrade_is_not_told_as_ours() -> None:
     assert ran_out(theirs, theirs, theirs, policy=replace(STALLS, meant=AFTER_OLD), clock="stall") == [
         (
             "Another upgrade of application resource 'shop' has stalled: nothing changed for 1m00s (stall_timeout); "
-            "last seen: 12m04s, rolling forward, 62 %."
+            "last seen: rolling forward, 62 %."
         ),
         (
             "It is not the upgrade that is meant, as far as can be told: "
@@ -728,3 +789,107 @@ def test_a_stall_of_another_upgrade_is_not_told_as_ours() -> None:
         ),
         WATCHED,
     ]
+
+
+# Whatever the cluster says, and whatever the policy.
+
+HOSTILE = st.lists(
+    st.sampled_from(
+        [
+            *("\n", "\r\n", "\t", "\x00", "\x1b[31m", "\x85", "\u2028", "\u202e", "\ud800", "\ufeff"),
+            *("::endgroup::", "::group::", "%s", "{}", "word ", "a" * 90, "\u00e4"),
+        ]
+    ),
+    max_size=30,
+).map("".join)
+COUNTS = st.none() | st.integers(-1, 10**6)
+TIMES = st.none() | st.sampled_from([YESTERDAY, START, at(45), START + timedelta(days=1)])
+RECORDS = st.builds(
+    UpgradeProgress,
+    st.just("application_resource"),
+    HOSTILE,
+    state=st.sampled_from(list(OUTCOMES)) | st.none() | HOSTILE,
+    target_version=st.none() | HOSTILE,
+    previous_version=st.none() | HOSTILE,
+    percent_completed=st.none() | st.floats(-1.0, 101.0),
+    started_at=TIMES,
+    failed_at=TIMES,
+    duration_seconds=st.none() | st.floats(0.0, 1e9),
+    rolling_upgrade_mode=st.sampled_from(["Monitored", "UnmonitoredManual"]),
+    replica_check_timeout_seconds=COUNTS,
+    status_details=st.none() | HOSTILE,
+    services=st.lists(st.builds(ServiceProgress, HOSTILE, COUNTS, COUNTS), max_size=9).map(tuple),
+)
+ERRORS = st.builds(Unreachable, HOSTILE, endpoint=st.none() | HOSTILE) | st.just(MISSING)
+POLICIES = st.builds(
+    Policy,
+    st.just(30.0),
+    start_timeout=st.sampled_from([60.0, 900.0]),
+    unknown_state_timeout=st.sampled_from([60.0, 900.0]),
+    unreachable_timeout=st.just(900.0),
+    stall_timeout=st.sampled_from([None, 60.0]),
+    on_paused=st.sampled_from(["wait", "fail"]),
+    on_rollback=st.sampled_from(["wait", "fail_fast"]),
+    wait_for_existence=st.booleans(),
+    deadline=st.just(at(120)),
+    meant=st.builds(
+        Meant,
+        previous=st.none() | st.just(OLD),
+        started_after=TIMES,
+        target_version=st.just("v1") | HOSTILE,
+        accept_current_version=st.booleans(),
+    ),
+)
+
+
+def ending(policy: Policy, looks: list[Observation]) -> str:
+    """Return the last words of a wait for these looks, the last of them for ever."""
+    memory, poll = Memory(), 0
+    while True:
+        now = at(30 * poll)
+        memory, decision = step(policy, memory, looks[min(poll, len(looks) - 1)], now)
+        if isinstance(decision, Ended):
+            break
+        poll += 1
+    story = memory.ended(decision.by, now)
+    if decision.by == "error":
+        return f"Rejected: {story.error}"
+    if decision.by != "upgrade":
+        return timed_out(policy, story, "application_resource", "shop", ("timeout", 120.0))
+    assert story.record is not None
+    assert story.verdict is not None
+    if story.verdict is Verdict.SUCCEEDED:
+        return success(story, story.record)
+    return failure(policy, story, story.record, story.verdict)
+
+
+@settings(max_examples=60)
+@given(POLICIES, st.lists(RECORDS | ERRORS, min_size=1, max_size=6))
+def test_every_end_is_a_few_readable_lines_whatever_the_cluster_says(
+    policy: Policy, looks: list[Observation]
+) -> None:
+    lines = ending(policy, looks).split("\n")
+    assert len(lines) <= 10
+    for line in lines:
+        assert line.isprintable()
+        assert line == line.strip()
+        assert 10 < len(line) <= 750
+        assert "group::" not in line
+
+
+@settings(max_examples=60)
+@given(POLICIES, st.lists(RECORDS, min_size=1, max_size=6))
+def test_the_first_line_of_an_end_is_a_subject_of_an_e_mail(
+    policy: Policy, looks: list[UpgradeProgress]
+) -> None:
+    versions: dict[str, Any] = {"target_version": "1.20.300-rc1", "previous_version": "1.20.299"}
+    normal = [
+        replace(
+            look, name="payment-service", **versions, state=look.state if look.state in OUTCOMES else "Other"
+        )
+        for look in looks
+    ]
+    policy = replace(policy, meant=replace(policy.meant, target_version="1.20.300-rc1"))
+    subject = ending(policy, list(normal)).split("\n")[0]
+    assert subject.split("pplication resource ")[1].startswith(("'payment-service'", "'shop'"))
+    assert len(subject) < (220 if "_timeout)" in subject or "(timeout)" in subject else 200)

@@ -47,7 +47,7 @@ ENDS = {
 }
 SAID = {
     "wait_for_upgrade": "application_resource previous_first-shop: succeeded",
-    "rollback_is_red": "application_resource rolled_back-shop: rolled_back, now at v0",
+    "rollback_is_red": "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back at",
     "release_train": "1 of 3 upgrades did not succeed: rolled_back-cart",
 }
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from airflow_provider_sf.retelling import retelling
 from airflow_provider_sf.simulator import Simulator
+from airflow_provider_sf.story import Memory
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
-from demo.live_airflow import LiveAirflow
+from airflow_provider_sf.wire import utc
+from airflow_provider_sf.wording import state_words
+from demo.live_airflow import LiveAirflow, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,45 +30,93 @@ HERE = Path(__file__).parent
 DAGS = (HERE.parent / "dags_examples" / "wait_for_upgrade.py", *sorted((HERE / "dags").glob("*.py")))
 
 
-SEEN: set[tuple[str, str, str]] = set()
-"""DAG, task and state, for every state that was seen while the runs went on."""
+RESTART, STUCK_AT = "restart", 50.0
+
+
+@dataclass
+class Seen:
+    """What was there to see while the runs went on."""
+
+    states: set[tuple[str, str, str]] = field(default_factory=set)
+    """DAG, task and state."""
+    during: dict[str, Any] = field(default_factory=dict)
+    """XComs and links of the wait for a stuck upgrade, while it was deferred."""
+    killed_at: datetime | None = None
+    """When the triggerer was."""
+
+
+SEEN = Seen()
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirflow]:
-    """A running Airflow that knows a simulated cluster on which an upgrade takes 40 seconds."""
+    """A running Airflow that knows a simulated cluster on which an upgrade takes 40 seconds, and one of 10."""
     home = tmp_path_factory.mktemp("live")
     (home / "dags").mkdir()
     for dag in DAGS:
         shutil.copy(dag, home / "dags")
-    with Simulator(speed=15.0) as simulator, LiveAirflow(home, home / "dags") as airflow:
+    with (
+        Simulator(speed=15.0) as simulator,
+        Simulator(speed=60.0) as fast,
+        LiveAirflow(home, home / "dags") as airflow,
+    ):
         airflow.migrate()
         airflow.start()
-        airflow.add_connection(
-            "service_fabric_default", conn_type="service_fabric", host="127.0.0.1", port=simulator.port
-        )
+        (nobody,) = free_ports(1)
+        ports = {"service_fabric_default": simulator.port, "fast": fast.port, "nowhere": nobody}
+        for connection, port in ports.items():
+            airflow.add_connection(connection, conn_type="service_fabric", host="127.0.0.1", port=port)
         yield airflow
     assert not airflow.processes()
 
 
 @pytest.fixture(scope="module")
 def runs(live: LiveAirflow) -> dict[str, str]:
-    """All DAGs, run side by side to their end: their run ids."""
-    found = {dag.stem: live.trigger(dag.stem) for dag in DAGS}
-    deadline = time.monotonic() + 240
-    while not all(live.run_state(dag, run) in {"success", "failed"} for dag, run in found.items()):
-        assert time.monotonic() < deadline, "the runs did not end"
-        SEEN.update(
+    """All DAGs, run to their end: their run ids. One runs alone after the others, and loses its triggerer."""
+    found = {dag.stem: live.trigger(dag.stem) for dag in DAGS if dag.stem != RESTART}
+    for _ in until_the_end(live, found):
+        SEEN.states.update(
             (dag, one["task_id"], one["state"])
             for dag in found
             for one in live.task_instances(dag, found[dag])
         )
-        time.sleep(1)
+    found[RESTART] = live.trigger(RESTART)
+    for _ in until_the_end(live, found):
+        if SEEN.killed_at is None and has_come_to_a_stop(live, found[RESTART]):
+            where = RESTART, found[RESTART], "stall"
+            SEEN.during = {
+                "upgrade_progress": live.xcom(*where, "upgrade_progress", map_index=0),
+                "upgrade_wait": live.xcom(*where, "upgrade_wait", map_index=0),
+                "links": live.links(*where, map_index=0),
+            }
+            SEEN.killed_at = datetime.now(timezone.utc)
+            live.restart("triggerer")
     return found
+
+
+def until_the_end(live: LiveAirflow, found: dict[str, str]) -> Iterator[None]:
+    """Come back every second while one of the runs goes on."""
+    deadline = time.monotonic() + 240
+    while not all(live.run_state(dag, run) in {"success", "failed"} for dag, run in found.items()):
+        assert time.monotonic() < deadline, "the runs did not end"
+        yield
+        time.sleep(1)
+
+
+def has_come_to_a_stop(live: LiveAirflow, run: str) -> bool:
+    """Whether all tasks are deferred and the XCom of one of them says where its upgrade is stuck."""
+    if any(one["state"] != "deferred" for one in live.task_instances(RESTART, run)):
+        return False
+    return bool(live.xcom(RESTART, run, "stall", "upgrade_progress", 0)["percent_completed"] == STUCK_AT)
 
 
 def task(live: LiveAirflow, runs: dict[str, str], dag: str, task_id: str) -> dict[str, Any]:
     return next(one for one in live.task_instances(dag, runs[dag]) if one["task_id"] == task_id)
+
+
+def schema(key: str) -> Draft202012Validator:
+    text = (files("airflow_provider_sf") / f"{key}.schema.json").read_text()
+    return Draft202012Validator(json.loads(text), format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 def log_lines(live: LiveAirflow, runs: dict[str, str], dag: str, task_id: str) -> list[str]:
@@ -68,7 +126,7 @@ def log_lines(live: LiveAirflow, runs: dict[str, str], dag: str, task_id: str) -
 def test_a_success_is_waited_for_deferred_and_leaves_its_record(
     live: LiveAirflow, runs: dict[str, str]
 ) -> None:
-    assert ("wait_for_upgrade", "wait", "deferred") in SEEN
+    assert ("wait_for_upgrade", "wait", "deferred") in SEEN.states
     assert task(live, runs, "wait_for_upgrade", "wait")["state"] == "success"
     record = live.xcom("wait_for_upgrade", runs["wait_for_upgrade"], "wait")
     assert UpgradeProgress.from_dict(record).outcome is Outcome.SUCCEEDED
@@ -79,21 +137,72 @@ def test_a_success_is_waited_for_deferred_and_leaves_its_record(
     ]
     wait = live.xcom("wait_for_upgrade", runs["wait_for_upgrade"], "wait", "upgrade_wait")
     assert wait["ended_by"] == "upgrade"
-    assert wait["polls"] >= 3
+    assert wait["polls"] >= 2
 
 
-def test_the_log_of_the_wait_is_one_story_of_worker_and_triggerer(
+def test_the_log_of_the_wait_is_one_story_in_order_of_worker_and_triggerer_and_once_more_of_the_worker(
     live: LiveAirflow, runs: dict[str, str]
 ) -> None:
     lines = log_lines(live, runs, "wait_for_upgrade", "wait")
-    said = [line for line in lines if "rolling forward" in line or "completed rollforward" in line]
-    assert any(
-        line.startswith("Waiting for the upgrade of application resource 'previous_first-shop'")
-        for line in lines
+    story = Memory.from_dict(live.xcom("wait_for_upgrade", runs["wait_for_upgrade"], "wait", "upgrade_wait"))
+    opening = next(
+        place
+        for place, line in enumerate(lines)
+        if line.startswith("Waiting for the upgrade of application resource 'previous_first-shop' at http://")
     )
-    assert len(said) >= 3
-    assert any("from v1 to v2 completed in" in line for line in lines)
+    begin = lines.index("::group::The whole wait again")
+    end = lines.index("::endgroup::", begin)
+    told = [line for line in lines[opening + 1 : begin] if "  [" in line and "]" in line]
+    states = [state_words(stage.state) for stage in story.timeline]
+    assert [state for state, _ in groupby(line[9:31].rstrip() for line in told)] == states
+    again = list(retelling("application_resource", "previous_first-shop", story))
+    assert lines[begin + 1 : end] == again
+    assert any("from v1 to v2 completed in" in line for line in lines[end:])
     assert not [line for line in lines if "Traceback" in line]
+
+
+def test_the_xcoms_are_of_the_published_schemas(live: LiveAirflow, runs: dict[str, str]) -> None:
+    tasks = [("wait_for_upgrade", "wait", -1), ("rolled_back_release", "wait", -1)]
+    tasks += [("verdicts", "overtaken", -1), ("restart", "stall", 0), ("restart", "start", -1)]
+    for dag, task_id, map_index in tasks:
+        for key in ("upgrade_progress", "upgrade_wait"):
+            schema(key).validate(live.xcom(dag, runs[dag], task_id, key, map_index))
+    schema("upgrade_wait").validate(live.xcom("restart", runs["restart"], "silence", "upgrade_wait"))
+    for key in ("upgrade_progress", "upgrade_wait"):
+        schema(key).validate(SEEN.during[key])
+
+
+@pytest.mark.usefixtures("runs")
+def test_record_and_link_of_a_mapped_task_are_there_while_it_is_deferred() -> None:
+    first, now = SEEN.during["upgrade_wait"]["timeline"][0], SEEN.during["upgrade_progress"]
+    assert (first["state"], now["state"]) == ("ProvisioningTarget", "RollingForward")
+    assert now["percent_completed"] == STUCK_AT
+    assert SEEN.during["upgrade_wait"]["ended_by"] is None
+    assert SEEN.during["links"]["Service Fabric Explorer"].endswith("/Explorer/index.html#/apps")
+
+
+@pytest.mark.parametrize(
+    ("task_id", "ended_by", "clock"),
+    [
+        ("start", "start", "verdict_since"),
+        ("stall", "stall", "moved_at"),
+        ("silence", "unreachable", "silent_since"),
+    ],
+)
+def test_the_clocks_go_on_exactly_after_the_triggerer_was_killed(
+    live: LiveAirflow, runs: dict[str, str], task_id: str, ended_by: str, clock: str
+) -> None:
+    map_index = 0 if task_id == "stall" else -1
+    wait = live.xcom("restart", runs["restart"], task_id, "upgrade_wait", map_index)
+    assert wait["ended_by"] == ended_by
+    began, ended = utc(wait["memory"][clock]), utc(wait["ended_at"])
+    assert began is not None
+    assert ended is not None
+    assert SEEN.killed_at is not None
+    assert began < SEEN.killed_at < ended
+    assert ended - began >= timedelta(seconds=60)
+    log = str(live.task_log("restart", runs["restart"], task_id, map_index))
+    assert "with the memory of the triggerer before" in log
 
 
 def test_the_audit_reads_the_record(live: LiveAirflow, runs: dict[str, str]) -> None:
@@ -118,9 +227,7 @@ def test_a_rollback_is_not_retried_and_names_everyone_who_was_behind(
     wait = task(live, runs, "rolled_back_release", "wait")
     assert (wait["state"], wait["try_number"], wait["max_tries"]) == ("failed", 1, 3)
     lines = str(live.task_log("rolled_back_release", runs["rolled_back_release"], "wait"))
-    assert "'rolled_back-shop' from v0 to v1 was rolled back (CompletedRollback, 100 %)." in lines.replace(
-        "\\", ""
-    )
+    assert "'rolled_back-shop' from v0 to v1 was rolled back at " in lines.replace("\\", "")
     record = live.xcom("rolled_back_release", runs["rolled_back_release"], "wait", "upgrade_progress")
     assert record["outcome"] == "rolled_back"
     timeline = live.xcom("rolled_back_release", runs["rolled_back_release"], "wait", "upgrade_wait")[

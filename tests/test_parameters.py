@@ -15,7 +15,8 @@ import pytest
 
 from airflow_provider_sf.identity import Meant
 from airflow_provider_sf.parameters import IDENTIFYING, check_previous, choice, meant, seconds
-from airflow_provider_sf.upgrades import ServiceProgress, UpgradeProgress
+from airflow_provider_sf.services import ServiceProgress
+from airflow_provider_sf.upgrades import UpgradeProgress
 
 SNAPSHOT = UpgradeProgress(
     kind="application_resource",

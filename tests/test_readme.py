@@ -14,10 +14,10 @@ import pytest
 from airflow_provider_sf import get_provider_info
 from airflow_provider_sf.endings import failure, success
 from airflow_provider_sf.identity import Meant
-from airflow_provider_sf.narration import change_lines, opening
+from airflow_provider_sf.narration import Told, news, opening
 from airflow_provider_sf.simulator.model import progress_body
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
-from airflow_provider_sf.story import Memory, Story, Verdict
+from airflow_provider_sf.story import Memory, Verdict
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.watching import Policy, step
 
@@ -105,14 +105,15 @@ def progress(scenario: str, second: float, speed: float = 1.0) -> UpgradeProgres
 
 def watched(
     policy: Policy, scenario: str, seconds: tuple[float, ...], speed: float = 1.0
-) -> tuple[list[str], Story]:
+) -> tuple[list[str], Memory]:
     """Return the log lines and the story of a wait that polls a simulated upgrade at these seconds."""
-    memory, said = Memory(), []
+    memory, told, said = Memory(), Told(), []
     for second in seconds:
         now = START + timedelta(seconds=second)
         before, (memory, _) = memory, step(policy, memory, progress(scenario, second, speed), now)
-        said += [line for _, line in change_lines(before, memory, policy, now)]
-    return said, Story.of(memory, "upgrade")
+        told, lines = news(told, before, memory, policy, now)
+        said += [line for _, line in lines]
+    return said, memory.ended("upgrade", START + timedelta(seconds=seconds[-1]))
 
 
 def text_blocks() -> list[str]:
@@ -121,9 +122,10 @@ def text_blocks() -> list[str]:
 
 def test_the_log_in_the_readme_is_what_is_logged() -> None:
     policy = Policy(10.0, meant=Meant(previous=progress("previous_first", 0, 12.0)))
-    lines, story = watched(policy, "previous_first", (3, 18, 28, 38, 48, 56), speed=12.0)
+    lines, story = watched(policy, "previous_first", (3, 18, 28, 38, 48, 58), speed=12.0)
     assert story.record is not None
-    first = opening("application_resource", "previous_first-shop", policy, "timeout", 7200)
+    where = "http://127.0.0.1:19080"
+    first = opening("application_resource", "previous_first-shop", where, policy, ("timeout", 7_200.0))
     assert text_blocks()[0].splitlines() == [first, *lines, success(story, story.record)]
 
 

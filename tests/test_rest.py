@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import json
 import pickle
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from airflow_provider_sf.rest import (
+    ADVICE,
     CLUSTER_VERSION,
     LASTING_CODES,
     MISSING_CODES,
@@ -421,3 +423,37 @@ def test_a_date_that_no_calendar_holds_says_nothing() -> None:
     error = error_from(Response(503, b"", headers))
     assert isinstance(error, Unreachable)
     assert error.retry_after is None
+
+
+@pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])
+def test_of_an_error_no_more_is_kept_than_can_travel(cls: type[ServiceFabricError]) -> None:
+    error = cls("x" * 1_000_000, 503, "y" * 1_000_000, "http://c")
+    assert len(json.dumps(error.message)) <= 1_500
+    assert len(json.dumps(error.code)) <= 256
+    kept, _, more = error.message.partition("... (")
+    assert (kept, more) == ("x" * len(kept), f"{1_000_000 - len(kept)} characters more)")
+    assert error.code == f"{'y' * 214}... (999786 characters more)"
+    for twin in (error_from_dict(error.to_dict()), pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - our own bytes
+        assert twin.to_dict() == error.to_dict()
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "購"])
+def test_of_a_long_message_the_advice_is_kept(letter: str) -> None:
+    error = error_from(answer(400, "E_INVALIDARG", letter * 9_000))
+    assert error.message.endswith(" characters more) (probably this runtime lacks the call: application resources need "
+    "7.0 or newer; classic applications (fabric:/...) are another kind, which this version does not read)")  # fmt: skip
+    assert len(json.dumps(error.message)) <= 1_500
+
+
+@pytest.mark.parametrize("advice", ADVICE.values())
+def test_every_advice_fits_behind_a_message_that_was_cut(advice: str) -> None:
+    assert len(json.dumps(f" ({advice})")) <= 300
+
+
+def test_a_message_that_fits_is_kept_whole() -> None:
+    assert error_from(answer(503, "FABRIC_E_NOT_READY", "x" * 1_198)).message == "x" * 1_198
+
+
+def test_a_code_that_is_cut_has_kept_its_meaning() -> None:
+    assert type(error_from(answer(500, "FABRIC_E_" + "X" * 900))) is Unreachable
+    assert type(error_from(answer(400, "FABRIC_E_" + "X" * 900))) is Rejected

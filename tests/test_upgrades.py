@@ -12,7 +12,8 @@ from azure.servicefabric import models
 
 from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.rest import UnexpectedAnswer, request_for
-from airflow_provider_sf.upgrades import OUTCOMES, Outcome, ServiceProgress, UpgradeProgress, goes_back
+from airflow_provider_sf.services import ServiceProgress
+from airflow_provider_sf.upgrades import OUTCOMES, Outcome, UpgradeProgress, goes_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +58,7 @@ def test_the_founding_page_reads_as_documented(sample: Callable[[str], dict[str,
         "pending_safety_checks": [],
         "observed_at": "2026-03-01T03:00:00Z",
         "endpoint": "http://localhost:19080",
+        "omitted": {},
     }
     assert read.raw == answer
 
@@ -410,3 +412,153 @@ def test_a_service_without_a_name_is_told_as_one() -> None:
 def test_the_untouched_answer_is_no_part_of_what_is_compared_or_shown() -> None:
     assert record(Odd=1) == record(Odd=2)
     assert "Odd" not in repr(record(Odd=1))
+
+
+# What is cut to keep the record short.
+
+
+def listed(*pending: int, name: str = "s") -> list[dict[str, Any]]:
+    return [
+        {"ServiceName": f"{name}{place}", "CompletedReplicaCount": 1, "PendingReplicaCount": count}
+        for place, count in enumerate(pending)
+    ]
+
+
+def places(said: UpgradeProgress) -> list[int]:
+    return [int(service.name.removeprefix("s")) for service in said.services]
+
+
+def test_services_that_fit_are_all_kept_and_nothing_is_said_to_be_omitted() -> None:
+    said = record(ServiceUpgradeProgress=listed(*[0, 3] * 45))
+    assert places(said) == list(range(90))
+    assert said.omitted == ()
+    assert said.to_dict()["omitted"] == {}
+    assert said.more_behind == 0
+
+
+def test_of_too_many_services_those_behind_are_kept_in_their_order_and_the_others_are_counted() -> None:
+    said = record(ServiceUpgradeProgress=listed(*[3 if place % 100 == 99 else 0 for place in range(1_000)]))
+    assert [place for place in places(said) if place % 100 == 99] == list(range(99, 1_000, 100))
+    assert places(said) == sorted(places(said))
+    assert len(said.services) > 90
+    assert said.omitted == (("services", 1_000 - len(said.services)),)
+    assert said.more_behind == 0
+
+
+def test_services_behind_for_which_there_is_no_room_are_counted_too() -> None:
+    said = record(ServiceUpgradeProgress=listed(*[place % 2 for place in range(1_000)]))
+    kept = len(said.services)
+    assert {place % 2 for place in places(said)} == {1}
+    assert said.to_dict()["omitted"] == {
+        "services": 1_000 - kept,
+        "services_behind": 500 - kept,
+        "pending_replicas": 500 - kept,
+    }
+    assert said.more_behind == 500 - kept
+
+
+def test_services_are_kept_up_to_seven_kib() -> None:
+    said = record(ServiceUpgradeProgress=listed(*[1] * 1_000))
+    sizes = [len(json.dumps(service.to_dict())) for service in said.services]
+    assert 7_168 - max(sizes) < sum(sizes) <= 7_168
+
+
+def test_of_too_many_services_the_same_are_kept_in_whatever_order_they_are_listed() -> None:
+    services = listed(*[place % 7 for place in range(1_000)])
+    there, back = (record(ServiceUpgradeProgress=said) for said in (services, services[::-1]))
+    assert there.services == back.services[::-1]
+    assert there.position == back.position
+
+
+def test_a_service_that_is_omitted_moves_the_position_when_it_is_not_behind_any_more() -> None:
+    before, after = [1] * 1_000, [1] * 1_000
+    after[999] = after[500] = 0
+    positions = [record(ServiceUpgradeProgress=listed(*pending)).position for pending in (before, after)]
+    assert positions[0] != positions[1]
+
+
+@pytest.mark.parametrize(
+    ("field", "key", "most"),
+    [
+        ("name", "Name", 512),
+        ("state", "UpgradeState", 256),
+        ("target_version", "TargetApplicationTypeVersion", 256),
+        ("rolling_upgrade_mode", "RollingUpgradeMode", 256),
+        ("status_details", "ApplicationUpgradeStatusDetails", 1_024),
+    ],
+)
+@pytest.mark.parametrize("letter", ["x", "é", "\x01"])
+def test_a_long_text_is_cut_and_says_so(field: str, key: str, letter: str, most: int) -> None:
+    cut = record(**{key: letter * 5_000}).to_dict()[field]
+    kept, _, more = cut.partition("... (")
+    assert (kept, more) == (letter * len(kept), f"{5_000 - len(kept)} characters more)")
+    assert most * 3 / 4 < len(json.dumps(cut)) <= most
+
+
+def test_the_name_of_a_service_and_the_previous_version_are_cut_too() -> None:
+    said = record(
+        ServiceUpgradeProgress=[{"ServiceName": "x" * 5_000}],
+        ApplicationUpgradeStatusDetails=f"from version: {'y' * 5_000} to version: v1",
+    )
+    assert said.services[0].name == f"{'x' * 214}... (4786 characters more)"
+    assert said.previous_version == f"{'y' * 214}... (4786 characters more)"
+
+
+def test_the_previous_version_is_found_in_details_that_are_cut_before_it() -> None:
+    details = f"{'x' * 5_000} from version: v6 to version: v7."
+    assert record(ApplicationUpgradeStatusDetails=details).previous_version == "v6"
+
+
+def test_two_equal_answers_are_cut_to_equal_records_and_a_dict_changes_nothing() -> None:
+    answer = {
+        "UpgradeState": "é" * 5_000,
+        "StartTimestampUtc": STARTED,
+        "ServiceUpgradeProgress": listed(*[place % 3 for place in range(999)], name="é" * 300),
+    }
+    one, other = (
+        UpgradeProgress.from_answer(KIND, "shop", said) for said in (answer, json.loads(json.dumps(answer)))
+    )
+    assert one == other
+    assert one.position == other.position
+    for written in (one.to_dict(), one.to_dict(include_raw=True)):
+        read = UpgradeProgress.from_dict(json.loads(json.dumps(written)))
+        assert read == one
+        assert read.position == one.position
+
+
+def test_an_untouched_answer_of_more_than_16_kib_is_left_out_and_its_size_is_told() -> None:
+    bare = {"StartTimestampUtc": STARTED, "Odd": ""}
+    longest = 16_384 - len(json.dumps(bare))
+    fits, too_long = (record(Odd="x" * length).to_dict(include_raw=True) for length in (longest, longest + 1))
+    assert fits["raw"] == {**bare, "Odd": "x" * longest}
+    assert fits["omitted"] == {}
+    assert too_long["raw"] is None
+    assert too_long["omitted"] == {"raw": 16_385}
+    assert "raw" not in record(Odd="x" * 20_000).to_dict()
+    assert record(Odd="x" * 20_000).to_dict()["omitted"] == {}
+
+
+def test_what_is_omitted_of_an_answer_is_told_beside_the_size_of_the_answer() -> None:
+    written = record(ServiceUpgradeProgress=listed(*[0] * 1_000)).to_dict(include_raw=True)
+    assert set(written["omitted"]) == {"services", "raw"}
+    assert UpgradeProgress.from_dict(written).omitted == (("services", written["omitted"]["services"]),)
+
+
+@pytest.mark.parametrize("count", [10**300, -(10**300), "9" * 300])
+def test_a_count_that_no_64_bits_hold_is_none(count: object) -> None:
+    (service,) = record(ServiceUpgradeProgress=[{"ServiceName": "a", "PendingReplicaCount": count}]).services
+    assert service == ServiceProgress("a", None, None)
+    assert record(UpgradeReplicaSetCheckTimeoutInSeconds=count).replica_check_timeout_seconds is None
+
+
+def test_a_record_that_does_not_say_what_was_omitted_is_read() -> None:
+    """Before anything was cut, schema 1 had no such key."""
+    written = record(ServiceUpgradeProgress=listed(1, 0)).to_dict()
+    del written["omitted"]
+    assert UpgradeProgress.from_dict(written) == record(ServiceUpgradeProgress=listed(1, 0))
+
+
+@pytest.mark.parametrize("odd", [None, 5, "services", [1]])
+def test_what_cannot_be_a_count_of_what_was_omitted_is_refused(odd: object) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        UpgradeProgress.from_dict({**record().to_dict(), "omitted": odd})

@@ -17,8 +17,9 @@ from hypothesis import assume, given, settings
 
 from airflow_provider_sf.identity import Meant
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.services import ServiceProgress
 from airflow_provider_sf.story import Memory
-from airflow_provider_sf.upgrades import ServiceProgress, UpgradeProgress
+from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.watching import AskAgain, Ended, Policy, step
 
 settings.register_profile("verdict", max_examples=400, deadline=None, derandomize=True)
@@ -379,7 +380,7 @@ def test_legs_that_know_nothing_of_each_other_decide_the_same(
     remembering = follow(policy, [*moves, end, end])
     leg = Wait(policy, Memory(), [])
     for place, observed in enumerate([*moves, end]):
-        leg = Wait(policy, Memory(begun_at=START), [], now=15.0 * place)
+        leg = Wait(policy, Memory(began_at=START, forgetful=True), [], now=15.0 * place)
         leg.look(observed)
         if leg.memory.doubted:
             leg.look(observed)

@@ -10,8 +10,9 @@ import pytest
 
 from airflow_provider_sf.identity import Identity, Meant
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
-from airflow_provider_sf.story import Memory, Verdict
-from airflow_provider_sf.upgrades import Outcome, ServiceProgress, UpgradeProgress
+from airflow_provider_sf.services import ServiceProgress
+from airflow_provider_sf.story import Forgiven, Memory, Verdict
+from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
 from airflow_provider_sf.watching import AskAgain, Ended, Policy, judge, step
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
@@ -509,14 +510,16 @@ def test_after_a_restart_a_silence_counts_anew() -> None:
 def test_where_nothing_is_remembered_what_is_at_rest_has_been_since_its_end(seen: Any, left: float) -> None:
     """In reschedule mode each leg begins with an empty memory that knows only when the first one began."""
     policy = Policy(1000.0, wait_for_existence=True, meant=Meant(started_after=at(60_000)))
-    memory, decision = watch((500, seen), policy=policy, memory=Memory(begun_at=START))
+    memory, decision = watch((500, seen), policy=policy, memory=Memory(began_at=START, forgetful=True))
     assert decision == AskAgain(left)
     assert watch((500 + left, seen), policy=policy, memory=memory)[1] == Ended("start")
 
 
 def test_where_nothing_is_remembered_other_clocks_count_from_the_look() -> None:
-    assert watch((5000, UNKNOWN), memory=Memory(begun_at=START))[1] == AskAgain(15.0)
-    assert watch((5000, FORWARD), (5001, NEVER), memory=Memory(begun_at=START))[1] == AskAgain(15.0)
+    assert watch((5000, UNKNOWN), memory=Memory(began_at=START, forgetful=True))[1] == AskAgain(15.0)
+    assert watch((5000, FORWARD), (5001, NEVER), memory=Memory(began_at=START, forgetful=True))[
+        1
+    ] == AskAgain(15.0)
 
 
 POLICIES = [
@@ -576,3 +579,81 @@ def test_the_outcomes_of_the_stages_are_told() -> None:
 
 def test_unless_dice_are_thrown_a_pause_in_a_silence_is_its_longest() -> None:
     assert step(POLICY, Memory(), SILENT, START)[1] == AskAgain(1.0)
+
+
+# When a wait began, and what it has forgiven.
+
+
+@pytest.mark.parametrize("first", [FORWARD, SILENT, MISSING, NEVER])
+def test_a_wait_begins_with_its_first_look(first: UpgradeProgress | ServiceFabricError) -> None:
+    memory, _ = watch((7, first))
+    assert memory.began_at == at(7)
+
+
+def test_later_looks_and_legs_do_not_change_when_a_wait_began() -> None:
+    memory, _ = watch((0, FORWARD), (15, SILENT), (30, FORWARD))
+    assert memory.began_at == at(0)
+    assert moved(memory).began_at == at(0)
+    assert watch((500, FORWARD), memory=Memory(began_at=START, forgetful=True))[0].began_at == START
+
+
+def test_what_remembers_when_it_began_is_not_forgetful_for_that() -> None:
+    """Only where earlier looks are forgotten may what is at rest have been so for longer than this look."""
+    assert watch((500, NEVER), memory=Memory(began_at=START))[1] == AskAgain(15.0)
+    assert watch((500, NEVER), memory=Memory(began_at=START))[0].verdict_since == at(500)
+
+
+def test_a_silence_is_forgiven_when_an_answer_comes() -> None:
+    memory, _ = watch((0, FORWARD), (15, SILENT), (17, Unreachable("busy", 503)))
+    assert memory.forgiven == Forgiven()
+    memory, _ = watch((40, FORWARD), memory=memory)
+    assert memory.forgiven == Forgiven(silences=1, polls=2, longest_seconds=25.0, last_error="HTTP 503: busy")
+
+
+def test_of_silences_all_are_counted_the_longest_and_the_last_error_are_told() -> None:
+    memory, _ = watch(
+        (0, SILENT), (60, SILENT), (100, FORWARD), (115, FORWARD), (130, Unreachable("busy", 503)), (131, FORWARD)
+    )  # fmt: skip
+    assert memory.forgiven == Forgiven(2, 3, 100.0, "HTTP 503: busy")
+    assert memory.error is None
+    memory, _ = watch((146, SILENT), (150, FORWARD), memory=moved(memory))
+    assert memory.forgiven == Forgiven(3, 4, 100.0, "http://c:19080: timed out")
+
+
+def test_that_nothing_is_there_is_an_answer_that_ends_a_silence() -> None:
+    memory, _ = watch((0, SILENT), (9, MISSING), policy=Policy(15.0, wait_for_existence=True))
+    assert memory.forgiven == Forgiven(1, 1, 9.0, "http://c:19080: timed out")
+    assert memory.error is MISSING
+
+
+def test_what_was_missing_before_was_no_silence() -> None:
+    memory, _ = watch((0, MISSING), (15, FORWARD), policy=Policy(15.0, wait_for_existence=True))
+    assert memory.forgiven == Forgiven()
+
+
+@pytest.mark.parametrize(
+    ("policy", "by"),
+    [(Policy(15.0, unreachable_timeout=60.0), "unreachable"), (Policy(15.0, deadline=at(60)), "timeout")],
+)
+def test_a_silence_that_ends_the_wait_is_not_forgiven(policy: Policy, by: str) -> None:
+    memory, decision = watch((0, SILENT), (60, SILENT), policy=policy)
+    assert decision == Ended(by)
+    assert memory.forgiven == Forgiven()
+    assert (memory.silent_since, memory.silent_polls, memory.error) == (at(0), 2, SILENT)
+
+
+def test_a_silence_that_a_refusal_ends_is_not_forgiven() -> None:
+    memory, decision = watch((0, SILENT), (15, Rejected("no", 403)))
+    assert decision == Ended("error")
+    assert memory.forgiven == Forgiven()
+
+
+def test_a_silence_before_a_good_end_is_forgiven() -> None:
+    memory, decision = watch((0, SILENT), (20, DONE))
+    assert decision == Ended("upgrade")
+    assert memory.forgiven == Forgiven(1, 1, 20.0, "http://c:19080: timed out")
+
+
+def test_a_silence_of_a_process_that_has_ended_is_not_counted() -> None:
+    memory = watch((0, SILENT))[0].after_restart()
+    assert watch((1000, FORWARD), memory=memory)[0].forgiven == Forgiven()

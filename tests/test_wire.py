@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import datetime, timedelta, timezone
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given, settings
 
-from airflow_provider_sf.wire import integer, iso, number, objects, seconds, text, utc
+from airflow_provider_sf.wire import (
+    integer,
+    iso,
+    json_size,
+    number,
+    objects,
+    of_schema,
+    seconds,
+    short_text,
+    shortened,
+    text,
+    utc,
+)
 
 
 @pytest.mark.parametrize(
@@ -124,3 +140,85 @@ def test_objects_are_those_of_a_list(written: object, read: list[object]) -> Non
 @pytest.mark.parametrize("written", ["922337203685477", 922337203685478, 1e300, "P10675199DT2H48M5.4775807S"])
 def test_an_infinite_duration_is_none_in_each_of_its_forms(written: object) -> None:
     assert seconds(written) is None
+
+
+@pytest.mark.parametrize("written", [10**300, -(10**300), 1e300, "9" * 20, 1 << 65])
+def test_a_whole_number_of_more_than_64_bits_is_none(written: object) -> None:
+    """What is stored of an answer must not grow with its digits."""
+    assert integer(written) is None
+    assert number(written) is not None
+
+
+@pytest.mark.parametrize("written", [1 << 62, -(1 << 62), str(1 << 62), 1 << 63])
+def test_a_whole_number_of_64_bits_is_read(written: object) -> None:
+    assert integer(written) == int(float(str(written)))
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\udc80"])
+def test_what_a_database_would_refuse_is_a_question_mark(odd: str) -> None:
+    """PostgreSQL takes no NUL in JSON, and half of a surrogate pair cannot be encoded."""
+    assert text(f"web{odd}") == "web?"
+    assert text("wéb 🙂") == "wéb 🙂"
+
+
+@pytest.mark.parametrize(
+    ("written", "most", "short"),
+    [
+        ("x" * 254, 256, "x" * 254),
+        ("x" * 255, 256, f"{'x' * 214}... (41 characters more)"),
+        ("é" * 42, 256, "é" * 42),
+        ("é" * 43, 256, f"{'é' * 35}... (8 characters more)"),
+        ("\x01" * 1_000_000, 256, f"{chr(1) * 35}... (999965 characters more)"),
+        ("", 256, ""),
+    ],
+    ids=["fits", "does not fit", "fits escaped", "does not fit escaped", "a million", "nothing"],
+)
+def test_a_text_that_is_too_long_is_cut_and_says_how_much_is_missing(
+    written: str, most: int, short: str
+) -> None:
+    assert shortened(written, most) == short
+    assert short_text(written, most) == short
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=60), st.integers(1, 60), st.integers(64, 600))
+def test_a_cut_text_fits_and_its_count_is_exact(piece: str, times: int, most: int) -> None:
+    written = piece * times
+    short = shortened(written, most)
+    assert len(json.dumps(short)) <= most
+    assert shortened(written, most) == shortened(short, most) == short
+    if short != written:
+        cut = re.fullmatch(r"(.*)\.\.\. \((\d+) characters more\)", short, re.DOTALL)
+        assert cut is not None
+        assert written.startswith(cut[1])
+        assert len(cut[1]) + int(cut[2]) == len(written)
+        assert len(json.dumps(cut[1])) > (most - 40) * 7 // 8 - 24
+
+
+def test_what_is_no_text_is_none_however_long_it_may_be() -> None:
+    assert short_text(None, 256) is None
+    assert short_text([], 256) is None
+    assert short_text(7, 256) == "7"
+
+
+def test_the_size_of_a_value_is_that_of_its_json() -> None:
+    assert [json_size(value) for value in ("", "é", "\U0001f600", [1, 2], {"a": None})] == [2, 8, 14, 6, 11]
+
+
+def test_an_object_of_ours_says_of_which_schema_it_is() -> None:
+    assert of_schema("ours/1", {"schema": "ours/1", "a": 1}) == {"schema": "ours/1", "a": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (None, "'NoneType'"),
+        ("ours/1", "'str'"),
+        ([], "'list'"),
+        ({}, "None"),
+        ({"schema": "ours/2"}, "'ours/2'"),
+    ],
+)
+def test_what_is_of_no_or_another_schema_is_refused(value: object, found: str) -> None:
+    with pytest.raises(ValueError, match=f"^expected an object of schema 'ours/1', got {found}$"):
+        of_schema("ours/1", value)

@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_sf.hooks.service_fabric import DEFAULT_CONN_ID, ServiceFabricHook
 from airflow_provider_sf.kinds import DEFAULT_KIND, check_name
-from airflow_provider_sf.narration import status_line, title
+from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink, push_link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,12 +25,13 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
     :param name: the application resource name; templated
     :param kind: a name of :data:`airflow_provider_sf.upgrades.KINDS`
     :param service_fabric_conn_id: the connection to the cluster; templated
-    :param include_raw: add the cluster's untouched answer to the record, as ``raw``
+    :param include_raw: add the cluster's untouched answer to the record, as ``raw``, if it has at most 16 KiB
 
     :raises ServiceFabricError: the cluster could not be read; retried if the task has retries
     """
 
     template_fields: Sequence[str] = ("name", "service_fabric_conn_id")
+    operator_extra_links = (ServiceFabricExplorerLink(),)
     ui_color = "#0078d4"
     ui_fgcolor = "#ffffff"
 
@@ -50,9 +51,19 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         self.include_raw = include_raw
         check_name(kind, name)
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> dict[str, Any]:
         """Read, log, push."""
+        from airflow_provider_sf.narration import status_line  # noqa: PLC0415 - DAG files need no words
+        from airflow_provider_sf.wording import title  # noqa: PLC0415
+
         hook = ServiceFabricHook(self.service_fabric_conn_id)
+        if self.do_xcom_push:
+            push_link(context, hook.get_conn(), self.kind)
         record = hook.get_upgrade_progress(self.name, kind=self.kind)
-        self.log.info("Upgrade of %s: %s", title(self.kind, self.name), status_line(record))
-        return record.to_dict(include_raw=self.include_raw)
+        self.log.info("Upgrade of %s: %s", title(self.kind, self.name), status_line(record, record.services))
+        pushed = record.to_dict(include_raw=self.include_raw)
+        if "raw" in pushed["omitted"]:
+            self.log.warning(
+                "The answer has %d bytes, too many for an XCom: raw is null", pushed["omitted"]["raw"]
+            )
+        return pushed

@@ -20,11 +20,11 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_sf.hooks.service_fabric import DEFAULT_CONN_ID, ServiceFabricHook
 from airflow_provider_sf.identity import CLOCK_SKEW_SECONDS
 from airflow_provider_sf.kinds import DEFAULT_KIND, check_name, is_rendered_later
-from airflow_provider_sf.narration import change_lines, opening
+from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink, push_link
 from airflow_provider_sf.parameters import IDENTIFYING, check_previous, choice, seconds
 from airflow_provider_sf.parameters import meant as read_meant
 from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer
-from airflow_provider_sf.story import Memory, Story, Verdict
+from airflow_provider_sf.story import Memory, Verdict, xcoms
 from airflow_provider_sf.watching import AskAgain, Ended, Policy, judge, step
 from airflow_provider_sf.wire import iso
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_sf.identity import Meant
+    from airflow_provider_sf.narration import Told
     from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.watching import Decision, Observation
 
@@ -91,9 +92,10 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
     :param on_paused: ``"wait"`` for a person to resume a paused upgrade, or ``"fail"``
     :param on_rollback: ``"wait"`` for the end of a rollback and then fail, or ``"fail_fast"``
     :param wait_for_existence: let an application that does not exist count as not upgraded yet
+    :param live_progress: push the XComs while deferred, too, where this Airflow lets a trigger do so (3.3)
 
-    XComs: the record as ``return_value`` after success, as ``upgrade_progress`` otherwise; always
-    ``upgrade_wait``, how the wait went and ended.
+    XComs: the record as ``return_value`` after success; always the last record as ``upgrade_progress``, and
+    how the wait went and ended as ``upgrade_wait``; and the link, as ``service_fabric_explorer``.
 
     :raises UpgradeFailed: the upgrade failed, was rolled back or overtaken by another, or stands where
         ``on_paused`` and ``on_rollback`` do not wait; not retried, skipped with ``soft_fail``
@@ -111,10 +113,12 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         "started_after",
         "target_version",
     )
+    operator_extra_links = (ServiceFabricExplorerLink(),)
     ui_color = "#0078d4"
     ui_fgcolor = "#ffffff"
 
     _memory = Memory()
+    _told: Told | None = None
     _begun_at = datetime.min.replace(tzinfo=timezone.utc)
     _has_ended = False
 
@@ -139,6 +143,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         on_paused: str = "wait",
         on_rollback: str = "wait",
         wait_for_existence: bool = False,
+        live_progress: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
@@ -158,6 +163,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         self.on_paused = choice("on_paused", on_paused, ("wait", "fail"))
         self.on_rollback = choice("on_rollback", on_rollback, ("wait", "fail_fast"))
         self.wait_for_existence = wait_for_existence
+        self.live_progress = live_progress
         identifying = zip(IDENTIFYING, (previous, started_after, target_version), strict=True)
         self._identified_by = [name for name, given in identifying if given is not _NOT_GIVEN]
         self._check()
@@ -212,33 +218,34 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait; in deferrable mode look once, then defer."""
         self._begun_at, self._has_ended = datetime.now(timezone.utc), False
-        self._memory = Memory()
         if self._forgets:
             self._begun_at = _first_leg_began(context) or self._begun_at
-            self._memory = Memory(begun_at=self._begun_at)
-        else:  # of hundreds of legs each would say it again
-            self.log.info("%s", opening(self.kind, self.name, self._policy(), *self._limit()))
+        self._memory = Memory(began_at=self._begun_at, forgetful=self._forgets)
+        self._told = None
         try:
             return super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException) as ended:
             if self._has_ended or ended.__cause__ is not None:  # what poke() raised, not Airflow's clock
                 raise
-            story = Story.of(self._memory, "timeout")
-            self._push(context, story)
+            story = self._memory.ended("timeout", datetime.now(timezone.utc))
+            message = self._timed_out(story)
+            self._tell(context, story, message)
             cls = AirflowSkipException if self.never_fail else type(ended)
-            raise cls(self._timed_out(story)) from ended
+            raise cls(message) from ended
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the upgrade; look again at once only where the answer must not wait for the next poke."""
+        if not self._memory.polls:
+            self._open(context)
         decision = self._look()
         while isinstance(decision, AskAgain) and self._is_urgent(decision):
             time.sleep(decision.after)
             decision = self._look()
         if isinstance(decision, Ended):
-            story = Story.of(self._memory, decision.by)
+            story = self._memory.ended(decision.by, datetime.now(timezone.utc))
             return PokeReturnValue(is_done=True, xcom_value=self._end(context, story))
         if self.deferrable:
-            self._defer(decision.after)
+            self._defer(context, decision.after)
         return PokeReturnValue(is_done=False)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -250,12 +257,26 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
                 raise AirflowSkipException(str(error)) from error
             raise
 
+    def _open(self, context: Context) -> None:
+        """Link to the cluster, and say what is awaited; of hundreds of legs each would say it again."""
+        from airflow_provider_sf.narration import opening  # noqa: PLC0415 - DAG files need no words
+
+        cluster = ServiceFabricHook(self.service_fabric_conn_id).get_conn()
+        if self.do_xcom_push:
+            push_link(context, cluster, self.kind)
+        if not self._forgets:
+            limit, policy = self._limit(), self._policy()
+            self.log.info("%s", opening(self.kind, self.name, cluster.endpoint, policy, limit))
+
     def _look(self) -> Decision:
+        from airflow_provider_sf.narration import Told, news  # noqa: PLC0415 - DAG files need no words
+
         before, policy = self._memory, self._policy()
         observation = self._observe()
         now = datetime.now(timezone.utc)
         self._memory, decision = step(policy, before, observation, now, chance=random())  # noqa: S311 - no secret
-        for level, line in change_lines(before, self._memory, policy, now):
+        self._told, lines = news(self._told or Told(), before, self._memory, policy, now)
+        for level, line in lines:
             self.log.log(level, "%s", line)
         return decision
 
@@ -323,13 +344,14 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
             limits.append(("execution_timeout", self.execution_timeout.total_seconds()))
         return min(limits, key=lambda limit: limit[1])
 
-    def _defer(self, pause: float) -> None:
+    def _defer(self, context: Context, pause: float) -> None:
         # 15 ms that no DAG file needs to pay.
         from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger  # noqa: PLC0415
 
         policy, now = self._policy(), datetime.now(timezone.utc)
         left = max(timedelta(0), self._begun_at + timedelta(seconds=self._limit()[1]) - now)
         pause = max(SHORT_POKE_INTERVAL, min(pause, left.total_seconds()))
+        self._push(context, self._memory)
         self.defer(
             trigger=ServiceFabricUpgradeTrigger(
                 name=self.name,
@@ -337,46 +359,63 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
                 service_fabric_conn_id=self.service_fabric_conn_id,
                 first_poll_at=str(iso(now + timedelta(seconds=pause))),
                 memory=self._memory.to_dict(),
+                live_progress=self.live_progress and self.do_xcom_push,
                 **policy.to_dict(),
             ),
             method_name="execute_complete",
             timeout=left + BACKSTOP,
         )
 
-    def _end(self, context: Context, story: Story) -> dict[str, Any]:
-        """Push what is known, then return the record of a success or raise what it was instead."""
-        from airflow_provider_sf.endings import failure, success  # noqa: PLC0415 - DAG files need no endings
-
+    def _end(self, context: Context, story: Memory) -> dict[str, Any]:
+        """Tell the story, then return the record of a success or raise what it was instead."""
         self._has_ended = True
+        end = self._ending(story)
+        self._tell(context, story, str(end))
+        if isinstance(end, Exception):
+            raise end
+        self.log.info("%s", end)
+        record: dict[str, Any] = story.to_dict()["record"]
+        return record
+
+    def _ending(self, story: Memory) -> str | Exception:
+        """Return how a wait ended: in words if that is a success, else as the error to raise."""
+        from airflow_provider_sf.endings import failure, success  # noqa: PLC0415 - DAG files need no words
+
         policy, record, verdict = self._policy(), story.record, None
         if story.ended_by == "upgrade" and record is not None:
             whose = policy.meant.whose(record, datetime.now(timezone.utc), story.ours)
             verdict = judge(policy, whose, record)
-        self._push(context, story, succeeded=verdict is Verdict.SUCCEEDED)
         if record is not None and verdict is Verdict.SUCCEEDED:
-            self.log.info("%s", success(story, record))
-            return record.to_dict()
+            return success(story, record)
         if record is not None and verdict is not None and verdict.bad:
-            raise UpgradeFailed(failure(policy, story, record, verdict))
+            return UpgradeFailed(failure(policy, story, record, verdict))
         if story.ended_by in CLOCKS:
-            raise AirflowSensorTimeout(self._timed_out(story))
+            return AirflowSensorTimeout(self._timed_out(story))
         if story.error is not None:
-            raise story.error
+            return story.error
         outcome = "no record" if record is None else f"outcome {record.outcome}"
         msg = f"the wait ended by {story.ended_by!r} with {outcome}, which is no end that this version knows"
-        raise UnexpectedAnswer(msg)
+        return UnexpectedAnswer(msg)
 
-    def _timed_out(self, story: Story) -> str:
-        from airflow_provider_sf.endings import timed_out  # noqa: PLC0415 - DAG files need no endings
+    def _timed_out(self, story: Memory) -> str:
+        from airflow_provider_sf.endings import timed_out  # noqa: PLC0415 - DAG files need no words
 
         return timed_out(self._policy(), story, self.kind, self.name, self._limit())
 
-    def _push(self, context: Context, story: Story, *, succeeded: bool = False) -> None:
-        if not self.do_xcom_push:
-            return
-        context["ti"].xcom_push(key="upgrade_wait", value=story.summary())
-        if story.record is not None and not succeeded:
-            context["ti"].xcom_push(key="upgrade_progress", value=story.record.to_dict())
+    def _tell(self, context: Context, story: Memory, message: str) -> None:
+        """Push how the wait ended, and log the whole story once more: the triggerer's lines may be lost."""
+        from airflow_provider_sf.retelling import retelling  # noqa: PLC0415 - DAG files need no words
+
+        self._push(context, story, message)
+        self.log.info("::group::The whole wait again")
+        for line in retelling(self.kind, self.name, story):
+            self.log.info("%s", line)
+        self.log.info("::endgroup::")
+
+    def _push(self, context: Context, story: Memory, message: str | None = None) -> None:
+        if self.do_xcom_push:
+            for key, value in xcoms(self.kind, self.name, story, message).items():
+                context["ti"].xcom_push(key=key, value=value)
 
 
 def _first_leg_began(context: Context) -> datetime | None:
@@ -387,9 +426,9 @@ def _first_leg_began(context: Context) -> datetime | None:
     return began
 
 
-def _story_in(event: object) -> Story:
+def _story_in(event: object) -> Memory:
     try:
-        return Story.from_dict(event)
+        return Memory.from_dict(event)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         msg = f"the trigger's event is not understood, so the upgrade counts as not done: {error!r}"
         raise UnexpectedAnswer(msg) from error

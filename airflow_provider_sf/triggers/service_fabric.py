@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
-from airflow_provider_sf.narration import change_lines
+from airflow_provider_sf.narration import Told, news
 from airflow_provider_sf.rest import ServiceFabricError
-from airflow_provider_sf.story import Memory, Story
+from airflow_provider_sf.story import Memory
+from airflow_provider_sf.triggers.live_progress import LiveProgress
 from airflow_provider_sf.watching import AskAgain, Policy, step
 from airflow_provider_sf.wire import utc
 
@@ -34,6 +35,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
     :param service_fabric_conn_id: the connection to the cluster
     :param first_poll_at: when to poll first, ISO 8601
     :param memory: what the worker's first look has brought, from ``Memory.to_dict``
+    :param live_progress: push record and memory as XComs while the task is deferred, where Airflow can
     :param policy: how to wait and for which upgrade, from ``Policy.to_dict``
     """
 
@@ -45,6 +47,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         service_fabric_conn_id: str,
         first_poll_at: str,
         memory: dict[str, Any],
+        live_progress: bool = True,
         **policy: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow 3 leaves it untyped
@@ -53,6 +56,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         self.service_fabric_conn_id = service_fabric_conn_id
         self.first_poll_at = first_poll_at
         self.memory = memory
+        self.live_progress = live_progress
         self.policy = Policy.from_dict(policy)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -65,6 +69,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
                 "service_fabric_conn_id": self.service_fabric_conn_id,
                 "first_poll_at": self.first_poll_at,
                 "memory": self.memory,
+                "live_progress": self.live_progress,
                 **self.policy.to_dict(),
             },
         )
@@ -72,8 +77,11 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the story."""
         memory, pause = Memory.from_dict(self.memory), _seconds_until(utc(self.first_poll_at))
+        ti = self.task_instance if self.live_progress else None
+        live = LiveProgress(self.kind, self.name, ti, self.log)
         if not pause:  # another triggerer has polled already, and perhaps for long
-            memory = memory.after_restart()
+            memory = await live.recalled(memory)
+        told = Told(memory.record, datetime.now(timezone.utc))
         hook = ServiceFabricHook(self.service_fabric_conn_id)
         async with hook.connected():
             await asyncio.sleep(pause)
@@ -81,12 +89,15 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
                 observation = await self._look(hook)
                 before, now = memory, datetime.now(timezone.utc)
                 memory, decision = step(self.policy, before, observation, now, chance=random())  # noqa: S311 - no secret
-                for level, line in change_lines(before, memory, self.policy, now):
+                told, lines = news(told, before, memory, self.policy, now)
+                for level, line in lines:
                     self.log.log(level, "%s", line)
                 if not isinstance(decision, AskAgain):
                     break
+                live.show(memory, now)
                 await asyncio.sleep(decision.after)
-        yield TriggerEvent(Story.of(memory, decision.by).to_dict())
+        await live.finished()
+        yield TriggerEvent(memory.ended(decision.by, now).to_dict())
 
     async def _look(self, hook: ServiceFabricHook) -> Observation:
         try:

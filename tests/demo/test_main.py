@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from demo.__main__ import _complain
+from demo.__main__ import _complain, _own_lines
 from demo.live_airflow import PARTS, LiveAirflow, LiveAirflowError, free_ports, signals_put_off
 
 ROOT = Path(__file__).parent.parent.parent
@@ -101,3 +101,16 @@ def test_airflow_listens_on_ports_and_in_a_home_of_its_own(tmp_path: Path) -> No
     assert first.url != second.url
     assert first.environment["AIRFLOW_HOME"] == str(tmp_path / "a")
     assert len(set(free_ports(3))) == 3
+
+
+def test_what_airflows_page_folds_is_folded() -> None:
+    ours = "airflow_provider_sf.sensors.service_fabric"
+    events = [
+        (ours, "one"),
+        (ours, "::group::All again"),
+        (ours, "two"),
+        ("airflow", "three"),
+        (ours, "::endgroup::"),
+    ]
+    log = [{"logger": logger, "event": event} for logger, event in [*events, (ours, "four")]]
+    assert [entry["event"] for entry in _own_lines(log)] == ["one", "> All again (folded)", "four"]

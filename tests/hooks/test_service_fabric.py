@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow_provider_sf.hooks import service_fabric
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected, Unreachable
-from airflow_provider_sf.upgrades import ServiceProgress
+from airflow_provider_sf.services import ServiceProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -11,8 +12,14 @@ from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradePro
 from airflow_provider_sf.rest import Rejected
 
 
+class Operator(ServiceFabricUpgradeProgressOperator):
+    """Logs where pytest can see it, whatever this Airflow logs with."""
+
+    log = logging.getLogger("operator")  # type: ignore[assignment]
+
+
 def operator(name: str, **keywords: Any) -> ServiceFabricUpgradeProgressOperator:
-    return ServiceFabricUpgradeProgressOperator(task_id="read", name=name, **keywords)
+    return Operator(task_id="read", name=name, **keywords)
 
 
 @pytest.mark.parametrize(
@@ -57,3 +64,16 @@ def test_name_and_connection_are_templated() -> None:
 def test_what_is_wrong_is_refused_when_the_dag_is_parsed(keywords: dict[str, str], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         operator(**keywords)
+
+
+def test_a_raw_answer_that_is_too_large_for_an_xcom_is_left_out_and_said(
+    recorder: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = json.dumps({"UpgradeState": "RollingForward", "Unknown": "x" * 20_000}).encode()
+    recorder.answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", recorder.url.replace("http", "service-fabric"))
+    made = operator("shop", include_raw=True)
+    with caplog.at_level(logging.WARNING):
+        record = made.execute({"ti": ti})
+    assert (record["raw"], record["omitted"]) == (None, {"raw": len(body)})
+    assert caplog.messages[-1] == f"The answer has {len(body)} bytes, too many for an XCom: raw is null"

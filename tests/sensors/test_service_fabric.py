@@ -18,8 +18,9 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_sf.rest import Rejected, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.retelling import retelling
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
-from airflow_provider_sf.story import Memory, Story
+from airflow_provider_sf.story import Memory
 from airflow_provider_sf.wire import utc
 from tests.sensors.running import MODES, fire, run, sensor
 
@@ -57,7 +58,7 @@ def test_every_mode_waits_for_a_success(mode: str, clock: Any, ti: Any) -> None:
     clock.step = 20.0
     result = run(lambda: sensor("good-shop", mode), ti)
     assert (result["state"], result["percent_completed"]) == ("CompletedRollforward", 100.0)
-    assert set(ti.xcoms) == {"upgrade_wait"}
+    assert set(ti.xcoms) == {"service_fabric_explorer", "upgrade_wait", "upgrade_progress"}
     wait = ti.xcoms["upgrade_wait"]
     assert (wait["ended_by"], wait["error"]) == ("upgrade", None)
     assert wait["timeline"][-1]["outcome"] == "succeeded"
@@ -71,11 +72,12 @@ def test_every_mode_raises_the_story_of_a_rollback(mode: str, clock: Any, ti: An
     assert isinstance(failed.value, AirflowFailException)
     said = str(failed.value).splitlines()
     assert said[0] == (
-        "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back (CompletedRollback, 100 %)."
+        "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back"
+        f"{'' if mode == 'reschedule' else ' at 62 %'} (CompletedRollback)."
     )
     if mode != "reschedule":  # whose last leg has not seen the way forward
-        assert said[1].startswith("Last seen going forward at ")
-        assert ": 62 %. It failed at 2026-03-01 03:06:" in said[1]
+        assert said[1].startswith("It was last seen going forward at ")
+        assert " It failed at 2026-03-01 03:06:" in said[1]
         assert said[2] == "Services behind: web 6/8 (2 to come), api 2/5 (3 to come), worker 2/3 (1 to come)."
     assert ti.xcoms["upgrade_progress"]["outcome"] == "rolled_back"
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "upgrade"
@@ -147,7 +149,7 @@ def test_every_mode_times_out_with_the_clock_and_the_last_progress(
         run(lambda: sensor("good-shop", mode, timeout=0, soft_fail=soft_fail), ti)
     if not soft_fail:
         assert str(timeout.value).startswith(
-            "Upgrade of application resource 'good-shop' to v1 is not over after 0s (timeout); last seen: 0s, provisioning target"
+            "Upgrade of application resource 'good-shop' to v1 is not over after 0s (timeout); last seen: provisioning target, 0 %.\nServices behind: web 0/8 (8 to come)"
         )
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "timeout"
     assert ti.xcoms["upgrade_progress"]["state"] == "ProvisioningTarget"
@@ -259,7 +261,7 @@ def test_a_silent_first_look_defers_and_starts_the_clock_of_the_silence(
     first_poll_at = utc(keywords["first_poll_at"])
     assert first_poll_at is not None
     assert first_poll_at - datetime.now(timezone.utc) <= timedelta(minutes=1), "a fifth of the budget"
-    assert keywords["memory"]["silent_since"] is not None
+    assert keywords["memory"]["memory"]["silent_since"] is not None
     assert keywords["memory"]["error"]["class"] == "Unreachable"
 
 
@@ -275,6 +277,59 @@ def test_the_log_opens_with_what_is_awaited_but_in_reschedule_mode(
     assert "Upgrade of application resource 'good-shop' from v0 to v1 completed in 10m00s" in said
 
 
+@pytest.mark.usefixtures("simulator")
+def test_every_mode_tells_the_whole_story_again_before_its_end(
+    mode: str, clock: Any, ti: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Lines of the triggerer can be lost; the worker folds what it tells."""
+    clock.step = 20.0
+    with caplog.at_level(logging.INFO), pytest.raises(UpgradeFailed):
+        run(lambda: sensor("rolled_back-shop", mode), ti)
+    said = [record.getMessage() for record in caplog.records if record.name == "sensor"]
+    begin, end = said.index("::group::The whole wait again"), said.index("::endgroup::")
+    story = Memory.from_dict(ti.xcoms["upgrade_wait"])
+    assert said[begin + 1 : end] == list(retelling("application_resource", "rolled_back-shop", story))
+
+
+@pytest.mark.usefixtures("simulator")
+def test_the_story_of_a_rollback_answers_without_opening_anything_else(ti: Any, clock: Any) -> None:
+    clock.step = 20.0
+    with pytest.raises(UpgradeFailed) as failed:
+        run(lambda: sensor("rolled_back-shop", "deferrable"), ti)
+    wait = ti.xcoms["upgrade_wait"]
+    assert (wait["kind"], wait["name"]) == ("application_resource", "rolled_back-shop")
+    assert wait["message"] == str(failed.value)
+    assert wait["upgrade"] == {"started_at": "2026-03-01T03:00:20Z", "target_version": "v1"}
+    (forward,) = [stage for stage in wait["timeline"] if stage["state"] == "RollingForward"]
+    assert forward["percent_completed"] == 62.0
+    assert [service["name"] for service in forward["services_behind"]] == ["web", "api", "worker"]
+    assert wait["record"]["outcome"] == "rolled_back"
+    assert utc(wait["began_at"]) < utc(wait["ended_at"])  # type: ignore[operator]
+
+
+@pytest.mark.usefixtures("simulator")
+@pytest.mark.parametrize("do_xcom_push", [False, True])
+def test_a_deferred_wait_shows_its_first_look(ti: Any, *, do_xcom_push: bool) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor("good-shop", "deferrable", do_xcom_push=do_xcom_push).execute({"ti": ti})
+    _, keywords = deferred.value.trigger.serialize()
+    assert keywords["live_progress"] is do_xcom_push
+    if not do_xcom_push:
+        assert ti.xcoms == {}
+        return
+    wait = ti.xcoms["upgrade_wait"]
+    assert (wait["ended_by"], wait["ended_at"], wait["message"]) == (None, None, None)
+    assert ti.xcoms["upgrade_progress"] == wait["record"]
+    assert {key: wait[key] for key in keywords["memory"]} == keywords["memory"]
+
+
+@pytest.mark.usefixtures("simulator")
+def test_live_progress_can_be_turned_off(ti: Any) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor("good-shop", "deferrable", live_progress=False).execute({"ti": ti})
+    assert deferred.value.trigger.serialize()[1]["live_progress"] is False
+
+
 @pytest.mark.parametrize(
     "event",
     [
@@ -282,9 +337,10 @@ def test_the_log_opens_with_what_is_awaited_but_in_reschedule_mode(
         True,
         {"status": "success"},
         {"schema": "service_fabric.upgrade_wait/1"},
-        {**Story("upgrade", None, None, None, (), 1).to_dict(), "timeline": [{}]},
-        Story("upgrade", None, None, None, (), 1).to_dict(),
-        Story("hunger", None, None, None, (), 1).to_dict(),
+        {**Memory(ended_by="upgrade").to_dict(), "timeline": [{}]},
+        Memory().to_dict(),
+        Memory(ended_by="upgrade").to_dict(),
+        Memory(ended_by="hunger").to_dict(),
     ],
 )
 def test_an_event_that_is_not_understood_is_a_failure(event: Any, ti: Any) -> None:
@@ -297,7 +353,7 @@ def test_the_worker_judges_the_record_again(ti: Any, clock: Any) -> None:
     """An older triggerer may say that it ended; what counts is what the record says."""
     progress = sensor("good-shop")._observe()
     clock.now += 3600
-    event = Story.of(Memory(record=progress), "upgrade").to_dict()  # type: ignore[arg-type]
+    event = Memory(record=progress, ended_by="upgrade").to_dict()  # type: ignore[arg-type]
     event["record"]["outcome"] = "succeeded"
     with pytest.raises(UnexpectedAnswer, match="outcome in_progress, which is no end"):
         sensor("good-shop", "deferrable").execute_complete({"ti": ti}, event)

@@ -15,7 +15,7 @@ from airflow_provider_sf.identity import Identity, Meant
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
 from airflow_provider_sf.sensors import service_fabric as sensor_module
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
-from airflow_provider_sf.story import Memory, Story
+from airflow_provider_sf.story import Memory
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.watching import Policy
 from tests.sensors.running import fire, run, sensor
@@ -187,7 +187,9 @@ def test_a_deferred_wait_remembers_whatever_its_mode_would_be() -> None:
 def test_a_version_that_is_there_already_is_accepted_if_that_is_enough(ti: Any) -> None:
     keywords: dict[str, Any] = {"target_version": "v0", "accept_current_version": True}
     assert run(lambda: sensor("never_upgraded-shop", **keywords), ti)["outcome"] == "not_upgraded"
-    assert set(ti.xcoms) == {"upgrade_wait"}
+    assert ti.xcoms["upgrade_wait"]["message"] == (
+        "Application resource 'never_upgraded-shop' is at v0 already, and was never upgraded (accept_current_version)"
+    )
 
 
 @pytest.mark.usefixtures("simulator")
@@ -196,10 +198,8 @@ def test_the_success_of_another_upgrade_is_pushed_as_progress_and_fails(clock: A
     look = ServiceFabricHook().get_upgrade_progress
     look("good-shop")
     clock.now += 3600
-    event = Story.of(
-        Memory(record=look("good-shop"), ours=Identity(datetime(2026, 1, 1, tzinfo=timezone.utc), "v9")),
-        "upgrade",
-    ).to_dict()
+    ours = Identity(datetime(2026, 1, 1, tzinfo=timezone.utc), "v9")
+    event = Memory(record=look("good-shop"), ours=ours, ended_by="upgrade").to_dict()
     with pytest.raises(UpgradeFailed, match="to v9 was overtaken"):
         sensor("good-shop", "deferrable").execute_complete({"ti": ti}, event)
     assert ti.xcoms["upgrade_progress"]["outcome"] == "succeeded"
@@ -211,7 +211,7 @@ def test_the_story_of_a_wait_names_the_upgrade_that_it_was_about(clock: Any, ti:
     with pytest.raises(UpgradeFailed) as failed:
         run(lambda: sensor("overtaken-shop", "deferrable"), ti)
     assert str(failed.value).splitlines()[0] == (
-        "Upgrade of application resource 'overtaken-shop' to v1 was overtaken: another upgrade has taken its place."
+        "Upgrade of application resource 'overtaken-shop' to v1 was overtaken at 43 %: another upgrade has taken its place."
     )
     assert ti.xcoms["upgrade_wait"]["upgrade"]["target_version"] == "v1"
     ours = [stage["ours"] for stage in ti.xcoms["upgrade_wait"]["timeline"]]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.hooks import service_fabric as hook_module
-from airflow_provider_sf.story import Memory, Story
+from airflow_provider_sf.story import Memory
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.watching import Policy
 
@@ -28,6 +28,7 @@ def trigger(name: str, **keywords: Any) -> ServiceFabricUpgradeTrigger:
         "service_fabric_conn_id": "service_fabric_default",
         "first_poll_at": "2020-01-01T00:00:00Z",
         "memory": Memory().to_dict(),
+        "live_progress": True,
         **Policy(0.01, unreachable_timeout=60.0, deadline=NOW + timedelta(hours=1)).to_dict(),
         **keywords,
     }
@@ -47,8 +48,8 @@ async def _events(*triggers: ServiceFabricUpgradeTrigger) -> list[Any]:
     return await asyncio.gather(*(drain(one) for one in triggers))
 
 
-def run(*triggers: ServiceFabricUpgradeTrigger) -> list[Story]:
-    return [Story.from_dict(event) for event in asyncio.run(_events(*triggers))]
+def run(*triggers: ServiceFabricUpgradeTrigger) -> list[Memory]:
+    return [Memory.from_dict(event) for event in asyncio.run(_events(*triggers))]
 
 
 def test_the_class_path_is_a_promise() -> None:
@@ -61,6 +62,7 @@ def test_the_class_path_is_a_promise() -> None:
         "exponential_backoff",
         "first_poll_at",
         "kind",
+        "live_progress",
         "max_wait",
         "memory",
         "name",
@@ -118,7 +120,7 @@ def test_a_flapping_gateway_is_forgiven(clock: Any, caplog: pytest.LogCaptureFix
         (story,) = run(trigger("flapping-shop"))
     assert story.ended_by == "upgrade"
     said = [record.getMessage() for record in caplog.records]
-    assert sum("No usable answer" in line for line in said) == 1
+    assert sum("no usable answer" in line for line in said) == 1
     assert sum("answers again" in line for line in said) == 1
 
 

@@ -1,0 +1,76 @@
+"""How far the services of an upgrade are, as many of them as a record has room for. Pure; no I/O."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_sf.wire import WORD_BYTES, integer, objects, short_text
+
+SERVICES_BYTES = 7_168
+"""How much JSON the services of a record may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceProgress:
+    """How many replicas of one service are upgraded and how many are still to come; None if not said."""
+
+    name: str
+    completed_replicas: int | None
+    pending_replicas: int | None
+
+    @property
+    def behind(self) -> bool:
+        """Whether replicas of this service still wait for the upgrade."""
+        return bool(self.pending_replicas)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as JSON types; the keys are the constructor's names."""
+        return {
+            "name": self.name,
+            "completed_replicas": self.completed_replicas,
+            "pending_replicas": self.pending_replicas,
+        }
+
+
+def services_of(listed: object) -> tuple[tuple[ServiceProgress, ...], tuple[tuple[str, int], ...]]:
+    """Read the list of an answer: the services there is room for, in their order, and what is omitted."""
+    services = [_service(item) for item in objects(listed)]
+    room = _places_with_room(services)
+    kept = tuple(service for place, service in enumerate(services) if place in room)
+    return kept, _counted([service for place, service in enumerate(services) if place not in room])
+
+
+def _service(item: dict[str, Any]) -> ServiceProgress:
+    return ServiceProgress(
+        name=short_text(item.get("ServiceName"), WORD_BYTES) or "?",
+        completed_replicas=integer(item.get("CompletedReplicaCount")),
+        pending_replicas=integer(item.get("PendingReplicaCount")),
+    )
+
+
+def _places_with_room(services: list[ServiceProgress]) -> set[int]:
+    """
+    Choose which services to keep, those that are behind first.
+
+    The choice does not depend on the order: a cluster that lists them anew has not moved.
+    """
+    kept, left = set(), SERVICES_BYTES
+    written = [json.dumps(service.to_dict()) for service in services]
+    for place in sorted(range(len(services)), key=lambda place: (not services[place].behind, written[place])):
+        left -= len(written[place])
+        if left < 0:
+            break
+        kept.add(place)
+    return kept
+
+
+def _counted(omitted: list[ServiceProgress]) -> tuple[tuple[str, int], ...]:
+    """Count what is omitted, and what of that is still to come; what is nothing is not said."""
+    counts = {
+        "services": len(omitted),
+        "services_behind": sum(service.behind for service in omitted),
+        "pending_replicas": sum(service.pending_replicas or 0 for service in omitted),
+    }
+    return tuple((what, count) for what, count in counts.items() if count)

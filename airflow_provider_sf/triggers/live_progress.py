@@ -1,0 +1,144 @@
+"""Progress that can be read while the task is deferred: the XComs of a wait, pushed by its trigger."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import XCom
+
+from airflow_provider_sf.story import Memory, xcoms
+
+LEAST_PAUSE = timedelta(seconds=30)
+"""Between two pushes of one wait."""
+
+SECONDS_APART = 0.25
+"""
+Between two pushes of all waits of a triggerer, which take turns: each costs the triggerer's supervisor 20 to
+26 milliseconds of CPU time, and that one process has all triggers to serve.
+"""
+
+MOST_SECONDS_AHEAD = 30.0
+"""A wait whose turn would come later than this does not queue up; it tries again with a later poll."""
+
+
+class LiveProgress:
+    """
+    Push record and memory of a wait when something has changed, and read the memory back after a restart.
+
+    No push ever keeps the wait from its polls or is a fault of it: what goes wrong is said once. Without a
+    task instance nothing is pushed.
+    """
+
+    def __init__(self, kind: str, name: str, ti: Any, log: Any) -> None:
+        self._about = kind, name
+        self._log = log
+        self._where: dict[str, Any] = {}
+        self._shown: object = None
+        self._shown_at: datetime | None = None
+        self._latest = Memory()
+        self._turn: asyncio.Task[None] | None = None
+        self._is_pushing = False
+        self._has_complained = False
+        if ti is None:
+            return
+        if _is_offered():
+            self._where = {key: getattr(ti, key) for key in ("dag_id", "task_id", "run_id", "map_index")}
+        else:
+            self._log.info("No progress in XCom while deferred: this Airflow does not let a trigger push it")
+
+    async def recalled(self, memory: Memory) -> Memory:
+        """Return the memory as the triggerer before this one pushed it last; all clocks go on from there."""
+        if not self._where:
+            return memory.after_restart()
+        try:
+            last = Memory.from_dict(await XCom.aget_one(key="upgrade_wait", **self._where))
+        except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the wait goes on without
+            self._complain("The memory of this wait could not be read back", error)
+            return memory.after_restart()
+        if last.began_at != memory.began_at:  # another wait's
+            return memory.after_restart()
+        self._shown = _what_matters(last)
+        if last.polls == memory.polls:
+            return last
+        self._log.info("Taken up again after %d polls, with the memory of the triggerer before", last.polls)
+        return replace(last, outdated=True)
+
+    def show(self, memory: Memory, now: datetime) -> None:
+        """Push in the background, if something has changed and the last push is long enough ago."""
+        self._latest = memory
+        is_early = self._shown_at is not None and now - self._shown_at < LEAST_PAUSE
+        has_a_turn = self._turn is not None and not self._turn.done()
+        if not self._where or is_early or has_a_turn or _what_matters(memory) == self._shown:
+            return
+        pause = _queue.pause_before_the_next_turn()
+        if pause is not None:
+            self._shown_at = now
+            self._turn = asyncio.create_task(self._push_after(pause))
+
+    async def finished(self) -> None:
+        """Make sure that nothing is pushed any more: the worker pushes the end."""
+        if self._turn is None:
+            return
+        if not self._is_pushing:
+            self._turn.cancel()
+        await asyncio.wait([self._turn])
+
+    async def _push_after(self, pause: float) -> None:
+        await asyncio.sleep(pause)
+        self._is_pushing = True
+        self._shown = _what_matters(self._latest)
+        try:
+            for key, value in xcoms(*self._about, self._latest).items():
+                await XCom.aset(key=key, value=value, **self._where)
+        except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the wait goes on without
+            self._shown = None
+            self._complain("Progress could not be pushed as XCom", error)
+        finally:
+            self._is_pushing = False
+
+    def _complain(self, what: str, error: Exception) -> None:
+        if not self._has_complained:
+            self._log.warning("%s, which does not matter to the wait itself: %r", what, error)
+        self._has_complained = True
+
+
+class _Queue:
+    """In which the waits of one triggerer stand for their turns."""
+
+    def __init__(self) -> None:
+        self.free_at = 0.0
+
+    def pause_before_the_next_turn(self) -> float | None:
+        """Take the next turn and return how many seconds it is away; None if that is too far."""
+        now = asyncio.get_running_loop().time()
+        pause = max(0.0, self.free_at - now)
+        if pause > MOST_SECONDS_AHEAD:
+            return None
+        self.free_at = now + pause + SECONDS_APART
+        return pause
+
+
+_queue = _Queue()
+
+
+def _is_offered() -> bool:
+    """
+    Whether a trigger can push XComs, and does so without blocking the event loop.
+
+    Airflow 3.3 offers it. A backend that stores values elsewhere does that in the event loop.
+    """
+    if not hasattr(XCom, "aset"):
+        return False
+    from airflow.sdk.bases.xcom import BaseXCom  # noqa: PLC0415 - Airflow 2 has none
+
+    is_plain = XCom.serialize_value is BaseXCom.serialize_value
+    return is_plain and XCom.deserialize_value is BaseXCom.deserialize_value
+
+
+def _what_matters(memory: Memory) -> object:
+    """Return what makes one memory differ from another to a reader, and to its clocks."""
+    position = memory.record and memory.record.position
+    return position, memory.ours, memory.verdict, memory.verdict_since, memory.silent_since

@@ -1,0 +1,160 @@
+"""The words that log lines and messages are made of: durations, times, counts, versions. Pure; no I/O."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from airflow_provider_sf.kinds import KINDS
+from airflow_provider_sf.upgrades import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from airflow_provider_sf.identity import Meant
+    from airflow_provider_sf.services import ServiceProgress
+    from airflow_provider_sf.timeline import Stage
+    from airflow_provider_sf.upgrades import UpgradeProgress
+
+MOST_NAMED = 6
+"""How many services one line names."""
+
+NOBODY_KNOWS = "a state that this package does not know; it never counts as success"
+
+_BAR = 20
+_MOST_LETTERS, _MOST_OF_A_SERVICE, _MOST_OF_A_TITLE = 80, 60, 200
+
+
+def plain(said: str, most: int = _MOST_LETTERS) -> str:
+    """Put what a cluster says on one line, without control characters and cut; ``?`` if nothing is left."""
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in said).split())
+    words = words if len(words) <= most else f"{words[:most]}..."
+    # Airflow's log view folds at ::group:: and ::endgroup::, wherever in a line they stand.
+    return words.replace("group::", "group: :") or "?"
+
+
+def title(kind: str, name: str) -> str:
+    """Name what is upgraded: ``application resource 'shop'``."""
+    return f"{KINDS[kind].title} {plain(name, _MOST_OF_A_TITLE)!r}"
+
+
+def sentence(words: str) -> str:
+    """Begin with a capital, as a sentence does."""
+    return words[:1].upper() + words[1:]
+
+
+def span(seconds: float | None) -> str:
+    """Word a duration: ``7s``, ``12m04s``, ``1h05m``, ``2d03h``; ``-`` if unknown, ``0s`` if it is over."""
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours:02}h"
+    if hours:
+        return f"{hours}h{minutes:02}m"
+    return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+
+
+def many(count: int, thing: str) -> str:
+    """Count things: ``1 poll``, ``12 polls``."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def clock(moment: datetime) -> str:
+    """Word a time: ``2026-03-01 03:12:44 UTC``."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def percent(value: float | None) -> str:
+    """Word how far an upgrade is: ``62 %``."""
+    return "percent unknown" if value is None else f"{value:.0f} %"
+
+
+def bar(value: float | None) -> str:
+    """Draw how far an upgrade is; nothing is drawn if that is not known."""
+    if value is None:
+        return f"[{'':{_BAR}}]"
+    done = min(_BAR, max(0, int(value * _BAR / 100)))
+    return f"[{'#' * done}{'-' * (_BAR - done)}]"
+
+
+def replicas(service: ServiceProgress) -> str:
+    """Word how many replicas of a service are upgraded: ``3/8``; ``?`` for what is not said."""
+    done, pending = service.completed_replicas, service.pending_replicas
+    total = "?" if done is None or pending is None else done + pending
+    return f"{'?' if done is None else done}/{total}"
+
+
+def _count(service: ServiceProgress) -> str:
+    return f"{plain(service.name, _MOST_OF_A_SERVICE)} {replicas(service)}"
+
+
+def counts(services: Iterable[ServiceProgress], more: int = 0) -> list[str]:
+    """Word how far services are, each on its own, and how many more there are."""
+    said = [_count(service) for service in services]
+    more += len(said[MOST_NAMED:])
+    return [*said[:MOST_NAMED], *([f"and {more} more"] if more else [])]
+
+
+def behind(services: Sequence[ServiceProgress], more: int = 0) -> str:
+    """Name the services that replicas of are still to come: ``web 6/8 (2 to come), and 3 more``."""
+    said = [f"{_count(service)} ({service.pending_replicas} to come)" for service in services[:MOST_NAMED]]
+    more += len(services[MOST_NAMED:])
+    return ", ".join([*said, *([f"and {more} more"] if more else [])])
+
+
+def state_words(state: str | None) -> str:
+    """Spell a state of Service Fabric as words: RollingForward -> rolling forward."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain(state)).lower() if state else "no state"
+
+
+def standing(one: UpgradeProgress | Stage) -> tuple[str, float | None]:
+    """Return a state in words, and how far it is; what nobody ever upgraded calls itself completed, 100 %."""
+    if one.outcome is Outcome.NOT_UPGRADED:
+        return "not upgraded", None
+    return state_words(one.state), one.percent_completed
+
+
+def version(said: str | None) -> str:
+    """Name a version."""
+    return plain(said) if said else "an unknown version"
+
+
+def which(record: UpgradeProgress) -> str:
+    """Say which upgrade a record is about: ``to v1, started 2026-03-01 03:00:00 UTC``."""
+    direction = "back to" if record.going_back else "to"
+    start = f"started {clock(record.started_at)}" if record.started_at else "not started yet"
+    return f"{direction} {version(record.target_version)}, {start}"
+
+
+def meaning(meant: Meant) -> str:
+    """Say which upgrade is meant."""
+    said = []
+    if meant.previous is not None and meant.previous.outcome is Outcome.NOT_UPGRADED:
+        said.append("the first one ever (previous)")
+    elif meant.previous is not None:
+        said.append(f"another than the one {which(meant.previous)} (previous)")
+    if meant.started_after is not None:
+        skew = f" or up to {span(meant.clock_skew)} before" if meant.clock_skew else ""
+        said.append(f"one that starts after {clock(meant.started_after)}{skew} (started_after)")
+    if meant.target_version is not None:
+        said.append(f"one to {version(meant.target_version)} (target_version)")
+    there = f"; {version(meant.target_version)} there already is enough (accept_current_version)"
+    return (" and ".join(said) or "the latest on record") + (there if meant.accept_current_version else "")
+
+
+def pause(record: UpgradeProgress) -> str:
+    """Say why an upgrade is paused and what a person must do."""
+    if record.going_back:
+        cause = "Paused in its rollback before the next upgrade domain, as its mode is UnmonitoredManual"
+        remedy = "let the next upgrade domain begin"
+    elif record.failed_at:
+        cause = f"Paused after a failure at {clock(record.failed_at)}, as its FailureAction is Manual"
+        remedy = "mend the cause, then resume the upgrade or roll it back"
+    else:
+        cause = "Paused before the next upgrade domain, as its mode is UnmonitoredManual"
+        remedy = "let the next upgrade domain begin, or roll the upgrade back"
+    return f"{cause}. Nothing moves until a person acts: {remedy}"

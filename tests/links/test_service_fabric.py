@@ -1,0 +1,199 @@
+"""The link to Service Fabric Explorer: pushed before the first poll, found by either Airflow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow import __version__ as airflow_version
+from airflow.exceptions import AirflowRescheduleException
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink
+from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
+from airflow_provider_sf.rest import Rejected
+from tests.sensors.running import MODES, sensor
+
+if TYPE_CHECKING:
+    from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
+
+pytestmark = pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s")
+
+CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
+KEY = "service_fabric_explorer"
+
+is_airflow_2 = airflow_version.startswith("2.")
+in_airflow_2 = pytest.mark.skipif(not is_airflow_2, reason="how Airflow 2 does it")
+in_airflow_3 = pytest.mark.skipif(is_airflow_2, reason="how Airflow 3 does it")
+
+
+def operator(name: str, **keywords: Any) -> ServiceFabricUpgradeProgressOperator:
+    return ServiceFabricUpgradeProgressOperator(task_id="read", name=name, **keywords)
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, simulator: Any, explorer_url: str) -> None:
+    fields = {"conn_type": "service_fabric", "host": "127.0.0.1", "port": simulator.port}
+    monkeypatch.setenv(CONNECTION, json.dumps({**fields, "extra": {"explorer_url": explorer_url}}))
+
+
+@pytest.mark.parametrize("mode", ["reschedule", "deferrable"])
+def test_the_link_is_there_while_the_sensor_waits(mode: str, simulator: Any, ti: Any) -> None:
+    with pytest.raises((TaskDeferred, AirflowRescheduleException)):
+        sensor("good-shop", mode).execute({"ti": ti})
+    assert ti.xcoms[KEY] == f"http://127.0.0.1:{simulator.port}/Explorer/index.html#/apps"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_link_comes_before_the_first_poll(mode: str, simulator: Any, ti: Any) -> None:
+    class Polled(Exception):
+        pass
+
+    def look() -> None:
+        assert KEY in ti.xcoms
+        raise Polled
+
+    waiting = sensor("good-shop", mode)
+    waiting._look = look  # type: ignore[method-assign, assignment]
+    with pytest.raises(Polled):
+        waiting.execute({"ti": ti})
+    assert not simulator.requests
+
+
+def test_the_operator_pushes_the_link_though_the_read_fails(
+    simulator: Any, ti: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(monkeypatch, simulator, "https://sfx.example.com/shop")
+    with pytest.raises(Rejected):
+        operator("not_found-shop").execute({"ti": ti})
+    assert ti.xcoms == {KEY: "https://sfx.example.com/shop#/apps"}
+
+
+@pytest.mark.parametrize(("explorer_url", "do_xcom_push"), [("none", True), ("", False)])
+def test_there_is_no_link_if_connection_or_task_say_so(
+    *, explorer_url: str, do_xcom_push: bool, simulator: Any, ti: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(monkeypatch, simulator, explorer_url)
+    with pytest.raises(TaskDeferred):
+        sensor("good-shop", "deferrable", do_xcom_push=do_xcom_push).execute({"ti": ti})
+    operator("good-shop", do_xcom_push=do_xcom_push).execute({"ti": ti})
+    assert KEY not in ti.xcoms
+
+
+class Supervisor:
+    """What stands behind the messages of a task of Airflow 3: here, its XComs."""
+
+    def __init__(self) -> None:
+        self.xcoms: dict[tuple[int, str], Any] = {}
+
+    def send(self, msg: Any) -> Any:
+        from airflow.sdk.execution_time.comms import GetXCom, XComResult  # noqa: PLC0415 - not in Airflow 2
+
+        if isinstance(msg, GetXCom):
+            return XComResult(key=msg.key, value=self.xcoms.get((msg.map_index or -1, msg.key)))
+        self.xcoms[msg.map_index, msg.key] = msg.value
+        return None
+
+
+@pytest.fixture
+def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+    standing = Supervisor()
+    monkeypatch.setattr("airflow.sdk.execution_time.task_runner.SUPERVISOR_COMMS", standing, raising=False)
+    return standing
+
+
+def leg(task: ServiceFabricUpgradeSensor, map_index: int = -1, *, resumed: bool = False) -> None:
+    """Run a leg of a task and what Airflow does after it."""
+    import structlog  # noqa: PLC0415 - not in Airflow 2
+    from airflow.sdk.api.datamodels._generated import TaskInstanceState  # noqa: PLC0415
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance, finalize  # noqa: PLC0415
+
+    ti: Any = RuntimeTaskInstance.model_construct(
+        task=task, dag_id="release", task_id="wait", run_id="manual", map_index=map_index, start_date=None
+    )
+    if not resumed:
+        with pytest.raises(TaskDeferred):
+            task.execute({"ti": ti})
+    state: Any = TaskInstanceState.SUCCESS if resumed else None
+    finalize(ti, state, {"ti": ti}, structlog.get_logger())
+
+
+@in_airflow_3
+def test_a_resume_keeps_the_link(simulator: Any, supervisor: Supervisor) -> None:
+    """After each leg Airflow 3 replaces the XCom by what the link says, and a resumed task has a new operator."""
+    url = f"http://127.0.0.1:{simulator.port}/Explorer/index.html#/apps"
+    leg(sensor("good-shop", "deferrable"))
+    assert supervisor.xcoms[-1, KEY] == url
+    leg(sensor("good-shop", "deferrable"), resumed=True)
+    assert supervisor.xcoms[-1, KEY] == url
+
+
+@in_airflow_3
+def test_each_mapped_task_has_a_link_of_its_own(
+    simulator: Any, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for map_index in (1, 2):
+        connect(monkeypatch, simulator, f"https://sfx{map_index}.example.com")
+        leg(sensor("good-shop", "deferrable"), map_index)
+    leg(sensor("good-shop", "deferrable"), 1, resumed=True)
+    assert supervisor.xcoms[1, KEY] == "https://sfx1.example.com#/apps"
+    assert supervisor.xcoms[2, KEY] == "https://sfx2.example.com#/apps"
+
+
+@in_airflow_3
+def test_no_link_is_an_empty_one_to_airflow_3(
+    simulator: Any, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its API says null of that, and its pages show nothing."""
+    connect(monkeypatch, simulator, "none")
+    leg(sensor("good-shop", "deferrable"))
+    leg(sensor("good-shop", "deferrable"), resumed=True)
+    assert supervisor.xcoms[-1, KEY] == ""
+
+
+@in_airflow_3
+def test_airflow_3_finds_the_link_by_its_key() -> None:
+    from airflow.sdk import DAG  # noqa: PLC0415 - not in Airflow 2
+    from airflow.serialization.serialized_objects import DagSerialization  # noqa: PLC0415
+
+    with DAG("release", schedule=None) as dag:
+        sensor("good-shop")
+        ServiceFabricUpgradeProgressOperator.partial(task_id="read").expand(name=["a", "b"])
+    stored = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    for task in stored.tasks:
+        (link,) = task.operator_extra_links
+        assert (link.name, link.xcom_key) == ("Service Fabric Explorer", KEY)
+
+
+@in_airflow_2
+def test_airflow_2_finds_the_link_with_what_the_webserver_knows() -> None:
+    """It has the serialised task, the key of the task instance and the XComs."""
+    code = f"""
+import pendulum
+from airflow.models import DAG, DagRun, XCom
+from airflow.models.taskinstance import TaskInstance
+from airflow.serialization.serialized_objects import SerializedDAG
+from airflow.utils.session import create_session
+from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
+from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
+day = pendulum.datetime(2026, 3, 1)
+with DAG("release", start_date=day, schedule=None) as dag:
+    ServiceFabricUpgradeSensor(task_id="wait", name="shop")
+    ServiceFabricUpgradeProgressOperator.partial(task_id="read").expand(name=["a", "b"])
+stored = SerializedDAG.from_dict(SerializedDAG.to_dict(dag))
+with create_session() as session:
+    session.add(DagRun(dag_id="release", run_id="r", execution_date=day, run_type="manual", data_interval=(day, day)))
+    session.flush()
+    made = [TaskInstance(dag.get_task(task), run_id="r", map_index=index) for task, index in (("wait", -1), ("read", 0), ("read", 1))]
+    session.add_all(made)
+for ti in made[::2]:
+    key = dict(dag_id="release", task_id=ti.task_id, run_id="r", map_index=ti.map_index)
+    XCom.set(key={KEY!r}, value="https://sfx.example.com/%d#/apps" % ti.map_index, **key)
+print([stored.get_task(ti.task_id).get_extra_links(ti, {ServiceFabricExplorerLink.name!r}) for ti in made])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == [
+        "['https://sfx.example.com/-1#/apps', '', 'https://sfx.example.com/1#/apps']"
+    ], done.stderr
