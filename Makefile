@@ -30,7 +30,7 @@ test: $(VENV)/.installed-dev lint ## Run every check and test (under 10 minutes)
 
 test-airflow-2.11: $(OLD_VENV)/.installed ## Run the tests of the Airflow classes on the oldest supported Airflow and Python
 	@echo "==> Tests on Airflow $(OLD_AIRFLOW)"
-	@$(OLD_BIN)/python -m pytest tests/hooks tests/operators tests/sensors tests/triggers tests/test_example_dags.py
+	@$(OLD_BIN)/python -m pytest tests/hooks tests/links tests/operators tests/sensors tests/triggers tests/test_example_dags.py
 
 mutants: $(VENV)/.installed-mutation ## Break the core in hundreds of small ways; the tests must notice (about 20 minutes)
 	@$(BIN)/python tests/mutants $(FILES)

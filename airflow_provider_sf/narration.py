@@ -43,7 +43,7 @@ WORTH_A_LINE = 5.0
 
 _SHOULD_MOVE = frozenset({Outcome.IN_PROGRESS, Outcome.ROLLING_BACK})
 _NOT_OURS = {
-    False: "not, as far as can be told, the upgrade that is meant: {}",
+    False: "not the upgrade meant: {}",
     True: "there already, which is enough (accept_current_version): {}",
 }
 
@@ -60,8 +60,8 @@ class Told:
         return self.at is not None and _seconds(self.at, now) >= HEARTBEAT_SECONDS
 
 
-def opening(kind: str, name: str, endpoint: str, policy: Policy, limit: tuple[str, float]) -> str:
-    """Say what is awaited and where, which upgrade is meant and by which clocks, before the first poll."""
+def opening(kind: str, name: str, endpoint: str, policy: Policy, limit: tuple[str, float]) -> tuple[str, str]:
+    """Say what is awaited and where and which upgrade is meant; and, as a second line, by which clocks."""
     clocks = {
         limit[0]: limit[1],
         "start_timeout": policy.start_timeout,
@@ -72,8 +72,8 @@ def opening(kind: str, name: str, endpoint: str, policy: Policy, limit: tuple[st
     said = ", ".join(f"{name} {span(seconds)}" for name, seconds in clocks.items() if seconds is not None)
     growing = " at first" if policy.exponential_backoff else ""
     return (
-        f"Waiting for the upgrade of {title(kind, name)} at {endpoint}: {meaning(policy.meant)}. "
-        f"Asking every {span(policy.poke_interval)}{growing}; {said}"
+        f"Waiting for the upgrade of {title(kind, name)} at {endpoint}: {meaning(policy.meant)}",
+        f"Asking every {span(policy.poke_interval)}{growing}; {said}",
     )
 
 
@@ -198,7 +198,7 @@ def _remark(before: Memory, after: Memory, record: UpgradeProgress) -> str | Non
     if not after.timeline[-1].ours:
         return _NOT_OURS[after.verdict is Verdict.SUCCEEDED].format(which(record))
     if earlier and not earlier.ours:
-        return f"the upgrade that is meant: {which(record)}"
+        return f"the upgrade meant: {which(record)}"
     return "moves again" if _was_paused(before) and record.outcome in _SHOULD_MOVE else None
 
 

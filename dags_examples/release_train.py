@@ -53,9 +53,8 @@ with DAG(
         stories = ti.xcom_pull(task_ids="wait", key="upgrade_wait", map_indexes=list(range(len(names))))
         late = []
         for name, story in zip(names, stories, strict=True):
-            last = story["timeline"][-1] if story["timeline"] else {"outcome": "never seen", "state": None}
-            print(f"{name:20}  {last['outcome']:12}  {last['state']}  (ended by {story['ended_by']})")
-            if last["outcome"] != "succeeded" or story["ended_by"] != "upgrade":
+            print(story["message"].splitlines()[0])
+            if story["ended_by"] != "upgrade" or story["record"]["outcome"] != "succeeded":
                 late.append(name)
         if late:
             msg = f"{len(late)} of {len(names)} upgrades did not succeed: {', '.join(late)}"

@@ -6,8 +6,7 @@ A rollback is a red task that says why, and nothing after it runs.
 
 The upgrade turns back on the way. ``wait`` waits for the end of the rollback, so that the record says how it
 ended, and fails without a retry: to wait again cannot change it. ``announce`` never runs, so the run is red.
-``explain`` shows where the last record and the story of the wait are when there was no success: in the XComs
-``upgrade_progress`` and ``upgrade_wait``.
+``explain`` shows where the story of the wait is, whatever its end: in the XCom ``upgrade_wait``.
 
 It runs offline: ``make demo-rollback`` shows it on a simulated cluster.
 """
@@ -49,9 +48,8 @@ with DAG(
     @task(trigger_rule="one_failed")
     def explain(ti: Any = None) -> None:
         """Print what is known of an upgrade that did not succeed."""
-        record = ti.xcom_pull(task_ids="wait", key="upgrade_progress")
         story = ti.xcom_pull(task_ids="wait", key="upgrade_wait")
-        print(f"{record['kind']} {record['name']}: {record['outcome']}, now at {record['target_version']}")
+        print(story["message"])
         for stage in story["timeline"]:
             print(f"  {stage['first_seen_at'][11:19]}  {stage['state']:22}  {stage['percent_completed']} %")
 

@@ -82,7 +82,7 @@ def tell(
     """Wait as the adapters do, but let time pass at once."""
     policy = replace(policy, deadline=begins + timedelta(seconds=timeout))
     limit = ("timeout", timeout)
-    lines = [(logging.INFO, opening(KIND, name, ENDPOINT, policy, limit))]
+    lines = [(logging.INFO, line) for line in opening(KIND, name, ENDPOINT, policy, limit)]
     memory, told, now = Memory(), Told(), begins
     while True:
         before = memory

@@ -125,8 +125,8 @@ def test_the_log_in_the_readme_is_what_is_logged() -> None:
     lines, story = watched(policy, "previous_first", (3, 18, 28, 38, 48, 58), speed=12.0)
     assert story.record is not None
     where = "http://127.0.0.1:19080"
-    first = opening("application_resource", "previous_first-shop", where, policy, ("timeout", 7_200.0))
-    assert text_blocks()[0].splitlines() == [first, *lines, success(story, story.record)]
+    head = opening("application_resource", "previous_first-shop", where, policy, ("timeout", 7_200.0))
+    assert text_blocks()[0].splitlines() == [*head, *lines, success(story, story.record)]
 
 
 def test_the_failure_in_the_readme_is_what_is_raised() -> None:

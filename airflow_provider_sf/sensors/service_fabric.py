@@ -266,7 +266,8 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
             push_link(context, cluster, self.kind)
         if not self._forgets:
             limit, policy = self._limit(), self._policy()
-            self.log.info("%s", opening(self.kind, self.name, cluster.endpoint, policy, limit))
+            for line in opening(self.kind, self.name, cluster.endpoint, policy, limit):
+                self.log.info("%s", line)
 
     def _look(self) -> Decision:
         from airflow_provider_sf.narration import Told, news  # noqa: PLC0415 - DAG files need no words
