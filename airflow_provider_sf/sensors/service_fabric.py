@@ -119,7 +119,6 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     _memory = Memory()
     _told: Told | None = None
-    _begun_at = datetime.min.replace(tzinfo=timezone.utc)
     _has_ended = False
 
     def __init__(
@@ -217,11 +216,9 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait; in deferrable mode look once, then defer."""
-        self._begun_at, self._has_ended = datetime.now(timezone.utc), False
-        if self._forgets:
-            self._begun_at = _first_leg_began(context) or self._begun_at
-        self._memory = Memory(began_at=self._begun_at, forgetful=self._forgets)
-        self._told = None
+        began = _first_leg_began(context) if self._forgets else None
+        self._memory = Memory(began_at=began or datetime.now(timezone.utc), forgetful=self._forgets)
+        self._told, self._has_ended = None, False
         try:
             return super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException) as ended:
@@ -309,6 +306,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         meant = self._meant()
         if meant.previous is not None:
             check_previous(meant.previous, self.kind, self.name)
+        began = self._memory.began_at
         return Policy(
             poke_interval=self.poke_interval,
             unreachable_timeout=self.unreachable_timeout,
@@ -320,7 +318,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
             wait_for_existence=self.wait_for_existence,
             exponential_backoff=self.exponential_backoff,
             max_wait=self.max_wait.total_seconds() if self.max_wait else None,
-            deadline=self._begun_at + timedelta(seconds=self._limit()[1]),
+            deadline=began and began + timedelta(seconds=self._limit()[1]),
             meant=meant,
         )
 
@@ -350,7 +348,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger  # noqa: PLC0415
 
         policy, now = self._policy(), datetime.now(timezone.utc)
-        left = max(timedelta(0), self._begun_at + timedelta(seconds=self._limit()[1]) - now)
+        left = max(timedelta(0), (policy.deadline or now) - now)
         pause = max(SHORT_POKE_INTERVAL, min(pause, left.total_seconds()))
         self._push(context, self._memory)
         self.defer(
