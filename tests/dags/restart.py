@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
 
 HOW: dict[str, Any] = {"deferrable": True, "poke_interval": timedelta(seconds=10), "retries": 0}
-CLOCK = timedelta(seconds=60)
+CLOCK = timedelta(seconds=45)
 
 with DAG(dag_id="restart", schedule=None, catchup=False):
     ServiceFabricUpgradeSensor(

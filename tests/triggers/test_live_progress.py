@@ -332,23 +332,29 @@ def test_without_a_task_instance_nothing_is_pushed_or_read(
     assert (supervisor.pushes, caplog.messages) == ([], [])
 
 
+class Elsewhere(XCom):  # type: ignore[misc]
+    """A backend that stores values elsewhere, in the event loop that all triggers share."""
+
+    @staticmethod
+    def serialize_value(value: Any, **_: Any) -> str:
+        raise AssertionError(value)
+
+
+class BeforeAirflow33:
+    """Has nothing for triggers."""
+
+
 @needs_airflow_3_3
-def test_a_backend_that_stores_elsewhere_is_left_alone(
-    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("backend", [Elsewhere, BeforeAirflow33])
+def test_where_a_trigger_cannot_push_as_it_should_that_is_said_once(
+    backend: type, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It would do so in the event loop that all triggers share."""
-
-    class Backend(XCom):  # type: ignore[misc]
-        @staticmethod
-        def serialize_value(value: Any, **_: Any) -> str:
-            raise AssertionError(value)
-
     async def wait() -> None:
         shown = live()
         shown.show(after(record(10.0)), NOW)
         await shown.finished()
 
-    monkeypatch.setattr(live_progress, "XCom", Backend)
+    monkeypatch.setattr(live_progress, "XCom", backend)
     with caplog.at_level(logging.INFO):
         in_a_loop(wait)
     assert supervisor.pushes == []
