@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.rest import Unreachable
@@ -50,14 +50,16 @@ _NOT_OURS = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the log of this process said last: about which record, and when."""
+    """What the log of this process said last: about which record, when that was, and when anything was."""
 
     record: UpgradeProgress | None = None
+    record_at: datetime | None = None
     at: datetime | None = None
 
-    def was_long_ago(self, now: datetime) -> bool:
-        """Whether it is time for a sign of life."""
-        return self.at is not None and _seconds(self.at, now) >= HEARTBEAT_SECONDS
+    @classmethod
+    def of(cls, record: UpgradeProgress | None, now: datetime) -> Told:
+        """Return what another process of this wait has said, as far as that is known."""
+        return cls(record, now, now)
 
 
 def opening(kind: str, name: str, endpoint: str, policy: Policy, limit: tuple[str, float]) -> tuple[str, str]:
@@ -93,11 +95,12 @@ def news(told: Told, before: Memory, after: Memory, policy: Policy, now: datetim
     """
     progress = [*_of_the_record(told, before, after, policy, now)]
     lines = [*_of_silence(before, after, policy, now), *progress]
-    if not lines and told.was_long_ago(now) and not _is_refused(after):
+    if not lines and _is_long_ago(told.at, now) and not _is_refused(after):
         lines = [_heartbeat(after, policy, now)]
-    record = after.record if progress or after.record is None else told.record
     elapsed = f"{span(_seconds(after.began_at, now)):>7}"
-    told = Told(record, now if lines else told.at or now)
+    told = replace(told, at=now if lines else told.at or now)
+    if progress or after.record is None:
+        told = replace(told, record=after.record, record_at=now)
     return told, [(level, f"{elapsed}  {text}") for level, text in lines]
 
 
@@ -133,14 +136,15 @@ def _of_the_record(
     if is_new_stage and record.outcome is Outcome.PAUSED:
         yield logging.WARNING, pause(record)
     if policy.stall_timeout is not None and _half_stalled(before, after, policy.stall_timeout, now):
-        still, waiting = span(policy.stall_timeout / 2), [one for one in record.services if one.behind]
+        still, waiting = span(_seconds(after.moved_at, now)), [one for one in record.services if one.behind]
+        limit = span(policy.stall_timeout)
         whom = f"; services behind: {behind(waiting, record.more_behind)}" if waiting else ""
-        yield logging.WARNING, f"nothing has changed for {still}, half of stall_timeout{whom}"
+        yield logging.WARNING, f"nothing has changed for {still}; stall_timeout is {limit}{whom}"
 
 
 def _heartbeat(after: Memory, policy: Policy, now: datetime) -> Line:
     """Say that the wait goes on, and for how long nothing has changed."""
-    if after.silent_since is not None:
+    if after.silent_polls > 1:
         silence = _seconds(after.silent_since, now)
         left = span(policy.unreachable_timeout - silence)
         return logging.WARNING, f"still no usable answer, for {span(silence)}; forgiven for {left} more"
@@ -159,7 +163,7 @@ def _is_new_stage(before: Memory, after: Memory) -> bool:
 
 def _is_worth_a_line(told: Told, record: UpgradeProgress, now: datetime) -> bool:
     """Whether progress within one state is to be told: often enough to follow it, and no more."""
-    if told.record is None or told.was_long_ago(now):
+    if told.record is None or _is_long_ago(told.record_at, now):
         return told.record is None or told.record.position != record.position
     come_from, come_to = _how_far(told.record), _how_far(record)
     if come_from is None or come_to is None:
@@ -248,6 +252,10 @@ def _should_move(memory: Memory) -> bool:
 def _was_still(before: Memory) -> float:
     """For how long nothing had changed at the last answer."""
     return _seconds(before.moved_at, before.timeline[-1].last_seen_at)
+
+
+def _is_long_ago(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and _seconds(moment, now) >= HEARTBEAT_SECONDS
 
 
 def _seconds(since: datetime | None, now: datetime) -> float:

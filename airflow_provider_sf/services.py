@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_sf.wire import WORD_BYTES, integer, objects, short_text
+from airflow_provider_sf.wire import MOST_OF_ALL, WORD_BYTES, integer, objects, short_text
 
 SERVICES_BYTES = 7_168
 """How much JSON the services of a record may take."""
@@ -71,6 +71,6 @@ def _counted(omitted: list[ServiceProgress]) -> tuple[tuple[str, int], ...]:
     counts = {
         "services": len(omitted),
         "services_behind": sum(service.behind for service in omitted),
-        "pending_replicas": sum(service.pending_replicas or 0 for service in omitted),
+        "pending_replicas": min(MOST_OF_ALL, sum(service.pending_replicas or 0 for service in omitted)),
     }
     return tuple((what, count) for what, count in counts.items() if count)

@@ -16,7 +16,7 @@ from airflow_provider_sf.identity import Identity
 from airflow_provider_sf.rest import ServiceFabricError, error_from_dict
 from airflow_provider_sf.timeline import Stage
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wire import iso, of_schema, shortened, utc
+from airflow_provider_sf.wire import count, iso, number, of_schema, shortened, text, utc
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,6 +71,16 @@ class Forgiven:
             "last_error": self.last_error,
         }
 
+    @classmethod
+    def from_dict(cls, forgiven: dict[str, Any]) -> Forgiven:
+        """Undo :meth:`to_dict`."""
+        return cls(
+            silences=count(forgiven["silences"]),
+            polls=count(forgiven["polls"]),
+            longest_seconds=number(forgiven["longest_seconds"]) or 0.0,
+            last_error=text(forgiven["last_error"]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -113,6 +123,14 @@ class Memory:
         """Return what can still be relied on after another process went on from this memory and has ended."""
         return replace(self, silent_since=None, silent_polls=0, outdated=True)
 
+    def taken_up(self) -> Memory:
+        """
+        Return what can be relied on of the last memory of a process that has ended: all of it.
+
+        But nobody has asked since, so a silence is looked into anew, though its time goes on.
+        """
+        return replace(self, silent_polls=0, outdated=True)
+
     def ended(self, by: str, now: datetime) -> Memory:
         """Return the story of a wait ended by ``upgrade``, ``error``, ``unreachable`` or a clock."""
         return replace(self, ended_by=by, ended_at=now)
@@ -151,8 +169,8 @@ class Memory:
         said = of_schema(SCHEMA, said)
         inner = said["memory"]
         return cls(
-            polls=said["polls"],
-            answers=inner["answers"],
+            polls=count(said["polls"]),
+            answers=count(inner["answers"]),
             record=said["record"] and UpgradeProgress.from_dict(said["record"]),
             ours=said["upgrade"] and Identity.from_dict(said["upgrade"]),
             before=inner["before"] and Identity.from_dict(inner["before"]),
@@ -162,8 +180,8 @@ class Memory:
             timeline=tuple(Stage.from_dict(stage) for stage in said["timeline"]),
             error=said["error"] and error_from_dict(said["error"]),
             silent_since=utc(inner["silent_since"]),
-            silent_polls=inner["silent_polls"],
-            forgiven=Forgiven(**said["forgiven"]),
+            silent_polls=count(inner["silent_polls"]),
+            forgiven=Forgiven.from_dict(said["forgiven"]),
             began_at=utc(said["began_at"]),
             ended_by=said["ended_by"],
             ended_at=utc(said["ended_at"]),

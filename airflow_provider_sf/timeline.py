@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.services import ServiceProgress
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress, goes_back
-from airflow_provider_sf.wire import iso, json_size, utc
+from airflow_provider_sf.wire import count, iso, json_size, number, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,11 +66,6 @@ class Stage:
             failed_at=record.failed_at,
         )
 
-    @property
-    def seconds(self) -> float:
-        """For how long it was seen."""
-        return (self.last_seen_at - self.first_seen_at).total_seconds()
-
     def goes_on_in(self, later: Stage) -> bool:
         """Whether a later look shows the same upgrade in the same state."""
         same_start = None in {self.started_at, later.started_at} or self.started_at == later.started_at
@@ -108,11 +103,11 @@ class Stage:
             first_seen_at=_time(stage["first_seen_at"]),
             last_seen_at=_time(stage["last_seen_at"]),
             target_version=stage["target_version"],
-            percent_completed=stage["percent_completed"],
+            percent_completed=number(stage["percent_completed"]),
             services_behind=tuple(ServiceProgress(**service) for service in stage["services_behind"]),
-            more_behind=stage["more_behind"],
+            more_behind=count(stage["more_behind"]),
             failed_at=utc(stage["failed_at"]),
-            skipped=stage["skipped"],
+            skipped=count(stage["skipped"]),
         )
 
 

@@ -13,10 +13,12 @@ from airflow_provider_sf.services import ServiceProgress, services_of
 from airflow_provider_sf.wire import (
     WORD_BYTES,
     integer,
+    is_storable,
     iso,
     json_size,
     number,
     of_schema,
+    percentage,
     seconds,
     short_text,
     text,
@@ -203,7 +205,7 @@ class UpgradeProgress:
             state=short_text(said["state"], WORD_BYTES),
             target_version=short_text(said["target_version"], WORD_BYTES),
             previous_version=short_text(_previous_version(details), WORD_BYTES),
-            percent_completed=number(said["percent_completed"]),
+            percent_completed=percentage(said["percent_completed"]),
             started_at=utc(said["started_at"]),
             failed_at=utc(said["failed_at"]),
             duration_seconds=seconds(said["duration_seconds"]),
@@ -221,8 +223,8 @@ class UpgradeProgress:
         """
         Return the record as JSON types, always with all of its keys; :meth:`from_dict` undoes it.
 
-        With ``include_raw`` the untouched answer is there, too, unless it takes more than 16 KiB: then
-        ``raw`` is null and ``omitted`` says how many bytes it has.
+        With ``include_raw`` the untouched answer is there, too, unless it takes more than 16 KiB or Airflow
+        could not store it: then ``raw`` is null and ``omitted`` says how many bytes it has.
         """
         record = {
             "schema": SCHEMA,
@@ -255,10 +257,10 @@ class UpgradeProgress:
         }
         if not include_raw:
             return record
-        size = json_size(self.raw)
-        if size > _RAW_BYTES:
-            return {**record, "omitted": {**dict(self.omitted), "raw": size}, "raw": None}
-        return {**record, "raw": self.raw}
+        if is_storable(self.raw) and json_size(self.raw) <= _RAW_BYTES:
+            return {**record, "raw": self.raw}
+        omitted = {**dict(self.omitted), "raw": json_size(self.raw)}
+        return {**record, "omitted": omitted, "raw": None}
 
     @classmethod
     def from_dict(cls, record: object) -> UpgradeProgress:

@@ -35,7 +35,7 @@ CONFIRM_AFTER_SECONDS = 2.0
 """A bad end is read once more this much later before it is believed."""
 
 LOOKS_INTO_A_SILENCE = 5
-"""A silence is looked into at least so often before its budget is spent."""
+"""A silence is looked into at least so often before its budget is spent, and in each process anew."""
 
 FIRST_BACKOFF_SECONDS = 1.0
 """The longest pause after the first unanswered poll; it doubles with each further one."""
@@ -182,7 +182,9 @@ def _after_silence(
     since = memory.silent_since or now
     after = replace(memory, error=error, silent_since=since, silent_polls=memory.silent_polls + 1)
     pause = max(chance * policy.backoff(after.silent_polls), error.retry_after or 0.0)
-    left = {**_until_deadline(policy, now), "unreachable": policy.unreachable_timeout - _seconds(since, now)}
+    left = _until_deadline(policy, now)
+    if not memory.outdated or after.silent_polls >= LOOKS_INTO_A_SILENCE:
+        left["unreachable"] = policy.unreachable_timeout - _seconds(since, now)
     decision = _next(pause, left)
     if memory.doubted and decision == Ended("timeout"):
         return _claimed(after), Ended("upgrade")

@@ -28,11 +28,14 @@ _SECONDS_PER = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 WORD_BYTES = 256
 """How much JSON a name within an answer, a state or a version may take in a record."""
 
+_DEEPEST = 50
+"""How many levels of JSON are stored."""
+
 _OF_A_CUT = 40
 """How many bytes the words about a cut take at most."""
 
 # Service Fabric's widest integer; Python's have no limit, and what is stored of an answer must have one.
-_LARGEST_INTEGER = 1 << 63
+MOST_OF_ALL = 1 << 63
 
 # The runtime's TimeSpan::MaxValue, P10675199DT2H48M5.4775807S: infinity, to the second.
 _INFINITE_DURATION = 922_337_203_685
@@ -85,7 +88,13 @@ def number(value: object) -> float | None:
 def integer(value: object) -> int | None:
     """Return a whole number of 64 bits at most, written as a number or as a string."""
     read = number(value)
-    return None if read is None or abs(read) > _LARGEST_INTEGER else int(read)
+    return None if read is None or abs(read) > MOST_OF_ALL else int(read)
+
+
+def percentage(value: object) -> float | None:
+    """Return a number from 0 to 100, written as a number or as a string."""
+    read = number(value)
+    return read if read is not None and 0.0 <= read <= 100.0 else None  # noqa: PLR2004 - percent
 
 
 def seconds(value: object) -> float | None:
@@ -97,7 +106,7 @@ def seconds(value: object) -> float | None:
     said = {unit: number(amount) for unit, amount in parts.groupdict().items() if amount is not None}
     if not said or None in said.values():
         return None
-    total = math.fsum(_SECONDS_PER[unit] * (amount or 0.0) for unit, amount in said.items())
+    total = sum(_SECONDS_PER[unit] * (amount or 0.0) for unit, amount in said.items())
     return _finite(total)
 
 
@@ -127,6 +136,44 @@ def iso(moment: datetime | None) -> str | None:
 def objects(value: object) -> list[dict[str, Any]]:
     """Return the JSON objects of a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def count(value: object) -> int:
+    """
+    Return a count that we wrote ourselves.
+
+    :raises ValueError: it is none
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_OF_ALL:
+        msg = f"expected a count, got {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+def is_storable(value: object, depth: int = 0) -> bool:
+    """
+    Whether Airflow's channels and databases take a JSON value as it is.
+
+    They refuse whole numbers of more than 64 bits, what is no number, NUL, halves of surrogate pairs, and too
+    many levels; and to Airflow a key that begins with two underscores would mean something.
+    """
+    if depth > _DEEPEST:
+        return False
+    if isinstance(value, dict):
+        return all(
+            isinstance(key, str)
+            and is_storable(key)
+            and not key.startswith("__")
+            and is_storable(item, depth + 1)
+            for key, item in value.items()
+        )
+    if isinstance(value, list):
+        return all(is_storable(item, depth + 1) for item in value)
+    if isinstance(value, str):
+        return storable(value) == value
+    if isinstance(value, int):
+        return abs(value) <= MOST_OF_ALL
+    return value is None or (isinstance(value, float) and math.isfinite(value))
 
 
 def of_schema(schema: str, value: object) -> dict[str, Any]:

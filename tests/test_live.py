@@ -202,7 +202,7 @@ def test_the_clocks_go_on_exactly_after_the_triggerer_was_killed(
     assert began < SEEN.killed_at < ended
     assert ended - began >= timedelta(seconds=45)
     log = str(live.task_log("restart", runs["restart"], task_id, map_index))
-    assert "with the memory of the triggerer before" in log
+    assert "Taken up again with the memory of the triggerer before" in log
 
 
 def test_the_audit_reads_the_record(live: LiveAirflow, runs: dict[str, str]) -> None:

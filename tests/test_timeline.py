@@ -57,7 +57,6 @@ def test_the_timeline_has_one_stage_for_each_state_with_the_last_progress_in_it(
         Stage("RollingForward", Outcome.IN_PROGRESS, OURS, START, at(15), at(30), "v1", 62.0, (BEHIND,)),
         Stage("RollingBack", Outcome.ROLLING_BACK, OURS, START, at(45), at(45), "v0", 40.0),
     )
-    assert [stage.seconds for stage in stages] == [0.0, 15.0, 0.0]
 
 
 PAUSED: dict[str, Any] = {"failed_at": at(5), "rolling_upgrade_mode": "UnmonitoredManual"}

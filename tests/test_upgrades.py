@@ -562,3 +562,22 @@ def test_a_record_that_does_not_say_what_was_omitted_is_read() -> None:
 def test_what_cannot_be_a_count_of_what_was_omitted_is_refused(odd: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         UpgradeProgress.from_dict({**record().to_dict(), "omitted": odd})
+
+
+def test_no_sum_of_what_is_omitted_is_wider_than_64_bits() -> None:
+    """The channel between triggerer and supervisor refuses what is wider, and with it the whole triggerer ends."""
+    service = {"ServiceName": "x" * 150, "CompletedReplicaCount": "1", "PendingReplicaCount": str(2**63 - 1)}
+    said = record(ServiceUpgradeProgress=[service] * 200)
+    assert said.to_dict()["omitted"]["pending_replicas"] == 1 << 63
+
+
+@pytest.mark.parametrize("percent", ["1e308", -5, 101])
+def test_a_percentage_that_is_none_is_not_said(percent: object) -> None:
+    assert record(PercentCompleted=percent).percent_completed is None
+
+
+@pytest.mark.parametrize("odd", [10**30, "\udc80", {"__classname__": "x"}])
+def test_a_raw_answer_that_airflow_could_not_store_is_left_out(odd: object) -> None:
+    said = record(Odd=odd).to_dict(include_raw=True)
+    assert said["raw"] is None
+    assert said["omitted"]["raw"] > 0

@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given, settings
 
 from airflow_provider_sf.wire import (
+    count,
     integer,
+    is_storable,
     iso,
     json_size,
     number,
     objects,
     of_schema,
+    percentage,
     seconds,
     short_text,
     shortened,
@@ -222,3 +225,48 @@ def test_an_object_of_ours_says_of_which_schema_it_is() -> None:
 def test_what_is_of_no_or_another_schema_is_refused(value: object, found: str) -> None:
     with pytest.raises(ValueError, match=f"^expected an object of schema 'ours/1', got {found}$"):
         of_schema("ours/1", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [("62", 62.0), (0, 0.0), (100, 100.0), (100.5, None), (-1, None), ("1e308", None), (None, None)],
+)
+def test_a_percentage_is_from_0_to_100(value: object, read: float | None) -> None:
+    assert percentage(value) == read
+
+
+def test_a_duration_of_hundreds_of_digits_is_no_duration() -> None:
+    assert seconds(f"P2{'0' * 303}DT4{'0' * 304}H") is None
+
+
+@pytest.mark.parametrize("value", [None, True, "7", 1.0, -1, 1 << 64, []])
+def test_what_is_no_count_of_ours_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="expected a count, got"):
+        count(value)
+    assert count(7) == 7
+
+
+def nested(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "takes"),
+    [
+        ({"a": [1, 1.5, None, True, "wéb 🙂", {}]}, True),
+        (nested(50), True),
+        (nested(51), False),
+        (10**30, False),
+        (float("nan"), False),
+        (["web\x00"], False),
+        ({"\udc80": 1}, False),
+        ({"__classname__": "x"}, False),
+        (object(), False),
+    ],
+    ids=["plain", "deep", "too deep", "wide", "no number", "NUL", "half a pair", "key", "no JSON"],
+)
+def test_what_airflow_takes_is_storable(value: object, *, takes: bool) -> None:
+    assert is_storable(value) is takes

@@ -83,7 +83,7 @@ class ServiceFabricHook(BaseHook):
         For the default kind that is ``GET /Resources/Applications/{name}/$/GetUpgradeProgress``.
 
         :param name: the application resource name
-        :param kind: a name of :data:`airflow_provider_sf.upgrades.KINDS`
+        :param kind: a name of :data:`airflow_provider_sf.kinds.KINDS`
         :raises ValueError: the name cannot be a path segment or the kind does not exist; nothing was sent
         """
         request = request_for(kind_named(kind).progress, name, api_version=self.api_version)

@@ -23,7 +23,7 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
     A rollback on record is as good an answer as a success: only a read that fails, fails the task.
 
     :param name: the application resource name; templated
-    :param kind: a name of :data:`airflow_provider_sf.upgrades.KINDS`
+    :param kind: a name of :data:`airflow_provider_sf.kinds.KINDS`
     :param service_fabric_conn_id: the connection to the cluster; templated
     :param include_raw: add the cluster's untouched answer to the record, as ``raw``, if it has at most 16 KiB
 
@@ -63,7 +63,6 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         self.log.info("Upgrade of %s: %s", title(self.kind, self.name), status_line(record, record.services))
         pushed = record.to_dict(include_raw=self.include_raw)
         if "raw" in pushed["omitted"]:
-            self.log.warning(
-                "The answer has %d bytes, too many for an XCom: raw is null", pushed["omitted"]["raw"]
-            )
+            size = pushed["omitted"]["raw"]
+            self.log.warning("The answer of %d bytes is too large or too odd for an XCom: raw is null", size)
         return pushed

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import XCom
 
 from airflow_provider_sf.story import Memory, xcoms
 
-LEAST_PAUSE = timedelta(seconds=30)
-"""Between two pushes of one wait."""
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+LEAST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=10)
+"""Between two pushes of one wait: when something has changed, and when nothing has."""
 
 SECONDS_APART = 0.25
 """
@@ -20,8 +24,8 @@ Between two pushes of all waits of a triggerer, which take turns: each costs the
 26 milliseconds of CPU time, and that one process has all triggers to serve.
 """
 
-MOST_SECONDS_AHEAD = 30.0
-"""A wait whose turn would come later than this does not queue up; it tries again with a later poll."""
+MOST_SECONDS = 30.0
+"""For an answer of Airflow's, and for a turn: if it is further away, a wait tries again with a later poll."""
 
 
 class LiveProgress:
@@ -44,47 +48,55 @@ class LiveProgress:
         self._has_complained = False
         if ti is None:
             return
-        if _is_offered():
-            self._where = {key: getattr(ti, key) for key in ("dag_id", "task_id", "run_id", "map_index")}
+        obstacle = _obstacle()
+        if obstacle:
+            self._log.info("No progress in XCom while deferred: %s", obstacle)
         else:
-            self._log.info("No progress in XCom while deferred: this Airflow does not let a trigger push it")
+            self._where = {key: getattr(ti, key) for key in ("dag_id", "task_id", "run_id", "map_index")}
+
+    async def __aenter__(self) -> Self:
+        """Do nothing yet."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Make sure that nothing is pushed any more: the worker pushes the end, if there is one."""
+        if self._turn is None:
+            return
+        if kind is not None or not self._is_pushing:
+            self._turn.cancel()
+        await asyncio.wait([self._turn], timeout=MOST_SECONDS)
+        self._turn.cancel()
 
     async def recalled(self, memory: Memory) -> Memory:
         """Return the memory as the triggerer before this one pushed it last; all clocks go on from there."""
         if not self._where:
             return memory.after_restart()
         try:
-            last = Memory.from_dict(await XCom.aget_one(key="upgrade_wait", **self._where))
+            read = XCom.aget_one(key="upgrade_wait", **self._where)
+            last = Memory.from_dict(await asyncio.wait_for(read, MOST_SECONDS))
         except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the wait goes on without
             self._complain("The memory of this wait could not be read back", error)
             return memory.after_restart()
-        if last.began_at != memory.began_at:  # another wait's
+        if last.began_at != memory.began_at or last.polls <= memory.polls:  # another wait's, or the worker's
             return memory.after_restart()
-        self._shown = _what_matters(last)
-        if last.polls == memory.polls:
-            return last
-        self._log.info("Taken up again after %d polls, with the memory of the triggerer before", last.polls)
-        return replace(last, outdated=True)
+        self._log.info("Taken up again with the memory of the triggerer before, of poll %s", last.polls)
+        return last.taken_up()
 
     def show(self, memory: Memory, now: datetime) -> None:
-        """Push in the background, if something has changed and the last push is long enough ago."""
+        """Push in the background, if something has changed, or nothing has for long; but not too often."""
         self._latest = memory
-        is_early = self._shown_at is not None and now - self._shown_at < LEAST_PAUSE
+        since = LONGEST_PAUSE if self._shown_at is None else now - self._shown_at
         has_a_turn = self._turn is not None and not self._turn.done()
-        if not self._where or is_early or has_a_turn or _what_matters(memory) == self._shown:
+        if not self._where or since < LEAST_PAUSE or has_a_turn:
+            return
+        if since < LONGEST_PAUSE and _what_matters(memory) == self._shown:
             return
         pause = _queue.pause_before_the_next_turn()
         if pause is not None:
             self._shown_at = now
             self._turn = asyncio.create_task(self._push_after(pause))
-
-    async def finished(self) -> None:
-        """Make sure that nothing is pushed any more: the worker pushes the end."""
-        if self._turn is None:
-            return
-        if not self._is_pushing:
-            self._turn.cancel()
-        await asyncio.wait([self._turn])
 
     async def _push_after(self, pause: float) -> None:
         await asyncio.sleep(pause)
@@ -115,7 +127,7 @@ class _Queue:
         """Take the next turn and return how many seconds it is away; None if that is too far."""
         now = asyncio.get_running_loop().time()
         pause = max(0.0, self.free_at - now)
-        if pause > MOST_SECONDS_AHEAD:
+        if pause > MOST_SECONDS:
             return None
         self.free_at = now + pause + SECONDS_APART
         return pause
@@ -124,18 +136,13 @@ class _Queue:
 _queue = _Queue()
 
 
-def _is_offered() -> bool:
-    """
-    Whether a trigger can push XComs, and does so without blocking the event loop.
-
-    Airflow 3.3 offers it. A backend that stores values elsewhere does that in the event loop.
-    """
+def _obstacle() -> str | None:
+    """Say why a trigger cannot push XComs, or not without blocking the event loop of all triggers."""
     if not hasattr(XCom, "aset"):
-        return False
+        return "before Airflow 3.3 a trigger cannot push it"
     from airflow.sdk.bases.xcom import BaseXCom  # noqa: PLC0415 - Airflow 2 has none
 
-    is_plain = XCom.serialize_value is BaseXCom.serialize_value
-    return is_plain and XCom.deserialize_value is BaseXCom.deserialize_value
+    return None if XCom is BaseXCom else "a custom XCom backend would hold up all triggers"
 
 
 def _what_matters(memory: Memory) -> object:

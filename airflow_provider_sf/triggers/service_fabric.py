@@ -31,7 +31,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
     nothing of it. Their names are promises: rows written by one release are read by the next.
 
     :param name: the application resource name
-    :param kind: a name of :data:`airflow_provider_sf.upgrades.KINDS`
+    :param kind: a name of :data:`airflow_provider_sf.kinds.KINDS`
     :param service_fabric_conn_id: the connection to the cluster
     :param first_poll_at: when to poll first, ISO 8601
     :param memory: what the worker's first look has brought, from ``Memory.to_dict``
@@ -76,18 +76,17 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the story."""
-        memory, pause = Memory.from_dict(self.memory), _seconds_until(utc(self.first_poll_at))
+        memory, first_poll_at = Memory.from_dict(self.memory), utc(self.first_poll_at) or _now()
         ti = self.task_instance if self.live_progress else None
-        live = LiveProgress(self.kind, self.name, ti, self.log)
-        if not pause:  # another triggerer has polled already, and perhaps for long
-            memory = await live.recalled(memory)
-        told = Told(memory.record, datetime.now(timezone.utc))
         hook = ServiceFabricHook(self.service_fabric_conn_id)
-        async with hook.connected():
-            await asyncio.sleep(pause)
+        async with hook.connected(), LiveProgress(self.kind, self.name, ti, self.log) as live:
+            if _now() > first_poll_at:  # another triggerer has polled already, and perhaps for long
+                memory = await live.recalled(memory)
+            told = Told.of(memory.record, _now())
+            await asyncio.sleep((first_poll_at - _now()).total_seconds())
             while True:
                 observation = await self._look(hook)
-                before, now = memory, datetime.now(timezone.utc)
+                before, now = memory, _now()
                 memory, decision = step(self.policy, before, observation, now, chance=random())  # noqa: S311 - no secret
                 told, lines = news(told, before, memory, self.policy, now)
                 for level, line in lines:
@@ -96,7 +95,6 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
                     break
                 live.show(memory, now)
                 await asyncio.sleep(decision.after)
-        await live.finished()
         yield TriggerEvent(memory.ended(decision.by, now).to_dict())
 
     async def _look(self, hook: ServiceFabricHook) -> Observation:
@@ -106,5 +104,5 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
             return error
 
 
-def _seconds_until(moment: datetime | None) -> float:
-    return 0.0 if moment is None else max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

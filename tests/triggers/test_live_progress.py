@@ -18,7 +18,7 @@ from airflow_provider_sf.story import Memory
 from airflow_provider_sf.triggers import live_progress
 from airflow_provider_sf.triggers.live_progress import LiveProgress
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.watching import Policy, step
+from airflow_provider_sf.watching import AskAgain, Ended, Policy, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -153,7 +153,7 @@ def test_a_slow_push_keeps_nobody_waiting_but_the_end(supervisor: Supervisor) ->
         shown.show(after(record(10.0)), NOW)
         await asyncio.sleep(0.01)
         shown.show(after(record(20.0)), NOW + timedelta(minutes=1))
-        end = asyncio.create_task(shown.finished())
+        end = asyncio.create_task(shown.__aexit__(None, None, None))
         await asyncio.sleep(0.01)
         assert not end.done()
         assert supervisor.pushes == []
@@ -187,10 +187,66 @@ def test_a_wait_that_ends_gives_its_turn_up(supervisor: Supervisor) -> None:
         live_progress._queue.free_at = asyncio.get_running_loop().time() + 20.0
         shown = live()
         shown.show(after(record(10.0)), NOW)
-        await shown.finished()
+        await shown.__aexit__(None, None, None)
 
     in_a_loop(wait)
     assert supervisor.pushes == []
+
+
+@needs_airflow_3_3
+@pytest.mark.parametrize("how_far", ["its turn has not come", "it pushes"])
+def test_a_wait_that_is_cancelled_pushes_nothing_any_more(supervisor: Supervisor, how_far: str) -> None:
+    """Its task may have begun a new try, whose XComs are another wait's."""
+
+    async def wait() -> None:
+        supervisor.may.clear()
+        if how_far != "it pushes":
+            live_progress._queue.free_at = asyncio.get_running_loop().time() + 20.0
+
+        async def watch() -> None:
+            async with live() as shown:
+                shown.show(after(record(10.0)), NOW)
+                await asyncio.sleep(60)
+
+        watching = asyncio.create_task(watch())
+        await asyncio.sleep(0.01)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        supervisor.may.set()
+        await asyncio.sleep(0.01)
+
+    in_a_loop(wait)
+    assert supervisor.pushes == []
+
+
+@needs_airflow_3_3
+def test_a_push_that_hangs_does_not_keep_the_wait_from_its_end(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wait() -> None:
+        supervisor.may.clear()
+        async with live() as shown:
+            shown.show(after(record(10.0)), NOW)
+            await asyncio.sleep(0.01)
+        with pytest.raises(asyncio.CancelledError):
+            await turn_of(shown)
+
+    monkeypatch.setattr(live_progress, "MOST_SECONDS", 0.02)
+    in_a_loop(wait)
+
+
+@needs_airflow_3_3
+def test_what_does_not_change_is_pushed_again_after_ten_minutes(supervisor: Supervisor) -> None:
+    """So that the polls and the last sight that a restarted triggerer reads back are not older."""
+
+    async def wait() -> None:
+        shown = live()
+        for minute in (0, 5, 10, 15, 19, 20):
+            shown.show(after(record(10.0)), NOW + timedelta(minutes=minute))
+            await turn_of(shown)
+
+    in_a_loop(wait)
+    assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"] * 3
 
 
 @needs_airflow_3_3
@@ -205,7 +261,7 @@ def test_nobody_queues_up_for_long(supervisor: Supervisor) -> None:
         live_progress._queue.free_at = 0.0
         shown.show(after(record(10.0)), NOW + timedelta(seconds=15))
         await asyncio.sleep(0.01)
-        await shown.finished()
+        await shown.__aexit__(None, None, None)
 
     in_a_loop(wait)
     assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"]
@@ -259,38 +315,37 @@ def test_after_a_restart_the_memory_is_read_back_and_all_clocks_go_on(
     asyncio.run(_pushed(last))
     with caplog.at_level(logging.INFO):
         read = recalled(first)
-    assert read.to_dict() == last.to_dict()
+    assert read.to_dict() == last.taken_up().to_dict()
     assert (read.moved_at, read.silent_since, read.outdated) == (last.moved_at, last.silent_since, True)
-    assert "Taken up again after 4 polls, with the memory of the triggerer before" in caplog.messages
+    assert "Taken up again with the memory of the triggerer before, of poll 4" in caplog.messages
     assert supervisor.pushes
 
 
 @needs_airflow_3_3
 @pytest.mark.usefixtures("supervisor")
-def test_a_trigger_that_nobody_ran_before_goes_on_from_the_workers_look(
+def test_the_workers_own_memory_says_nothing_of_what_a_triggerer_saw(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A busy triggerer may start late; that is no restart."""
+    """It may have polled for long without a turn to push."""
     first = after(Unreachable("Connection refused"))
     asyncio.run(_pushed(first))
     with caplog.at_level(logging.INFO):
-        read = recalled(first)
-    assert (read.silent_since, read.outdated) == (NOW, False)
+        assert recalled(first) == first.after_restart()
     assert caplog.messages == []
 
 
 @needs_airflow_3_3
 @pytest.mark.usefixtures("supervisor")
-def test_what_was_read_back_is_not_pushed_again(supervisor: Supervisor) -> None:
-    async def wait() -> None:
-        await _pushed(after(record(10.0)))
-        again = live()
-        memory = await again.recalled(after(record(10.0)))
-        again.show(memory, NOW + timedelta(minutes=5))
-        await again.finished()
-
-    in_a_loop(wait)
-    assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"]
+def test_a_silence_before_a_restart_is_looked_into_anew_before_it_ends_the_wait() -> None:
+    """A triggerer that has just started may lose its first polls, and nobody has asked while there was none."""
+    silent = Unreachable("Connection refused")
+    asyncio.run(_pushed(after(record(10.0), record(10.0), silent)))
+    memory = recalled(after(record(10.0)))
+    decisions = []
+    for second in range(360, 365):
+        memory, decision = step(Policy(15.0), memory, silent, NOW + timedelta(seconds=second))
+        decisions.append(decision)
+    assert decisions == [*map(AskAgain, (1.0, 2.0, 4.0, 8.0)), Ended("unreachable")]
 
 
 @needs_airflow_3_3
@@ -298,6 +353,15 @@ def test_what_was_read_back_is_not_pushed_again(supervisor: Supervisor) -> None:
 def test_the_memory_of_another_wait_is_not_taken() -> None:
     other = replace(after(record(10.0), record(20.0)), began_at=NOW - timedelta(days=1))
     asyncio.run(_pushed(other))
+    first = after(record(10.0))
+    assert recalled(first) == first.after_restart()
+
+
+@needs_airflow_3_3
+@pytest.mark.parametrize("field", ["polls", "forgiven", "timeline"])
+def test_a_memory_that_somebody_has_edited_is_done_without(supervisor: Supervisor, field: str) -> None:
+    asyncio.run(_pushed(after(record(10.0), record(20.0))))
+    supervisor.xcoms["upgrade_wait"][field] = "7"
     first = after(record(10.0))
     assert recalled(first) == first.after_restart()
 
@@ -323,7 +387,7 @@ def test_without_a_task_instance_nothing_is_pushed_or_read(
     async def wait() -> None:
         shown = live(ti=None)
         shown.show(after(record(10.0)), NOW)
-        await shown.finished()
+        await shown.__aexit__(None, None, None)
         first = after(record(10.0))
         assert await shown.recalled(first) == first.after_restart()
 
@@ -345,22 +409,30 @@ class BeforeAirflow33:
 
 
 @needs_airflow_3_3
-@pytest.mark.parametrize("backend", [Elsewhere, BeforeAirflow33])
+@pytest.mark.parametrize(
+    ("backend", "obstacle"),
+    [
+        (Elsewhere, "a custom XCom backend would hold up all triggers"),
+        (BeforeAirflow33, "before Airflow 3.3 a trigger cannot push it"),
+    ],
+)
 def test_where_a_trigger_cannot_push_as_it_should_that_is_said_once(
-    backend: type, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    backend: type,
+    obstacle: str,
+    supervisor: Supervisor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def wait() -> None:
         shown = live()
         shown.show(after(record(10.0)), NOW)
-        await shown.finished()
+        await shown.__aexit__(None, None, None)
 
     monkeypatch.setattr(live_progress, "XCom", backend)
     with caplog.at_level(logging.INFO):
         in_a_loop(wait)
     assert supervisor.pushes == []
-    assert caplog.messages == [
-        "No progress in XCom while deferred: this Airflow does not let a trigger push it"
-    ]
+    assert caplog.messages == [f"No progress in XCom while deferred: {obstacle}"]
 
 
 @pytest.mark.skipif(hasattr(XCom, "aset"), reason="Airflow 3.3 lets a trigger push XComs")
@@ -368,10 +440,10 @@ def test_an_airflow_that_does_not_offer_it_is_said_once(caplog: pytest.LogCaptur
     async def wait() -> None:
         shown = live()
         shown.show(after(record(10.0)), NOW)
-        await shown.finished()
+        await shown.__aexit__(None, None, None)
 
     with caplog.at_level(logging.INFO):
         in_a_loop(wait)
     assert caplog.messages == [
-        "No progress in XCom while deferred: this Airflow does not let a trigger push it"
+        "No progress in XCom while deferred: before Airflow 3.3 a trigger cannot push it"
     ]
