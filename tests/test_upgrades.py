@@ -403,12 +403,6 @@ def test_an_answer_that_is_no_object_is_told_with_its_type_and_endpoint() -> Non
     assert unexpected.value.endpoint == "http://c:19080"
 
 
-def test_a_service_without_a_name_is_told_as_one() -> None:
-    assert record(ServiceUpgradeProgress=[{"CompletedReplicaCount": "1"}]).services == (
-        ServiceProgress("?", 1, None),
-    )
-
-
 def test_the_untouched_answer_is_no_part_of_what_is_compared_or_shown() -> None:
     assert record(Odd=1) == record(Odd=2)
     assert "Odd" not in repr(record(Odd=1))
@@ -424,31 +418,9 @@ def listed(*pending: int, name: str = "s") -> list[dict[str, Any]]:
     ]
 
 
-def places(said: UpgradeProgress) -> list[int]:
-    return [int(service.name.removeprefix("s")) for service in said.services]
-
-
-def test_services_that_fit_are_all_kept_and_nothing_is_said_to_be_omitted() -> None:
-    said = record(ServiceUpgradeProgress=listed(*[0, 3] * 45))
-    assert places(said) == list(range(90))
-    assert said.omitted == ()
-    assert said.to_dict()["omitted"] == {}
-    assert said.more_behind == 0
-
-
-def test_of_too_many_services_those_behind_are_kept_in_their_order_and_the_others_are_counted() -> None:
-    said = record(ServiceUpgradeProgress=listed(*[3 if place % 100 == 99 else 0 for place in range(1_000)]))
-    assert [place for place in places(said) if place % 100 == 99] == list(range(99, 1_000, 100))
-    assert places(said) == sorted(places(said))
-    assert len(said.services) > 90
-    assert said.omitted == (("services", 1_000 - len(said.services)),)
-    assert said.more_behind == 0
-
-
-def test_services_behind_for_which_there_is_no_room_are_counted_too() -> None:
+def test_a_record_counts_the_services_it_has_no_room_for_and_those_of_them_that_are_behind() -> None:
     said = record(ServiceUpgradeProgress=listed(*[place % 2 for place in range(1_000)]))
     kept = len(said.services)
-    assert {place % 2 for place in places(said)} == {1}
     assert said.to_dict()["omitted"] == {
         "services": 1_000 - kept,
         "services_behind": 500 - kept,
@@ -457,16 +429,14 @@ def test_services_behind_for_which_there_is_no_room_are_counted_too() -> None:
     assert said.more_behind == 500 - kept
 
 
-def test_services_are_kept_up_to_seven_kib() -> None:
-    said = record(ServiceUpgradeProgress=listed(*[1] * 1_000))
-    sizes = [len(json.dumps(service.to_dict())) for service in said.services]
-    assert 7_168 - max(sizes) < sum(sizes) <= 7_168
+@pytest.mark.parametrize("count", [90, 1_000])
+def test_no_more_services_are_behind_if_there_is_room_for_all_that_are(count: int) -> None:
+    assert record(ServiceUpgradeProgress=listed(1, *[0] * (count - 1))).more_behind == 0
 
 
-def test_of_too_many_services_the_same_are_kept_in_whatever_order_they_are_listed() -> None:
+def test_the_position_is_the_same_in_whatever_order_too_many_services_are_listed() -> None:
     services = listed(*[place % 7 for place in range(1_000)])
     there, back = (record(ServiceUpgradeProgress=said) for said in (services, services[::-1]))
-    assert there.services == back.services[::-1]
     assert there.position == back.position
 
 
@@ -477,16 +447,23 @@ def test_a_service_that_is_omitted_moves_the_position_when_it_is_not_behind_any_
     assert positions[0] != positions[1]
 
 
-@pytest.mark.parametrize(
-    ("field", "key", "most"),
-    [
-        ("name", "Name", 512),
-        ("state", "UpgradeState", 256),
-        ("target_version", "TargetApplicationTypeVersion", 256),
-        ("rolling_upgrade_mode", "RollingUpgradeMode", 256),
-        ("status_details", "ApplicationUpgradeStatusDetails", 1_024),
-    ],
-)
+TEXTS = [
+    ("name", "Name", 512),
+    ("state", "UpgradeState", 256),
+    ("target_version", "TargetApplicationTypeVersion", 256),
+    ("rolling_upgrade_mode", "RollingUpgradeMode", 256),
+    ("status_details", "ApplicationUpgradeStatusDetails", 1_024),
+]
+
+
+@pytest.mark.parametrize(("field", "key", "most"), TEXTS)
+def test_a_text_is_cut_when_it_takes_one_byte_too_many(field: str, key: str, most: int) -> None:
+    fits, too_long = "x" * (most - 2), "x" * (most - 1)
+    assert record(**{key: fits}).to_dict()[field] == fits
+    assert record(**{key: too_long}).to_dict()[field] == f"{'x' * (most - 42)}... (41 characters more)"
+
+
+@pytest.mark.parametrize(("field", "key", "most"), TEXTS)
 @pytest.mark.parametrize("letter", ["x", "é", "\x01"])
 def test_a_long_text_is_cut_and_says_so(field: str, key: str, letter: str, most: int) -> None:
     cut = record(**{key: letter * 5_000}).to_dict()[field]
@@ -495,12 +472,8 @@ def test_a_long_text_is_cut_and_says_so(field: str, key: str, letter: str, most:
     assert most * 3 / 4 < len(json.dumps(cut)) <= most
 
 
-def test_the_name_of_a_service_and_the_previous_version_are_cut_too() -> None:
-    said = record(
-        ServiceUpgradeProgress=[{"ServiceName": "x" * 5_000}],
-        ApplicationUpgradeStatusDetails=f"from version: {'y' * 5_000} to version: v1",
-    )
-    assert said.services[0].name == f"{'x' * 214}... (4786 characters more)"
+def test_the_previous_version_is_cut_too() -> None:
+    said = record(ApplicationUpgradeStatusDetails=f"from version: {'y' * 5_000} to version: v1")
     assert said.previous_version == f"{'y' * 214}... (4786 characters more)"
 
 
@@ -545,9 +518,7 @@ def test_what_is_omitted_of_an_answer_is_told_beside_the_size_of_the_answer() ->
 
 
 @pytest.mark.parametrize("count", [10**300, -(10**300), "9" * 300])
-def test_a_count_that_no_64_bits_hold_is_none(count: object) -> None:
-    (service,) = record(ServiceUpgradeProgress=[{"ServiceName": "a", "PendingReplicaCount": count}]).services
-    assert service == ServiceProgress("a", None, None)
+def test_a_replica_check_that_no_64_bits_hold_is_none(count: object) -> None:
     assert record(UpgradeReplicaSetCheckTimeoutInSeconds=count).replica_check_timeout_seconds is None
 
 

@@ -1,0 +1,106 @@
+"""How far services are: what is read of them, which of them a record has room for, what is said of the others."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_sf.services import ServiceProgress, services_of
+
+
+def listed(*pending: int) -> list[dict[str, Any]]:
+    return [
+        {"ServiceName": f"s{place}", "CompletedReplicaCount": 1, "PendingReplicaCount": count}
+        for place, count in enumerate(pending)
+    ]
+
+
+def places(services: tuple[ServiceProgress, ...]) -> list[int]:
+    return [int(service.name.removeprefix("s")) for service in services]
+
+
+# What is read.
+
+
+def test_services_are_read_in_the_order_of_the_answer() -> None:
+    answer = [
+        {"ServiceName": "web", "CompletedReplicaCount": "6", "PendingReplicaCount": "2"},
+        {"ServiceName": "api", "CompletedReplicaCount": 5, "PendingReplicaCount": 0},
+    ]
+    assert services_of(answer) == ((ServiceProgress("web", 6, 2), ServiceProgress("api", 5, 0)), ())
+
+
+@pytest.mark.parametrize("answer", [None, 5, "web", {"ServiceName": "web"}, [], [None, "web", 3]])
+def test_what_lists_no_services_is_read_as_none(answer: object) -> None:
+    assert services_of(answer) == ((), ())
+
+
+def test_a_service_without_a_name_is_told_as_one() -> None:
+    assert services_of([{"CompletedReplicaCount": "1"}]) == ((ServiceProgress("?", 1, None),), ())
+
+
+def test_the_name_of_a_service_is_cut() -> None:
+    (service,), _ = services_of([{"ServiceName": "x" * 5_000}])
+    assert service.name == f"{'x' * 214}... (4786 characters more)"
+
+
+@pytest.mark.parametrize("count", [10**300, -(10**300), "9" * 300])
+def test_a_count_that_no_64_bits_hold_is_none(count: object) -> None:
+    counts = {"CompletedReplicaCount": count, "PendingReplicaCount": count}
+    assert services_of([{"ServiceName": "a", **counts}]) == ((ServiceProgress("a", None, None),), ())
+
+
+@pytest.mark.parametrize(("pending", "behind"), [(None, False), (0, False), (1, True), (7, True)])
+def test_a_service_is_behind_while_replicas_of_it_are_pending(pending: int | None, *, behind: bool) -> None:
+    assert ServiceProgress("web", 3, pending).behind is behind
+
+
+def test_a_service_is_json_with_the_names_of_its_constructor_as_keys() -> None:
+    service = ServiceProgress("web", 6, None)
+    assert service.to_dict() == {"name": "web", "completed_replicas": 6, "pending_replicas": None}
+    assert ServiceProgress(**service.to_dict()) == service
+
+
+# What there is room for.
+
+
+def test_services_that_fit_are_all_kept_and_nothing_is_said_to_be_omitted() -> None:
+    kept, omitted = services_of(listed(*[0, 3] * 45))
+    assert places(kept) == list(range(90))
+    assert omitted == ()
+
+
+def test_of_too_many_services_those_behind_are_kept_in_their_order_and_the_others_are_counted() -> None:
+    kept, omitted = services_of(listed(*[3 if place % 100 == 99 else 0 for place in range(1_000)]))
+    assert [place for place in places(kept) if place % 100 == 99] == list(range(99, 1_000, 100))
+    assert places(kept) == sorted(places(kept))
+    assert len(kept) > 90
+    assert omitted == (("services", 1_000 - len(kept)),)
+
+
+def test_services_behind_for_which_there_is_no_room_are_counted_too() -> None:
+    kept, omitted = services_of(listed(*[place % 2 * 3 for place in range(1_000)]))
+    assert {place % 2 for place in places(kept)} == {1}
+    assert dict(omitted) == {
+        "services": 1_000 - len(kept),
+        "services_behind": 500 - len(kept),
+        "pending_replicas": 1_500 - 3 * len(kept),
+    }
+
+
+def test_services_are_kept_up_to_seven_kib() -> None:
+    service = {"ServiceName": "s" * 52, "CompletedReplicaCount": 1, "PendingReplicaCount": 1}
+    kept, omitted = services_of([service] * 64)
+    assert sum(len(json.dumps(service.to_dict())) for service in kept) == 7_168
+    assert (len(kept), omitted) == (64, ())
+    kept, omitted = services_of([*[service] * 63, {**service, "ServiceName": "s" * 53}])
+    assert (len(kept), dict(omitted)["services"]) == (63, 1)
+
+
+def test_of_too_many_services_the_same_are_kept_in_whatever_order_they_are_listed() -> None:
+    services = listed(*[place % 7 for place in range(1_000)])
+    (there, omitted), (back, omitted_back) = services_of(services), services_of(services[::-1])
+    assert there == back[::-1]
+    assert omitted == omitted_back
