@@ -156,6 +156,14 @@ def test_of_many_stages_the_first_and_the_latest_are_kept_and_those_left_out_are
     assert [stage.percent_completed for stage in stages[1:]] == list(range(501 - len(stages), 500))
 
 
+@pytest.mark.parametrize(("too_many", "kept"), [(0, 5), (1, 4)])
+def test_all_stages_are_kept_that_take_eight_kib_without_the_last(too_many: int, kept: int) -> None:
+    stages = timeline(*[(15 * place, record(f"S{place}", target_version=""), True) for place in range(4)])
+    room = 8_192 - sum(len(json.dumps(stage.to_dict())) for stage in stages)
+    full = (*stages[:3], replace(stages[3], target_version="v" * (room + too_many)))
+    assert len(continued(full, record("Failed"), at(60), ours=True)) == kept
+
+
 def test_the_last_stage_forward_stands_between_what_is_left_out_before_and_after_it() -> None:
     forward = [(15 * place, record(f"Forward{place}"), True) for place in range(40)]
     last = (600, record("RollingForward", 62, services=(BEHIND,)), True)
