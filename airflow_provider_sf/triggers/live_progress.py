@@ -21,7 +21,7 @@ LEAST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=10)
 SECONDS_APART = 0.25
 """
 Between two pushes of all waits of a triggerer, which take turns: each costs the triggerer's supervisor 20 to
-26 milliseconds of CPU time, and that one process has all triggers to serve.
+28 milliseconds of CPU time, and that one process has all triggers to serve.
 """
 
 MOST_SECONDS = 30.0
