@@ -104,3 +104,10 @@ def test_of_too_many_services_the_same_are_kept_in_whatever_order_they_are_liste
     (there, omitted), (back, omitted_back) = services_of(services), services_of(services[::-1])
     assert there == back[::-1]
     assert omitted == omitted_back
+
+
+def test_no_sum_of_what_is_omitted_is_wider_than_64_bits() -> None:
+    """The channel between triggerer and supervisor refuses what is wider, and with it the whole triggerer ends."""
+    service = {"ServiceName": "x" * 150, "CompletedReplicaCount": "1", "PendingReplicaCount": str(2**63 - 1)}
+    _, omitted = services_of([service] * 200)
+    assert dict(omitted)["pending_replicas"] == 1 << 63

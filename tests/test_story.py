@@ -256,6 +256,12 @@ def test_after_a_restart_a_silence_counts_anew() -> None:
     assert replace(again, silent_since=at(3), silent_polls=2, outdated=False) == KNOWN
 
 
+def test_of_a_memory_that_is_taken_up_only_the_polls_of_a_silence_count_anew() -> None:
+    again = KNOWN.taken_up()
+    assert (again.silent_since, again.silent_polls, again.outdated) == (at(3), 0, True)
+    assert replace(again, silent_polls=2, outdated=False) == KNOWN
+
+
 @pytest.mark.parametrize(
     ("verdict", "doubted"),
     [

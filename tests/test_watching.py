@@ -495,6 +495,14 @@ def test_after_a_restart_a_silence_counts_anew() -> None:
     assert watch((1000, SILENT), memory=memory)[1] == AskAgain(1.0)
 
 
+def test_a_silence_that_is_taken_up_goes_on_but_ends_the_wait_only_with_the_fifth_look_into_it() -> None:
+    memory = watch((0, FORWARD), (15, SILENT))[0].taken_up()
+    looks = [(1000.0 + second, SILENT) for second in range(4)]
+    memory, decision = watch(*looks, memory=memory)
+    assert (decision, memory.silent_since) == (AskAgain(8.0), at(15))
+    assert watch((1004, SILENT), memory=memory)[1] == Ended("unreachable")
+
+
 @pytest.mark.parametrize(
     ("seen", "left"),
     [
