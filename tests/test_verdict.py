@@ -322,20 +322,25 @@ def test_a_restart_changes_nothing_about_one_upgrade(
     end: UpgradeProgress,
     at_poll: int,
 ) -> None:
-    """The triggerer goes on from the worker's first look, whatever it has seen since."""
+    """The triggerer goes on from the worker's first look, or from what the one before it knew last."""
     assume(not (has_old and meant == Meant()))
     old: list[Observed] = [answer("CompletedRollforward", 1)] if has_old else []
     seen: list[Observed] = [*old, *moves, end, end]
     policy = Policy(15.0, meant=meant, deadline=at(4 * HOUR))
-    assert verdict_of(follow(policy, seen)) == verdict_of(follow_with_restart(policy, seen, at_poll))
+    expected = verdict_of(follow(policy, seen))
+    for read_back in (False, True):
+        assert verdict_of(follow_with_restart(policy, seen, at_poll, read_back=read_back)) == expected
 
 
-def follow_with_restart(policy: Policy, observations: list[Observed], at_poll: int) -> Wait:
+def follow_with_restart(
+    policy: Policy, observations: list[Observed], at_poll: int, *, read_back: bool = False
+) -> Wait:
     wait = Wait(policy, Memory(), [])
     first = Memory()
     for place, observed in enumerate([*observations, *observations[-1:]]):
         if place == at_poll and place:
-            wait.memory = first.after_restart()
+            last = Memory.from_dict(wait.memory.to_dict())
+            wait.memory = last.taken_up() if read_back else first.after_restart()
         wait.look(observed)
         if place == 0:
             first = Memory.from_dict(wait.memory.to_dict())
@@ -369,6 +374,10 @@ def test_a_restart_makes_a_clock_late_by_no_more_than_its_length(
     calm, restarted = follow(policy, seen), follow_with_restart(policy, seen, at_poll)
     assert calm.decision == restarted.decision == Ended(clock)
     assert calm.now <= restarted.now <= calm.now + limit
+    exact = follow_with_restart(policy, seen, at_poll, read_back=True)
+    assert exact.decision == Ended(clock)
+    # A silence is looked into anew: five looks, 1, 2, 4 and 8 seconds apart.
+    assert calm.now <= exact.now <= calm.now + (15.0 if clock == "unreachable" else 0.0)
 
 
 @given(telling, single, ends)

@@ -48,18 +48,12 @@ def test_the_link_is_there_while_the_sensor_waits(mode: str, simulator: Any, ti:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_link_comes_before_the_first_poll(mode: str, simulator: Any, ti: Any) -> None:
-    class Polled(Exception):
-        pass
-
-    def look() -> None:
-        assert KEY in ti.xcoms
-        raise Polled
-
-    waiting = sensor("good-shop", mode)
-    waiting._look = look  # type: ignore[method-assign, assignment]
-    with pytest.raises(Polled):
-        waiting.execute({"ti": ti})
-    assert not simulator.requests
+    pushed: list[tuple[str, int]] = []
+    ti.xcom_push = lambda key, value: pushed.append((key, len(simulator.requests)))  # noqa: ARG005 - Airflow's
+    with pytest.raises(Rejected):
+        sensor("not_found-shop", mode).execute({"ti": ti})
+    assert pushed[0] == (KEY, 0)
+    assert len(simulator.requests) == 1
 
 
 def test_the_operator_pushes_the_link_though_the_read_fails(
