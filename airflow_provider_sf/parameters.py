@@ -1,31 +1,36 @@
 """
-Read what users write into what the core takes: seconds, choices, which upgrade is meant. Pure; no I/O.
+Read and check what users write in a DAG file: seconds, choices, what goes together. Pure; no I/O.
 
 Every function raises ValueError for what it cannot read; the message names parameter, value and fix.
 """
 
 from __future__ import annotations
 
-import ast
-import json
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from airflow_provider_sf.identity import Meant
-from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.kinds import kind_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+DEFAULT_CONN_ID = "service_fabric_default"
+
+CLOCK_SKEW_SECONDS = 60.0
+"""How far the clocks of cluster and user may be apart, unless said otherwise."""
 
 IDENTIFYING = ("previous", "started_after", "target_version")
 """The parameters that say which upgrade is meant."""
 
 _MOST_SECONDS = 1e9
-_MOST_SHOWN = 100
-_EPOCH, _END_OF_TIME = 1970, 9000
+MOST_SHOWN = 100
 
 
 def seconds(parameter: str, value: object) -> float:
     """Read a duration: seconds, or a timedelta."""
     read = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(read, bool) or not isinstance(read, (int, float)) or not 0 <= read <= _MOST_SECONDS:
-        msg = f"{parameter} must be a timedelta or a number of seconds, not {_shortened(value)}"
+        msg = f"{parameter} must be a timedelta or a number of seconds, not {shown(value)}"
         raise ValueError(msg)
     return float(read)
 
@@ -33,93 +38,45 @@ def seconds(parameter: str, value: object) -> float:
 def choice(parameter: str, value: str, choices: tuple[str, ...]) -> str:
     """Read one of a few words."""
     if value not in choices:
-        msg = f"{parameter} must be {' or '.join(map(repr, choices))}, not {_shortened(value)}"
+        msg = f"{parameter} must be {' or '.join(map(repr, choices))}, not {shown(value)}"
         raise ValueError(msg)
     return choices[choices.index(value)]
 
 
-def meant(
-    *,
-    previous: object = None,
-    started_after: object = None,
-    target_version: object = None,
-    clock_skew: float,
-    accept_current_version: bool,
-) -> Meant:
-    """
-    Read which upgrade is meant.
-
-    ``previous`` may be a record, its dict, or that dict as text (JSON, or as a template prints it);
-    ``started_after`` may be text, in UTC unless it says otherwise.
-    """
-    return Meant(
-        previous=None if previous is None else _record(previous),
-        started_after=None if started_after is None else _moment(started_after),
-        clock_skew=clock_skew,
-        target_version=None if target_version is None else _version(target_version),
-        accept_current_version=accept_current_version,
-    )
-
-
-def check_previous(previous: UpgradeProgress, kind: str, name: str) -> None:
-    """Refuse a record of something else: any upgrade would differ from it, even an old one."""
-    if (previous.kind, _bare(previous.name)) != (kind, _bare(name)):
-        msg = f"previous is a record of {previous.kind} {previous.name!r}, not of {kind} {name!r}"
-        raise ValueError(msg)
-
-
-def _bare(name: str) -> str:
-    return name.removeprefix("fabric:/").casefold()
-
-
-def _record(value: object) -> UpgradeProgress:
-    if isinstance(value, UpgradeProgress):
-        return value
-    try:
-        return UpgradeProgress.from_dict(_literal(value) if isinstance(value, str) else value)
-    except (KeyError, TypeError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
+def check_identifying(kind: str, given: Iterable[str]) -> None:
+    """Refuse a parameter that can never tell one upgrade of a kind from another."""
+    if "started_after" in given and "started_at" not in kind_named(kind).keys:
         msg = (
-            "previous must be a record that ServiceFabricUpgradeProgressOperator returned, for example "
-            f"previous=snapshot.output, not {_shortened(value)}: {_shortened(error, 2 * _MOST_SHOWN)}"
-        )
-        raise ValueError(msg) from error
-
-
-def _literal(written: str) -> object:
-    try:
-        return json.loads(written)
-    except ValueError:
-        return ast.literal_eval(written)
-
-
-def _moment(value: object) -> datetime:
-    import pendulum  # noqa: PLC0415 - DAG files that do not use it need not pay for it
-
-    try:
-        read = pendulum.parse(value, exact=True) if isinstance(value, str) else value
-    except (ValueError, TypeError, OverflowError) as error:
-        msg = f"started_after is no time: {_shortened(value)}; write it as '2026-03-01T03:00:00Z'"
-        raise ValueError(msg) from error
-    if not isinstance(read, datetime) or read.tzinfo is None or value == "now":
-        msg = (
-            f"started_after must be a date and time with a time zone, not {_shortened(value)}; "
-            "write it as '2026-03-01T03:00:00Z'"
+            f"started_after is of no use for kind {kind!r}: Service Fabric does not say when such an upgrade "
+            "started; give previous"
         )
         raise ValueError(msg)
-    if not _EPOCH <= read.year < _END_OF_TIME:
-        msg = f"started_after is no time at which an upgrade could start: {_shortened(value)}"
+
+
+def check_without_memory(stall_timeout: float | None, given: Sequence[str]) -> None:
+    """Refuse what needs a memory, for a task that comes in legs that know nothing of each other."""
+    if stall_timeout is not None:
+        msg = "stall_timeout needs a memory, and reschedule mode has none: use deferrable=True"
         raise ValueError(msg)
-    plain = datetime.combine(read.date(), read.time(), read.tzinfo).replace(fold=read.fold)  # not pendulum's
-    return plain.astimezone(timezone.utc)
-
-
-def _version(value: object) -> str:
-    if not isinstance(value, str) or value.strip() in {"", "None"}:
-        msg = f"target_version must be a version in Service Fabric's words, not {_shortened(value)}"
+    if list(given) == ["target_version"]:
+        msg = (
+            "target_version alone needs a memory, and reschedule mode has none: use deferrable=True, or give "
+            "previous or started_after, too"
+        )
         raise ValueError(msg)
-    return value.strip()
 
 
-def _shortened(value: object, most: int = _MOST_SHOWN) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= most else f"{shown[:most]}..."
+def check_rhythm(poke_interval: float, max_wait: timedelta | None, *, deferrable: bool) -> None:
+    """Refuse pauses that are none."""
+    if max_wait is not None and not max_wait > timedelta(0):
+        msg = f"max_wait must be more than 0 s, not {max_wait}"
+        raise ValueError(msg)
+    if deferrable and not poke_interval > 0:
+        msg = f"poke_interval must be more than {poke_interval:g} s: the triggerer is not yours alone"
+        raise ValueError(msg)
+
+
+def shown(value: object, most: int = MOST_SHOWN) -> str:
+    """Return how a value is shown in a message."""
+    written = repr(value)
+    return written if len(written) <= most else f"{written[:most]}..."

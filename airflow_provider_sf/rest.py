@@ -9,13 +9,13 @@ ServiceFabricError          what went wrong between us and the cluster, not with
 from __future__ import annotations
 
 import json
-import unicodedata
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_sf import __version__
+from airflow_provider_sf.names import filled
 from airflow_provider_sf.wire import shortened, storable
 
 if TYPE_CHECKING:
@@ -136,40 +136,15 @@ CLUSTER_VERSION = Call(
 )
 
 
-def request_for(call: Call, name: str = "", *, api_version: str | None = None) -> Request:
+def request_for(call: Call, name: str = "", *, api_version: str | None = None, **query: str) -> Request:
     """
-    Return the request of a call, its ``{name}`` replaced by one quoted path segment.
+    Return the request of a call; what its path has a parameter for is the name, quoted as that wants it.
 
-    :raises ValueError: the name cannot be one path segment, see :func:`path_segment`
+    :raises ValueError: the name is none that the parameter can take, see :func:`names.filled`
     """
-    path = call.path.replace("{name}", path_segment(name)) if "{name}" in call.path else call.path
-    return Request("GET", f"{path}?api-version={quote(api_version or call.api_version, safe='')}")
-
-
-def path_segment(name: object) -> str:
-    r"""
-    Quote a name so that it is exactly one path segment and cannot change path, query or host.
-
-    Quoting does not change dots, and Service Fabric's gateway unescapes before it splits, so what would
-    still be a separator or a step upwards there is refused.
-
-    :raises ValueError: the name is no string, empty, ``.`` or ``..``, or holds ``/``, ``\``, ``%2F``,
-        ``%5C``, a control character or half a surrogate pair
-    """
-    if not isinstance(name, str) or not name:
-        msg = f"the name {name!r} is none; give the name of the application resource, for example 'shop'"
-        raise ValueError(msg)
-    if name in {".", ".."}:
-        msg = f"the name {name!r} is a step in a path, not a name"
-        raise ValueError(msg)
-    for separator in ("/", "\\", "%2f", "%5c"):
-        if separator in name.lower():
-            msg = f"the name {name!r} holds {separator!r}; a name is one path segment without separators"
-            raise ValueError(msg)
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
-        msg = f"the name {name!r} holds a control character"
-        raise ValueError(msg)
-    return quote(name, safe="")
+    said = {"api-version": api_version or call.api_version, **query}
+    told = "&".join(f"{key}={quote(value, safe=':/')}" for key, value in said.items())
+    return Request("GET", f"{filled(call.path, name)}?{told}")
 
 
 def json_from(response: Response, endpoint: str | None = None) -> dict[str, Any]:
@@ -204,6 +179,24 @@ def error_from(response: Response, endpoint: str | None = None) -> ServiceFabric
     return error
 
 
+def advised(error: Rejected, advice: str) -> Rejected:
+    """Return an error with advice added."""
+    return Rejected(f"{error.message} ({advice})", error.status, error.code, error.endpoint)
+
+
+def version_in(answer: dict[str, Any]) -> str:
+    """
+    Return the version of the runtime in the answer of GetClusterVersion.
+
+    :raises UnexpectedAnswer: there is none in it
+    """
+    version = answer.get("Version")
+    if not isinstance(version, str) or not version:
+        msg = "expected the version of the cluster, got an object without it"
+        raise UnexpectedAnswer(msg)
+    return shortened(storable(version), _CODE_BYTES)
+
+
 def is_missing(error: ServiceFabricError) -> bool:
     """Tell whether the cluster says that what was asked about is not there."""
     return error.code in MISSING_CODES or error.status == _NO_CONTENT
@@ -222,6 +215,10 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 OK = 200
+
+UNKNOWN_CALL = "E_INVALIDARG"
+"""What the gateway says of every route that it does not have, among much else."""
+
 _NO_CONTENT = 204
 _SERVER_FAULT = 500
 _NOT_IMPLEMENTED = 501
@@ -262,15 +259,15 @@ MISSING_CODES = frozenset(
 _PASSING_STATUSES = frozenset({408, 425, 429})
 
 _NOT_FOUND = (
-    "check the name; classic applications and compose deployments are other kinds than application resources"
+    "check the name, and the kind: application resources, classic applications (fabric:/...) and compose "
+    "deployments are different things"
 )
 _REDIRECT = "redirects are not followed: point the connection at the cluster itself"
 _WHO_ARE_YOU = "the cluster wants to know who asks: a secured cluster is not supported by this version"
 ADVICE: dict[str | int, str] = {
     "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND": _NOT_FOUND,
     "FABRIC_E_APPLICATION_NOT_FOUND": _NOT_FOUND,
-    "E_INVALIDARG": "probably this runtime lacks the call: application resources need 7.0 or newer; classic "
-    "applications (fabric:/...) are another kind, which this version does not read",
+    "FABRIC_E_COMPOSE_DEPLOYMENT_NOT_FOUND": _NOT_FOUND,
     204: _NOT_FOUND,
     401: _WHO_ARE_YOU,
     403: _WHO_ARE_YOU,

@@ -13,7 +13,10 @@ import json
 import math
 import re
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _DURATION = re.compile(
     r"P(?:(?P<days>[\d.]+)D)?"
@@ -28,8 +31,14 @@ _SECONDS_PER = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 WORD_BYTES = 256
 """How much JSON a name within an answer, a state or a version may take in a record."""
 
-_DEEPEST = 50
-"""How many levels of JSON are stored."""
+SENTENCE_BYTES = 400
+"""How much JSON one sentence about something in an answer may take in a record."""
+
+DEEPEST = 50
+"""How many levels of JSON are stored, or searched for something."""
+
+_COMMA = 2
+"""How many bytes stand between two items of a list."""
 
 _OF_A_CUT = 40
 """How many bytes the words about a cut take at most."""
@@ -138,6 +147,51 @@ def objects(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def thing_of(key: str) -> str:
+    """Return what a key names, as words: ``NodeTypeName`` is a node type, ``PartitionId`` a partition."""
+    stem = re.sub("(OrInstance)?(Name|Id)$", "", key)
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", stem).lower()
+
+
+def at(answer: object, path: str) -> object:
+    """Return what stands under a key, or under keys in keys: ``UpgradeDescription.UpgradeKind``."""
+    for key in path.split("."):
+        answer = answer.get(key) if isinstance(answer, dict) else None
+    return answer
+
+
+def places_with_room(
+    items: Sequence[dict[str, Any]], most: int, *, last: Sequence[bool] | None = None
+) -> list[int]:
+    """
+    Choose which items of a list to keep within so many bytes of JSON; those marked ``last`` go first.
+
+    The choice does not depend on the order: a cluster that lists them anew has not moved.
+    """
+    written = [json.dumps(item) for item in items]
+    kept = []
+    for place in sorted(
+        range(len(items)), key=lambda place: (last is not None and last[place], written[place])
+    ):
+        most -= len(written[place]) + _COMMA
+        if most < 0:
+            break
+        kept.append(place)
+    return sorted(kept)
+
+
+def texts_with_room(texts: Iterator[str], most: int) -> list[str]:
+    """Take texts, each on one line and cut, while they take no more than so many bytes of JSON."""
+    kept = []
+    for text in texts:
+        short = shortened(" ".join(storable(text).split()), SENTENCE_BYTES)
+        most -= json_size(short) + _COMMA
+        if most < 0:
+            break
+        kept.append(short)
+    return kept
+
+
 def count(value: object) -> int:
     """
     Return a count that we wrote ourselves.
@@ -157,7 +211,7 @@ def is_storable(value: object, depth: int = 0) -> bool:
     They refuse whole numbers of more than 64 bits, what is no number, NUL, halves of surrogate pairs, and too
     many levels; and to Airflow a key that begins with two underscores would mean something.
     """
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         return False
     if isinstance(value, dict):
         return all(

@@ -7,31 +7,37 @@ import csv
 import json
 import pickle
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from airflow_provider_sf import __version__
+from airflow_provider_sf.applications import APPLICATIONS
+from airflow_provider_sf.kinds import KINDS, advice
 from airflow_provider_sf.rest import (
     ADVICE,
     CLUSTER_VERSION,
     LASTING_CODES,
     MISSING_CODES,
     PASSING_CODES,
+    UNKNOWN_CALL,
     Call,
     Rejected,
     Response,
     ServiceFabricError,
     UnexpectedAnswer,
     Unreachable,
+    advised,
     error_from,
     error_from_dict,
     is_missing,
     json_from,
-    path_segment,
     request_for,
+    version_in,
 )
 
-CALL = Call("/Resources/Applications/{name}/$/GetUpgradeProgress", "7.0", "the founding page")
+CALL = Call(
+    "/Resources/Applications/{applicationResourceName}/$/GetUpgradeProgress", "7.0", "the founding page"
+)
 CODES = list(csv.DictReader((Path(__file__).parent / "samples/error_codes.csv").read_text().splitlines()))
 DATE = "Sun, 01 Mar 2026 03:00:00 GMT"
 
@@ -44,14 +50,32 @@ def busy(**headers: str) -> ServiceFabricError:
     return error_from(Response(503, b"", {name.replace("_", "-"): said for name, said in headers.items()}))
 
 
+# Requests.
+
+
 def test_a_request_is_the_documented_line() -> None:
     request = request_for(CALL, "sampleApplication")
     assert request.method == "GET"
     assert request.target == "/Resources/Applications/sampleApplication/$/GetUpgradeProgress?api-version=7.0"
 
 
+def test_a_request_says_what_it_accepts_and_who_asks() -> None:
+    assert dict(request_for(CALL, "shop").headers) == {
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip, deflate",
+        "User-Agent": f"airflow-provider-sf/{__version__}",
+    }
+
+
 def test_a_call_without_a_name_needs_none() -> None:
     assert request_for(CLUSTER_VERSION).target == "/$/GetClusterVersion?api-version=6.4"
+
+
+def test_a_name_that_the_path_cannot_take_is_refused() -> None:
+    with pytest.raises(ValueError, match="the name 'a/b' holds '/'"):
+        request_for(CALL, "a/b")
+    with pytest.raises(ValueError, match="a cluster has no name in its own API"):
+        request_for(CLUSTER_VERSION, "shop")
 
 
 def test_another_api_version_can_be_asked_for() -> None:
@@ -59,66 +83,25 @@ def test_another_api_version_can_be_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("token", "written"),
     [
-        "shop",
-        "my shop",
-        "x?y=1",
-        "x#frag",
-        "100%",
-        "{curly}",
-        "a+b",
-        "a&b=c",
-        "~",
-        "...",
-        "a..b",
-        "é",
-        "購物",
-        "a%2",
-        ":",
-        "a;b",
-        "*",
+        ("fabric:/samples/PQueueApp1", "fabric:/samples/PQueueApp1"),
+        ("fabric:/my shop", "fabric:/my%20shop"),
+        ("a&api-version=1.0#b?c+%", "a%26api-version%3D1.0%23b%3Fc%2B%25"),
+        ("é", "%C3%A9"),
     ],
 )
-def test_any_other_name_stays_one_segment(name: str) -> None:
-    target = request_for(CALL, name).target
-    parts = urlsplit("http://host" + target)
-    assert parts.netloc == "host"
-    assert parts.query == "api-version=7.0"
-    assert parts.fragment == ""
-    before, _, rest = parts.path.partition("/Resources/Applications/")
-    segment, _, after = rest.partition("/")
-    assert before == ""
-    assert unquote(segment) == name
-    assert after == "$/GetUpgradeProgress"
-    assert target.isascii()
+def test_what_else_is_asked_stands_quoted_behind_the_api_version(token: str, written: str) -> None:
+    target = request_for(APPLICATIONS, ContinuationToken=token).target
+    assert target == f"/Applications?api-version=6.1&ContinuationToken={written}"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        ".",
-        "..",
-        "a/b",
-        "/",
-        "../Volumes",
-        "a\\b",
-        "a%2Fb",
-        "a%2fb",
-        "a%5Cb",
-        "a%5cb",
-        "a\nb",
-        "a\x00",
-        "\x7f",
-        "a\x85",
-        "\ud800",
-    ],
-)
-def test_a_name_that_could_change_the_path_is_refused_with_its_value(name: str) -> None:
-    with pytest.raises(ValueError, match="name") as refused:
-        path_segment(name)
-    assert not name or repr(name) in str(refused.value)
+def test_more_can_be_asked_in_the_order_in_which_it_is_said() -> None:
+    target = request_for(APPLICATIONS, api_version="9.1", ContinuationToken="t", MaxResults="5").target
+    assert target == "/Applications?api-version=9.1&ContinuationToken=t&MaxResults=5"
+
+
+# Answers.
 
 
 @pytest.mark.parametrize("body", [b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}', b' \n{"a": 1}'])
@@ -218,12 +201,21 @@ def test_what_service_fabric_is_known_to_say_has_its_meaning(
     assert type(error_from(said)) is meaning
 
 
-def test_an_argument_that_is_called_invalid_may_be_the_call_itself() -> None:
-    assert str(error_from(answer(400, "E_INVALIDARG", "The parameter is incorrect."))) == (
-        "HTTP 400 E_INVALIDARG: The parameter is incorrect. (probably this runtime lacks the call: application "
-        "resources need 7.0 or newer; classic applications (fabric:/...) are another kind, which this version "
-        "does not read)"
+def test_of_a_call_that_is_unknown_the_gateway_says_that_an_argument_is_invalid() -> None:
+    error = error_from(answer(400, UNKNOWN_CALL, "The parameter is incorrect."), "http://c:19080")
+    assert str(error) == "http://c:19080: HTTP 400 E_INVALIDARG: The parameter is incorrect."
+
+
+def test_advice_stands_behind_what_the_cluster_said() -> None:
+    error = error_from(answer(400, "E_INVALIDARG", "The parameter is incorrect."), "http://c:19080")
+    assert isinstance(error, Rejected)
+    assert str(advised(error, "upgrade the cluster")) == (
+        "http://c:19080: HTTP 400 E_INVALIDARG: The parameter is incorrect. (upgrade the cluster)"
     )
+    assert advised(error, "why").to_dict() == {
+        **error.to_dict(),
+        "message": "The parameter is incorrect. (why)",
+    }
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -256,8 +248,8 @@ def test_nothing_at_all_is_missing_and_says_what_to_check() -> None:
     error = error_from(Response(204, b""), "http://c:19080")
     assert is_missing(error)
     assert str(error) == (
-        "http://c:19080: HTTP 204: answered with an empty body (check the name; classic applications and compose "
-        "deployments are other kinds than application resources)"
+        "http://c:19080: HTTP 204: answered with an empty body (check the name, and the kind: application "
+        "resources, classic applications (fabric:/...) and compose deployments are different things)"
     )
 
 
@@ -437,17 +429,56 @@ def test_of_an_error_no_more_is_kept_than_can_travel(cls: type[ServiceFabricErro
         assert twin.to_dict() == error.to_dict()
 
 
+NOT_FOUND = (
+    "check the name, and the kind: application resources, classic applications (fabric:/...) and compose deployments "
+    "are different things"
+)
+
+
+@pytest.mark.parametrize("code", ["APPLICATION", "COMPOSE_DEPLOYMENT", "SINGLE_INSTANCE_APPLICATION"])
 @pytest.mark.parametrize("letter", ["x", "é", "購"])
-def test_of_a_long_message_the_advice_is_kept(letter: str) -> None:
-    error = error_from(answer(400, "E_INVALIDARG", letter * 9_000))
-    assert error.message.endswith(" characters more) (probably this runtime lacks the call: application resources need "
-    "7.0 or newer; classic applications (fabric:/...) are another kind, which this version does not read)")  # fmt: skip
+def test_of_a_long_message_the_advice_is_kept(letter: str, code: str) -> None:
+    error = error_from(answer(404, f"FABRIC_E_{code}_NOT_FOUND", letter * 9_000))
+    assert error.message.endswith(f" characters more) ({NOT_FOUND})")
     assert len(json.dumps(error.message)) <= 1_500
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "購"])
+@pytest.mark.parametrize("version", [None, "5.7.198.9494", "6.5.676.9590", "10.1.2338.9590"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_a_long_message_the_advice_about_a_kind_is_kept(
+    kind: str, version: str | None, letter: str
+) -> None:
+    error, said = error_from(answer(400, "E_INVALIDARG", letter * 9_000)), advice(kind, version)
+    assert isinstance(error, Rejected)
+    assert advised(error, said).message.endswith(f" characters more) ({said})")
 
 
 @pytest.mark.parametrize("advice", ADVICE.values())
 def test_every_advice_fits_behind_a_message_that_was_cut(advice: str) -> None:
     assert len(json.dumps(f" ({advice})")) <= 300
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ({"Version": "6.4.514.9494"}, "6.4.514.9494"),
+        ({"Version": "10.1\x00", "Odd": 1}, "10.1?"),
+        ({"Version": "v" * 5_000}, f"{'v' * 214}... (4786 characters more)"),
+    ],
+)
+def test_a_cluster_says_its_version(said: dict[str, object], version: str) -> None:
+    assert version_in(said) == version
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"Version": ""}, {"Version": None}, {"Version": 6.4}, {"version": "6.4"}]
+)
+def test_a_cluster_without_a_version_is_unexpected(said: dict[str, object]) -> None:
+    with pytest.raises(
+        UnexpectedAnswer, match=r"^expected the version of the cluster, got an object without it$"
+    ):
+        version_in(said)
 
 
 def test_a_message_that_fits_is_kept_whole() -> None:

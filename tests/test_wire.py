@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
 from airflow_provider_sf.wire import (
+    at,
     count,
     integer,
     is_storable,
@@ -20,12 +22,19 @@ from airflow_provider_sf.wire import (
     objects,
     of_schema,
     percentage,
+    places_with_room,
     seconds,
     short_text,
     shortened,
     text,
+    texts_with_room,
+    thing_of,
     utc,
 )
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
 
 
 @pytest.mark.parametrize(
@@ -138,6 +147,90 @@ def test_text_is_a_string_or_the_digits_of_a_number(written: object, read: str |
 )
 def test_objects_are_those_of_a_list(written: object, read: list[object]) -> None:
     assert objects(written) == read
+
+
+@pytest.mark.parametrize(
+    ("answer", "path", "there"),
+    [
+        ({"a": 1}, "a", 1),
+        ({"a": {"b": {"c": [2]}}}, "a.b.c", [2]),
+        ({"a": {"b": None}}, "a.b", None),
+        ({"a": {"b": 1}}, "a.c", None),
+        ({"a": [1]}, "a.b", None),
+        ({"a": "b"}, "a.b.c", None),
+        ({"a.b": 1}, "a.b", None),
+        (None, "a", None),
+        ([], "a.b", None),
+    ],
+)
+def test_what_stands_under_a_key_in_a_key_is_found(answer: object, path: str, there: object) -> None:
+    assert at(answer, path) == there
+
+
+def test_items_are_kept_while_there_is_room_for_them_and_a_comma_each() -> None:
+    items = [{"a": "x" * length} for length in (30, 10, 20)]
+    whole = len(json.dumps(items))
+    assert places_with_room(items, whole) == [0, 1, 2]
+    assert places_with_room(items, whole - 1) == [1, 2]
+    assert places_with_room(items, 19 + 2) == [1]
+    assert places_with_room(items, 19 + 1) == []
+    assert places_with_room([], 100) == []
+
+
+def test_items_that_go_first_are_those_marked_as_last() -> None:
+    items = [{"a": letter} for letter in "abcd"]
+    room = 2 * len(json.dumps({"a": "a"}) + ", ")
+    assert places_with_room(items, room) == [0, 1]
+    assert places_with_room(items, room, last=[True, False, True, False]) == [1, 3]
+    assert places_with_room(items, room + room // 2, last=[True, False, True, False]) == [0, 1, 3]
+    assert places_with_room(items, 10 * room, last=[True, False, True, False]) == [0, 1, 2, 3]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.text("ab", max_size=9), st.booleans()), max_size=9),
+    st.integers(0, 200),
+    st.randoms(),
+)
+def test_the_choice_of_items_fits_and_does_not_depend_on_their_order(
+    said: list[tuple[str, bool]], most: int, dice: random.Random
+) -> None:
+    def kept(listed: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+        items = [{"a": letters} for letters, _ in listed]
+        places = places_with_room(items, most, last=[done for _, done in listed])
+        assert places == sorted(set(places))
+        assert not places or json_size([items[place] for place in places]) <= most
+        return [listed[place] for place in places]
+
+    assert sorted(kept(said)) == sorted(kept(dice.sample(said, len(said))))
+
+
+def test_texts_are_taken_while_there_is_room_for_them_and_a_comma_each() -> None:
+    texts = ["x" * 30, "y" * 10, "z" * 20]
+    whole = len(json.dumps(texts))
+    assert texts_with_room(iter(texts), whole) == texts
+    assert texts_with_room(iter(texts), whole - 1) == texts[:2]
+    assert texts_with_room(iter(texts), 33) == []
+    assert texts_with_room(iter([]), 100) == []
+
+
+def test_each_text_stands_on_one_line_and_is_cut() -> None:
+    assert texts_with_room(iter([" a\r\n\tb  c\x00 "]), 100) == ["a b c?"]
+    (cut,) = texts_with_room(iter(["é" * 5_000]), 1_000)
+    assert len(json.dumps(cut)) <= 400
+    assert cut.endswith(" characters more)")
+
+
+def test_no_more_texts_are_made_than_there_is_room_for() -> None:
+    made = []
+
+    def texts() -> Iterator[str]:
+        for place in range(1_000):
+            made.append(place)
+            yield "x" * 30
+
+    assert len(texts_with_room(texts(), 340)) == 10
+    assert len(made) == 11
 
 
 @pytest.mark.parametrize("written", ["922337203685477", 922337203685478, 1e300, "P10675199DT2H48M5.4775807S"])
@@ -270,3 +363,18 @@ def nested(levels: int) -> object:
 )
 def test_what_airflow_takes_is_storable(value: object, *, takes: bool) -> None:
     assert is_storable(value) is takes
+
+
+@pytest.mark.parametrize(
+    ("key", "thing"),
+    [
+        ("NodeTypeName", "node type"),
+        ("PartitionId", "partition"),
+        ("ReplicaOrInstanceId", "replica"),
+        ("applicationResourceName", "application resource"),
+        ("applicationId", "application"),
+        ("Name", ""),
+    ],
+)
+def test_a_key_that_names_something_says_what_it_is(key: str, thing: str) -> None:
+    assert thing_of(key) == thing
