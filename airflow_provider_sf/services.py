@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_sf.wire import MOST_OF_ALL, WORD_BYTES, integer, objects, short_text
+from airflow_provider_sf.wire import MOST_OF_ALL, WORD_BYTES, integer, objects, places_with_room, short_text
 
 SERVICES_BYTES = 7_168
 """How much JSON the services of a record may take."""
@@ -34,11 +33,12 @@ class ServiceProgress:
         }
 
 
-def services_of(listed: object) -> tuple[tuple[ServiceProgress, ...], tuple[tuple[str, int], ...]]:
+def services_of(listed: object) -> tuple[tuple[ServiceProgress, ...], dict[str, int]]:
     """Read the list of an answer: the services there is room for, in their order, and what is omitted."""
     services = [_service(item) for item in objects(listed)]
-    room = _places_with_room(services)
-    kept = tuple(service for place, service in enumerate(services) if place in room)
+    done = [not service.behind for service in services]
+    room = places_with_room([service.to_dict() for service in services], SERVICES_BYTES, last=done)
+    kept = tuple(services[place] for place in room)
     return kept, _counted([service for place, service in enumerate(services) if place not in room])
 
 
@@ -50,27 +50,11 @@ def _service(item: dict[str, Any]) -> ServiceProgress:
     )
 
 
-def _places_with_room(services: list[ServiceProgress]) -> set[int]:
-    """
-    Choose which services to keep, those that are behind first.
-
-    The choice does not depend on the order: a cluster that lists them anew has not moved.
-    """
-    kept, left = set(), SERVICES_BYTES
-    written = [json.dumps(service.to_dict()) for service in services]
-    for place in sorted(range(len(services)), key=lambda place: (not services[place].behind, written[place])):
-        left -= len(written[place])
-        if left < 0:
-            break
-        kept.add(place)
-    return kept
-
-
-def _counted(omitted: list[ServiceProgress]) -> tuple[tuple[str, int], ...]:
-    """Count what is omitted, and what of that is still to come; what is nothing is not said."""
-    counts = {
+def _counted(omitted: list[ServiceProgress]) -> dict[str, int]:
+    """Count what is omitted, and what of that is still to come."""
+    pending = sum(max(0, service.pending_replicas or 0) for service in omitted)
+    return {
         "services": len(omitted),
         "services_behind": sum(service.behind for service in omitted),
-        "pending_replicas": min(MOST_OF_ALL, sum(service.pending_replicas or 0 for service in omitted)),
+        "pending_replicas": min(MOST_OF_ALL, pending),
     }
-    return tuple((what, count) for what, count in counts.items() if count)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.kinds import kind_named
+from airflow_provider_sf.domains import Domains, domains_of
+from airflow_provider_sf.health import unhealthy
+from airflow_provider_sf.kinds import KINDS, kind_named
+from airflow_provider_sf.outcomes import BETWEEN_DOMAINS, OUTCOMES, ROLLING_FORWARD, Outcome, goes_back
 from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.services import ServiceProgress, services_of
 from airflow_provider_sf.wire import (
     WORD_BYTES,
+    at,
     integer,
     is_storable,
     iso,
@@ -32,77 +35,10 @@ SCHEMA = "service_fabric.upgrade_progress/1"
 
 # A record is stored in XComs and in the event of a trigger, which must stay under 32 KiB whatever a cluster
 # says. These are bytes of JSON; what else is stored with it has its limits in
-# wire, services, timeline, rest and story.
+# wire, services, domains, health, timeline, rest and story.
 _NAME_BYTES, _DETAILS_BYTES, _RAW_BYTES = 512, 1_024, 16_384
 
-
-class Outcome(str, Enum):
-    """How an upgrade stands, in the same words for every kind."""
-
-    NOT_UPGRADED = "not_upgraded"
-    """No upgrade is on record."""
-    IN_PROGRESS = "in_progress"
-    PAUSED = "paused"
-    """Nothing moves until a person acts."""
-    ROLLING_BACK = "rolling_back"
-    SUCCEEDED = "succeeded"
-    ROLLED_BACK = "rolled_back"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    """Service Fabric said something that this package does not know. Never a success."""
-
-    def __str__(self) -> str:
-        """Return the word itself, as the record holds it."""
-        return self.value
-
-    @property
-    def moving(self) -> bool:
-        """Whether an upgrade is under way, in whatever direction, a pause included."""
-        return self in {Outcome.IN_PROGRESS, Outcome.PAUSED, Outcome.ROLLING_BACK}
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether nothing more will happen to what is on record."""
-        return self in {Outcome.NOT_UPGRADED, Outcome.SUCCEEDED, Outcome.ROLLED_BACK, Outcome.FAILED}
-
-
-# Every word of Service Fabric's vocabularies. Application resources:
-#   ProvisioningTarget -> RollingForward -> UnprovisioningCurrent -> CompletedRollforward
-#   ... or turned back:     RollingBack -> UnprovisioningTarget  -> CompletedRollback
-# All other kinds; compose deployments have the Provisioning and Unprovisioning states, too:
-#   RollingForwardInProgress <-> RollingForwardPending -> RollingForwardCompleted
-#   ... or turned back: RollingBackInProgress <-> RollingBackPending -> RollingBackCompleted
-# The two Unprovisioning states clean up after a decision; the record is not closed before they end.
-# RollingBackPending stands in no specification, but the runtime says it. Failed means that Service Fabric
-# gave up. What is not here is unknown.
-OUTCOMES: dict[str, Outcome] = {
-    "ProvisioningTarget": Outcome.IN_PROGRESS,
-    "RollingForward": Outcome.IN_PROGRESS,
-    "RollingForwardInProgress": Outcome.IN_PROGRESS,
-    "RollingForwardPending": Outcome.IN_PROGRESS,
-    "UnprovisioningCurrent": Outcome.IN_PROGRESS,
-    "CompletedRollforward": Outcome.SUCCEEDED,
-    "RollingForwardCompleted": Outcome.SUCCEEDED,
-    "RollingBack": Outcome.ROLLING_BACK,
-    "RollingBackInProgress": Outcome.ROLLING_BACK,
-    "RollingBackPending": Outcome.ROLLING_BACK,
-    "UnprovisioningTarget": Outcome.ROLLING_BACK,
-    "CompletedRollback": Outcome.ROLLED_BACK,
-    "RollingBackCompleted": Outcome.ROLLED_BACK,
-    "Failed": Outcome.FAILED,
-    "Invalid": Outcome.UNKNOWN,
-}
-
-
-def goes_back(state: str | None) -> bool:
-    """Whether a state belongs to a rollback, under way or done."""
-    return OUTCOMES.get(state or "") in {Outcome.ROLLING_BACK, Outcome.ROLLED_BACK}
-
-
-# In manual mode nothing moves here unless a person lets it: between two upgrade domains, ...
-_BETWEEN_DOMAINS = frozenset({"RollingForwardPending", "RollingBackPending"})
-# ... and after a failure whose FailureAction is Manual, even while the failed domain is still under way.
-_ROLLING_FORWARD = frozenset({"RollingForward", "RollingForwardInProgress"})
+__all__ = ["SCHEMA", "Outcome", "UpgradeProgress"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +63,17 @@ class UpgradeProgress:
     replica_check_timeout_seconds: int | None = None
     status_details: str | None = None
     services: tuple[ServiceProgress, ...] = ()
+    config_version: str | None = None
+    upgrade_kind: str | None = None
+    failure_reason: str | None = None
+    health_check_phase: str | None = None
+    health_check_elapsed_seconds: float | None = None
+    domains: Domains = field(default_factory=Domains)
+    unhealthy_evaluations: tuple[str, ...] = ()
     observed_at: datetime | None = None
     endpoint: str | None = None
     omitted: tuple[tuple[str, int], ...] = ()
-    """How many services were cut from the list, how many of those are behind and with how many replicas."""
+    """How many items were cut from which list, and their part of what is counted; 0 is not said."""
     raw: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -138,18 +81,22 @@ class UpgradeProgress:
         """
         How the upgrade stands: by its state, and by three rules for what the state does not say.
 
-        Completed without a start time is what Service Fabric answers for something nobody ever upgraded. In
-        manual mode an upgrade waits for a person before each upgrade domain; a failed one whose FailureAction
-        is Manual is put into that mode and does not end.
+        What nobody ever upgraded calls itself completed; its kind can tell. In manual mode an upgrade waits
+        for a person before each upgrade domain; a failed one whose FailureAction is Manual is put into that
+        mode and does not end.
         """
         outcome = OUTCOMES.get(self.state or "", Outcome.UNKNOWN)
-        if outcome is Outcome.SUCCEEDED and self.started_at is None:
+        if outcome is Outcome.SUCCEEDED and self._was_never_upgraded():
             return Outcome.NOT_UPGRADED
         if self.rolling_upgrade_mode != "UnmonitoredManual":
             return outcome
-        if self.state in _BETWEEN_DOMAINS or (self.state in _ROLLING_FORWARD and self.failed_at):
+        if self.state in BETWEEN_DOMAINS or (self.state in ROLLING_FORWARD and self.failed_at):
             return Outcome.PAUSED
         return outcome
+
+    def _was_never_upgraded(self) -> bool:
+        never = kind_named(self.kind).never_upgraded
+        return any(getattr(self, field) == value for field, value in never.items())
 
     @property
     def going_back(self) -> bool:
@@ -170,8 +117,27 @@ class UpgradeProgress:
     @property
     def position(self) -> tuple[object, ...]:
         """Where the upgrade is: two equal positions mean that nothing has moved. Clocks are not in it."""
-        counts = frozenset(self.services), self.omitted
-        return self.outcome, self.state, self.started_at, self.percent_completed, counts
+        omitted = tuple((what, count) for what, count in self.omitted if what not in _OF_NO_POSITION)
+        return (
+            self.outcome,
+            self.state,
+            self.started_at,
+            self.percent_completed,
+            self.health_check_phase,
+            frozenset(self.services),
+            self.domains.position,
+            omitted,
+        )
+
+    @property
+    def domains_done(self) -> tuple[int, int] | None:
+        """How many upgrade domains, or units, are completed, and of how many; None if that is not said."""
+        return self.domains.done(dict(self.omitted))
+
+    @property
+    def place(self) -> str | None:
+        """Where a rolling upgrade is: ``domain UD2 (2 of 5)`` or, between two, ``2 of 5 domains``."""
+        return self.domains.place(dict(self.omitted))
 
     @classmethod
     def from_answer(
@@ -196,9 +162,12 @@ class UpgradeProgress:
         if not isinstance(answer, dict):
             msg = f"expected a JSON object about {name!r}, got {type(answer).__name__}"
             raise UnexpectedAnswer(msg, endpoint=endpoint)
-        said = {ours: answer.get(theirs) for ours, theirs in keys.items()}
+        said = {field: at(answer, keys[field]) if field in keys else None for field in _FIELDS}
         details = text(said["status_details"])
-        services, omitted = services_of(said["services"])
+        services, more_services = services_of(said["services"])
+        domains, more_domains = domains_of(said)
+        evaluations, more_evaluations = unhealthy(said["unhealthy_evaluations"])
+        omitted = {**more_services, **more_domains, "unhealthy_evaluations": more_evaluations}
         return cls(
             kind=kind,
             name=short_text(said["name"], _NAME_BYTES) or name,
@@ -213,9 +182,16 @@ class UpgradeProgress:
             replica_check_timeout_seconds=_finite_timeout(said["replica_check_timeout_seconds"]),
             status_details=short_text(details, _DETAILS_BYTES),
             services=services,
+            config_version=short_text(said["config_version"], WORD_BYTES),
+            upgrade_kind=short_text(said["upgrade_kind"], WORD_BYTES),
+            failure_reason=_failure(short_text(said["failure_reason"], WORD_BYTES)),
+            health_check_phase=short_text(said["health_check_phase"], WORD_BYTES),
+            health_check_elapsed_seconds=seconds(said["health_check_elapsed_seconds"]),
+            domains=domains,
+            unhealthy_evaluations=evaluations,
             observed_at=observed_at,
             endpoint=endpoint,
-            omitted=omitted,
+            omitted=tuple((what, count) for what, count in omitted.items() if count),
             raw=answer,
         )
 
@@ -242,15 +218,13 @@ class UpgradeProgress:
             "replica_check_timeout_seconds": self.replica_check_timeout_seconds,
             "status_details": self.status_details,
             "services": [service.to_dict() for service in self.services],
-            # No kind in the table says these yet; the record's shape is a promise, so they are always there.
-            "upgrade_kind": None,
-            "failure_reason": None,
-            "failure_domain": None,
-            "health_check_phase": None,
-            "upgrade_domains": [],
-            "current_domain": None,
-            "unhealthy_evaluations": [],
-            "pending_safety_checks": [],
+            "config_version": self.config_version,
+            "upgrade_kind": self.upgrade_kind,
+            "failure_reason": self.failure_reason,
+            "health_check_phase": self.health_check_phase,
+            "health_check_elapsed_seconds": self.health_check_elapsed_seconds,
+            **self.domains.to_dict(),
+            "unhealthy_evaluations": list(self.unhealthy_evaluations),
             "observed_at": iso(self.observed_at),
             "endpoint": self.endpoint,
             "omitted": dict(self.omitted),
@@ -288,6 +262,13 @@ class UpgradeProgress:
             replica_check_timeout_seconds=integer(record["replica_check_timeout_seconds"]),
             status_details=text(record["status_details"]),
             services=tuple(ServiceProgress(**service) for service in record["services"]),
+            config_version=text(record.get("config_version")),
+            upgrade_kind=text(record["upgrade_kind"]),
+            failure_reason=text(record["failure_reason"]),
+            health_check_phase=text(record["health_check_phase"]),
+            health_check_elapsed_seconds=number(record.get("health_check_elapsed_seconds")),
+            domains=Domains.from_dict(record),
+            unhealthy_evaluations=tuple(map(str, record["unhealthy_evaluations"])),
             observed_at=_time("observed_at", record["observed_at"]),
             endpoint=text(record["endpoint"]),
             omitted=tuple(
@@ -295,6 +276,11 @@ class UpgradeProgress:
             ),
         )
 
+
+_FIELDS = frozenset(field for kind in KINDS.values() for field in kind.keys)
+"""All that a row may say where to find."""
+
+_OF_NO_POSITION = frozenset({"unhealthy_evaluations", "nodes_at_failure", "safety_checks_at_failure"})
 
 _VERSIONS = re.compile(r"from version:\s*(?P<previous>\S+)\s+to version:", re.IGNORECASE)
 
@@ -306,6 +292,11 @@ def _previous_version(status_details: str | None) -> str | None:
     """Return the version that "Deployment upgrading from version: v0 to version: v1." starts from."""
     said = _VERSIONS.search(status_details or "")
     return said["previous"] if said else None
+
+
+def _failure(reason: str | None) -> str | None:
+    """Service Fabric's word for "no failure" is no reason for one."""
+    return None if reason == "None" else reason
 
 
 def _finite_timeout(value: object) -> int | None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from azure.servicefabric import models
 
+from airflow_provider_sf.domains import DomainProgress, Domains, NodeProgress, UpgradeUnit
 from airflow_provider_sf.kinds import KINDS
-from airflow_provider_sf.rest import UnexpectedAnswer, request_for
+from airflow_provider_sf.outcomes import OUTCOMES
+from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.services import ServiceProgress
-from airflow_provider_sf.upgrades import OUTCOMES, Outcome, UpgradeProgress, goes_back
+from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,16 @@ STARTED = "2026-03-01T02:58:40.123Z"
 
 def record(**answer: Any) -> UpgradeProgress:
     return UpgradeProgress.from_answer(KIND, "shop", {"StartTimestampUtc": STARTED, **answer})
+
+
+def read(kind: str, **answer: Any) -> UpgradeProgress:
+    return UpgradeProgress.from_answer(kind, "shop", answer)
+
+
+ROLLING = ("application", "cluster")
+NO_VERSION = "0.0.0.0"  # noqa: S104 - no address
+STARTING = [kind.name for kind in KINDS.values() if "started_at" in kind.keys]
+every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def test_the_founding_page_reads_as_documented(sample: Callable[[str], dict[str, Any]]) -> None:
@@ -44,18 +54,23 @@ def test_the_founding_page_reads_as_documented(sample: Callable[[str], dict[str,
         "started_at": None,
         "failed_at": None,
         "duration_seconds": 2.31669,
-        "upgrade_kind": None,
         "rolling_upgrade_mode": "Monitored",
         "replica_check_timeout_seconds": None,
         "status_details": "Deployment upgrading from version: v0 to version: v1.",
-        "failure_reason": None,
-        "failure_domain": None,
-        "health_check_phase": None,
         "services": [{"name": "helloWorldService", "completed_replicas": 0, "pending_replicas": 3}],
+        "config_version": None,
+        "upgrade_kind": None,
+        "failure_reason": None,
+        "health_check_phase": None,
+        "health_check_elapsed_seconds": None,
         "upgrade_domains": [],
+        "upgrade_units": [],
         "current_domain": None,
-        "unhealthy_evaluations": [],
         "pending_safety_checks": [],
+        "failure_domain": None,
+        "nodes_at_failure": [],
+        "safety_checks_at_failure": [],
+        "unhealthy_evaluations": [],
         "observed_at": "2026-03-01T03:00:00Z",
         "endpoint": "http://localhost:19080",
         "omitted": {},
@@ -85,51 +100,40 @@ def test_a_busy_answer_reads_in_full(sample: Callable[[str], dict[str, Any]]) ->
     assert read.raw["FailureClassification"] == "PreUpgradeSafetyCheckTimeout"
 
 
-def test_the_documented_url_is_asked() -> None:
-    target = request_for(KINDS[KIND].progress, "sampleApplication").target
-    assert target == "/Resources/Applications/sampleApplication/$/GetUpgradeProgress?api-version=7.0"
-
-
-WIRE_FIELDS = (
-    "Name",
-    "TargetApplicationTypeVersion",
-    "StartTimestampUtc",
-    "UpgradeState",
-    "PercentCompleted",
-    "ServiceUpgradeProgress",
-    "RollingUpgradeMode",
-    "UpgradeDuration",
-    "ApplicationUpgradeStatusDetails",
-    "UpgradeReplicaSetCheckTimeoutInSeconds",
-    "FailureTimestampUtc",
+@pytest.mark.parametrize(
+    ("kind", "field"), [(kind.name, field) for kind in KINDS.values() for field in kind.keys]
 )
-
-
-def test_the_row_reads_every_field_of_the_schema(sample: Callable[[str], dict[str, Any]]) -> None:
-    schema = sample("application_resource.schema")["definitions"]["ApplicationResourceUpgradeProgressInfo"]
-    assert sorted(KINDS[KIND].keys.values()) == sorted(WIRE_FIELDS) == sorted(schema["properties"])
-
-
-@pytest.mark.parametrize("field", WIRE_FIELDS)
 @pytest.mark.parametrize(
     "value", ["missing", None, 7, -1.5, True, "?", [], [None, 3, {}], {"a": {}}, "9" * 5000]
 )
 def test_any_field_may_be_missing_or_odd(
-    field: str, value: Any, sample: Callable[[str], dict[str, Any]]
+    kind: str, field: str, value: Any, sample: Callable[[str], dict[str, Any]]
 ) -> None:
-    answer = {**sample("application_resource/busy"), field: value}
+    answer, key = sample(f"{kind}/busy"), KINDS[kind].keys[field]
+    *outer, inner = key.split(".")
+    inside = answer
+    for part in outer:
+        inside = inside.setdefault(part, {})
     if value == "missing":
-        del answer[field]
-    read = UpgradeProgress.from_answer(KIND, "shop", answer)
-    assert read.raw == answer
-    written = json.loads(json.dumps(read.to_dict(), allow_nan=False))
-    assert UpgradeProgress.from_dict(written) == read
-    assert read.outcome is not Outcome.SUCCEEDED
+        inside.pop(inner, None)
+    else:
+        inside[inner] = value
+    said = UpgradeProgress.from_answer(kind, "shop", answer)
+    assert said.raw == answer
+    written = json.loads(json.dumps(said.to_dict(), allow_nan=False))
+    assert UpgradeProgress.from_dict(written) == said
+    assert said.outcome not in {Outcome.SUCCEEDED, Outcome.NOT_UPGRADED}
 
 
-def test_an_empty_object_is_a_record_of_unknown_outcome() -> None:
-    assert UpgradeProgress.from_answer(KIND, "shop", {}) == UpgradeProgress(kind=KIND, name="shop")
-    assert UpgradeProgress.from_answer(KIND, "shop", {}).outcome is Outcome.UNKNOWN
+@every_kind
+def test_an_empty_object_is_a_record_of_unknown_outcome(kind: str) -> None:
+    assert read(kind) == UpgradeProgress(kind=kind, name="shop")
+    assert read(kind).outcome is Outcome.UNKNOWN
+
+
+def test_an_answer_about_no_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="kind 'mesh' is not supported"):
+        read("mesh")
 
 
 @pytest.mark.parametrize("answer", [None, [], "text", 5])
@@ -138,105 +142,52 @@ def test_an_answer_that_is_no_object_is_unexpected(answer: object) -> None:
         UpgradeProgress.from_answer(KIND, "shop", answer)
 
 
-STATES = {
-    "in_progress": [
-        "ProvisioningTarget",
-        "RollingForward",
-        "RollingForwardInProgress",
-        "RollingForwardPending",
-        "UnprovisioningCurrent",
-    ],
-    "succeeded": ["CompletedRollforward", "RollingForwardCompleted"],
-    "rolling_back": ["RollingBack", "RollingBackInProgress", "RollingBackPending", "UnprovisioningTarget"],
-    "rolled_back": ["CompletedRollback", "RollingBackCompleted"],
-    "failed": ["Failed"],
-    "unknown": ["Invalid"],
-}
-
-
-def test_the_outcome_table_says_what_each_state_means() -> None:
-    assert {
-        state: outcome.value for state, outcome in OUTCOMES.items()
-    } == {state: outcome for outcome, states in STATES.items() for state in states}  # fmt: skip
-
-
+@every_kind
 @pytest.mark.parametrize(
     ("state", "outcome"),
-    [(state, outcome) for outcome, states in STATES.items() for state in states]
-    + [
-        (state, "unknown")
-        for state in ("RollingSideways", "completedrollforward", "", 4, None, True, ["Failed"])
-    ],
+    [(state, outcome.value) for state, outcome in OUTCOMES.items()]
+    + [(state, "unknown") for state in ("RollingSideways", "rollingforward", "", 4, None, True, ["Failed"])],
 )
-def test_every_state_has_one_outcome(state: object, outcome: str) -> None:
-    assert record(UpgradeState=state).outcome.value == outcome
-    assert str(record(UpgradeState=state).outcome) == outcome
+def test_every_state_has_one_outcome_in_every_kind(kind: str, state: object, outcome: str) -> None:
+    said = read(kind, UpgradeState=state, StartTimestampUtc=STARTED)
+    assert said.outcome.value == outcome
+    assert str(said.outcome) == outcome
+
+
+@pytest.mark.parametrize("kind", STARTING)
+@pytest.mark.parametrize("state", ["CompletedRollforward", "RollingForwardCompleted"])
+@pytest.mark.parametrize("start", [None, "0001-01-01T00:00:00Z", "", "garbage"])
+def test_completed_without_a_start_means_that_nobody_ever_upgraded(
+    kind: str, state: str, start: object
+) -> None:
+    assert read(kind, UpgradeState=state, StartTimestampUtc=start).outcome is Outcome.NOT_UPGRADED
 
 
 @pytest.mark.parametrize(
-    ("outcome", "moving", "at_rest"),
+    ("kind", "said", "outcome"),
     [
-        (Outcome.NOT_UPGRADED, False, True),
-        (Outcome.IN_PROGRESS, True, False),
-        (Outcome.PAUSED, True, False),
-        (Outcome.ROLLING_BACK, True, False),
-        (Outcome.SUCCEEDED, False, True),
-        (Outcome.ROLLED_BACK, False, True),
-        (Outcome.FAILED, False, True),
-        (Outcome.UNKNOWN, False, False),
+        ("compose_deployment", {"UpgradeKind": "Invalid"}, "not_upgraded"),
+        ("compose_deployment", {"UpgradeKind": "Rolling"}, "succeeded"),
+        ("compose_deployment", {}, "succeeded"),
+        ("cluster", {"CodeVersion": NO_VERSION, "ConfigVersion": ""}, "not_upgraded"),
+        ("cluster", {"CodeVersion": "10.1.2338.9590", "ConfigVersion": NO_VERSION}, "succeeded"),
+        ("cluster", {"UpgradeDescription": {"UpgradeKind": "Invalid"}}, "succeeded"),
+        ("application", {"UpgradeDescription": {"UpgradeKind": "Invalid"}}, "succeeded"),
+        ("application", {"TargetApplicationTypeVersion": NO_VERSION}, "succeeded"),
+        ("application_resource", {"UpgradeKind": "Invalid"}, "succeeded"),
+        ("cluster_configuration", {"ProgressStatus": 0, "ConfigVersion": ""}, "succeeded"),
     ],
 )
-def test_an_upgrade_moves_or_is_at_rest_or_nobody_knows(
-    outcome: Outcome, *, moving: bool, at_rest: bool
+def test_each_kind_has_its_own_way_to_say_that_nobody_ever_upgraded(
+    kind: str, said: dict[str, Any], outcome: str
 ) -> None:
-    assert (outcome.moving, outcome.at_rest) == (moving, at_rest)
+    completed = {"UpgradeState": "RollingForwardCompleted", "StartTimestampUtc": STARTED, **said}
+    assert read(kind, **completed).outcome.value == outcome
+    assert read(kind, **{**completed, "UpgradeState": "Failed"}).outcome is Outcome.FAILED
 
 
-def vocabularies(definitions: dict[str, Any]) -> dict[str, list[str]]:
-    return {name: schema["enum"] for name, schema in definitions.items() if name.endswith("UpgradeState")}
-
-
-def test_every_state_of_the_published_schema_is_classified(sample: Callable[[str], dict[str, Any]]) -> None:
-    published = vocabularies(sample("upgrade_states.schema")["definitions"])
-    assert sorted(published) == [
-        "ApplicationResourceUpgradeState",
-        "ComposeDeploymentUpgradeState",
-        "UpgradeState",
-    ]
-    states = {state for vocabulary in published.values() for state in vocabulary}
-    assert states | {"RollingBackPending"} == set(OUTCOMES)
-
-
-def test_every_state_of_microsofts_own_client_is_classified() -> None:
-    """The package azure-servicefabric is a tool of the tests only."""
-    vocabularies = {
-        name: [member.value for member in cls]
-        for name, cls in vars(models).items()
-        if name.endswith("UpgradeState") and issubclass(cls, Enum)
-    }
-    assert sorted(vocabularies) == [
-        "ApplicationResourceUpgradeState",
-        "ComposeDeploymentUpgradeState",
-        "UpgradeState",
-    ]
-    for states in vocabularies.values():
-        assert set(states) <= set(OUTCOMES)
-
-
-def test_the_mode_that_waits_for_a_person_is_one_that_service_fabric_has(
-    sample: Callable[[str], dict[str, Any]],
-) -> None:
-    definitions = sample("upgrade_states.schema")["definitions"]
-    for modes in ("RollingUpgradeMode", "UpgradeMode"):
-        assert "UnmonitoredManual" in definitions[modes]["enum"]
-        assert "UnmonitoredManual" in [member.value for member in getattr(models, modes)]
-
-
-@pytest.mark.parametrize("start", [None, "0001-01-01T00:00:00Z", "", "garbage"])
-def test_completed_without_a_start_means_that_nobody_ever_upgraded(start: object) -> None:
-    assert (
-        record(UpgradeState="CompletedRollforward", StartTimestampUtc=start).outcome is Outcome.NOT_UPGRADED
-    )
+def test_what_does_not_say_when_it_started_may_have_succeeded_all_the_same() -> None:
+    assert read("cluster_configuration", UpgradeState="RollingForwardCompleted").outcome is Outcome.SUCCEEDED
 
 
 def test_an_upgrade_without_a_start_is_fresh_and_in_progress() -> None:
@@ -274,8 +225,15 @@ def test_an_upgrade_without_a_start_is_fresh_and_in_progress() -> None:
 def test_what_waits_for_a_person_is_paused(
     state: str, mode: str | None, failed_at: str | None, outcome: Outcome
 ) -> None:
-    said = record(UpgradeState=state, RollingUpgradeMode=mode, FailureTimestampUtc=failed_at)
-    assert said.outcome is outcome
+    for kind in STARTING:
+        said = read(
+            kind,
+            UpgradeState=state,
+            RollingUpgradeMode=mode,
+            FailureTimestampUtc=failed_at,
+            StartTimestampUtc=STARTED,
+        )
+        assert said.outcome is outcome
 
 
 @pytest.mark.parametrize(
@@ -302,7 +260,6 @@ def test_the_target_is_the_new_version_only_while_the_upgrade_goes_forward(
         UpgradeState=state, TargetApplicationTypeVersion="v2", RollingUpgradeMode="UnmonitoredManual"
     )
     assert (said.going_back, said.new_version) == (back, new)
-    assert goes_back(state) is back
 
 
 def test_what_nobody_ever_upgraded_has_no_new_version() -> None:
@@ -312,31 +269,116 @@ def test_what_nobody_ever_upgraded_has_no_new_version() -> None:
     assert said.new_version is None
 
 
-def test_clocks_are_no_part_of_the_position() -> None:
-    early, late = record(UpgradeDuration="PT0H1M0S"), record(UpgradeDuration="PT0H2M0S")
-    assert early != late
-    assert early.position == late.position
+def change_in(answer: dict[str, Any], change: dict[str, Any]) -> UpgradeProgress:
+    kind = "application" if "TypeName" in answer else "cluster" if "CodeVersion" in answer else KIND
+    return UpgradeProgress.from_answer(kind, "shop", {**answer, **change})
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("busy", "change"),
     [
-        {"UpgradeState": "RollingBack"},
-        {"PercentCompleted": "63"},
-        {"StartTimestampUtc": "2026-03-01T02:58:41Z"},
-        {"RollingUpgradeMode": "Monitored"},
-        {"ServiceUpgradeProgress": []},
+        ("application_resource", {"UpgradeDuration": "PT0H2M0S"}),
+        *[
+            (kind, change)
+            for kind in ROLLING
+            for change in (
+                {"UpgradeDurationInMilliseconds": "PT0H59M0S"},
+                {"UpgradeDomainDurationInMilliseconds": "PT0H59M0S"},
+                {"HealthCheckElapsedTime": "PT0H59M0S"},
+                {"HealthCheckRetryFlips": 99},
+                {"UnhealthyEvaluations": [{"HealthEvaluation": {"Kind": "Node", "NodeName": "n9"}}]},
+                {"UnhealthyEvaluations": [{"HealthEvaluation": {"Kind": "Node", "NodeName": "n9"}}] * 900},
+                {"UpgradeDomainProgressAtFailure": None},
+                {"UpgradeStatusDetails": "Elapsed time: 00.001."},
+            )
+        ],
     ],
 )
-def test_the_position_moves_with(change: dict[str, Any], sample: Callable[[str], dict[str, Any]]) -> None:
-    busy = sample("application_resource/busy")
-    before, after = (UpgradeProgress.from_answer(KIND, "shop", said) for said in (busy, {**busy, **change}))
-    assert before.position != after.position
+def test_clocks_and_what_is_unhealthy_are_no_part_of_the_position(
+    busy: str, change: dict[str, Any], sample: Callable[[str], dict[str, Any]]
+) -> None:
+    answer = sample(f"{busy}/busy")
+    before, after = change_in(answer, {}), change_in(answer, change)
+    assert before.position == after.position
+    assert hash(before.position) == hash(after.position)
+
+
+DOMAIN = {
+    "DomainName": "UD1",
+    "NodeUpgradeProgressList": [{"NodeName": "_web_1", "UpgradePhase": "Upgrading"}],
+}
+MOVES: list[tuple[str, dict[str, Any]]] = [
+    ("application_resource", {"UpgradeState": "RollingBack"}),
+    ("application_resource", {"PercentCompleted": "63"}),
+    ("application_resource", {"StartTimestampUtc": "2026-03-01T02:58:41Z"}),
+    ("application_resource", {"RollingUpgradeMode": "Monitored"}),
+    ("application_resource", {"ServiceUpgradeProgress": []}),
+    *[
+        (kind, change)
+        for kind in ROLLING
+        for change in (
+            {"UpgradeState": "RollingBackPending"},
+            {"StartTimestampUtc": "2026-03-01T02:58:41Z"},
+            {"UpgradeDomains": [{"Name": "UD1", "State": "Completed"}]},
+            {"UpgradeUnits": [{"Name": "UD1", "State": "Completed"}]},
+            {"CurrentUpgradeDomainProgress": DOMAIN},
+            {"HealthCheckPhase": "StableDuration"},
+        )
+    ],
+]
+
+
+@pytest.mark.parametrize(("busy", "change"), MOVES)
+def test_the_position_moves_with(
+    busy: str, change: dict[str, Any], sample: Callable[[str], dict[str, Any]]
+) -> None:
+    answer = sample(f"{busy}/busy")
+    assert change_in(answer, {}).position != change_in(answer, change).position
+
+
+@pytest.mark.parametrize("kind", ROLLING)
+def test_an_upgrade_says_how_many_domains_are_done_and_where_it_is(kind: str) -> None:
+    states = ["Completed", "InProgress", "Pending"]
+    domains = [{"Name": f"UD{place}", "State": state} for place, state in enumerate(states)]
+    said = read(kind, UpgradeDomains=domains)
+    assert (said.domains_done, said.place) == ((1, 3), "domain UD1 (2 of 3)")
+    many = read(kind, UpgradeDomains=[{"Name": f"UD{place}", "State": "Completed"} for place in range(99)])
+    assert (many.domains_done, many.place) == ((99, 99), "99 of 99 domains")
+    assert (read(kind).domains_done, read(kind).place) == (None, None)
 
 
 @pytest.mark.parametrize("limit", [4294967295, "4294967295", 42949672925])
 def test_an_unlimited_replica_check_is_none(limit: object) -> None:
     assert record(UpgradeReplicaSetCheckTimeoutInSeconds=limit).replica_check_timeout_seconds is None
+
+
+def test_none_is_service_fabrics_word_for_no_failure() -> None:
+    assert read("application", FailureReason="None").failure_reason is None
+    assert read("application", FailureReason="HealthCheck").failure_reason == "HealthCheck"
+    assert read("cluster", FailureReason="ProcessingFailure").failure_reason == "ProcessingFailure"
+
+
+@pytest.mark.parametrize("kind", ROLLING)
+def test_what_a_rolling_upgrade_says_in_its_description_is_found_there(kind: str) -> None:
+    said = read(
+        kind, UpgradeDescription={"UpgradeKind": "Rolling", "UpgradeReplicaSetCheckTimeoutInSeconds": 5}
+    )
+    assert (said.upgrade_kind, said.replica_check_timeout_seconds) == ("Rolling", 5)
+
+
+@pytest.mark.parametrize("kind", ROLLING)
+def test_an_upgrade_that_goes_node_by_node_is_in_a_unit(kind: str) -> None:
+    said = read(
+        kind,
+        UpgradeUnits=[{"Name": "n0", "State": "InProgress"}],
+        CurrentUpgradeDomainProgress={"DomainName": "", "NodeUpgradeProgressList": []},
+        CurrentUpgradeUnitsProgress={
+            "NodeUpgradeProgressList": [{"NodeName": "n0", "UpgradePhase": "Upgrading"}]
+        },
+    )
+    assert said.domains == Domains(
+        (), (UpgradeUnit("n0", "InProgress"),), DomainProgress(None, (NodeProgress("n0", "Upgrading"),))
+    )
 
 
 @pytest.mark.parametrize(
@@ -365,25 +407,13 @@ def test_what_is_no_record_is_refused(other: object) -> None:
         UpgradeProgress.from_dict(other)
 
 
-def test_the_words_of_an_outcome_are_promises() -> None:
-    assert [outcome.value for outcome in Outcome] == [
-        "not_upgraded",
-        "in_progress",
-        "paused",
-        "rolling_back",
-        "succeeded",
-        "rolled_back",
-        "failed",
-        "unknown",
-    ]
-
-
-def test_a_record_survives_its_dict_whole(sample: Callable[[str], dict[str, Any]]) -> None:
+@every_kind
+def test_a_record_survives_its_dict_whole(kind: str, sample: Callable[[str], dict[str, Any]]) -> None:
     observed_at = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
-    read = UpgradeProgress.from_answer(
-        KIND, "shop", sample("application_resource/busy"), observed_at=observed_at, endpoint="http://c:19080"
+    said = UpgradeProgress.from_answer(
+        kind, "shop", sample(f"{kind}/busy"), observed_at=observed_at, endpoint="http://c:19080"
     )
-    assert UpgradeProgress.from_dict(read.to_dict()) == read
+    assert UpgradeProgress.from_dict(json.loads(json.dumps(said.to_dict()))) == said
 
 
 @pytest.mark.parametrize("field", ["name", "started_at", "failed_at", "observed_at"])
@@ -395,6 +425,10 @@ def test_a_field_that_must_not_be_lost_is_named_if_it_cannot_be_read(field: str)
 def test_the_cluster_names_what_it_answers_about() -> None:
     assert record(Name="Shop").name == "Shop"
     assert record(Name=None).name == "shop"
+
+
+def test_a_cluster_has_no_name() -> None:
+    assert UpgradeProgress.from_answer("cluster", "", {"Name": "x"}).name == ""
 
 
 def test_an_answer_that_is_no_object_is_told_with_its_type_and_endpoint() -> None:
@@ -445,6 +479,60 @@ def test_a_service_that_is_omitted_moves_the_position_when_it_is_not_behind_any_
     after[999] = after[500] = 0
     positions = [record(ServiceUpgradeProgress=listed(*pending)).position for pending in (before, after)]
     assert positions[0] != positions[1]
+
+
+ROLLING_TEXTS = [
+    ("name", "Name", 512),
+    ("failure_reason", "FailureReason", 256),
+    ("health_check_phase", "HealthCheckPhase", 256),
+    ("status_details", "UpgradeStatusDetails", 1_024),
+]
+
+
+@pytest.mark.parametrize(("field", "key", "most"), ROLLING_TEXTS)
+def test_a_text_of_a_rolling_upgrade_is_cut_when_it_takes_one_byte_too_many(
+    field: str, key: str, most: int
+) -> None:
+    fits, too_long = "x" * (most - 2), "x" * (most - 1)
+    assert read("application", **{key: fits}).to_dict()[field] == fits
+    assert (
+        read("application", **{key: too_long}).to_dict()[field]
+        == f"{'x' * (most - 42)}... (41 characters more)"
+    )
+
+
+def test_the_versions_and_the_kind_of_a_cluster_upgrade_are_cut() -> None:
+    long, cut = "x" * 5_000, f"{'x' * 214}... (4786 characters more)"
+    said = read("cluster", CodeVersion=long, ConfigVersion=long, UpgradeDescription={"UpgradeKind": long})
+    assert (said.target_version, said.config_version, said.upgrade_kind) == (cut, cut, cut)
+
+
+def test_what_is_omitted_of_a_rolling_upgrade_is_counted_by_what_it_is() -> None:
+    units = [{"Name": f"UD{place}", "State": "Completed"} for place in range(99)]
+    nodes = [
+        {"NodeName": f"n{place}", "PendingSafetyChecks": [{"SafetyCheck": {"Kind": "A"}}]}
+        for place in range(99)
+    ]
+    said = read(
+        "cluster",
+        UpgradeDomains=units,
+        UpgradeUnits=units,
+        CurrentUpgradeDomainProgress={"NodeUpgradeProgressList": nodes},
+        UpgradeDomainProgressAtFailure={"NodeUpgradeProgressList": nodes},
+        UnhealthyEvaluations=[{"Kind": "Node", "NodeName": f"n{place}"} for place in range(99)],
+    )
+    place = said.domains
+    assert said.to_dict()["omitted"] == {
+        "upgrade_domains": 99 - len(place.upgrade_domains),
+        "upgrade_domains_completed": 99 - len(place.upgrade_domains),
+        "upgrade_units": 99 - len(place.upgrade_units),
+        "upgrade_units_completed": 99 - len(place.upgrade_units),
+        "current_nodes": 99 - len(place.current.nodes),
+        "pending_safety_checks": 99 - len(place.current.safety_checks),
+        "nodes_at_failure": 99 - len(place.at_failure.nodes),
+        "safety_checks_at_failure": 99 - len(place.at_failure.safety_checks),
+        "unhealthy_evaluations": 99 - len(said.unhealthy_evaluations),
+    }
 
 
 TEXTS = [
@@ -527,6 +615,41 @@ def test_a_record_that_does_not_say_what_was_omitted_is_read() -> None:
     written = record(ServiceUpgradeProgress=listed(1, 0)).to_dict()
     del written["omitted"]
     assert UpgradeProgress.from_dict(written) == record(ServiceUpgradeProgress=listed(1, 0))
+
+
+NEW_KEYS = (
+    "config_version",
+    "health_check_elapsed_seconds",
+    "upgrade_units",
+    "nodes_at_failure",
+    "safety_checks_at_failure",
+)
+
+
+def test_a_record_without_the_keys_that_came_with_rolling_upgrades_is_read() -> None:
+    """Before their kinds were known, schema 1 had no such keys."""
+    written = record().to_dict()
+    assert (
+        UpgradeProgress.from_dict({key: said for key, said in written.items() if key not in NEW_KEYS})
+        == record()
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "odd"),
+    [
+        ("upgrade_domains", [{"name": "UD0"}]),
+        ("upgrade_units", [5]),
+        ("current_domain", {"nodes": []}),
+        ("current_domain", "UD0"),
+        ("nodes_at_failure", [{}]),
+        ("pending_safety_checks", None),
+        ("unhealthy_evaluations", 5),
+    ],
+)
+def test_what_cannot_be_a_place_of_ours_is_refused(key: str, odd: object) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        UpgradeProgress.from_dict({**record().to_dict(), key: odd})
 
 
 @pytest.mark.parametrize("odd", [None, 5, "services", [1]])
