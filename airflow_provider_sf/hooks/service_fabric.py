@@ -12,24 +12,34 @@ from weakref import WeakKeyDictionary
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_sf import get_provider_info
+from airflow_provider_sf.applications import (
+    APPLICATION,
+    APPLICATIONS,
+    Application,
+    ApplicationHealth,
+    page_of,
+)
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.kinds import DEFAULT_KIND, kind_named
+from airflow_provider_sf.kinds import APPLICATION_HEALTH, DEFAULT_KIND, advice, kind_named
+from airflow_provider_sf.parameters import DEFAULT_CONN_ID
+from airflow_provider_sf.reasons import explanation
 from airflow_provider_sf.rest import (
     CLUSTER_VERSION,
+    UNKNOWN_CALL,
     Rejected,
     ServiceFabricError,
     Unreachable,
+    advised,
     json_from,
     request_for,
+    version_in,
 )
 from airflow_provider_sf.upgrades import UpgradeProgress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_provider_sf.rest import Response
-
-DEFAULT_CONN_ID = "service_fabric_default"
+    from airflow_provider_sf.rest import Call, Response
 
 MOST_LOOK_UP_SECONDS = 30.0
 
@@ -76,34 +86,121 @@ class ServiceFabricHook(BaseHook):
             msg = f"connection {self.service_fabric_conn_id!r}: {error}"
             raise ValueError(msg) from error
 
-    def get_upgrade_progress(self, name: str, *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
+    def get_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
         """
         Return the progress of the latest upgrade, by the kind's progress call.
 
         For the default kind that is ``GET /Resources/Applications/{name}/$/GetUpgradeProgress``.
 
-        :param name: the application resource name
+        :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web`` or
+            ``shop~web``) or the compose deployment; none for the kinds that are the cluster's own
         :param kind: a name of :data:`airflow_provider_sf.kinds.KINDS`
-        :raises ValueError: the name cannot be a path segment or the kind does not exist; nothing was sent
+        :raises ValueError: the kind does not exist or cannot have that name; nothing was sent
         """
         request = request_for(kind_named(kind).progress, name, api_version=self.api_version)
         cluster = self.get_conn()
-        return _progress(kind, name, cluster.send(request), cluster.endpoint)
+        try:
+            return _progress(kind, name, cluster.send(request), cluster.endpoint)
+        except Rejected as error:
+            if error.code != UNKNOWN_CALL:
+                raise
+            raise advised(error, advice(kind, _version(cluster))) from error
 
-    async def aget_upgrade_progress(self, name: str, *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
+    async def aget_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
         """Do as :meth:`get_upgrade_progress` does, without blocking the event loop."""
         request = request_for(kind_named(kind).progress, name, api_version=self.api_version)
         cluster = await self._ashared_cluster()
-        return _progress(kind, name, await cluster.asend(request), cluster.endpoint)
+        try:
+            return _progress(kind, name, await cluster.asend(request), cluster.endpoint)
+        except Rejected as error:
+            if error.code != UNKNOWN_CALL:
+                raise
+            raise advised(error, advice(kind, await _aversion(cluster))) from error
+
+    def get_cluster_version(self) -> str:
+        """Return the version of the runtime, ``10.1.2338.9590`` or the like: ``GET /$/GetClusterVersion``."""
+        return version_in(self._read(CLUSTER_VERSION))
+
+    async def aget_cluster_version(self) -> str:
+        """Do as :meth:`get_cluster_version` does, without blocking the event loop."""
+        return version_in(await self._aread(CLUSTER_VERSION))
+
+    def get_application(self, name: str) -> Application:
+        """
+        Return what a classic application is: ``GET /Applications/{applicationId}``.
+
+        :raises ValueError: no application can have that name; nothing was sent
+        """
+        return Application.from_answer(self._read(APPLICATION, name))
+
+    async def aget_application(self, name: str) -> Application:
+        """Do as :meth:`get_application` does, without blocking the event loop."""
+        return Application.from_answer(await self._aread(APPLICATION, name))
+
+    def get_application_health(self, name: str) -> ApplicationHealth:
+        """
+        Return how healthy a classic application is, and why not more.
+
+        The call is ``GET /Applications/{applicationId}/$/GetHealth``.
+
+        :raises ValueError: no application can have that name; nothing was sent
+        """
+        return ApplicationHealth.from_answer(self._read(APPLICATION_HEALTH, name))
+
+    async def aget_application_health(self, name: str) -> ApplicationHealth:
+        """Do as :meth:`get_application_health` does, without blocking the event loop."""
+        return ApplicationHealth.from_answer(await self._aread(APPLICATION_HEALTH, name))
+
+    def list_applications(self) -> list[Application]:
+        """Return all classic applications, page after page: ``GET /Applications``."""
+        asked: set[str] = set()
+        applications, token = page_of(self._read(APPLICATIONS), asked)
+        while token:
+            more, token = page_of(self._read(APPLICATIONS, ContinuationToken=token), asked)
+            applications += more
+        return applications
+
+    async def alist_applications(self) -> list[Application]:
+        """Do as :meth:`list_applications` does, without blocking the event loop."""
+        asked: set[str] = set()
+        applications, token = page_of(await self._aread(APPLICATIONS), asked)
+        while token:
+            more, token = page_of(await self._aread(APPLICATIONS, ContinuationToken=token), asked)
+            applications += more
+        return applications
+
+    def get_explanations(self, name: str, *, kind: str) -> tuple[list[UpgradeProgress], list[str]]:
+        """
+        Ask what else a cluster says about an upgrade that failed, once, and return what could be read of it.
+
+        Which calls these are, the kind knows. What could not be read is a remark, never an error: how the
+        upgrade ended is known by then, and nothing may hide it.
+        """
+        records, remarks = [], []
+        for call in kind_named(kind).explained_by:
+            try:
+                records.append(explanation(self._read(call, name)))
+            except Exception as error:  # noqa: BLE001, PERF203 - a secrets backend may raise anything
+                remarks.append(f"{call.path} could not be read: {error}")
+        return records, remarks
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask the cluster for its version; say what it answered, or what is wrong."""
         try:
-            cluster = self.get_conn()
-            answer = json_from(cluster.send(request_for(CLUSTER_VERSION)), cluster.endpoint)
+            version, endpoint = self.get_cluster_version(), self.get_conn().endpoint
         except (AirflowNotFoundException, ServiceFabricError, ValueError) as error:
             return False, str(error)
-        return True, f"Service Fabric {answer.get('Version', 'of unknown version')} at {cluster.endpoint}"
+        return True, f"Service Fabric {version} at {endpoint}"
+
+    def _read(self, call: Call, name: str = "", **query: str) -> dict[str, Any]:
+        request = request_for(call, name, **query)
+        cluster = self.get_conn()
+        return json_from(cluster.send(request), cluster.endpoint)
+
+    async def _aread(self, call: Call, name: str = "", **query: str) -> dict[str, Any]:
+        request = request_for(call, name, **query)
+        cluster = await self._ashared_cluster()
+        return json_from(await cluster.asend(request), cluster.endpoint)
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
@@ -189,6 +286,21 @@ class _SharedCluster:
 
 
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _SharedCluster]] = WeakKeyDictionary()
+
+
+def _version(cluster: Cluster) -> str | None:
+    """Return the version of a cluster's runtime, None if it does not say."""
+    try:
+        return version_in(json_from(cluster.send(request_for(CLUSTER_VERSION))))
+    except ServiceFabricError:
+        return None
+
+
+async def _aversion(cluster: Cluster) -> str | None:
+    try:
+        return version_in(json_from(await cluster.asend(request_for(CLUSTER_VERSION))))
+    except ServiceFabricError:
+        return None
 
 
 def _progress(kind: str, name: str, response: Response, endpoint: str) -> UpgradeProgress:
