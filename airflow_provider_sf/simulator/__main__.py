@@ -8,6 +8,7 @@ import sys
 import threading
 
 from airflow_provider_sf.addresses import DEFAULT_PORT
+from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.simulator import SCENARIOS, Simulator
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
@@ -20,7 +21,12 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
-        simulator = Simulator(port=options.port, speed=options.speed, slow_seconds=options.slow_seconds)
+        simulator = Simulator(
+            port=options.port,
+            speed=options.speed,
+            slow_seconds=options.slow_seconds,
+            cluster_scenario=options.cluster_scenario,
+        )
     except OSError as error:
         print(
             f"cannot listen on port {options.port}: {error.strerror}; choose another with --port",
@@ -35,16 +41,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    width = max(map(len, SCENARIOS))
-    scenarios = "\n".join(f"  {name:{width}}  {scenario.summary}" for name, scenario in SCENARIOS.items())
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_sf.simulator",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="A pretend Service Fabric cluster that answers upgrade progress on a loopback port.",
         epilog=(
-            "An application's name chooses its scenario, by what stands before the first '-':\n"
-            f"good-shop goes through, rolled_back-shop does not.\n\n{scenarios}\n\n"
-            "A scenario starts when its application is first asked about. Names of no scenario are not found."
+            "A name chooses its scenario, by what stands before the first '-': good-shop goes through,\n"
+            "rolled_back-shop does not, and fabric:/good-shop/web is a classic application that does.\n\n"
+            f"{_table({name: scenario.summary for name, scenario in SCENARIOS.items()})}\n\n"
+            "A scenario starts when its name is first asked about. Names of no scenario are not found.\n"
+            "All kinds of upgrade are answered, of whatever name:\n\n"
+            f"{_table({kind.name: f'GET {kind.progress.path}' for kind in KINDS.values()})}\n\n"
+            "What has no name has the scenario that --cluster-scenario says."
         ),
     )
     parser.add_argument(
@@ -59,7 +67,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--slow-seconds", type=_positive, default=40.0, help="how long a slow answer takes (%(default)s)"
     )
+    parser.add_argument(
+        "--cluster-scenario",
+        choices=SCENARIOS,
+        default="good",
+        metavar="SCENARIO",
+        help="how the upgrade of the cluster itself goes (%(default)s)",
+    )
     return parser
+
+
+def _table(rows: dict[str, str]) -> str:
+    width = max(map(len, rows))
+    return "\n".join(f"  {name:{width}}  {said}" for name, said in rows.items())
 
 
 def _positive(written: str) -> float:

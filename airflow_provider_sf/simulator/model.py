@@ -1,139 +1,153 @@
-"""What a cluster says in a scenario so many seconds after its start. Pure; no clock, no state."""
+"""What the progress calls answer so many seconds after a scenario's start. Pure; no clock, no state."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+import re
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.simulator.scenarios import NO_UPGRADE, SERVICES, UPGRADE_DOMAINS
+from airflow_provider_sf.kinds import kind_named
+from airflow_provider_sf.simulator.answers import fault_at, json_answer
+from airflow_provider_sf.simulator.dialects import DIALECTS, Dialect
+from airflow_provider_sf.simulator.domains import NOWHERE, current_domain, domain_at_failure, upgrade_domains
+from airflow_provider_sf.simulator.health import application_evaluations, cluster_evaluations
+from airflow_provider_sf.simulator.moments import moment_at
+from airflow_provider_sf.simulator.scenarios import SERVICES, UPGRADE_DOMAINS
 
 if TYPE_CHECKING:
-    from airflow_provider_sf.simulator.scenarios import Phase, Scenario
+    from airflow_provider_sf.kinds import Kind
+    from airflow_provider_sf.simulator.answers import Answer
+    from airflow_provider_sf.simulator.moments import Moment
+    from airflow_provider_sf.simulator.scenarios import Scenario
 
-AT_REST = frozenset({"CompletedRollforward", "CompletedRollback", "Failed"})
 YEAR_1 = "0001-01-01T00:00:00.000Z"
+"""How the gateway writes a time that is not set."""
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes over the wire. ``reset`` cuts the connection, ``slow`` comes after the server's pause."""
-
-    status: int = 200
-    body: bytes = b""
-    content_type: str = "application/json; charset=utf-8"
-    reset: bool = False
-    slow: bool = False
-
-
-FAULTS: dict[str, Answer] = {
-    "unavailable": Answer(
-        503, b'{"Error":{"Code":"FABRIC_E_SERVICE_TOO_BUSY","Message":"The service is too busy."}}'
-    ),
-    "reset": Answer(reset=True),
-    "slow": Answer(504, b'{"Error":{"Code":"FABRIC_E_TIMEOUT","Message":"Operation timed out."}}', slow=True),
-    "html": Answer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", content_type="text/html"),
-    "empty": Answer(503),
-    "forbidden": Answer(403),
-}
-
-
-def fabric_error(status: int, code: str, message: str) -> Answer:
-    """Return an error as the gateway words it."""
-    return Answer(status, json.dumps({"Error": {"Code": code, "Message": message}}).encode())
+_DOMAINS = frozenset({"upgrade_domains", "current_domain"})
+"""The fields of which a kind has one if it goes domain by domain, and checks the health of each."""
 
 
 def progress_answer(
-    scenario: Scenario, name: str, *, elapsed: float, started_at: float, speed: float
+    scenario: Scenario, name: str, *, kind: str, elapsed: float, started_at: float, speed: float
 ) -> Answer:
     """
-    Return what the progress call answers ``elapsed`` seconds after the scenario's start.
+    Return what the progress call of a kind answers ``elapsed`` seconds after the scenario's start.
 
     ``speed`` makes the scenario's phases shorter; times and durations in the answer are real ones.
     """
     second = elapsed * speed
     if not scenario.exists:
-        return fabric_error(
-            500,
-            "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND",
-            f"Application resource {name} does not exist.",
-        )
-    for fault in scenario.faults:
-        if fault.from_second <= second < fault.to_second:
-            return FAULTS[fault.kind]
-    body = progress_body(scenario, name, second=second, started_at=started_at, speed=speed)
-    return Answer(body=json.dumps(body).encode())
-
-
-def progress_body(
-    scenario: Scenario, name: str, *, second: float, started_at: float, speed: float
-) -> dict[str, Any]:
-    """Return ApplicationResourceUpgradeProgressInfo, each field in the type that the wire has."""
-    story = _story(scenario, second)
-    begun, phase = story[-1]
-    part = _part(phase, second - begun)
-    upgraded = phase.upgrade != NO_UPGRADE
-    started, lasted, failed = _times(story, second, started_at=started_at, speed=speed)
-    return {
-        "Name": name,
-        "TargetApplicationTypeVersion": phase.upgrade.old if phase.backward else phase.upgrade.new,
-        "StartTimestampUtc": started,
-        "UpgradeState": phase.state,
-        "PercentCompleted": str(_percent(part)),
-        "ServiceUpgradeProgress": _services(part) if upgraded else [],
-        "RollingUpgradeMode": phase.mode or ("UnmonitoredAuto" if phase.backward else "Monitored"),
-        "UpgradeDuration": lasted,
-        "ApplicationUpgradeStatusDetails": _details(phase) if upgraded else "",
-        "UpgradeReplicaSetCheckTimeoutInSeconds": 4294967295,
-        "FailureTimestampUtc": failed,
-    }
-
-
-def _story(scenario: Scenario, second: float) -> list[tuple[float, Phase]]:
-    """Return the phases that have begun by a second, each with the second at which it did."""
-    story, start = [], -scenario.past
-    for phase in scenario.phases:
-        if start <= second:
-            story.append((start, phase))
-        start += phase.seconds
-    return story
-
-
-def _part(phase: Phase, seconds: float) -> float:
-    """Return the part of the replicas that is done so many seconds into a phase."""
-    share = seconds / phase.seconds if phase.seconds else 1.0
-    return phase.done + (phase.until - phase.done) * share
-
-
-def _times(
-    story: list[tuple[float, Phase]], second: float, *, started_at: float, speed: float
-) -> tuple[str, str, str]:
-    """Return when the latest upgrade started, how long it has taken and when it failed, in real time."""
-    begun, phase = story[-1]
-    start = next(start for start, earlier in story if earlier.upgrade == phase.upgrade)
-    failure = _failure(story)
-    unset = phase.upgrade == NO_UPGRADE or phase.state == "ProvisioningTarget"
-    return (
-        YEAR_1 if unset else _timestamp(started_at + start / speed),
-        _duration(((begun if phase.state in AT_REST else second) - start) / speed),
-        YEAR_1 if failure is None else _timestamp(started_at + failure / speed),
+        return DIALECTS.get(kind, Dialect()).is_missing(name)
+    return fault_at(scenario, second) or json_answer(
+        progress_body(scenario, name, kind=kind, second=second, started_at=started_at, speed=speed)
     )
 
 
-def _failure(story: list[tuple[float, Phase]]) -> float | None:
-    """Return when the unbroken row of setbacks began that the last phase stands in, if it does."""
-    failure = None
-    for start, phase in story:
-        if not _is_setback(phase):
-            failure = None
-        elif failure is None:
-            failure = start
-    return failure
+def progress_body(
+    scenario: Scenario, name: str, *, kind: str, second: float, started_at: float, speed: float
+) -> dict[str, Any]:
+    """Return the body of a kind's progress, what its row has keys for, each in the type that the wire has."""
+    row = kind_named(kind)
+    moment = moment_at(scenario, second, started_at=started_at, speed=speed)
+    if not _DOMAINS & set(row.keys):
+        moment = replace(moment, check=None)
+    dialect = DIALECTS.get(kind, Dialect())
+    values = _values(row, dialect, name, moment)
+    body: dict[str, Any] = {}
+    for key, field in [*((key, field) for field, key in row.keys.items()), *dialect.also.items()]:
+        # There is no description of an upgrade that never was.
+        if moment.upgraded or not key.startswith("UpgradeDescription."):
+            _put(body, key, values[field])
+    return body
 
 
-def _is_setback(phase: Phase) -> bool:
-    return phase.failure or phase.backward or phase.state == "Failed"
+def application_name(name: str) -> str:
+    """Return the full name of a classic application: that of ``shop~web`` is ``fabric:/shop/web``."""
+    return "fabric:/" + re.sub("^fabric:/", "", name, flags=re.IGNORECASE).replace("~", "/")
+
+
+def type_name(name: str) -> str:
+    """Return a name for the type of an application: that of ``good-shop~web`` is ``GoodShopType``."""
+    first = application_name(name).split("/")[1]
+    return "".join(word.capitalize() for word in re.findall(r"[^\W_]+", first)) + "Type"
+
+
+def unhealthy_evaluations(name: str, moment: Moment, *, parts: str = "services") -> list[dict[str, Any]]:
+    """Return UnhealthyEvaluations: what a check of the health has found, if that is why it failed."""
+    if moment.failure is None or moment.failure.reason != "HealthCheck":
+        return []
+    if parts == "nodes":
+        return cluster_evaluations(UPGRADE_DOMAINS[domain_at_failure(moment)["DomainName"]][0])
+    return application_evaluations(application_name(name))
+
+
+def _values(row: Kind, dialect: Dialect, name: str, moment: Moment) -> dict[str, Any]:
+    """Return every field that a row can have, as the wire writes it."""
+    values = {
+        "name": application_name(name) if "{applicationId}" in row.progress.path else name,
+        "type_name": type_name(name),
+        **_versions(dialect, moment),
+        **_progress(dialect, moment),
+        **_times(moment),
+        **_health(name, moment, row.parts),
+        "upgrade_domains": upgrade_domains(moment),
+        "current_domain": current_domain(moment),
+        "upgrade_units": [],
+        "current_unit": NOWHERE,
+        "failure_domain": domain_at_failure(moment),
+    }
+    if moment.upgraded:
+        return values
+    never = {field: value for field, value in row.never_upgraded.items() if value is not None}
+    return {**values, "services": [], "status_details": "", **never}
+
+
+def _versions(dialect: Dialect, moment: Moment) -> dict[str, Any]:
+    upgrade = moment.phase.upgrade
+    details = dialect.back if moment.phase.backward else dialect.forward
+    return {
+        "target_version": dialect.versions.get(moment.version, moment.version),
+        "config_version": dialect.config_versions.get(moment.version, moment.version),
+        "status_details": details.format(old=upgrade.old, new=upgrade.new),
+    }
+
+
+def _progress(dialect: Dialect, moment: Moment) -> dict[str, Any]:
+    state = moment.phase.state
+    return {
+        "state": "RollingForwardPending" if moment.check else dialect.states.get(state, state),
+        "percent_completed": str(_percent(moment.part)),
+        "services": _services(moment.part),
+        "upgrade_kind": "Rolling",
+        "rolling_upgrade_mode": moment.mode,
+        "replica_check_timeout_seconds": 4294967295,
+    }
+
+
+def _times(moment: Moment) -> dict[str, str]:
+    return {
+        "started_at": _timestamp(moment.started_at),
+        "duration_seconds": _duration(moment.lasted),
+        "failed_at": _timestamp(moment.failure.at if moment.failure else None),
+    }
+
+
+def _health(name: str, moment: Moment, parts: str) -> dict[str, Any]:
+    return {
+        "health_check_phase": moment.check.phase if moment.check else "Invalid",
+        "health_check_elapsed_seconds": _duration(moment.check.lasted if moment.check else 0.0),
+        "failure_reason": moment.failure.reason if moment.failure else "None",
+        "unhealthy_evaluations": unhealthy_evaluations(name, moment, parts=parts),
+    }
+
+
+def _put(body: dict[str, Any], key: str, value: object) -> None:
+    """Write a value under a key, or under keys in keys: ``UpgradeDescription.UpgradeKind``."""
+    *objects, last = key.split(".")
+    for inner in objects:
+        body = body.setdefault(inner, {})
+    body[last] = value
 
 
 def _services(part: float) -> list[dict[str, str]]:
@@ -141,7 +155,7 @@ def _services(part: float) -> list[dict[str, str]]:
     services = []
     for place, (name, replicas) in enumerate(SERVICES.items(), start=1):
         ends = [
-            (replica % UPGRADE_DOMAINS + place / len(SERVICES)) / UPGRADE_DOMAINS
+            (replica % len(UPGRADE_DOMAINS) + place / len(SERVICES)) / len(UPGRADE_DOMAINS)
             for replica in range(replicas)
         ]
         done = sum(end <= part + 1e-9 for end in ends)
@@ -160,20 +174,12 @@ def _percent(part: float) -> int:
     return 100 * done // sum(SERVICES.values())
 
 
-def _details(phase: Phase) -> str:
-    upgrade = phase.upgrade
-    if phase.backward:
-        return f"Deployment rolling back from version: {upgrade.new} to version: {upgrade.old}."
-    return f"Deployment upgrading from version: {upgrade.old} to version: {upgrade.new}."
-
-
-def _timestamp(seconds: float) -> str:
+def _timestamp(seconds: float | None) -> str:
     """Write a Unix time as the gateway does: milliseconds, always Z."""
-    return (
-        datetime.fromtimestamp(seconds, timezone.utc)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )
+    if seconds is None:
+        return YEAR_1
+    written = datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+    return written.replace("+00:00", "Z")
 
 
 def _duration(seconds: float) -> str:

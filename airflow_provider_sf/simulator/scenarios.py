@@ -25,7 +25,8 @@ class Phase:
 
     ``done`` and ``until`` are the parts, 0.0 to 1.0, of the replicas that run the version this phase heads
     for, at its start and at its end. The last phase of a scenario has no end. A ``mode`` of None is the one
-    that follows from the direction; with ``failure``, a failure is recorded when the phase begins.
+    that follows from the direction; with ``failure``, a failure is recorded when the phase begins, and
+    ``reason`` is the one on record for that, for a rollback or for the state Failed.
     """
 
     state: str
@@ -36,6 +37,7 @@ class Phase:
     upgrade: Upgrade = FIRST
     mode: str | None = None
     failure: bool = False
+    reason: str = "HealthCheck"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What a cluster says of one application. ``past`` seconds of its phases are over when it starts."""
+    """What a cluster says of one upgrade. ``past`` seconds of its phases are over when it starts."""
 
     summary: str
     phases: tuple[Phase, ...]
@@ -158,7 +160,7 @@ SCENARIOS: dict[str, Scenario] = {
         (
             Phase("ProvisioningTarget", 30),
             Phase("RollingForward", 120, until=0.3),
-            Phase("RollingBack", 120, done=0.7, until=1.0, backward=True),
+            Phase("RollingBack", 120, done=0.7, until=1.0, backward=True, reason="Interrupted"),
             *_forward(300, Upgrade("v0", "v2")),
         ),
     ),
@@ -190,4 +192,7 @@ SCENARIOS: dict[str, Scenario] = {
 SERVICES: dict[str, int] = {"web": 8, "api": 5, "worker": 3}
 """The services of every simulated application and how many replicas each has."""
 
-UPGRADE_DOMAINS = 5
+UPGRADE_DOMAINS: dict[str, tuple[str, str]] = {
+    f"UD{number}": (f"node{2 * number - 1}", f"node{2 * number}") for number in range(1, 6)
+}
+"""The upgrade domains of the cluster, in the order in which an upgrade takes them, and their nodes."""

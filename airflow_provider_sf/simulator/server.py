@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import struct
 import threading
 import time
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from airflow_provider_sf.kinds import KINDS
+from airflow_provider_sf.applications import APPLICATION, APPLICATIONS
+from airflow_provider_sf.kinds import APPLICATION_HEALTH, KINDS
+from airflow_provider_sf.names import bare
 from airflow_provider_sf.rest import CLUSTER_VERSION
-from airflow_provider_sf.simulator.model import Answer, fabric_error, progress_answer
+from airflow_provider_sf.simulator.answers import NOTHING, Answer, fabric_error, fault_at, json_answer
+from airflow_provider_sf.simulator.applications import (
+    application_health,
+    application_id,
+    application_info,
+    page_after,
+)
+from airflow_provider_sf.simulator.model import application_name, progress_answer
+from airflow_provider_sf.simulator.moments import moment_at
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from typing_extensions import Self
+
+    from airflow_provider_sf.kinds import Kind
+    from airflow_provider_sf.rest import Call
+    from airflow_provider_sf.simulator.moments import Moment
+    from airflow_provider_sf.simulator.scenarios import Scenario
 
 RUNTIME_VERSION = "10.1.2338.9590"
 
@@ -35,13 +50,16 @@ class Simulator:
     """
     A pretend cluster on a loopback port. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
 
-    The name of an application chooses its scenario: ``good-shop``, ``rolled_back-shop``. It starts when it is
-    first asked about.
+    A name chooses its scenario, by what stands before the first ``-``: ``good-shop``, ``rolled_back-shop``,
+    ``fabric:/good-shop/web``. The scenario starts when the name is first asked about, for all kinds alike.
 
     :param port: 0 for a free one
     :param speed: how many seconds of a scenario pass in one second
     :param slow_seconds: how long a slow answer takes
+    :param cluster_scenario: the scenario of what has no name: the cluster and its configuration
+    :param runtime_version: what the cluster says to run; it takes no call that came with a newer one
     :param clock: tells the Unix time; a test may give its own
+    :raises ValueError: there is no such scenario
     """
 
     def __init__(
@@ -50,14 +68,22 @@ class Simulator:
         port: int = 0,
         speed: float = 1.0,
         slow_seconds: float = 40.0,
+        cluster_scenario: str = "good",
+        runtime_version: str = RUNTIME_VERSION,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.speed = speed
         self.slow_seconds = slow_seconds
+        self.runtime_version = runtime_version
         self.clock = clock
         self.requests: list[str] = []
         """The request lines that came in, oldest first."""
+        if cluster_scenario not in SCENARIOS:
+            msg = f"cluster_scenario {cluster_scenario!r} is none; choose one of: {', '.join(SCENARIOS)}"
+            raise ValueError(msg)
+        self.cluster_scenario = cluster_scenario
         self._started: dict[str, float] = {}
+        self._applications: dict[str, str] = {}
         self._stopping = threading.Event()
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.simulator = self
@@ -100,24 +126,82 @@ class Simulator:
         parts = urlsplit(target)
         if parts.path == EXPLORER_PATH:
             return Answer(body=EXPLORER_PAGE, content_type="text/html; charset=utf-8")
-        if not _is_version(parse_qs(parts.query).get("api-version", [""])[0]):
+        query = dict(parse_qsl(parts.query))
+        if not self._has(query.get("api-version", "")):
             return fabric_error(400, "E_INVALIDARG", "The api-version is missing or not supported.")
-        if parts.path == CLUSTER_VERSION.path:
-            return Answer(body=json.dumps({"Version": RUNTIME_VERSION}).encode())
-        for kind in KINDS.values():
-            before, _, after = kind.progress.path.partition("{name}")
-            match = re.fullmatch(f"{re.escape(before)}([^/]+){re.escape(after)}", parts.path)
-            if match:
-                return self._progress(unquote(match[1]))
+        for call, respond in self._routes(query.get("ContinuationToken", "")):
+            name = _name_in(call.path, parts.path)
+            if name is not None and self._has(call.api_version):
+                return respond(name)
         return fabric_error(400, "E_INVALIDARG", "The route is not known.")
 
-    def _progress(self, name: str) -> Answer:
-        scenario = SCENARIOS.get(name.partition("-")[0], SCENARIOS["not_found"])
-        now = self.clock()
-        started_at = self._started.setdefault(name, now)
+    def _has(self, api_version: str) -> bool:
+        """Tell whether the runtime has an api-version: from 6.0 on, up to its own version."""
+        version, newest = _number(api_version), _number(self.runtime_version)
+        return version is not None and newest is not None and (6, 0) <= version <= newest
+
+    def _routes(self, token: str) -> Iterator[tuple[Call, Callable[[str], Answer]]]:
+        """Yield the calls that there are, each with what answers it for a name."""
+        yield CLUSTER_VERSION, lambda _: json_answer({"Version": self.runtime_version})
+        for kind in KINDS.values():
+            yield kind.progress, partial(self._progress, kind)
+        yield APPLICATION, self._application
+        yield APPLICATION_HEALTH, self._health
+        yield APPLICATIONS, lambda _: json_answer(page_after(token, self._listed()))
+
+    def _progress(self, kind: Kind, name: str) -> Answer:
+        started_at, elapsed = self._since(name)
+        if "{applicationId}" in kind.progress.path:
+            self._applications.setdefault(bare(name), name)
         return progress_answer(
-            scenario, name, elapsed=now - started_at, started_at=started_at, speed=self.speed
+            self._scenario(name),
+            name,
+            kind=kind.name,
+            elapsed=elapsed,
+            started_at=started_at,
+            speed=self.speed,
         )
+
+    def _application(self, name: str) -> Answer:
+        return self._about(name, application_info, missing=NOTHING)
+
+    def _health(self, name: str) -> Answer:
+        code = "FABRIC_E_HEALTH_ENTITY_NOT_FOUND"
+        missing = fabric_error(404, code, f"There is no health of {application_name(name)}.")
+        return self._about(name, application_health, missing=missing)
+
+    def _about(self, name: str, body: Callable[[str, Moment], dict[str, Any]], *, missing: Answer) -> Answer:
+        """Return what is said of a classic application now."""
+        scenario = self._scenario(name)
+        if not scenario.exists:
+            return missing
+        _, elapsed = self._since(name)
+        self._applications.setdefault(bare(name), name)
+        return fault_at(scenario, elapsed * self.speed) or json_answer(body(name, self._moment(name)))
+
+    def _listed(self) -> dict[str, dict[str, Any]]:
+        """Return the classic applications that were asked about and may be told of, by id."""
+        return {
+            application_id(name): application_info(name, self._moment(name))
+            for name in self._applications.copy().values()
+            if self._scenario(name).phases
+        }
+
+    def _moment(self, name: str) -> Moment:
+        started_at, elapsed = self._since(name)
+        second = elapsed * self.speed
+        return moment_at(self._scenario(name), second, started_at=started_at, speed=self.speed)
+
+    def _since(self, name: str) -> tuple[float, float]:
+        """Return when a name was first asked about, and how many seconds ago that was."""
+        now = self.clock()
+        started_at = self._started.setdefault(bare(name), now)
+        return started_at, max(0.0, now - started_at)  # another thread may have read the clock later
+
+    def _scenario(self, name: str) -> Scenario:
+        if not name:
+            return SCENARIOS[self.cluster_scenario]
+        return SCENARIOS.get(bare(name).partition("-")[0], SCENARIOS["not_found"])
 
     def pause(self) -> None:
         """Hold a slow answer back, but not the end."""
@@ -159,8 +243,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the requests are counted, and the demo has its own words."""
 
 
-def _is_version(api_version: str) -> bool:
-    """Tell whether the runtime knows an api-version: from 6.0 on, up to its own version."""
-    found = re.fullmatch(r"(\d+)\.(\d+)(-preview)?", api_version)
-    newest = tuple(int(part) for part in RUNTIME_VERSION.split(".")[:2])
-    return found is not None and (6, 0) <= (int(found[1]), int(found[2])) <= newest
+def _name_in(route: str, path: str) -> str | None:
+    """Return the name in a path of a route, empty if the route has none; None if the path is of another."""
+    pattern = re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(route))
+    found = re.fullmatch(pattern, path)
+    return found and unquote("".join(found.groups()))
+
+
+def _number(version: str) -> tuple[int, int] | None:
+    """Return the first two parts of a version of the runtime, or of the API."""
+    found = re.fullmatch(r"(\d+)\.(\d+)(\.[\d.]+|-preview)?", version, re.ASCII)
+    return (int(found[1]), int(found[2])) if found else None

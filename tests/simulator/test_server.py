@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.rest import (
     CLUSTER_VERSION,
+    Call,
     Rejected,
     Request,
     Unreachable,
@@ -23,6 +26,8 @@ from airflow_provider_sf.rest import (
     request_for,
 )
 from airflow_provider_sf.simulator import SCENARIOS, Simulator
+from airflow_provider_sf.simulator.__main__ import main
+from airflow_provider_sf.simulator.answers import Answer
 
 PROGRESS = KINDS["application_resource"].progress
 
@@ -82,6 +87,11 @@ def test_two_upgrades_are_told_apart_by_their_starts(simulator: Simulator, clock
         "/Resources/Applications/a/b/$/GetUpgradeProgress?api-version=7.0",
         "/Resources/Applications//$/GetUpgradeProgress?api-version=7.0",
         "/Resources/Volumes/good-a?api-version=7.0",
+        "/Applications/a/b/$/GetUpgradeProgress?api-version=6.0",
+        "/Applications/?api-version=6.0",
+        "/Applications/good-a/$/GetUpgradeProgress",
+        "/$/GetUpgradeProgress/?api-version=6.0",
+        "/$/GetUpgradeProgress?api-version=6",
     ],
 )
 def test_an_unknown_route_or_version_is_an_invalid_argument(target: str, simulator: Simulator) -> None:
@@ -111,6 +121,180 @@ def test_every_way_of_flapping_is_seen_by_a_client(simulator: Simulator, clock: 
 def test_the_requests_are_kept_and_the_version_is_told(simulator: Simulator) -> None:
     assert get(simulator, request_for(CLUSTER_VERSION).target) == {"Version": "10.1.2338.9590"}
     assert simulator.requests == ["GET /$/GetClusterVersion?api-version=6.4 HTTP/1.1"]
+
+
+def test_all_kinds_of_one_name_tell_the_same_upgrade(simulator: Simulator, clock: Any) -> None:
+    """So the classic progress of an application resource, or of a compose deployment, explains its failure."""
+    get(simulator, "/Resources/Applications/rolled_back-a/$/GetUpgradeProgress?api-version=7.0")
+    clock.now += 400
+    said = [
+        get(simulator, target)
+        for target in (
+            "/Resources/Applications/rolled_back-a/$/GetUpgradeProgress?api-version=7.0",
+            "/Applications/rolled_back-a/$/GetUpgradeProgress?api-version=6.0",
+            "/ComposeDeployments/rolled_back-a/$/GetUpgradeProgress?api-version=6.0-preview",
+        )
+    ]
+    assert [body["UpgradeState"] for body in said] == [
+        "RollingBack",
+        "RollingBackInProgress",
+        "RollingBackInProgress",
+    ]
+    assert {body["StartTimestampUtc"] for body in said} == {"2026-03-01T03:00:00.000Z"}
+    health = get(simulator, "/Applications/rolled_back-a/$/GetHealth?api-version=6.0")
+    assert health["UnhealthyEvaluations"] == said[1]["UnhealthyEvaluations"] != []
+
+
+def test_the_spellings_of_an_application_are_one_application(simulator: Simulator, clock: Any) -> None:
+    starts = []
+    for spelling in ("good-shop~web", "good-shop%7Eweb", "Good-Shop~Web", "fabric%3A%2Fgood-shop%2Fweb"):
+        get(simulator, f"/Applications/{spelling}/$/GetUpgradeProgress?api-version=6.0")
+        clock.now += 40
+        body = get(simulator, f"/Applications/{spelling}/$/GetUpgradeProgress?api-version=6.0")
+        starts.append(body["StartTimestampUtc"])
+    assert starts == ["2026-03-01T03:00:00.000Z"] * 4
+    assert len(get(simulator, "/Applications?api-version=6.1")["Items"]) == 1  # type: ignore[arg-type]
+
+
+def test_the_cluster_goes_through_unless_it_is_told_otherwise(simulator: Simulator, clock: Any) -> None:
+    get(simulator, "/$/GetUpgradeProgress?api-version=6.0")
+    clock.now += 600
+    body = get(simulator, "/$/GetUpgradeProgress?api-version=6.0")
+    assert (body["UpgradeState"], body["CodeVersion"]) == ("RollingForwardCompleted", "10.1.2175.9590")
+    status = get(simulator, "/$/GetClusterConfigurationUpgradeStatus?api-version=6.0")
+    assert status == {
+        "UpgradeState": "RollingForwardCompleted",
+        "ProgressStatus": 2,
+        "ConfigVersion": "v1",
+        "Details": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status", "version"),
+    [
+        ("never_upgraded", 200, "0.0.0.0"),  # noqa: S104 - no address
+        ("unauthorised", 403, None),
+        ("not_found", 400, None),
+    ],
+)
+def test_the_cluster_has_the_scenario_that_it_is_told(
+    scenario: str, status: int, version: str | None
+) -> None:
+    with Simulator(cluster_scenario=scenario) as simulator:
+        said = simulator.answer("/$/GetUpgradeProgress?api-version=6.0")
+    assert said.status == status
+    assert version is None or json.loads(said.body)["CodeVersion"] == version
+
+
+def test_a_scenario_that_there_is_not_is_refused_for_the_cluster() -> None:
+    with pytest.raises(ValueError, match="cluster_scenario 'no scenario' is none; choose one of: good, "):
+        Simulator(cluster_scenario="no scenario")
+
+
+def test_a_cluster_can_lack_the_calls_about_itself() -> None:
+    """As a cluster that is not standalone lacks that about its configuration."""
+    with Simulator(cluster_scenario="not_found") as simulator:
+        said = simulator.answer("/$/GetClusterConfigurationUpgradeStatus?api-version=6.0")
+        assert said == simulator.answer("/$/NoSuchCall?api-version=6.0")
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/$/GetClusterVersion?api-version=6.4", 200),
+        ("/$/GetUpgradeProgress?api-version=6.0", 200),
+        ("/$/GetUpgradeProgress?api-version=6.5", 200),
+        ("/$/GetUpgradeProgress?api-version=6.6", 400),
+        ("/Applications/good-a/$/GetUpgradeProgress?api-version=6.0", 200),
+        ("/ComposeDeployments/good-a/$/GetUpgradeProgress?api-version=6.0-preview", 200),
+        ("/Resources/Applications/good-a/$/GetUpgradeProgress?api-version=7.0", 400),
+        ("/Resources/Applications/good-a/$/GetUpgradeProgress?api-version=6.5", 400),
+    ],
+)
+def test_an_older_runtime_lacks_what_came_later(target: str, status: int) -> None:
+    with Simulator(runtime_version="6.5.676.9590") as simulator:
+        assert simulator.answer(target).status == status
+        version = simulator.answer("/$/GetClusterVersion?api-version=6.4")
+    assert json.loads(version.body) == {"Version": "6.5.676.9590"}
+
+
+def test_an_application_is_described_and_listed_page_by_page(simulator: Simulator) -> None:
+    names = ("good-c", "good-a~web", "not_found-d", "unauthorised-e", "failed-b")
+    said = {name: simulator.answer(f"/Applications/{name}?api-version=6.0").status for name in names}
+    assert said == dict(zip(names, (200, 200, 204, 403, 200), strict=True))
+    assert get(simulator, "/Applications/good-a~web?api-version=6.0")["Name"] == "fabric:/good-a/web"
+    first = get(simulator, "/Applications?api-version=6.1")
+    second = get(simulator, "/Applications?api-version=6.1&ContinuationToken=good-a~web")
+    assert (first["ContinuationToken"], second["ContinuationToken"]) == ("good-a~web", "")
+    assert [
+        [item["Id"] for item in page["Items"]]  # type: ignore[attr-defined]
+        for page in (first, second)
+    ] == [["failed-b", "good-a~web"], ["good-c"]]
+
+
+def test_no_application_is_listed_before_it_is_asked_about(simulator: Simulator) -> None:
+    assert get(simulator, "/Applications?api-version=6.1") == {"ContinuationToken": "", "Items": []}
+    get(simulator, "/Applications/good-a/$/GetUpgradeProgress?api-version=6.0")
+    assert get(simulator, "/Applications?api-version=6.1")["Items"] != []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/Applications/{}?api-version=6.0",
+        "/Applications/{}/$/GetHealth?api-version=6.0",
+        "/Applications/{}/$/GetUpgradeProgress?api-version=6.0",
+        "/ComposeDeployments/{}/$/GetUpgradeProgress?api-version=6.0-preview",
+        "/Resources/Applications/{}/$/GetUpgradeProgress?api-version=7.0",
+    ],
+)
+def test_faults_stand_in_the_way_of_every_call_about_a_name(
+    target: str, simulator: Simulator, clock: Any
+) -> None:
+    simulator.answer(target.format("flapping-a"))
+    clock.now += 90
+    assert simulator.answer(target.format("flapping-a")).status == 503
+    assert simulator.answer(target.format("unauthorised-a")) == Answer(403)
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "code"),
+    [
+        ("/Applications/shop~web/$/GetHealth?api-version=6.0", 404, "FABRIC_E_HEALTH_ENTITY_NOT_FOUND"),
+        (
+            "/Applications/shop~web/$/GetUpgradeProgress?api-version=6.0",
+            404,
+            "FABRIC_E_APPLICATION_NOT_FOUND",
+        ),
+        (
+            "/ComposeDeployments/shop/$/GetUpgradeProgress?api-version=6.0-preview",
+            404,
+            "FABRIC_E_COMPOSE_DEPLOYMENT_NOT_FOUND",
+        ),
+    ],
+)
+def test_what_is_not_there_is_named(target: str, status: int, code: str, simulator: Simulator) -> None:
+    said = simulator.answer(target)
+    error = json.loads(said.body)["Error"]
+    assert (said.status, error["Code"]) == (status, code)
+    assert "shop" in error["Message"]
+
+
+def test_a_row_to_come_has_a_route(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = replace(KINDS["cluster"], name="volume", progress=Call("/Volumes/{volumeName}/$/GetIt", "10.0", ""))
+    monkeypatch.setitem(KINDS, "volume", row)
+    assert get(simulator, "/Volumes/good-a%20b/$/GetIt?api-version=10.0")["UpgradeState"] == (
+        "RollingForwardInProgress"
+    )
+    assert simulator.answer("/Volumes/good-a/b/$/GetIt?api-version=10.0").status == 400
+
+
+def test_a_name_that_two_threads_ask_about_at_once_has_begun(simulator: Simulator, clock: Any) -> None:
+    """The clock that the later one has read may be the earlier."""
+    state(simulator, "good-a")
+    clock.now -= 0.01
+    assert state(simulator, "good-a") == "ProvisioningTarget"
 
 
 def test_a_stopped_simulator_lets_go_of_its_port() -> None:
@@ -156,23 +340,44 @@ def test_the_command_says_how_to_connect_and_ends_when_told(number: signal.Signa
         assert process.wait(10) == 0
 
 
-def test_the_command_explains_every_scenario() -> None:
+def test_the_command_gives_the_cluster_its_scenario() -> None:
+    with command("--port", "0", "--cluster-scenario", "never_upgraded") as process:
+        assert process.stdout is not None
+        found = re.search(r"http://127.0.0.1:\d+", process.stdout.readline())
+        assert found is not None
+        said = Cluster(found[0]).send(Request("GET", "/$/GetUpgradeProgress?api-version=6.0"))
+        assert json.loads(said.body)["UpgradeState"] == "RollingForwardCompleted"
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def test_the_command_explains_every_scenario_and_kind() -> None:
     with command("--help") as process:
         said, _ = process.communicate(timeout=10)
     assert process.returncode == 0
+    for kind in KINDS.values():
+        assert re.search(f"  {kind.name} +GET {re.escape(kind.progress.path)}\n", said)
     for name, scenario in SCENARIOS.items():
         assert f"{name} " in said
         assert scenario.summary in said
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--speed", "0"), ("--speed", "nan"), ("--slow-seconds", "-1"), ("--port", "x")]
+    ("option", "value"),
+    [
+        ("--speed", "0"),
+        ("--speed", "nan"),
+        ("--slow-seconds", "-1"),
+        ("--port", "x"),
+        ("--cluster-scenario", "x"),
+    ],
 )
-def test_a_wrong_option_is_refused_by_name(option: str, value: str) -> None:
-    with command(option, value) as process:
-        _, said = process.communicate(timeout=10)
-    assert process.returncode == 2
-    assert option in said
+def test_a_wrong_option_is_refused_by_name(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([option, value])
+    assert option in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken_is_named() -> None:

@@ -1,0 +1,85 @@
+"""What a simulated cluster says of its classic applications besides their upgrades."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_sf.simulator.applications import application_health, application_info, page_after
+from airflow_provider_sf.simulator.moments import moment_at
+from airflow_provider_sf.simulator.scenarios import SCENARIOS
+
+
+def info(scenario: str, second: float, name: str = "shop~web") -> dict[str, Any]:
+    moment = moment_at(SCENARIOS[scenario], second, started_at=1_772_334_000.0, speed=1.0)
+    return application_info(name, moment)
+
+
+def health(scenario: str, second: float) -> dict[str, Any]:
+    moment = moment_at(SCENARIOS[scenario], second, started_at=1_772_334_000.0, speed=1.0)
+    return application_health("shop~web", moment)
+
+
+@pytest.mark.parametrize("name", ["shop~web", "fabric:/shop/web", "shop/web"])
+def test_an_application_is_told_whole(name: str) -> None:
+    assert info("good", 600, name) == {
+        "Id": "shop~web",
+        "Name": "fabric:/shop/web",
+        "TypeName": "ShopType",
+        "TypeVersion": "v1",
+        "Status": "Ready",
+        "Parameters": [{"Key": "Web_InstanceCount", "Value": "-1"}],
+        "HealthState": "Ok",
+        "ApplicationDefinitionKind": "ServiceFabricApplicationDescription",
+    }
+
+
+@pytest.mark.parametrize(
+    ("scenario", "second", "expected"),
+    [
+        ("good", 0, ("v0", "Upgrading", "Ok")),
+        ("good", 599, ("v0", "Upgrading", "Ok")),
+        ("good", 600, ("v1", "Ready", "Ok")),
+        ("rolled_back", 359, ("v0", "Upgrading", "Ok")),
+        ("rolled_back", 360, ("v0", "Upgrading", "Error")),
+        ("rolled_back", 600, ("v0", "Ready", "Error")),
+        ("failed", 360, ("v0", "Ready", "Error")),
+        ("previous_first", 59, ("v1", "Ready", "Ok")),
+        ("previous_first", 60, ("v1", "Upgrading", "Ok")),
+        ("previous_first", 660, ("v2", "Ready", "Ok")),
+        ("never_upgraded", 0, ("v0", "Ready", "Ok")),
+    ],
+)
+def test_an_application_has_the_new_version_when_the_upgrade_is_through(
+    scenario: str, second: float, expected: tuple[str, str, str]
+) -> None:
+    told = info(scenario, second)
+    assert (told["TypeVersion"], told["Status"], told["HealthState"]) == expected
+
+
+def test_a_healthy_application_has_nothing_to_complain_of() -> None:
+    assert health("good", 300) == {
+        "AggregatedHealthState": "Ok",
+        "HealthEvents": [],
+        "UnhealthyEvaluations": [],
+        "Name": "fabric:/shop/web",
+        "ServiceHealthStates": [],
+        "DeployedApplicationHealthStates": [],
+    }
+
+
+def test_an_application_is_unhealthy_for_the_reasons_of_its_failed_upgrade() -> None:
+    said = health("failed", 400)
+    assert said["AggregatedHealthState"] == "Error"
+    [wrapped] = said["UnhealthyEvaluations"]
+    assert wrapped["HealthEvaluation"]["ApplicationName"] == "fabric:/shop/web"
+
+
+def test_a_list_comes_in_pages_of_two_by_id() -> None:
+    items: dict[str, dict[str, Any]] = {one: {"Id": one} for one in ("c", "a", "e", "b", "d")}
+    assert page_after("", items) == {"ContinuationToken": "b", "Items": [{"Id": "a"}, {"Id": "b"}]}
+    assert page_after("b", items) == {"ContinuationToken": "d", "Items": [{"Id": "c"}, {"Id": "d"}]}
+    assert page_after("d", items) == {"ContinuationToken": "", "Items": [{"Id": "e"}]}
+    assert page_after("c", items) == {"ContinuationToken": "", "Items": [{"Id": "d"}, {"Id": "e"}]}
+    assert page_after("e", items) == {"ContinuationToken": "", "Items": []}
