@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.kinds import KINDS
+from airflow_provider_sf.outcomes import Outcome, goes_back
 from airflow_provider_sf.rest import Unreachable
 from airflow_provider_sf.story import Verdict
 from airflow_provider_sf.timeline import last_forward
-from airflow_provider_sf.upgrades import Outcome, goes_back
 from airflow_provider_sf.wording import (
     NOBODY_KNOWS,
     behind,
@@ -21,6 +23,7 @@ from airflow_provider_sf.wording import (
     state_words,
     title,
     version,
+    waits_for,
     which,
 )
 
@@ -34,20 +37,17 @@ if TYPE_CHECKING:
     from airflow_provider_sf.watching import Policy
 
 _WATCHED = "This task only watched it: nothing was stopped or rolled back."
-_MOST_DETAILS = 500
+_MOST_DETAILS, _MOST_OF_A_REASON, _MOST_REASONS = 500, 300, 5
 
 
 def success(story: Memory, record: UpgradeProgress) -> str:
     """Say that the upgrade ended well, or that its version was there already."""
     what = title(record.kind, record.name)
     if story.timeline and not story.timeline[-1].ours:
-        start = (
-            f"from an upgrade that started {clock(record.started_at)}"
-            if record.started_at
-            else "and was never upgraded"
-        )
+        start = f", from an upgrade that started {clock(record.started_at)}" if record.started_at else ""
+        never = ", and was never upgraded" if record.outcome is Outcome.NOT_UPGRADED else ""
         there = version(record.target_version)
-        return f"{sentence(what)} is at {there} already, {start} (accept_current_version)"
+        return f"{sentence(what)} is at {there} already{never or start} (accept_current_version)"
     old, new = _versions(record, story.timeline)
     took = "" if record.duration_seconds is None else f" in {span(record.duration_seconds)}"
     return f"Upgrade of {what}{_from_to(old, new)} completed{took}"
@@ -70,6 +70,10 @@ def failure(policy: Policy, story: Memory, record: UpgradeProgress, verdict: Ver
         lines.append(f"It failed at {clock(record.failed_at)}.")
     if who:
         lines.append(f"Services behind: {who}.")
+    lines += [
+        f"Why: {plain(reason, _MOST_OF_A_REASON).removesuffix('.')}."
+        for reason in story.reasons[:_MOST_REASONS]
+    ]
     if record.status_details:
         lines.append(f"Service Fabric says: {plain(record.status_details, _MOST_DETAILS)}")
     return "\n".join((*lines, _what_next(record, who)))
@@ -122,13 +126,16 @@ def _stalled(upgrade: str, ran_out: str, record: UpgradeProgress, *, is_ours: bo
     subject = upgrade if is_ours else f"Another u{upgrade[1:]}"
     lines = [f"{subject} has stalled: nothing changed for {ran_out}; last seen: {_in_a_sentence(record)}."]
     who, limit = _behind_now(record), record.replica_check_timeout_seconds
+    waiting = waits_for(record)
     if not is_ours:
         lines.append(f"It is not the upgrade that is meant, as far as can be told: {which(record)}.")
     if who:
         lines.append(f"Services behind: {who}.")
-    if who and limit is None:
+    if waiting:
+        lines.append(f"Safety checks: {waiting}.")
+    if (who or waiting) and limit is None:
         lines.append("The replica check timeout is infinite: Service Fabric never goes on without them.")
-    elif who:
+    elif who or waiting:
         lines.append(
             f"After {span(limit)} in an upgrade domain Service Fabric goes on without them, even at the cost "
             "of availability (replica check timeout)."
@@ -140,6 +147,8 @@ def _not_over(upgrade: str, ran_out: str, record: UpgradeProgress) -> list[str]:
     lines = [f"{upgrade} is not over after {ran_out}; last seen: {_in_a_sentence(record)}."]
     if _behind_now(record):
         lines.append(f"Services behind: {_behind_now(record)}.")
+    if waits_for(record):
+        lines.append(f"Safety checks: {waits_for(record)}.")
     if record.outcome is Outcome.PAUSED:
         lines.append(f"{pause(record)}.")
     if record.outcome is Outcome.UNKNOWN:
@@ -190,7 +199,7 @@ def _last_seen(story: Memory) -> list[str]:
     """Say in one line when and how our upgrade was seen last; in none if it never was."""
     return [
         f"Ours{f', started {clock(stage.started_at)},' if stage.started_at else ''} was last seen at "
-        f"{clock(stage.last_seen_at)}: {state_words(stage.state)}, {percent(stage.percent_completed)}."
+        f"{clock(stage.last_seen_at)}: {_in_a_sentence(stage)}."
         for stage in [stage for stage in story.timeline if stage.ours][-1:]
     ]
 
@@ -210,12 +219,19 @@ def _verb(policy: Policy, record: UpgradeProgress, at: str, *, turned: bool) -> 
 
 def _at(last: UpgradeProgress | Stage | None) -> str:
     """Say how far an upgrade had come, if that is known."""
-    done = last.percent_completed if last else None
-    return "" if done is None else f" at {percent(done)}"
+    said = _how_far(last) if last else None
+    return f" at {said}" if said else ""
+
+
+def _how_far(one: UpgradeProgress | Stage) -> str | None:
+    """Say how far an upgrade was: in percent, or in which upgrade domain."""
+    if one.percent_completed is not None:
+        return percent(one.percent_completed)
+    return one.place and plain(one.place)
 
 
 def _what_next(record: UpgradeProgress, behind_then: str) -> str:
-    who = "the services behind" if behind_then else "its services"
+    who = "the services behind" if behind_then else f"its {KINDS[record.kind].parts}"
     if record.outcome is Outcome.PAUSED:
         return f"{pause(record)}."
     if record.outcome is Outcome.ROLLING_BACK:
@@ -234,8 +250,8 @@ def _on_record(record: UpgradeProgress | None) -> str:
     return f"{_in_a_sentence(record)}, {which(record)}"
 
 
-def _in_a_sentence(record: UpgradeProgress) -> str:
-    return f"{state_words(record.state)}, {percent(record.percent_completed)}"
+def _in_a_sentence(one: UpgradeProgress | Stage) -> str:
+    return f"{state_words(one.state)}, {_how_far(one) or 'percent unknown'}"
 
 
 def _turn(timeline: tuple[Stage, ...], failed_at: datetime | None) -> str:
@@ -268,7 +284,13 @@ def _versions(record: UpgradeProgress, timeline: Iterable[Stage]) -> tuple[str |
     if _has_turned(record, timeline):
         new = new if forward else record.previous_version
         return record.target_version, None if new == record.target_version else new
-    return record.previous_version, record.target_version
+    return record.previous_version or _found(timeline), record.target_version
+
+
+def _found(timeline: Iterable[Stage]) -> str | None:
+    """Return the version that an earlier upgrade had brought, if that was seen right before ours."""
+    earlier = list(takewhile(lambda stage: not stage.ours, timeline))[-1:]
+    return next((stage.target_version for stage in earlier if stage.outcome is Outcome.SUCCEEDED), None)
 
 
 def _has_turned(record: UpgradeProgress, timeline: Iterable[Stage]) -> bool:

@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
-from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
+from airflow_provider_sf.outcomes import Outcome
+from airflow_provider_sf.parameters import CLOCK_SKEW_SECONDS
+from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wire import iso, utc
-
-CLOCK_SKEW_SECONDS = 60.0
-"""How far the clocks of cluster and user may be apart, unless said otherwise."""
 
 
 class Whose(Enum):
@@ -48,6 +47,12 @@ class Identity:
     def is_of(self, record: UpgradeProgress) -> bool:
         """Whether a record has the same start."""
         return self.started_at is not None and self.started_at == record.started_at
+
+    def is_another_than(self, record: UpgradeProgress) -> bool:
+        """Whether a record at rest has another start or, if none is said, another version."""
+        if self.started_at is None and record.started_at is None:
+            return self.target_version != record.new_version
+        return self.started_at != record.started_at
 
     def is_contradicted_by(self, record: UpgradeProgress) -> bool:
         """
@@ -153,10 +158,13 @@ def _is_after(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None
     Tell whether an upgrade is another than the one that was on record before the start.
 
     If that one was under way without a start time, only a version can tell them apart: a rollback may well be
-    its own, since Service Fabric rolls back what runs before it starts what is new.
+    its own, since Service Fabric rolls back what runs before it starts what is new. Where start times are not
+    said at all, something else at rest than before means that an upgrade has come and gone.
     """
     if previous.started_at and record.started_at:
         return previous.started_at != record.started_at
+    if previous.started_at is None and previous.outcome.at_rest and record.outcome.at_rest:
+        return _at_rest(previous) != _at_rest(record) or record.started_at is not None or None
     if previous.started_at or previous.outcome.at_rest:
         return record.started_at is not None or record.outcome.moving or None
     if previous.outcome is Outcome.UNKNOWN:
@@ -182,8 +190,11 @@ def _heads_for(version: str, record: UpgradeProgress, before: Identity | None) -
         return None
     if record.new_version != version:
         return False
-    is_new = before is not None and before.started_at != record.started_at
-    return record.outcome.moving or is_new or None
+    return record.outcome.moving or (before is not None and before.is_another_than(record)) or None
+
+
+def _at_rest(record: UpgradeProgress) -> tuple[Outcome, str | None, str | None]:
+    return record.outcome, record.target_version, record.config_version
 
 
 def _differ(one: object, other: object) -> bool:

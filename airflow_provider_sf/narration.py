@@ -6,20 +6,24 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.outcomes import Outcome
 from airflow_provider_sf.rest import Unreachable
 from airflow_provider_sf.story import Verdict
-from airflow_provider_sf.upgrades import Outcome
 from airflow_provider_sf.wording import (
     NOBODY_KNOWS,
+    STATE_WIDTH,
+    UNHEALTHY,
     bar,
     behind,
     counts,
+    how_far,
     meaning,
     pause,
     plain,
     span,
     standing,
     title,
+    where,
     which,
 )
 
@@ -38,6 +42,9 @@ Line = tuple[int, str]
 HEARTBEAT_SECONDS = 600.0
 """A line comes at least this often, even if nothing changes."""
 
+STILL_SECONDS = 120.0
+"""How long nothing must have changed until the safety checks that an upgrade waits for are worth a line."""
+
 WORTH_A_LINE = 5.0
 """How much further, in percent, an upgrade must have come within one state to be worth a line."""
 
@@ -50,11 +57,16 @@ _NOT_OURS = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the log of this process said last: about which record, when that was, and when anything was."""
+    """
+    What the log of this process said last: about which record, when that was, and when anything was.
+
+    ``checks`` are the safety checks that hold the upgrade up, if they were told.
+    """
 
     record: UpgradeProgress | None = None
     record_at: datetime | None = None
     at: datetime | None = None
+    checks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, record: UpgradeProgress | None, now: datetime) -> Told:
@@ -79,11 +91,22 @@ def opening(kind: str, name: str, endpoint: str, policy: Policy, limit: tuple[st
     )
 
 
-def status_line(record: UpgradeProgress, services: Iterable[ServiceProgress]) -> str:
-    """Put a record on one line: state, percent, and how many replicas of these services are upgraded."""
-    state, value = standing(record)
+def status_line(record: UpgradeProgress, services: Iterable[ServiceProgress], *, waiting: bool = True) -> str:
+    """
+    Put a record on one line: state, how far, where, and how many replicas of these services are upgraded.
+
+    Every domain begins with safety checks, so what it is ``waiting`` for may be too early to tell.
+    """
+    value = None if record.outcome is Outcome.NOT_UPGRADED else how_far(record)
     done = "  - %" if value is None else f"{value:3.0f} %"
-    return "  ".join((f"{state:<22}", done, bar(value), *counts(services)))
+    line = (
+        f"{standing(record):<{STATE_WIDTH}}",
+        done,
+        bar(value),
+        *where(record, waiting=waiting),
+        *counts(services),
+    )
+    return "  ".join(line)
 
 
 def news(told: Told, before: Memory, after: Memory, policy: Policy, now: datetime) -> tuple[Told, list[Line]]:
@@ -100,7 +123,7 @@ def news(told: Told, before: Memory, after: Memory, policy: Policy, now: datetim
     elapsed = f"{span(_seconds(after.began_at, now)):>7}"
     told = replace(told, at=now if lines else told.at or now)
     if progress or after.record is None:
-        told = replace(told, record=after.record, record_at=now)
+        told = replace(told, record=after.record, record_at=now, checks=_held_up_by(after, now))
     return told, [(level, f"{elapsed}  {text}") for level, text in lines]
 
 
@@ -128,10 +151,13 @@ def _of_the_record(
         return
     is_new_stage = _is_new_stage(before, after)
     moves_again = _moves_again(before, after, policy, now)
-    if is_new_stage or moves_again or _is_worth_a_line(told, record, now):
+    checks = _held_up_by(after, now)
+    is_held_up = bool(checks) and set(checks) != set(told.checks)
+    if is_new_stage or moves_again or is_held_up or _is_worth_a_line(told, record, now):
         seen = told.record.services if told.record else ()
         remark = (_remark(before, after, record) if is_new_stage else None) or moves_again
-        line = status_line(record, [service for service in record.services if service not in seen])
+        services = [service for service in record.services if service not in seen]
+        line = status_line(record, services, waiting=bool(checks) or told.record is None)
         yield _level(before, after, record, moves_again), line + (f"  ({remark})" if remark else "")
     if is_new_stage and record.outcome is Outcome.PAUSED:
         yield logging.WARNING, pause(record)
@@ -139,7 +165,8 @@ def _of_the_record(
         still, waiting = span(_seconds(after.moved_at, now)), [one for one in record.services if one.behind]
         limit = span(policy.stall_timeout)
         whom = f"; services behind: {behind(waiting, record.more_behind)}" if waiting else ""
-        yield logging.WARNING, f"nothing has changed for {still}; stall_timeout is {limit}{whom}"
+        place = "".join(f"; {said}" for said in where(record))
+        yield logging.WARNING, f"nothing has changed for {still}; stall_timeout is {limit}{place}{whom}"
 
 
 def _heartbeat(after: Memory, policy: Policy, now: datetime) -> Line:
@@ -165,19 +192,16 @@ def _is_worth_a_line(told: Told, record: UpgradeProgress, now: datetime) -> bool
     """Whether progress within one state is to be told: often enough to follow it, and no more."""
     if told.record is None or _is_long_ago(told.record_at, now):
         return told.record is None or told.record.position != record.position
-    come_from, come_to = _how_far(told.record), _how_far(record)
-    if come_from is None or come_to is None:
-        return False
-    return abs(come_to - come_from) >= WORTH_A_LINE
-
-
-def _how_far(record: UpgradeProgress) -> float | None:
-    """Return the percent that Service Fabric says, else the percentage of upgraded replicas."""
-    if record.percent_completed is not None:
-        return record.percent_completed
-    done = sum(service.completed_replicas or 0 for service in record.services)
-    pending = sum(service.pending_replicas or 0 for service in record.services)
-    return 100.0 * done / (done + pending) if done + pending else None
+    if record.health_check_phase == UNHEALTHY != told.record.health_check_phase:
+        return True
+    come_from, come_to = how_far(told.record), how_far(record)
+    is_known = come_from is not None and come_to is not None
+    is_further = is_known and abs((come_to or 0.0) - (come_from or 0.0)) >= WORTH_A_LINE
+    before, domain = told.record.domains.under_way, record.domains.under_way
+    if domain is None and record.domains_done is None:
+        return is_further
+    # The next domain is worth the line, not the pause before it.
+    return domain not in {None, before} and (is_further or not is_known or before is None)
 
 
 def _level(before: Memory, after: Memory, record: UpgradeProgress, moves_again: str | None) -> int:
@@ -252,6 +276,13 @@ def _should_move(memory: Memory) -> bool:
 def _was_still(before: Memory) -> float:
     """For how long nothing had changed at the last answer."""
     return _seconds(before.moved_at, before.timeline[-1].last_seen_at)
+
+
+def _held_up_by(memory: Memory, now: datetime) -> tuple[str, ...]:
+    """Return the safety checks that have been pending for a while and nothing else has changed."""
+    if memory.record is None or _seconds(memory.moved_at, now) < STILL_SECONDS:
+        return ()
+    return memory.record.domains.current.safety_checks
 
 
 def _is_long_ago(moment: datetime | None, now: datetime) -> bool:

@@ -6,8 +6,18 @@ import json
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.upgrades import Outcome
-from airflow_provider_sf.wording import behind, many, percent, plain, replicas, span, standing, title
+from airflow_provider_sf.outcomes import Outcome
+from airflow_provider_sf.wording import (
+    STATE_WIDTH,
+    behind,
+    many,
+    percent,
+    plain,
+    replicas,
+    span,
+    standing,
+    title,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,16 +69,19 @@ def _end(story: Memory) -> str:
 
 def _states(timeline: tuple[Stage, ...]) -> Iterator[str]:
     """Yield a row for each stage; it lasted until the next one was seen, unless that is left out."""
-    yield f"{'first seen (UTC)':<19}  {'for':>7}  {'state':<22}  {'percent':>7}  services behind"
+    state, last = f"{'state':<{STATE_WIDTH}}", "where, services behind"
+    yield f"{'first seen (UTC)':<19}  {'for':>7}  {state}  {'percent':>7}  {last}"
     for stage, following in zip_longest(timeline, timeline[1:]):
         if stage.skipped:
             yield f"{'':<19}  {'':>7}  ({stage.skipped} more left out here)"
         until = following.first_seen_at if following and not following.skipped else stage.last_seen_at
-        state, value = standing(stage)
+        value = None if stage.outcome is Outcome.NOT_UPGRADED else stage.percent_completed
         done = "-" if value is None else percent(value)
+        who = behind(stage.services_behind, stage.more_behind)
+        place = stage.place and plain(stage.place)
         row = (
             f"{stage.first_seen_at:%Y-%m-%d %H:%M:%S}  {span(_seconds(stage.first_seen_at, until)):>7}  "
-            f"{state:<22}  {done:>7}  {behind(stage.services_behind, stage.more_behind)}"
+            f"{standing(stage):<{STATE_WIDTH}}  {done:>7}  {', '.join(filter(None, (place, who)))}"
         )
         yield f"{row.rstrip()}{_marks(stage)}"
 

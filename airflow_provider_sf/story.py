@@ -91,6 +91,7 @@ class Memory:
     answer meant, ``verdict_since`` when answers began to mean that, ``moved_at`` when anything in them last
     changed. ``ours`` is what was seen of our upgrade while it moved, ``before`` what was found on record
     before it. ``began_at`` is the first look; ``ended_by`` and ``ended_at`` are None while the wait lasts.
+    ``reasons`` are sentences that say why the upgrade failed, if it did.
     """
 
     polls: int = 0
@@ -109,6 +110,7 @@ class Memory:
     began_at: datetime | None = None
     ended_by: str | None = None
     ended_at: datetime | None = None
+    reasons: tuple[str, ...] = ()
     forgetful: bool = False
     """Whether earlier looks of this wait are forgotten, so that what is at rest may have been so for long."""
     outdated: bool = False
@@ -148,6 +150,7 @@ class Memory:
             "polls": self.polls,
             "forgiven": self.forgiven.to_dict(),
             "error": self.error and self.error.to_dict(),
+            "reasons": list(self.reasons),
             "memory": {
                 "answers": self.answers,
                 "before": self.before and self.before.to_dict(),
@@ -185,6 +188,7 @@ class Memory:
             began_at=utc(said["began_at"]),
             ended_by=said["ended_by"],
             ended_at=utc(said["ended_at"]),
+            reasons=tuple(map(str, said.get("reasons", ()))),
         )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sf.outcomes import Outcome, goes_back, stretch
 from airflow_provider_sf.services import ServiceProgress
-from airflow_provider_sf.upgrades import Outcome, UpgradeProgress, goes_back
-from airflow_provider_sf.wire import count, iso, json_size, number, utc
+from airflow_provider_sf.wire import count, iso, json_size, number, text, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+
+    from airflow_provider_sf.upgrades import UpgradeProgress
 
 MOST_BEHIND = 5
 """How many of the services that are behind a stage names."""
@@ -30,9 +32,10 @@ class Stage:
     """
     A stretch of the wait in which one upgrade was reported in one state, with the last progress seen in it.
 
-    ``failed_at`` is the failure that Service Fabric reported in it; it forgets that when it tries again.
-    ``more_behind`` says how many services are behind and not named, ``skipped`` how many stages were between
-    the one before and this one and are not kept.
+    ``failed_at`` and ``failure_reason`` are the failure that Service Fabric reported in it; it forgets that
+    when it tries again. ``place`` is where a rolling upgrade was last. ``more_behind`` says how many services
+    are behind and not named, ``skipped`` how many stages were between the one before and this one and are not
+    kept.
     """
 
     state: str | None
@@ -46,6 +49,8 @@ class Stage:
     services_behind: tuple[ServiceProgress, ...] = ()
     more_behind: int = 0
     failed_at: datetime | None = None
+    failure_reason: str | None = None
+    place: str | None = None
     skipped: int = 0
 
     @classmethod
@@ -64,16 +69,15 @@ class Stage:
             services_behind=behind[:MOST_BEHIND],
             more_behind=len(behind[MOST_BEHIND:]) + record.more_behind,
             failed_at=record.failed_at,
+            failure_reason=record.failure_reason,
+            place=record.place,
         )
 
     def goes_on_in(self, later: Stage) -> bool:
         """Whether a later look shows the same upgrade in the same state."""
         same_start = None in {self.started_at, later.started_at} or self.started_at == later.started_at
-        return same_start and (self.state, self.outcome, self.ours) == (
-            later.state,
-            later.outcome,
-            later.ours,
-        )
+        mine, theirs = ((stretch(stage.state), stage.outcome, stage.ours) for stage in (self, later))
+        return same_start and mine == theirs
 
     def to_dict(self) -> dict[str, Any]:
         """Return the stage as JSON types; :meth:`from_dict` undoes it."""
@@ -89,6 +93,8 @@ class Stage:
             "services_behind": [service.to_dict() for service in self.services_behind],
             "more_behind": self.more_behind,
             "failed_at": iso(self.failed_at),
+            "failure_reason": self.failure_reason,
+            "place": self.place,
             "skipped": self.skipped,
         }
 
@@ -107,6 +113,8 @@ class Stage:
             services_behind=tuple(ServiceProgress(**service) for service in stage["services_behind"]),
             more_behind=count(stage["more_behind"]),
             failed_at=utc(stage["failed_at"]),
+            failure_reason=text(stage.get("failure_reason")),
+            place=text(stage.get("place")),
             skipped=count(stage["skipped"]),
         )
 
@@ -124,6 +132,8 @@ def continued(
         started_at=new.started_at or last.started_at,
         first_seen_at=last.first_seen_at,
         failed_at=new.failed_at or last.failed_at,
+        failure_reason=new.failure_reason or last.failure_reason,
+        place=new.place or last.place,
         skipped=last.skipped,
     )
     return (*timeline[:-1], merged)

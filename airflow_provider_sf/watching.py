@@ -22,10 +22,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.identity import Identity, Meant, Whose
+from airflow_provider_sf.outcomes import Outcome
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable, is_missing
 from airflow_provider_sf.story import Forgiven, Memory, Verdict
 from airflow_provider_sf.timeline import continued
-from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
+from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wire import iso, utc
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.kinds import KINDS
-from airflow_provider_sf.upgrades import Outcome
+from airflow_provider_sf.outcomes import OUTCOMES, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,8 +22,17 @@ MOST_NAMED = 6
 
 NOBODY_KNOWS = "a state that this package does not know; it never counts as success"
 
+MOST_CHECKS = 2
+"""How many safety checks one line names."""
+
 _BAR = 20
-_MOST_LETTERS, _MOST_OF_A_SERVICE, _MOST_OF_A_TITLE = 80, 60, 200
+_MOST_LETTERS, _MOST_OF_A_SERVICE, _MOST_OF_A_TITLE, _MOST_OF_A_SENTENCE = 80, 60, 200, 300
+
+UNHEALTHY = "Retry"
+"""The phase in which a health check has found something unhealthy, and looks again."""
+
+HEALTH_CHECKS = frozenset({"WaitDuration", "StableDuration", UNHEALTHY})
+"""The phases in which a monitored upgrade looks at the health of what it has upgraded."""
 
 
 def plain(said: str, most: int = _MOST_LETTERS) -> str:
@@ -31,12 +40,15 @@ def plain(said: str, most: int = _MOST_LETTERS) -> str:
     words = " ".join("".join(letter if letter.isprintable() else " " for letter in said).split())
     words = words if len(words) <= most else f"{words[:most]}..."
     # Airflow's log view folds at ::group:: and ::endgroup::, wherever in a line they stand.
-    return words.replace("group::", "group: :") or "?"
+    words = words.replace("group::", "group: :")
+    # What ends here may have a colon of ours behind it.
+    return f"{words[:-1]} :" if words.endswith("group:") else words or "?"
 
 
 def title(kind: str, name: str) -> str:
-    """Name what is upgraded: ``application resource 'shop'``."""
-    return f"{KINDS[kind].title} {plain(name, _MOST_OF_A_TITLE)!r}"
+    """Name what is upgraded: ``application resource 'shop'``, ``the cluster``."""
+    row = KINDS[kind]
+    return f"{row.title} {plain(name, _MOST_OF_A_TITLE)!r}" if row.takes_name else f"the {row.title}"
 
 
 def sentence(words: str) -> str:
@@ -106,16 +118,54 @@ def behind(services: Sequence[ServiceProgress], more: int = 0) -> str:
     return ", ".join([*said, *([f"and {more} more"] if more else [])])
 
 
+def checks(sentences: Sequence[str], more: int = 0) -> str:
+    """Say what an upgrade domain waits for, and how many checks more there are."""
+    more += len(sentences[MOST_CHECKS:])
+    said = [plain(sentence, _MOST_OF_A_SENTENCE) for sentence in sentences[:MOST_CHECKS]]
+    return "; ".join([*said, *([f"and {many(more, 'more check')}"] if more else [])])
+
+
+def waits_for(record: UpgradeProgress) -> str:
+    """Say which safety checks an upgrade waits for; nothing if there are none."""
+    return checks(record.domains.current.safety_checks, dict(record.omitted).get("pending_safety_checks", 0))
+
+
+def where(record: UpgradeProgress, *, waiting: bool = True) -> list[str]:
+    """Say in which upgrade domain a rolling upgrade is and, if asked, which safety checks it waits for."""
+    said = []
+    if record.place and record.outcome.moving:
+        said.append(plain(record.place))
+    if waiting and record.domains.current.safety_checks:
+        said.append(waits_for(record))
+    if record.health_check_phase in HEALTH_CHECKS and record.outcome.moving:
+        said.append(f"health check, {state_words(record.health_check_phase)}")
+        said += [plain(sentence, _MOST_OF_A_SENTENCE) for sentence in record.unhealthy_evaluations[:1]]
+    return [": ".join(said)] if said else []
+
+
+def how_far(record: UpgradeProgress) -> float | None:
+    """Return the percent that Service Fabric says, else that of upgraded domains, else of replicas."""
+    if record.percent_completed is not None:
+        return record.percent_completed
+    said = [(service.completed_replicas, service.pending_replicas) for service in record.services]
+    known = [(max(0, done), max(0, left)) for done, left in said if done is not None and left is not None]
+    done = sum(done for done, _ in known)
+    completed, of = record.domains_done or (done, done + sum(left for _, left in known))
+    return 100.0 * completed / of if of else None
+
+
 def state_words(state: str | None) -> str:
     """Spell a state of Service Fabric as words: RollingForward -> rolling forward."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain(state)).lower() if state else "no state"
 
 
-def standing(one: UpgradeProgress | Stage) -> tuple[str, float | None]:
-    """Return a state in words, and how far it is; what nobody ever upgraded calls itself completed, 100 %."""
-    if one.outcome is Outcome.NOT_UPGRADED:
-        return "not upgraded", None
-    return state_words(one.state), one.percent_completed
+def standing(one: UpgradeProgress | Stage) -> str:
+    """Return a state in words; what nobody ever upgraded calls itself completed."""
+    return "not upgraded" if one.outcome is Outcome.NOT_UPGRADED else state_words(one.state)
+
+
+STATE_WIDTH = max(len(state_words(state)) for state in OUTCOMES)
+"""How wide a column of states is."""
 
 
 def version(said: str | None) -> str:
@@ -126,8 +176,9 @@ def version(said: str | None) -> str:
 def which(record: UpgradeProgress) -> str:
     """Say which upgrade a record is about: ``to v1, started 2026-03-01 03:00:00 UTC``."""
     direction = "back to" if record.going_back else "to"
-    start = f"started {clock(record.started_at)}" if record.started_at else "not started yet"
-    return f"{direction} {version(record.target_version)}, {start}"
+    start = f", started {clock(record.started_at)}" if record.started_at else ", not started yet"
+    says_when = "started_at" in KINDS[record.kind].keys
+    return f"{direction} {version(record.target_version)}{start if says_when else ''}"
 
 
 def meaning(meant: Meant) -> str:

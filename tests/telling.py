@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.domains import DomainProgress, Domains, UpgradeUnit
 from airflow_provider_sf.endings import failure, success, timed_out
+from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.narration import Line, Told, news, opening
+from airflow_provider_sf.reasons import reasons_of
 from airflow_provider_sf.rest import Response, ServiceFabricError, Unreachable, json_from
 from airflow_provider_sf.retelling import retelling
 from airflow_provider_sf.simulator.model import progress_answer
@@ -26,11 +29,26 @@ START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 ENDPOINT = "http://mycluster.example.com:19080"
 KIND = "application_resource"
 
+CANNOT_SHOW: dict[str, set[str]] = {
+    "cluster": {"not_found"},
+    "cluster_configuration": {"not_found", "never_upgraded", "slow_start", "paused", "next_domain"},
+}
+"""Kind -> the scenarios that it has no way to show; a kind that is not here shows all."""
+
+SHOWN = [
+    (kind, scenario)
+    for kind in KINDS
+    for scenario in SCENARIOS
+    if scenario not in CANNOT_SHOW.get(kind, set())
+]
+"""Each kind with each scenario that it can show."""
+
 
 @dataclass(frozen=True)
 class Telling:
     """What a wait has logged, how it went, and its last words."""
 
+    kind: str
     name: str
     lines: list[Line]
     story: Memory
@@ -44,21 +62,39 @@ class Telling:
     def text(self) -> str:
         """All that is logged and said."""
         log = [f"{level:<7}  {line}" for level, line in self.levels()]
-        again = [f"INFO     {line}" for line in retelling(KIND, self.name, self.story)]
+        again = [f"INFO     {line}" for line in retelling(self.kind, self.name, self.story)]
         group = ["INFO     ::group::The whole wait again", *again, "INFO     ::endgroup::"]
         return "\n".join([*log, *group, self.end, ""])
 
 
+def name_of(scenario: str, kind: str) -> str:
+    """Return the name of what a scenario happens to, for a kind that has names."""
+    named = {"application": f"fabric:/{scenario}-shop/web"}.get(kind, f"{scenario}-shop")
+    return named if KINDS[kind].takes_name else ""
+
+
+def domains(completed: int, *, of: int = 5, between: bool = False, checks: tuple[str, ...] = ()) -> Domains:
+    """Return where an upgrade is: in the domain after those that are completed, or in the pause before it."""
+    states = [*["Completed"] * completed, "Pending" if between else "InProgress", *["Pending"] * of]
+    units = tuple(UpgradeUnit(f"UD{place + 1}", states[place]) for place in range(of))
+    return Domains(units, current=DomainProgress(safety_checks=checks))
+
+
 def simulated(
-    scenario: str, *, begins: datetime = START, speed: float = 1.0
+    scenario: str, *, kind: str = KIND, begins: datetime = START, speed: float = 1.0
 ) -> Callable[[datetime], Observation]:
-    """Return what a simulated cluster answers at a time about an application whose scenario begins at another."""
-    name = f"{scenario}-shop"
+    """Return what a simulated cluster answers at a time about something whose scenario begins at another."""
+    name = name_of(scenario, kind)
 
     def look(now: datetime) -> Observation:
         elapsed = (now - begins).total_seconds()
         answer = progress_answer(
-            SCENARIOS[scenario], name, elapsed=elapsed, started_at=begins.timestamp(), speed=speed
+            SCENARIOS[scenario],
+            name,
+            kind=kind,
+            elapsed=elapsed,
+            started_at=begins.timestamp(),
+            speed=speed,
         )
         if answer.reset:
             return Unreachable("Connection reset by peer", endpoint=ENDPOINT)
@@ -66,7 +102,7 @@ def simulated(
             body = json_from(Response(answer.status, answer.body), ENDPOINT)
         except ServiceFabricError as error:
             return error
-        return UpgradeProgress.from_answer(KIND, name, body, observed_at=now, endpoint=ENDPOINT)
+        return UpgradeProgress.from_answer(kind, name, body, observed_at=now, endpoint=ENDPOINT)
 
     return look
 
@@ -76,13 +112,14 @@ def tell(
     look: Callable[[datetime], Observation],
     policy: Policy,
     *,
+    kind: str = KIND,
     timeout: float = 21_600.0,
     begins: datetime = START,
 ) -> Telling:
     """Wait as the adapters do, but let time pass at once."""
     policy = replace(policy, deadline=begins + timedelta(seconds=timeout))
     limit = ("timeout", timeout)
-    lines = [(logging.INFO, line) for line in opening(KIND, name, ENDPOINT, policy, limit)]
+    lines = [(logging.INFO, line) for line in opening(kind, name, ENDPOINT, policy, limit)]
     memory, told, now = Memory(), Told(), begins
     while True:
         before = memory
@@ -93,16 +130,23 @@ def tell(
             break
         now += timedelta(seconds=decision.after)
     story = memory.ended(decision.by, now)
-    return Telling(name, lines, story, _end(policy, name, story, limit))
+    if story.record is not None and verdict(policy, story) is Verdict.FAILED:
+        story = replace(story, reasons=reasons_of([story.record]))
+    return Telling(kind, name, lines, story, _end(policy, kind, name, story, limit))
 
 
-def _end(policy: Policy, name: str, story: Memory, limit: tuple[str, float]) -> str:
+def verdict(policy: Policy, story: Memory) -> Verdict | None:
+    """Judge what has ended a wait, if that is an upgrade."""
+    if story.ended_by != "upgrade" or story.record is None or story.ended_at is None:
+        return None
+    return judge(policy, policy.meant.whose(story.record, story.ended_at, story.ours), story.record)
+
+
+def _end(policy: Policy, kind: str, name: str, story: Memory, limit: tuple[str, float]) -> str:
     record = story.record
     if story.ended_by in {"error", "unreachable"}:
         return f"{type(story.error).__name__}: {story.error}"
-    if story.ended_by != "upgrade" or record is None or story.ended_at is None:
-        return timed_out(policy, story, KIND, name, limit)
-    verdict = judge(policy, policy.meant.whose(record, story.ended_at, story.ours), record)
-    if verdict is Verdict.SUCCEEDED:
-        return success(story, record)
-    return failure(policy, story, record, verdict)
+    end = verdict(policy, story)
+    if record is None or end is None:
+        return timed_out(policy, story, kind, name, limit)
+    return success(story, record) if end is Verdict.SUCCEEDED else failure(policy, story, record, end)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from airflow_provider_sf.endings import failure, success, timed_out
 from airflow_provider_sf.identity import Meant
+from airflow_provider_sf.outcomes import OUTCOMES
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.services import ServiceProgress
 from airflow_provider_sf.story import Memory, Verdict
-from airflow_provider_sf.upgrades import OUTCOMES, UpgradeProgress
+from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.watching import Ended, Observation, Policy, step
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)

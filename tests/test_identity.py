@@ -76,13 +76,15 @@ def test_what_nobody_ever_upgraded_is_never_ours(meant: Meant) -> None:
         (NEVER, FORWARD, YES),
         (NEVER, FRESH, YES),
         (NEVER, DONE, YES),
-        (NEVER, FAILED_UNSTARTED, UNSAID),
+        (NEVER, FAILED_UNSTARTED, YES),
         (STRANGE, FRESH, YES),
         (STRANGE, DONE, UNSAID),
         (STRANGE, FAILED, UNSAID),
         (OLD_FAILED_UNSTARTED, FRESH, YES),
         (OLD_FAILED_UNSTARTED, DONE, YES),
-        (OLD_FAILED_UNSTARTED, FAILED_UNSTARTED, UNSAID),
+        (OLD_FAILED_UNSTARTED, FAILED_UNSTARTED, YES),
+        (OLD_FAILED_UNSTARTED, OLD_FAILED_UNSTARTED, UNSAID),
+        (OLD_FAILED_UNSTARTED, STRANGE, UNSAID),
         # It was under way: Service Fabric rolls it back before it starts ours.
         (OLD_MOVING, OLD_MOVING, NO),
         (OLD_MOVING, OLD_BACK, NO),
@@ -127,6 +129,46 @@ def test_what_the_time_of_the_start_proves(
     started_after: datetime, skew: float, seen: UpgradeProgress, said: object
 ) -> None:
     assert Meant(started_after=started_after, clock_skew=skew).proves(seen, NOON) is said
+
+
+def configuration(
+    state: str, version: str | None = "5", config_version: str | None = "1.0.3"
+) -> UpgradeProgress:
+    """Return a record of a kind that never says when an upgrade started."""
+    return UpgradeProgress(
+        "cluster_configuration", "", state=state, target_version=version, config_version=config_version
+    )
+
+
+CONFIGURED = configuration("RollingForwardCompleted")
+
+
+@pytest.mark.parametrize(
+    ("previous", "seen", "said"),
+    [
+        # At rest: the same is what was there, anything else has come since.
+        (CONFIGURED, CONFIGURED, UNSAID),
+        (CONFIGURED, configuration("RollingForwardCompleted", "6"), YES),
+        (CONFIGURED, configuration("RollingForwardCompleted", "5", "1.0.4"), YES),
+        (CONFIGURED, configuration("RollingBackCompleted"), YES),
+        (CONFIGURED, configuration("Failed"), YES),
+        # What moves has begun since, unless it moved before.
+        (CONFIGURED, configuration("RollingForwardInProgress"), YES),
+        (CONFIGURED, configuration("RollingBackInProgress"), YES),
+        (configuration("RollingForwardInProgress"), configuration("RollingForwardInProgress", "6"), YES),
+        (configuration("RollingForwardInProgress"), configuration("RollingForwardCompleted"), NO),
+        (configuration("RollingForwardInProgress"), configuration("RollingBackCompleted", "4"), UNSAID),
+        (configuration("RollingBackInProgress"), configuration("RollingBackCompleted"), UNSAID),
+        # What nobody knows proves nothing.
+        (CONFIGURED, configuration("Invalid", "6"), UNSAID),
+        (configuration("Invalid"), configuration("RollingForwardCompleted", "6"), UNSAID),
+        (configuration("Invalid"), configuration("RollingForwardInProgress", "6"), YES),
+    ],
+)
+def test_where_start_times_are_not_said_something_else_at_rest_has_come_since(
+    previous: UpgradeProgress, seen: UpgradeProgress, said: object
+) -> None:
+    assert Meant(previous=previous).proves(seen, NOON) is said
 
 
 def test_clocks_may_be_a_minute_apart_unless_said_otherwise() -> None:
@@ -287,6 +329,35 @@ def test_a_version_at_rest_proves_something_if_it_has_come_since_the_wait_began(
     before: Identity | None, seen: UpgradeProgress, said: object
 ) -> None:
     assert Meant(target_version="v2").proves(seen, NOON, before) is said
+
+
+@pytest.mark.parametrize(
+    ("before", "seen", "another"),
+    [
+        (Identity(NOON, "v1"), DONE, False),
+        (Identity(BEFORE, "v2"), DONE, True),
+        (Identity(None, "v2"), DONE, True),
+        (Identity(NOON, "v2"), FAILED_UNSTARTED, True),
+        (Identity(None, "v2"), FAILED_UNSTARTED, False),
+        (Identity(None, "v1"), FAILED_UNSTARTED, True),
+        (Identity(None, None), FAILED_UNSTARTED, True),
+        (Identity(None, "5"), CONFIGURED, False),
+        (Identity(None, "4"), CONFIGURED, True),
+    ],
+)
+def test_at_rest_another_start_is_another_upgrade_or_another_version_if_none_is_said(
+    before: Identity, seen: UpgradeProgress, *, another: bool
+) -> None:
+    assert before.is_another_than(seen) is another
+
+
+@pytest.mark.parametrize(
+    ("before", "said"), [(Identity(None, "4"), YES), (Identity(None, "5"), UNSAID), (None, UNSAID)]
+)
+def test_where_start_times_are_not_said_a_version_at_rest_has_come_if_another_was_there(
+    before: Identity | None, said: object
+) -> None:
+    assert Meant(target_version="5").proves(CONFIGURED, NOON, before) is said
 
 
 @pytest.mark.parametrize("meant", [LATEST, Meant(target_version="v2"), Meant(previous=OLD_DONE)])

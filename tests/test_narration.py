@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from airflow_provider_sf.identity import Meant
 from airflow_provider_sf.narration import Told, news, opening, status_line
+from airflow_provider_sf.outcomes import OUTCOMES
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.services import ServiceProgress
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.story import Memory
-from airflow_provider_sf.upgrades import OUTCOMES, UpgradeProgress
+from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.watching import AskAgain, Observation, Policy, step
-from tests.telling import Telling, simulated, tell
+from tests.telling import Telling, domains, simulated, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,7 @@ MISSING = Rejected(
     "no such thing", 500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND", endpoint="http://c:19080"
 )
 
-FORWARD_STATUS = "rolling forward          62 %  [############--------]  web 6/8  api 2/5  worker 3/3"
+FORWARD_STATUS = "rolling forward               62 %  [############--------]  web 6/8  api 2/5  worker 3/3"
 FORWARD_LINE = f"     0s  {FORWARD_STATUS}"
 HALF_STALLED = "nothing has changed for 45s; stall_timeout is 1m30s"
 BEHIND = "services behind: web 6/8 (2 to come), api 2/5 (3 to come)"
@@ -140,10 +141,12 @@ def test_a_status_line_shows_state_percent_bar_and_replicas() -> None:
 
 
 def test_a_status_line_names_the_services_that_it_is_given() -> None:
-    assert status_line(FORWARD, [API]) == "rolling forward          62 %  [############--------]  api 2/5"
+    assert (
+        status_line(FORWARD, [API]) == "rolling forward               62 %  [############--------]  api 2/5"
+    )
     nine = [ServiceProgress(f"s{number}", 1, 2) for number in range(9)]
     assert status_line(FORWARD, nine) == (
-        "rolling forward          62 %  [############--------]  "
+        "rolling forward               62 %  [############--------]  "
         "s0 1/3  s1 1/3  s2 1/3  s3 1/3  s4 1/3  s5 1/3  and 3 more"
     )
 
@@ -151,12 +154,12 @@ def test_a_status_line_names_the_services_that_it_is_given() -> None:
 def test_a_status_line_shows_what_is_not_known_as_not_known() -> None:
     unsaid = record(None, None, services=(ServiceProgress("web", None, 2),))
     assert status_line(unsaid, unsaid.services) == (
-        "no state                  - %  [                    ]  web ?/?"
+        "no state                       - %  [                    ]  web ?/?"
     )
 
 
 def test_what_nobody_ever_upgraded_is_not_shown_as_completed() -> None:
-    assert status_line(NEVER, ()) == "not upgraded              - %  [                    ]"
+    assert status_line(NEVER, ()) == "not upgraded                   - %  [                    ]"
 
 
 # Progress within one state.
@@ -165,33 +168,99 @@ def test_what_nobody_ever_upgraded_is_not_shown_as_completed() -> None:
 def test_progress_is_told_in_steps_of_five_percent() -> None:
     looks = [record(ROLLING, 60.0 + step, services=()) for step in range(12)]
     assert lines(*looks) == info(
-        "     0s  rolling forward          60 %  [############--------]",
-        "  1m15s  rolling forward          65 %  [#############-------]",
-        "  2m30s  rolling forward          70 %  [##############------]",
+        "     0s  rolling forward               60 %  [############--------]",
+        "  1m15s  rolling forward               65 %  [#############-------]",
+        "  2m30s  rolling forward               70 %  [##############------]",
     )
 
 
 def test_a_step_back_is_progress_too() -> None:
     looks = [record(ROLLING, percent, services=()) for percent in (60.0, 56.0, 55.0)]
     assert lines(*looks) == info(
-        "     0s  rolling forward          60 %  [############--------]",
-        "    30s  rolling forward          55 %  [###########---------]",
+        "     0s  rolling forward               60 %  [############--------]",
+        "    30s  rolling forward               55 %  [###########---------]",
     )
 
 
 def test_only_services_that_have_moved_since_the_last_line_are_named() -> None:
     moved = record(ROLLING, 68.0, services=(WEB, ServiceProgress("api", 3, 2), WORKER))
     assert lines(FORWARD, FORWARD, moved, replace(moved, duration_seconds=800.0)) == info(
-        FORWARD_LINE, "    30s  rolling forward          68 %  [#############-------]  api 3/5"
+        FORWARD_LINE, "    30s  rolling forward               68 %  [#############-------]  api 3/5"
     )
 
 
 def test_without_a_percentage_the_replicas_say_how_far_it_is() -> None:
     looks = [record(ROLLING, None, services=(ServiceProgress("web", n, 40 - n),)) for n in range(5)]
     assert lines(*looks) == info(
-        "     0s  rolling forward           - %  [                    ]  web 0/40",
-        "    30s  rolling forward           - %  [                    ]  web 2/40",
-        "  1m00s  rolling forward           - %  [                    ]  web 4/40",
+        "     0s  rolling forward                0 %  [--------------------]  web 0/40",
+        "    30s  rolling forward                5 %  [#-------------------]  web 2/40",
+        "  1m00s  rolling forward               10 %  [##------------------]  web 4/40",
+    )
+
+
+# Upgrade domains.
+
+
+def rolling(completed: int, *, phase: str | None = None, **fields: Any) -> UpgradeProgress:
+    """Return a look at a classic application whose upgrade is in the domain after so many that are completed."""
+    between = phase is not None
+    return UpgradeProgress(
+        "application",
+        "fabric:/shop/web",
+        state="RollingForwardPending" if between else "RollingForwardInProgress",
+        started_at=START,
+        target_version="v1",
+        rolling_upgrade_mode="Monitored",
+        health_check_phase=phase,
+        domains=domains(completed, between=between, checks=fields.pop("checks", ())),
+        **fields,
+    )
+
+
+IN_PROGRESS = "rolling forward in progress"
+
+
+def test_each_domain_is_worth_a_line_and_the_pause_before_it_is_not() -> None:
+    looks = [rolling(0), rolling(0), rolling(1, phase="WaitDuration"), rolling(1, phase="StableDuration")]
+    assert lines(*looks, rolling(1), rolling(1), rolling(2)) == info(
+        f"     0s  {IN_PROGRESS}    0 %  [--------------------]  domain UD1 (1 of 5)",
+        f"  1m00s  {IN_PROGRESS}   20 %  [####----------------]  domain UD2 (2 of 5)",
+        f"  1m30s  {IN_PROGRESS}   40 %  [########------------]  domain UD3 (3 of 5)",
+    )
+
+
+def test_a_wait_that_begins_in_a_pause_says_which_check_of_the_health_it_is() -> None:
+    assert lines(rolling(1, phase="StableDuration"), rolling(1)) == info(
+        "     0s  rolling forward pending       20 %  [####----------------]  1 of 5 domains: health check, stable duration",
+        f"    15s  {IN_PROGRESS}   20 %  [####----------------]  domain UD2 (2 of 5)",
+    )
+
+
+def test_a_check_that_finds_something_unhealthy_is_told_at_once_and_once() -> None:
+    sick = rolling(1, phase="Retry", unhealthy_evaluations=("Error: service web: It is down.", "Error: more"))
+    assert lines(rolling(0), rolling(1, phase="WaitDuration"), sick, sick) == info(
+        f"     0s  {IN_PROGRESS}    0 %  [--------------------]  domain UD1 (1 of 5)",
+        (
+            "    30s  rolling forward pending       20 %  [####----------------]  1 of 5 domains: "
+            "health check, retry: Error: service web: It is down."
+        ),
+    )
+
+
+def test_what_is_over_waits_for_no_check_of_its_health() -> None:
+    over = replace(rolling(5, phase="StableDuration"), state="RollingForwardCompleted")
+    assert status_line(over, ()) == "rolling forward completed    100 %  [####################]"
+
+
+def test_safety_checks_are_told_once_they_have_held_the_upgrade_up_for_two_minutes() -> None:
+    """Every domain begins with some: only those that stay are news."""
+    held, other = rolling(1, checks=("node1 waits",)), rolling(1, checks=("node1 waits", "node2 waits"))
+    place = f"{IN_PROGRESS}   20 %  [####----------------]  domain UD2 (2 of 5)"
+    assert lines(rolling(0), *[held] * 12, *[other] * 9) == info(
+        f"     0s  {IN_PROGRESS}    0 %  [--------------------]  domain UD1 (1 of 5)",
+        f"    15s  {place}",
+        f"  2m15s  {place}: node1 waits",
+        f"  5m15s  {place}: node1 waits; node2 waits",
     )
 
 
@@ -204,24 +273,24 @@ def test_what_is_held_back_is_told_after_ten_minutes() -> None:
             "    45s  no usable answer, forgiven for 5m00s: http://c:19080: Connection refused",
         ),
         (logging.WARNING, "  1m00s  the cluster answers again after 30s"),
-        (logging.INFO, " 10m00s  rolling forward          64 %  [############--------]  web 7/8"),
+        (logging.INFO, " 10m00s  rolling forward               64 %  [############--------]  web 7/8"),
     ]
 
 
 def test_what_cannot_be_compared_is_held_back() -> None:
     looks = [record(ROLLING, percent, services=()) for percent in [None, *[10.0, None] * 19, 10.0, 10.0]]
     assert lines(*looks) == info(
-        "     0s  rolling forward           - %  [                    ]",
-        " 10m00s  rolling forward          10 %  [##------------------]",
+        "     0s  rolling forward                - %  [                    ]",
+        " 10m00s  rolling forward               10 %  [##------------------]",
     )
 
 
 @pytest.mark.parametrize(
     ("state", "line"),
     [
-        ("RollingBack", "    15s  rolling back             62 %  [############--------]"),
-        ("CompletedRollback", "    15s  completed rollback       62 %  [############--------]"),
-        ("Failed", "    15s  failed                   62 %  [############--------]"),
+        ("RollingBack", "    15s  rolling back                  62 %  [############--------]"),
+        ("CompletedRollback", "    15s  completed rollback            62 %  [############--------]"),
+        ("Failed", "    15s  failed                        62 %  [############--------]"),
     ],
 )
 def test_bad_news_is_a_warning(state: str, line: str) -> None:
@@ -234,8 +303,8 @@ def test_bad_news_is_a_warning(state: str, line: str) -> None:
 def test_a_sign_of_life_comes_every_ten_minutes_and_says_how_long_nothing_has_changed() -> None:
     assert lines(*[FORWARD] * 90) == info(
         FORWARD_LINE,
-        " 10m00s  rolling forward          62 %  [############--------]  unchanged for 10m00s",
-        " 20m00s  rolling forward          62 %  [############--------]  unchanged for 20m00s",
+        " 10m00s  rolling forward               62 %  [############--------]  unchanged for 10m00s",
+        " 20m00s  rolling forward               62 %  [############--------]  unchanged for 20m00s",
     )
 
 
@@ -248,13 +317,13 @@ def test_a_process_that_takes_over_says_nothing_before_it_is_time() -> None:
     assert news(told, memory, memory, POLICY, early) == (told, [])
     assert news(told, memory, memory, POLICY, late) == (
         Told(FORWARD, START, late),
-        info(" 10m00s  rolling forward          62 %  [############--------]  unchanged for 10m00s"),
+        info(" 10m00s  rolling forward               62 %  [############--------]  unchanged for 10m00s"),
     )
 
 
 def test_a_sign_of_life_does_not_hide_a_pause() -> None:
     assert lines(*[record(PENDING, **MANUAL)] * 41)[2:] == info(
-        " 10m00s  rolling forward pending   62 %  [############--------]  paused, unchanged for 10m00s"
+        " 10m00s  rolling forward pending       62 %  [############--------]  paused, unchanged for 10m00s"
     )
 
 
@@ -288,9 +357,9 @@ def test_a_sign_of_life_in_a_silence_says_how_long_it_lasts_and_may_last() -> No
 
 def test_what_is_at_rest_and_not_meant_is_said_once() -> None:
     assert lines(OLD, OLD, record(ROLLING, 10.0, services=()), policy=AFTER_OLD) == info(
-        "     0s  completed rollforward   100 %  [####################]  "
+        "     0s  completed rollforward        100 %  [####################]  "
         "(not the upgrade meant: to v0, started 2026-02-28 03:00:00 UTC)",
-        "    30s  rolling forward          10 %  [##------------------]  "
+        "    30s  rolling forward               10 %  [##------------------]  "
         "(the upgrade meant: to v1, started 2026-03-01 03:00:00 UTC)",
     )
 
@@ -303,17 +372,17 @@ def test_what_moves_and_is_not_meant_is_said_once_in_each_state() -> None:
         record("UnprovisioningCurrent", 100.0, **YESTERDAYS),
     )
     assert lines(*looks, policy=policy) == info(
-        "     0s  rolling forward          90 %  [##################--]  "
+        "     0s  rolling forward               90 %  [##################--]  "
         "(not the upgrade meant: to v0, started 2026-02-28 03:00:00 UTC)",
-        "    15s  rolling forward          95 %  [###################-]",
-        "    30s  unprovisioning current  100 %  [####################]  "
+        "    15s  rolling forward               95 %  [###################-]",
+        "    30s  unprovisioning current       100 %  [####################]  "
         "(not the upgrade meant: to v0, started 2026-02-28 03:00:00 UTC)",
     )
 
 
 def test_what_goes_badly_and_is_not_meant_is_no_warning() -> None:
     assert lines(record("RollingBack", 75.0, **YESTERDAYS), policy=AFTER_OLD) == info(
-        "     0s  rolling back             75 %  [###############-----]  "
+        "     0s  rolling back                  75 %  [###############-----]  "
         "(not the upgrade meant: back to v0, started 2026-02-28 03:00:00 UTC)"
     )
 
@@ -322,15 +391,15 @@ def test_an_upgrade_that_has_taken_the_place_of_ours_is_said_once() -> None:
     theirs: dict[str, Any] = {"started_at": FIVE_PAST, "target_version": "v2", "services": ()}
     looks = (FORWARD, record(ROLLING, 10.0, **theirs), record(ROLLING, 15.0, **theirs))
     assert lines(*looks) == info(FORWARD_LINE) + warning(
-        "    15s  rolling forward          10 %  [##------------------]  "
+        "    15s  rolling forward               10 %  [##------------------]  "
         "(another upgrade has taken the place of ours: to v2, started 2026-03-01 03:05:00 UTC)",
-        "    30s  rolling forward          15 %  [###-----------------]",
+        "    30s  rolling forward               15 %  [###-----------------]",
     )
 
 
 def test_that_nobody_ever_upgraded_it_is_said_once() -> None:
     assert lines(NEVER, NEVER, FORWARD) == info(
-        "     0s  not upgraded              - %  [                    ]  (no upgrade is on record yet)",
+        "     0s  not upgraded                   - %  [                    ]  (no upgrade is on record yet)",
         f"    30s  {FORWARD_STATUS}  (the upgrade meant: to v1, started 2026-03-01 03:00:00 UTC)",
     )
 
@@ -338,7 +407,7 @@ def test_that_nobody_ever_upgraded_it_is_said_once() -> None:
 def test_that_ours_is_gone_is_said_once() -> None:
     assert lines(FORWARD, NEVER, NEVER) == info(
         FORWARD_LINE,
-        "    15s  not upgraded              - %  [                    ]  "
+        "    15s  not upgraded                   - %  [                    ]  "
         "(no upgrade is on record any more: ours is gone)",
     )
 
@@ -351,17 +420,23 @@ def test_an_unknown_state_is_never_silent_and_explained_each_time_it_is_entered(
         record("Invalid", 70.0, services=()),
     )
     assert lines(*looks) == [
-        (logging.WARNING, f"     0s  rolling sideways         62 %  [############--------]  ({UNKNOWN})"),
-        (logging.WARNING, "    15s  rolling sideways         69 %  [#############-------]"),
-        (logging.INFO, "    30s  rolling forward          70 %  [##############------]"),
-        (logging.WARNING, f"    45s  invalid                  70 %  [##############------]  ({UNKNOWN})"),
+        (
+            logging.WARNING,
+            f"     0s  rolling sideways              62 %  [############--------]  ({UNKNOWN})",
+        ),
+        (logging.WARNING, "    15s  rolling sideways              69 %  [#############-------]"),
+        (logging.INFO, "    30s  rolling forward               70 %  [##############------]"),
+        (
+            logging.WARNING,
+            f"    45s  invalid                       70 %  [##############------]  ({UNKNOWN})",
+        ),
     ]
 
 
 def test_an_old_success_that_is_accepted_is_said_to_be_enough() -> None:
     meant = Meant(started_after=START, target_version="v0", accept_current_version=True)
     assert lines(OLD, policy=Policy(poke_interval=15.0, meant=meant)) == info(
-        "     0s  completed rollforward   100 %  [####################]  "
+        "     0s  completed rollforward        100 %  [####################]  "
         "(there already, which is enough (accept_current_version): to v0, started 2026-02-28 03:00:00 UTC)"
     )
 
@@ -373,9 +448,9 @@ def test_a_pause_after_a_failure_says_once_that_a_person_must_act() -> None:
     paused: dict[str, Any] = {**MANUAL, "failed_at": FIVE_PAST}
     looks = (record(ROLLING, **paused), record(ROLLING, 70.0, **paused))
     assert lines(*looks, looks[1]) == warning(
-        "     0s  rolling forward          62 %  [############--------]",
+        "     0s  rolling forward               62 %  [############--------]",
         f"     0s  {PAUSED_AFTER_FAILURE}",
-        "    15s  rolling forward          70 %  [##############------]",
+        "    15s  rolling forward               70 %  [##############------]",
     )
 
 
@@ -386,11 +461,13 @@ def test_a_second_pause_is_said_again() -> None:
         record(ROLLING, 60.0, **MANUAL),
         record(PENDING, 60.0, **MANUAL),
     )
-    assert lines(*looks) == info("     0s  rolling forward          40 %  [########------------]") + warning(
-        "    15s  rolling forward pending   40 %  [########------------]",
+    assert lines(*looks) == info(
+        "     0s  rolling forward               40 %  [########------------]"
+    ) + warning(
+        "    15s  rolling forward pending       40 %  [########------------]",
         f"    15s  {PAUSED_BETWEEN_DOMAINS}",
-        "    30s  rolling forward          60 %  [############--------]  (moves again)",
-        "    45s  rolling forward pending   60 %  [############--------]",
+        "    30s  rolling forward               60 %  [############--------]  (moves again)",
+        "    45s  rolling forward pending       60 %  [############--------]",
         f"    45s  {PAUSED_BETWEEN_DOMAINS}",
     )
 
@@ -402,18 +479,18 @@ def test_a_second_pause_is_said_again() -> None:
         (
             BACK,
             (
-                "    15s  rolling back             75 %  [###############-----]  web 6/8  api 2/5  worker 3/3  "
+                "    15s  rolling back                  75 %  [###############-----]  web 6/8  api 2/5  worker 3/3  "
                 "(moves again)"
             ),
         ),
-        (DONE, "    15s  completed rollforward   100 %  [####################]"),
+        (DONE, "    15s  completed rollforward        100 %  [####################]"),
         (
             record("CompletedRollback", 100.0, target_version="v0", services=()),
-            "    15s  completed rollback      100 %  [####################]",
+            "    15s  completed rollback           100 %  [####################]",
         ),
         (
             record("Failed", services=()),
-            "    15s  failed                   62 %  [############--------]",
+            "    15s  failed                        62 %  [############--------]",
         ),
     ],
 )
@@ -421,7 +498,7 @@ def test_the_end_of_a_pause_is_a_warning_and_only_what_should_move_moves_again(
     look: UpgradeProgress, line: str
 ) -> None:
     assert lines(record(PENDING, **MANUAL), look) == warning(
-        "     0s  rolling forward pending   62 %  [############--------]",
+        "     0s  rolling forward pending       62 %  [############--------]",
         f"     0s  {PAUSED_BETWEEN_DOMAINS}",
         line,
     )
@@ -430,16 +507,16 @@ def test_the_end_of_a_pause_is_a_warning_and_only_what_should_move_moves_again(
 def test_a_pause_that_another_one_follows_does_not_move_again() -> None:
     looks = (record(ROLLING, failed_at=FIVE_PAST, **MANUAL), record(PENDING, **MANUAL))
     assert lines(*looks) == warning(
-        "     0s  rolling forward          62 %  [############--------]",
+        "     0s  rolling forward               62 %  [############--------]",
         f"     0s  {PAUSED_AFTER_FAILURE}",
-        "    15s  rolling forward pending   62 %  [############--------]",
+        "    15s  rolling forward pending       62 %  [############--------]",
         f"    15s  {PAUSED_BETWEEN_DOMAINS}",
     )
 
 
 def test_a_pause_on_the_way_back_does_not_offer_to_roll_back() -> None:
     assert lines(MANUAL_BACK) == warning(
-        "     0s  rolling back pending     75 %  [###############-----]", f"     0s  {PAUSED_BACK}"
+        "     0s  rolling back pending          75 %  [###############-----]", f"     0s  {PAUSED_BACK}"
     )
 
 
@@ -454,7 +531,7 @@ def test_a_pause_on_the_way_back_does_not_offer_to_roll_back() -> None:
             BACK,
             (
                 logging.WARNING,
-                "     0s  rolling back             75 %  [###############-----]  web 6/8  api 2/5  worker 3/3",
+                "     0s  rolling back                  75 %  [###############-----]  web 6/8  api 2/5  worker 3/3",
             ),
         ),
     ],
@@ -474,10 +551,10 @@ def test_the_end_of_half_a_stall_is_a_warning_and_the_next_half_is_said_again() 
     looks = [FORWARD] * 5 + [FURTHER] * 5 + [DONE]
     assert lines(*looks, policy=STALLS) == info(FORWARD_LINE) + warning(
         f"    45s  {HALF_STALLED}; {BEHIND}",
-        "  1m15s  rolling forward          64 %  [############--------]  web 7/8  "
+        "  1m15s  rolling forward               64 %  [############--------]  web 7/8  "
         "(moves again, after 1m15s without a change)",
         f"  2m00s  {HALF_STALLED}; services behind: web 7/8 (1 to come), api 2/5 (3 to come)",
-        "  2m30s  completed rollforward   100 %  [####################]  (after 1m15s without a change)",
+        "  2m30s  completed rollforward        100 %  [####################]  (after 1m15s without a change)",
     )
 
 
@@ -532,7 +609,7 @@ def test_that_it_does_not_exist_is_said_once_for_each_time_it_goes() -> None:
         (logging.INFO, f"     0s  {missing}"),
         (
             logging.INFO,
-            "  1m00s  not upgraded              - %  [                    ]  (no upgrade is on record yet)",
+            "  1m00s  not upgraded                   - %  [                    ]  (no upgrade is on record yet)",
         ),
         (logging.INFO, f"  1m15s  {missing}"),
     ]

@@ -11,19 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_sf.outcomes import OUTCOMES, Outcome
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.retelling import retelling
 from airflow_provider_sf.services import ServiceProgress
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.story import Forgiven, Memory, Verdict
 from airflow_provider_sf.timeline import Stage, continued
-from airflow_provider_sf.upgrades import OUTCOMES, Outcome, UpgradeProgress
+from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.watching import Policy
 from tests.telling import simulated, tell
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 WEB, API = ServiceProgress("web", 6, 2), ServiceProgress("api", 5, 0)
-STATES_HEAD = "first seen (UTC)         for  state                   percent  services behind"
+STATES_HEAD = "first seen (UTC)         for  state                        percent  where, services behind"
 WAITED_IN_VAIN = "Waited 1m00s for the upgrade of application resource 'shop': 2 polls, ended by timeout"
 
 
@@ -88,18 +89,18 @@ def test_each_state_has_a_row_that_lasts_until_the_next_one_was_seen() -> None:
     )
     assert told(timeline=timeline)[1:-1] == [
         STATES_HEAD,
-        "2026-03-01 03:00:00      30s  provisioning target         0 %  web 6/8 (2 to come)",
-        "2026-03-01 03:00:30   12m15s  rolling forward            62 %  web 6/8 (2 to come)",
-        "2026-03-01 03:12:45      15s  rolling sideways              -",
+        "2026-03-01 03:00:00      30s  provisioning target              0 %  web 6/8 (2 to come)",
+        "2026-03-01 03:00:30   12m15s  rolling forward                 62 %  web 6/8 (2 to come)",
+        "2026-03-01 03:12:45      15s  rolling sideways                   -",
     ]
 
 
 def test_states_that_are_left_out_are_counted_and_their_time_is_nobody_elses() -> None:
     timeline = (stage(record(), 0, 15), stage(record("RollingBack", 70.0), 3_600, 3_700, skipped=3))
     assert told(timeline=timeline)[2:-1] == [
-        "2026-03-01 03:00:00      15s  rolling forward            62 %",
+        "2026-03-01 03:00:00      15s  rolling forward                 62 %",
         "                              (3 more left out here)",
-        "2026-03-01 04:00:00    1m40s  rolling back               70 %",
+        "2026-03-01 04:00:00    1m40s  rolling back                    70 %",
     ]
 
 
@@ -110,9 +111,9 @@ def test_what_was_not_ours_is_marked_and_what_nobody_upgraded_is_neither_ours_no
         stage(record("CompletedRollforward", 100.0), 60, 60, ours=False),
     )
     assert told(timeline=timeline)[2:-1] == [
-        "2026-03-01 03:00:00      30s  not upgraded                  -",
-        "2026-03-01 03:00:30      30s  rolling forward            10 %  web 6/8 (2 to come)  (not ours)",
-        "2026-03-01 03:01:00       0s  completed rollforward     100 %  (not ours)",
+        "2026-03-01 03:00:00      30s  not upgraded                       -",
+        "2026-03-01 03:00:30      30s  rolling forward                 10 %  web 6/8 (2 to come)  (not ours)",
+        "2026-03-01 03:01:00       0s  completed rollforward          100 %  (not ours)",
     ]
 
 
@@ -121,16 +122,16 @@ def test_a_row_says_that_a_person_had_to_act() -> None:
     paused = record(failed_at=START, rolling_upgrade_mode="UnmonitoredManual")
     timeline = (stage(record(), 0, 15), stage(paused, 30, 45), stage(paused, 60, 60, ours=False))
     assert told(timeline=timeline)[2:-1] == [
-        "2026-03-01 03:00:00      30s  rolling forward            62 %",
-        "2026-03-01 03:00:30      30s  rolling forward            62 %  (paused)",
-        "2026-03-01 03:01:00       0s  rolling forward            62 %  (paused)  (not ours)",
+        "2026-03-01 03:00:00      30s  rolling forward                 62 %",
+        "2026-03-01 03:00:30      30s  rolling forward                 62 %  (paused)",
+        "2026-03-01 03:01:00       0s  rolling forward                 62 %  (paused)  (not ours)",
     ]
 
 
 def test_a_row_says_how_many_more_services_were_behind() -> None:
     services = tuple(ServiceProgress(f"s{number}", 1, 1) for number in range(8))
     assert told(timeline=(stage(record(services=services), 0, 15),))[2] == (
-        "2026-03-01 03:00:00      15s  rolling forward            62 %  s0 1/2 (1 to come), s1 1/2 (1 to come), "
+        "2026-03-01 03:00:00      15s  rolling forward                 62 %  s0 1/2 (1 to come), s1 1/2 (1 to come), "
         "s2 1/2 (1 to come), s3 1/2 (1 to come), s4 1/2 (1 to come), and 3 more"
     )
 
@@ -219,8 +220,8 @@ def test_a_whole_story_is_told_in_this_order() -> None:
     assert story[:-1] == [
         "Waited 10m02s for the upgrade of application resource 'shop': 42 polls, ended by the upgrade",
         STATES_HEAD,
-        "2026-03-01 03:00:00    6m00s  rolling forward            62 %  web 6/8 (2 to come)",
-        "2026-03-01 03:06:00    4m02s  completed rollback        100 %",
+        "2026-03-01 03:00:00    6m00s  rolling forward                 62 %  web 6/8 (2 to come)",
+        "2026-03-01 03:06:00    4m02s  completed rollback             100 %",
         "  service  replicas  to come",
         "  api           5/5        0",
         (

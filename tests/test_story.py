@@ -13,6 +13,9 @@ from hypothesis import given, settings
 
 from airflow_provider_sf.endings import failure, timed_out
 from airflow_provider_sf.identity import Identity, Meant
+from airflow_provider_sf.kinds import KINDS
+from airflow_provider_sf.outcomes import OUTCOMES
+from airflow_provider_sf.reasons import explanation, reasons_of
 from airflow_provider_sf.rest import Rejected, Response, ServiceFabricError, Unreachable, error_from
 from airflow_provider_sf.services import ServiceProgress
 from airflow_provider_sf.story import Forgiven, Memory, Verdict, xcoms
@@ -23,6 +26,7 @@ from airflow_provider_sf.watching import AskAgain, Policy, step
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from airflow_provider_sf.kinds import Kind
     from airflow_provider_sf.watching import Observation
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
@@ -42,7 +46,20 @@ def record(state: str, percent: float = 0.0, **fields: Any) -> UpgradeProgress:
 
 
 STAGE = Stage(
-    "RollingForward", Outcome.IN_PROGRESS, OURS, START, at(0), at(9), "v1", 10.0, (BEHIND,), 3, at(5), 7
+    "RollingForward",
+    Outcome.IN_PROGRESS,
+    OURS,
+    START,
+    at(0),
+    at(9),
+    "v1",
+    10.0,
+    (BEHIND,),
+    3,
+    at(5),
+    "HealthCheck",
+    "domain UD1 (2 of 5)",
+    7,
 )
 
 KNOWN = Memory(
@@ -62,6 +79,7 @@ KNOWN = Memory(
     silent_polls=2,
     forgiven=Forgiven(2, 7, 41.5, "http://c:19080: HTTP 503: busy"),
     began_at=at(-1),
+    reasons=("Error: node n0: Node", "n1 waits for A"),
 )
 MEMORIES = [
     Memory(),
@@ -108,6 +126,8 @@ def test_a_story_reads_as_documented() -> None:
                 "services_behind": [{"name": "api", "completed_replicas": 2, "pending_replicas": 3}],
                 "more_behind": 3,
                 "failed_at": "2026-03-01T03:00:05Z",
+                "failure_reason": "HealthCheck",
+                "place": "domain UD1 (2 of 5)",
                 "skipped": 7,
             },
             KNOWN.timeline[1].to_dict(),
@@ -126,6 +146,7 @@ def test_a_story_reads_as_documented() -> None:
             "message": "timed out",
             "endpoint": "http://c:19080",
         },
+        "reasons": ["Error: node n0: Node", "n1 waits for A"],
         "memory": {
             "answers": 2,
             "before": {"started_at": "2026-03-01T00:30:00Z", "target_version": "v0"},
@@ -150,6 +171,7 @@ def test_a_memory_of_nothing_has_all_keys_too() -> None:
         "polls": 0,
         "forgiven": {"silences": 0, "polls": 0, "longest_seconds": 0.0, "last_error": None},
         "error": None,
+        "reasons": [],
         "memory": {
             "answers": 0,
             "before": None,
@@ -170,6 +192,13 @@ def test_the_end_of_a_wait_is_all_that_a_story_adds_to_its_memory() -> None:
 
 def test_what_only_this_process_knows_does_not_travel() -> None:
     assert Memory.from_dict(Memory(forgetful=True, outdated=True).to_dict()) == Memory()
+
+
+def test_a_memory_that_says_no_reasons_is_read() -> None:
+    """Before it knew them, schema 1 had no such key."""
+    written = KNOWN.to_dict()
+    del written["reasons"]
+    assert comparable(Memory.from_dict(written)) == comparable(replace(KNOWN, reasons=()))
 
 
 @pytest.mark.parametrize("other", [None, True, {}, {"schema": "service_fabric.upgrade_wait/9"}])
@@ -296,6 +325,7 @@ def test_a_wait_begins_with_a_memory_of_nothing() -> None:
         began_at=None,
         ended_by=None,
         ended_at=None,
+        reasons=(),
         forgetful=False,
         outdated=False,
     )
@@ -386,6 +416,65 @@ def test_a_wait_for_a_cluster_that_never_stops_talking_takes_less_than_32_kib(
     ]
     assert memory.record is not None
     assert memory.forgiven.silences == 4
+    assert max(told(memory, now, message) for message in messages) < KIB_32 - 1_024
+
+
+def filled(answer: dict[str, Any], path: str, value: object) -> None:
+    *outer, key = path.split(".")
+    for part in outer:
+        answer = answer.setdefault(part, {})
+    answer[key] = value
+
+
+def talkative(kind: Kind, letter: str, state: str, *, length: int) -> dict[str, Any]:
+    """Return an answer of a kind that says as much as it can under each key that is read."""
+    long, short = letter * 3_000, letter * length
+    check = {"SafetyCheck": {"Kind": short, "PartitionId": short}}
+    nodes = [{"NodeName": short, "UpgradePhase": short, "PendingSafetyChecks": [check] * 5}] * 99
+    evaluation = {"HealthEvaluation": {"Kind": "Node", "NodeName": short, "Description": short}}
+    values: dict[str, object] = {
+        **dict.fromkeys(["started_at", "failed_at"], "2026-03-01T02:58:40.123456Z"),
+        **dict.fromkeys(["duration_seconds", "health_check_elapsed_seconds"], "PT1.23456789012345S"),
+        **{key: [{"Name": short, "State": "Pending"}] * 99 for key in ("upgrade_domains", "upgrade_units")},
+        **{
+            key: {"DomainName": long, "NodeUpgradeProgressList": nodes}
+            for key in ("current_domain", "current_unit", "failure_domain")
+        },
+        "state": state,
+        "replica_check_timeout_seconds": -(1 << 62),
+        "services": [{"ServiceName": short, "CompletedReplicaCount": 1, "PendingReplicaCount": 1}] * 150,
+        "unhealthy_evaluations": [evaluation] * 99,
+    }
+    answer: dict[str, Any] = {}
+    for field, path in kind.keys.items():
+        filled(answer, path, values.get(field, long))
+    return answer
+
+
+@pytest.mark.parametrize("length", [1, 17, 300])
+@pytest.mark.parametrize("letter", ["x", "\x01", "購", "😀", '"'], ids=ascii)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_wait_for_any_kind_that_never_stops_talking_takes_less_than_32_kib(
+    kind: Kind, letter: str, length: int
+) -> None:
+    rolling = [state for state, outcome in OUTCOMES.items() if outcome.moving]
+
+    def observed(place: int) -> UpgradeProgress:
+        said = talkative(kind, letter, rolling[place % len(rolling)], length=length)
+        return UpgradeProgress.from_answer(
+            kind.name, "shop", said, observed_at=at(15 * place), endpoint=ENDPOINT
+        )
+
+    memory, now = waited([*map(observed, range(30)), silence(letter)])
+    bad = observed(0)
+    reasons = reasons_of([bad, explanation(talkative(KINDS["application"], letter, "Failed", length=length))])
+    memory = replace(memory, reasons=reasons)
+    messages = [
+        failure(PATIENT, memory, bad, Verdict.FAILED),
+        failure(PATIENT, memory, bad, Verdict.OVERTAKEN),
+        timed_out(PATIENT, memory, kind.name, "n" * 256, ("timeout", 1e9)),
+        str(memory.error),
+    ]
     assert max(told(memory, now, message) for message in messages) < KIB_32 - 1_024
 
 

@@ -11,6 +11,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from airflow_provider_sf.domains import Domains, UpgradeUnit
 from airflow_provider_sf.services import ServiceProgress
 from airflow_provider_sf.timeline import Stage, continued, last_forward
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
@@ -95,6 +96,52 @@ def test_a_failure_stays_with_its_stage_after_service_fabric_has_forgotten_it() 
     assert stage.failed_at == at(5)
     (later,) = continued((stage,), record("RollingForward", failed_at=at(40)), at(45), ours=True)
     assert later.failed_at == at(40)
+
+
+def test_the_reason_of_a_failure_stays_with_its_stage_too() -> None:
+    (stage,) = timeline(
+        (0, record("RollingForward"), True),
+        (15, record("RollingForward", failure_reason="HealthCheck"), True),
+        (30, record("RollingForward"), True),
+    )
+    assert stage.failure_reason == "HealthCheck"
+    (later,) = continued((stage,), record("RollingForward", failure_reason="Interrupted"), at(45), ours=True)
+    assert later.failure_reason == "Interrupted"
+
+
+def in_domain(place: int, **fields: Any) -> UpgradeProgress:
+    states = ["Completed"] * place + ["InProgress"] + ["Pending"] * (4 - place)
+    units = tuple(UpgradeUnit(f"UD{number}", state) for number, state in enumerate(states))
+    return record("RollingForwardInProgress", domains=Domains(units), **fields)
+
+
+def test_a_stage_says_where_a_rolling_upgrade_was_last() -> None:
+    (stage,) = timeline((0, in_domain(0), True), (15, in_domain(1), True))
+    assert stage.place == "domain UD1 (2 of 5)"
+    (later,) = continued((stage,), record("RollingForwardInProgress"), at(30), ours=True)
+    assert later.place == "domain UD1 (2 of 5)"
+
+
+def test_a_place_and_a_reason_are_not_handed_on_to_the_next_stage() -> None:
+    _, back = timeline(
+        (0, in_domain(1, failure_reason="HealthCheck"), True), (15, record("RollingBackInProgress"), True)
+    )
+    assert (back.place, back.failure_reason) == (None, None)
+
+
+@pytest.mark.parametrize("way", ["RollingForward", "RollingBack"])
+def test_to_and_fro_between_two_domains_is_one_stage(way: str) -> None:
+    looks = [(15.0 * place, record(f"{way}{state}", place), True)
+             for place, state in enumerate(["InProgress", "Pending", "InProgress", "Pending"])]  # fmt: skip
+    (stage,) = timeline(*looks)
+    assert (stage.state, stage.percent_completed) == (f"{way}Pending", 3)
+    assert (stage.first_seen_at, stage.last_seen_at) == (at(0), at(45))
+
+
+def test_a_wait_for_a_person_between_two_domains_is_a_stage_of_its_own() -> None:
+    waits = record("RollingForwardPending", rolling_upgrade_mode="UnmonitoredManual")
+    moves = record("RollingForwardInProgress", rolling_upgrade_mode="UnmonitoredManual")
+    assert len(timeline((0, moves, True), (15, waits, True), (30, moves, True))) == 3
 
 
 def test_a_stage_names_five_of_the_services_that_are_behind_and_counts_the_others() -> None:
@@ -196,6 +243,25 @@ def test_stages_as_large_as_they_can_be_leave_room_for_those_that_must_stay() ->
     assert size(stages) <= 8_192 + 3_072
 
 
+def test_stages_of_a_rolling_upgrade_as_large_as_they_can_be_leave_room_for_those_that_must_stay() -> None:
+    long = UpgradeUnit("u" * 254, "InProgress")
+    fields: dict[str, Any] = {
+        "target_version": "v" * 254,
+        "failure_reason": "f" * 254,
+        "domains": Domains((long,)),
+        "failed_at": at(0.000001),
+    }
+    forward, back = record("RollingForwardInProgress", **fields), record("B" * 254, **fields)
+    stages = timeline(
+        (0, back, False),
+        (0.1, forward, True),
+        *[(place + 0.1, replace(back, state=f"{place:03}{'B' * 251}"), True) for place in range(1, 99)],
+    )
+    assert [stage.state for stage in stages[:2]] == [back.state, "RollingForwardInProgress"]
+    assert len(stages) + sum(stage.skipped for stage in stages) == 100
+    assert size(stages) <= 8_192 + 3_072
+
+
 def test_stages_larger_than_they_can_be_are_kept_if_they_must_stay() -> None:
     """A limit that some day grows must not end a wait."""
     huge = record("RollingForward", target_version="v" * 9_000)
@@ -253,12 +319,23 @@ def test_whatever_comes_the_first_stage_and_the_last_one_forward_stay(
 @pytest.mark.parametrize(
     "stage",
     [
-        Stage("RollingForward", Outcome.IN_PROGRESS, OURS, START, at(0), at(30), "v1", 62.0, (BEHIND,), 4, at(5), 2),
+        Stage(
+            "RollingForward", Outcome.IN_PROGRESS, OURS, START, at(0), at(30), "v1", 62.0, (BEHIND,), 4, at(5),
+            "HealthCheck", "domain UD1 (2 of 5)", 2,
+        ),
         Stage(None, Outcome.UNKNOWN, not OURS, None, at(0), at(0), None, None),
     ],
 )  # fmt: skip
 def test_a_stage_is_json_and_survives_it(stage: Stage) -> None:
     assert Stage.from_dict(json.loads(json.dumps(stage.to_dict(), allow_nan=False))) == stage
+
+
+def test_a_stage_that_an_earlier_release_wrote_is_read() -> None:
+    """Before it knew places and reasons, schema 1 had no such keys."""
+    (stage,) = timeline((0, in_domain(1, failure_reason="HealthCheck"), True))
+    written = stage.to_dict()
+    del written["place"], written["failure_reason"]
+    assert Stage.from_dict(written) == replace(stage, place=None, failure_reason=None)
 
 
 @pytest.mark.parametrize("time", ["first_seen_at", "last_seen_at"])
