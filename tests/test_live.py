@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.retelling import retelling
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.story import Memory
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
 from airflow_provider_sf.wire import utc
-from airflow_provider_sf.wording import state_words
+from airflow_provider_sf.wording import STATE_WIDTH, state_words
 from demo.live_airflow import LiveAirflow, free_ports
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def test_the_log_of_the_wait_is_one_story_in_order_of_worker_and_triggerer_and_o
     end = lines.index("::endgroup::", begin)
     told = [line for line in lines[opening + 1 : begin] if "  [" in line and "]" in line]
     states = [state_words(stage.state) for stage in story.timeline]
-    assert [state for state, _ in groupby(line[9:31].rstrip() for line in told)] == states
+    assert [state for state, _ in groupby(line[9 : 9 + STATE_WIDTH].rstrip() for line in told)] == states
     again = list(retelling("application_resource", "previous_first-shop", story))
     assert lines[begin + 1 : end] == again
     assert any("from v1 to v2 completed in" in line for line in lines[end:])
@@ -257,6 +258,42 @@ def test_an_upgrade_that_another_one_replaces_is_red_though_the_other_succeeds(
     story = live.xcom("verdicts", runs["verdicts"], "overtaken", "upgrade_wait")
     assert (story["ended_by"], story["upgrade"]["target_version"]) == ("upgrade", "v1")
     assert "to v1 was overtaken" in str(live.task_log("verdicts", runs["verdicts"], "overtaken"))
+
+
+def test_every_kind_ends_as_it_should(live: LiveAirflow, runs: dict[str, str]) -> None:
+    ends = {one["task_id"]: one["state"] for one in live.task_instances("kinds", runs["kinds"])}
+    red = {"application": "failed", "application_resource": "failed"}
+    assert ends == {**dict.fromkeys(KINDS, "success"), **red}
+    assert {kind: task(live, runs, "kinds", kind)["try_number"] for kind in red} == dict.fromkeys(red, 1)
+    for kind in KINDS:
+        for key in ("upgrade_progress", "upgrade_wait"):
+            schema(key).validate(live.xcom("kinds", runs["kinds"], kind, key))
+    versions = {
+        kind: live.xcom("kinds", runs["kinds"], kind)["target_version"] for kind in KINDS if kind not in red
+    }
+    assert versions == {
+        "compose_deployment": "v1",
+        "cluster": "10.1.2175.9590",
+        "cluster_configuration": "2",
+    }
+
+
+@pytest.mark.parametrize("kind", ["application", "application_resource"])
+def test_a_rollback_says_why_if_only_another_call_knows(
+    kind: str, live: LiveAirflow, runs: dict[str, str]
+) -> None:
+    reasons = live.xcom("kinds", runs["kinds"], kind, "upgrade_wait")["reasons"]
+    assert reasons[0].startswith("failure reason HealthCheck, in domain UD")
+    assert "System.FM reports State" in reasons[1]
+    assert f"Why: {reasons[0]}." in str(live.task_log("kinds", runs["kinds"], kind))
+
+
+def test_the_log_of_a_classic_upgrade_names_its_domains_and_its_link_leads_to_it(
+    live: LiveAirflow, runs: dict[str, str]
+) -> None:
+    assert any("  domain UD" in line for line in log_lines(live, runs, "kinds", "application"))
+    (link,) = live.links("kinds", runs["kinds"], "application").values()
+    assert link.endswith("/Explorer/index.html#/apptype/RolledBackKindsType/app/rolled_back-kinds~web")
 
 
 def test_yesterdays_upgrade_is_not_taken_for_todays(live: LiveAirflow, runs: dict[str, str]) -> None:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 
-from airflow_provider_sf.kinds import kind_named
+from airflow_provider_sf.kinds import explorer_path
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
 
     from airflow_provider_sf.cluster import Cluster
+    from airflow_provider_sf.upgrades import UpgradeProgress
 
 
 class ServiceFabricExplorerLink(BaseOperatorLink):
@@ -32,8 +33,16 @@ class ServiceFabricExplorerLink(BaseOperatorLink):
         return url if isinstance(url, str) else ""
 
 
-def push_link(context: Context, cluster: Cluster, kind: str) -> None:
-    """Push the URL of a kind's page as XCom, unless the connection says that there is to be no link."""
-    page = cluster.explorer_page(kind_named(kind).explorer)
-    if page is not None:
+def push_link(
+    context: Context, cluster: Cluster, kind: str, name: str, record: UpgradeProgress | None = None
+) -> None:
+    """
+    Push the URL of something's page as XCom, unless the connection says that there is to be no link.
+
+    With a record it is pushed again, if the answer knows a better page than what was known before.
+    """
+    path = explorer_path(kind, name, record and record.raw)
+    page = cluster.explorer_page(path)
+    is_known = record is not None and path == explorer_path(kind, name)
+    if page is not None and not is_known:
         context["ti"].xcom_push(key=ServiceFabricExplorerLink.xcom_key, value=page)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_sf.hooks.service_fabric import DEFAULT_CONN_ID, ServiceFabricHook
 from airflow_provider_sf.kinds import DEFAULT_KIND, check_name
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink, push_link
+from airflow_provider_sf.parameters import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,8 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
 
     A rollback on record is as good an answer as a success: only a read that fails, fails the task.
 
-    :param name: the application resource name; templated
+    :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web``, ``shop~web``)
+        or the compose deployment; the kinds that are the cluster's own take none; templated
     :param kind: a name of :data:`airflow_provider_sf.kinds.KINDS`
     :param service_fabric_conn_id: the connection to the cluster; templated
     :param include_raw: add the cluster's untouched answer to the record, as ``raw``, if it has at most 16 KiB
@@ -38,7 +39,7 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
     def __init__(
         self,
         *,
-        name: str,
+        name: str = "",
         kind: str = DEFAULT_KIND,
         service_fabric_conn_id: str = DEFAULT_CONN_ID,
         include_raw: bool = False,
@@ -53,13 +54,17 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read, log, push."""
-        from airflow_provider_sf.narration import status_line  # noqa: PLC0415 - DAG files need no words
+        # DAG files need neither connections nor words.
+        from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415
+        from airflow_provider_sf.narration import status_line  # noqa: PLC0415
         from airflow_provider_sf.wording import title  # noqa: PLC0415
 
         hook = ServiceFabricHook(self.service_fabric_conn_id)
         if self.do_xcom_push:
-            push_link(context, hook.get_conn(), self.kind)
+            push_link(context, hook.get_conn(), self.kind, self.name)
         record = hook.get_upgrade_progress(self.name, kind=self.kind)
+        if self.do_xcom_push:
+            push_link(context, hook.get_conn(), self.kind, self.name, record)
         self.log.info("Upgrade of %s: %s", title(self.kind, self.name), status_line(record, record.services))
         pushed = record.to_dict(include_raw=self.include_raw)
         if "raw" in pushed["omitted"]:

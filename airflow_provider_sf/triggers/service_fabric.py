@@ -30,7 +30,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
     All keywords are JSON; they stand in Airflow's database in clear, so they name the connection and hold
     nothing of it. Their names are promises: rows written by one release are read by the next.
 
-    :param name: the application resource name
+    :param name: the name of what is upgraded; empty for the kinds that are the cluster's own
     :param kind: a name of :data:`airflow_provider_sf.kinds.KINDS`
     :param service_fabric_conn_id: the connection to the cluster
     :param first_poll_at: when to poll first, ISO 8601

@@ -1,18 +1,23 @@
-"""Every scenario of the simulated cluster in the three modes; the table of the results stands in docs/verdict.md."""
+"""Every scenario, of every kind that can show it, in the three modes; docs/verdict.md has the table of results."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.rest import Rejected
-from airflow_provider_sf.sensors.service_fabric import UpgradeFailed
+from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
 from airflow_provider_sf.simulator import SCENARIOS
+from airflow_provider_sf.simulator.dialects import DIALECTS, Dialect
 from tests.sensors.running import MODES, run, sensor
+from tests.telling import SHOWN, name_of
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
@@ -107,14 +112,32 @@ CASES = [
 ]
 
 
-def result(case: Case, mode: str, ti: Any) -> str:
+def expected(case: Case, kind: str, mode: str) -> str:
+    """Return what the table says; a kind that does not say when an upgrade starts cannot be asked about it."""
+    says_when = "started_at" in KINDS[kind].keys
+    return case.expected(mode) if says_when or "started_after" not in case.keywords else REFUSED
+
+
+def made(case: Case, kind: str, mode: str, **keywords: Any) -> ServiceFabricUpgradeSensor:
+    """Return the sensor of a case, which names versions as its kind does."""
+    given = {**case.keywords, **keywords}
+    if "target_version" in given:
+        given["target_version"] = version_of(kind, given["target_version"])
+    return sensor(name_of(case.scenario, kind), mode, kind=kind, **given)
+
+
+def version_of(kind: str, version: str) -> str:
+    dialect = DIALECTS.get(kind, Dialect())
+    return str(dialect.versions.get(version, version))
+
+
+def result(case: Case, kind: str, mode: str, ti: Any, **keywords: Any) -> str:
     """Return how a wait ended, in the words of the table."""
-    if case.expected(mode) == REFUSED:
-        with pytest.raises(ValueError, match="reschedule mode has none"):
-            sensor(f"{case.scenario}-shop", mode, **case.keywords)
-        return REFUSED
     try:
-        run(lambda: sensor(f"{case.scenario}-shop", mode, **case.keywords), ti)
+        run(lambda: made(case, kind, mode, **keywords), ti)
+    except ValueError as error:
+        assert re.search("reschedule mode has none|started_after is of no use", str(error))  # noqa: PT017 - of many
+        return REFUSED
     except UpgradeFailed as error:
         first = str(error).splitlines()[0]
         return "UpgradeFailed: " + next(
@@ -126,19 +149,28 @@ def result(case: Case, mode: str, ti: Any) -> str:
         return "AirflowSensorTimeout: " + str(error).splitlines()[0].partition("(")[2].partition(")")[0]
     except Rejected:
         return REJECTED
-    return SUCCESS if ti.xcoms["upgrade_wait"]["upgrade"]["target_version"] == case.version else OF_ANOTHER
+    version = ti.xcoms["upgrade_wait"]["upgrade"]["target_version"]
+    return SUCCESS if version == version_of(kind, case.version) else OF_ANOTHER
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.scenario}-{case.told}")
+@pytest.mark.parametrize(
+    ("kind", "case"),
+    [(kind, case) for kind in KINDS for case in CASES if (kind, case.scenario) in SHOWN],
+    ids=lambda given: f"{given.scenario}-{given.told}" if isinstance(given, Case) else given,
+)
 @pytest.mark.parametrize("mode", MODES)
-def test_a_scenario_ends_as_the_table_says(case: Case, mode: str, clock: Any, ti: Any) -> None:
-    look = ServiceFabricHook().get_upgrade_progress
+def test_a_scenario_ends_as_the_table_says(
+    *, kind: str, case: Case, mode: str, simulator: Any, clock: Any, ti: Any
+) -> None:
+    simulator.cluster_scenario = case.scenario
+    look = partial(ServiceFabricHook().get_upgrade_progress, name_of(case.scenario, kind), kind=kind)
+    known: dict[str, Any] = {}
     if case.snapshot:
-        look(f"{case.scenario}-shop")
+        look()
         clock.now += 50.0
-        case.keywords["previous"] = look(f"{case.scenario}-shop").to_dict()
+        known["previous"] = look().to_dict()
     clock.step = 20.0
-    assert result(case, mode, ti) == case.expected(mode)
+    assert result(case, kind, mode, ti, **known) == expected(case, kind, mode)
 
 
 def test_the_table_in_the_documentation_says_the_same(documented: Any) -> None:

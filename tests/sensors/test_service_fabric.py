@@ -20,6 +20,9 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_sf.rest import Rejected, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.retelling import retelling
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
+from airflow_provider_sf.sensors.waiting import Wait
+from airflow_provider_sf.simulator import Simulator
+from airflow_provider_sf.simulator.answers import Answer, fabric_error
 from airflow_provider_sf.story import Memory
 from airflow_provider_sf.wire import utc
 from tests.sensors.running import MODES, fire, run, sensor
@@ -85,7 +88,7 @@ def test_every_mode_raises_the_story_of_a_rollback(mode: str, clock: Any, ti: An
 
 @pytest.mark.usefixtures("simulator")
 def test_every_mode_names_who_was_behind_when_service_fabric_gave_up(mode: str, clock: Any, ti: Any) -> None:
-    sensor("failed-shop")._observe()
+    Wait(sensor("failed-shop")).observe()
     clock.now += 3600
     with pytest.raises(
         UpgradeFailed, match=r"web 6/8 \(2 to come\), api 2/5 \(3 to come\), worker 2/3 \(1 to come\)"
@@ -96,11 +99,50 @@ def test_every_mode_names_who_was_behind_when_service_fabric_gave_up(mode: str, 
 
 @pytest.mark.usefixtures("simulator")
 def test_a_bad_end_is_read_twice_in_every_mode(mode: str, simulator: Any, clock: Any, ti: Any) -> None:
-    sensor("failed-shop")._observe()
+    Wait(sensor("failed-shop")).observe()
     clock.now += 3600
     with pytest.raises(UpgradeFailed):
         run(lambda: sensor("failed-shop", mode), ti)
-    assert len(simulator.requests) == 3
+    assert [request.split()[1] for request in simulator.requests] == [
+        *["/Resources/Applications/failed-shop/$/GetUpgradeProgress?api-version=7.0"] * 3,
+        "/Applications/failed-shop/$/GetUpgradeProgress?api-version=6.0",  # which explain it
+        "/Applications/failed-shop/$/GetHealth?api-version=6.0",
+    ]
+
+
+class Taciturn(Simulator):
+    """A cluster that does not say anything about classic applications."""
+
+    def answer(self, target: str) -> Answer:
+        is_classic = target.startswith("/Applications/")
+        return fabric_error(504, "FABRIC_E_TIMEOUT", "Timed out.") if is_classic else super().answer(target)
+
+
+def test_that_the_reasons_of_a_failure_cannot_be_had_is_a_remark(
+    clock: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock.step = 20.0
+    with Taciturn(clock=clock) as simulator:
+        monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{simulator.port}")
+        with caplog.at_level(logging.INFO), pytest.raises(UpgradeFailed) as failed:
+            run(lambda: sensor("rolled_back-shop", "poke"), ti)
+    remarks = [line for line in caplog.messages if line.startswith("Perhaps")]
+    assert remarks == [
+        f"Perhaps not all is known about why it failed: /Applications/{{applicationId}}/$/{call} could not be read: "
+        f"{simulator.url}: HTTP 504 FABRIC_E_TIMEOUT: Timed out."
+        for call in ("GetUpgradeProgress", "GetHealth")
+    ]
+    assert "Why: " not in str(failed.value)
+    assert ti.xcoms["upgrade_wait"]["reasons"] == []
+
+
+@pytest.mark.usefixtures("simulator")
+def test_every_mode_says_why_an_upgrade_failed_whose_kind_says_little(mode: str, clock: Any, ti: Any) -> None:
+    clock.step = 20.0
+    with pytest.raises(UpgradeFailed) as failed:
+        run(lambda: sensor("rolled_back-shop", mode, kind="compose_deployment"), ti)
+    assert "\nWhy: failure reason HealthCheck, in domain UD3.\n" in str(failed.value)
+    assert ti.xcoms["upgrade_wait"]["reasons"][0] == "failure reason HealthCheck, in domain UD3"
 
 
 @pytest.mark.usefixtures("simulator")
@@ -351,7 +393,7 @@ def test_an_event_that_is_not_understood_is_a_failure(event: Any, ti: Any) -> No
 @pytest.mark.usefixtures("simulator")
 def test_the_worker_judges_the_record_again(ti: Any, clock: Any) -> None:
     """An older triggerer may say that it ended; what counts is what the record says."""
-    progress = sensor("good-shop")._observe()
+    progress = Wait(sensor("good-shop")).observe()
     clock.now += 3600
     event = Memory(record=progress, ended_by="upgrade").to_dict()  # type: ignore[arg-type]
     event["record"]["outcome"] = "succeeded"

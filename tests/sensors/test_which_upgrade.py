@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from airflow_provider_sf.identity import Identity, Meant
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
 from airflow_provider_sf.sensors import service_fabric as sensor_module
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
+from airflow_provider_sf.sensors.waiting import Wait
 from airflow_provider_sf.story import Memory
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.watching import Policy
@@ -33,8 +35,11 @@ SNAPSHOT = UpgradeProgress(
 )
 
 
+BEGAN = datetime(2026, 3, 1, tzinfo=timezone.utc)
+
+
 def policy_of(made: ServiceFabricUpgradeSensor) -> Policy:
-    return made._policy()
+    return Wait(made, BEGAN).policy()
 
 
 def test_nothing_given_is_the_policy_of_the_documentation() -> None:
@@ -48,7 +53,7 @@ def test_nothing_given_is_the_policy_of_the_documentation() -> None:
         on_paused="wait",
         on_rollback="wait",
         wait_for_existence=False,
-        deadline=None,  # it is known once the wait has begun
+        deadline=BEGAN + timedelta(hours=6),
         meant=Meant(clock_skew=60.0),
     )
 
@@ -97,7 +102,8 @@ def test_the_policy_travels_in_the_triggers_keywords(ti: Any) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         made.execute({"ti": ti})
     _, keywords = deferred.value.trigger.serialize()
-    assert Policy.from_dict({name: keywords[name] for name in Policy(1.0).to_dict()}) == policy_of(made)
+    travelled = Policy.from_dict({name: keywords[name] for name in Policy(1.0).to_dict()})
+    assert replace(travelled, deadline=BEGAN + timedelta(hours=6)) == policy_of(made)
     assert keywords["previous"]["started_at"] == "2026-02-01T00:00:00Z"
 
 
