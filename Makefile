@@ -10,6 +10,9 @@ OLD_AIRFLOW := 2.11.2
 OLD_VENV := .venv-airflow-$(OLD_AIRFLOW)
 OLD_BIN := $(OLD_VENV)/bin
 
+# The end-to-end tests mostly wait, so the others need not wait for them; a file stays in one process.
+PARALLEL := --quiet --numprocesses 2 --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-rollback docs golden test test-airflow-2.11 mutants lint format build constraints clean
 
@@ -24,13 +27,13 @@ demo-rollback: $(VENV)/.installed ## See a rollback turn the task red, with its 
 
 test: $(VENV)/.installed-dev lint ## Run every check and test (under 10 minutes)
 	@echo "==> Tests"
-	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage run -m pytest $(PARALLEL)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
 test-airflow-2.11: $(OLD_VENV)/.installed ## Run the tests of the Airflow classes on the oldest supported Airflow and Python
 	@echo "==> Tests on Airflow $(OLD_AIRFLOW)"
-	@$(OLD_BIN)/python -m pytest tests/hooks tests/links tests/operators tests/sensors tests/triggers tests/test_example_dags.py
+	@$(OLD_BIN)/python -m pytest $(PARALLEL) tests/hooks tests/links tests/operators tests/sensors tests/triggers tests/test_example_dags.py
 
 mutants: $(VENV)/.installed-mutation ## Break the core in hundreds of small ways; the tests must notice (about 20 minutes)
 	@$(BIN)/python tests/mutants $(FILES)

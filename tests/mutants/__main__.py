@@ -35,7 +35,19 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkProcess
 
 # What is changed, and the tests that must notice, the slowest last. To try one file: make mutants FILES=...
-CORE = ["services", "upgrades", "identity", "timeline", "watching", "story"]
+CORE = [
+    "names",
+    "outcomes",
+    "services",
+    "domains",
+    "health",
+    "upgrades",
+    "reasons",
+    "identity",
+    "timeline",
+    "watching",
+    "story",
+]
 MUTATED = [f"airflow_provider_sf/{name}.py" for name in CORE]
 TESTS = [f"tests/test_{name}.py" for name in CORE]
 
