@@ -2,15 +2,81 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from airflow_provider_sf.upgrades import OUTCOMES
+from airflow_provider_sf.kinds import KINDS, Kind
+from airflow_provider_sf.outcomes import OUTCOMES
+
+WRITTEN = {
+    "applicationResourceName": "the application resource: `shop`",
+    "applicationId": "the application: `fabric:/shop/web`",
+    "deploymentName": "the compose deployment: `shop`",
+}
+
+# By the runtime's default settings, ClientAccessConfig.h; the second in brackets is inferred from its source.
+ROLES = dict.fromkeys(KINDS, "User") | {
+    "application_resource": "User (not confirmed)",
+    "compose_deployment": "User (inferred)",
+}
+
+
+def table(*rows: tuple[str, ...]) -> str:
+    head, *body = (f"| {' | '.join(row)} |\n" for row in rows)
+    return head + f"|{' --- |' * len(rows[0])}\n" + "".join(body)
+
+
+def named_by(kind: Kind) -> str:
+    return next(
+        (WRITTEN[name] for name in re.findall(r"{(\w+)}", kind.progress.path)), "nothing: there is one"
+    )
+
+
+def explained_by(kind: Kind) -> str:
+    return (
+        ", ".join(f"[`{call.path.rpartition('/')[2]}`]({call.page})" for call in kind.explained_by)
+        or "nothing"
+    )
 
 
 def test_the_table_of_outcomes_is_the_codes(documented: Any) -> None:
-    head = "| state | outcome |\n| --- | --- |\n"
-    documented(
-        "verdict.md",
-        "outcomes",
-        head + "".join(f"| `{state}` | `{outcome}` |\n" for state, outcome in OUTCOMES.items()),
+    rows = ((f"`{state}`", f"`{outcome}`") for state, outcome in OUTCOMES.items())
+    documented("verdict.md", "outcomes", table(("state", "outcome"), *rows))
+
+
+def test_the_table_of_kinds_is_the_codes(documented: Any) -> None:
+    rows = (
+        (
+            f"`{kind.name}`",
+            f"[`GET {kind.progress.path}`]({kind.progress.page})",
+            kind.progress.api_version,
+            named_by(kind),
+            ROLES[kind.name],
+            explained_by(kind),
+            f"`#{kind.explorer}`",
+        )
+        for kind in KINDS.values()
     )
+    head = (
+        "kind",
+        "call",
+        "api-version",
+        "`name`",
+        "least role",
+        "asked once if it failed",
+        "page in Explorer",
+    )
+    documented("kinds.md", "kinds", table(head, *rows))
+
+
+def test_the_table_of_fields_is_the_codes(documented: Any) -> None:
+    """Under which key of which kind's answer a field of the record is read."""
+    fields = dict.fromkeys(field for kind in KINDS.values() for field in kind.keys)
+    rows = (
+        (
+            f"`{field}`",
+            *(f"`{kind.keys[field]}`" if field in kind.keys else "" for kind in KINDS.values()),
+        )
+        for field in fields
+    )
+    documented("kinds.md", "fields", table(("field", *(f"`{name}`" for name in KINDS)), *rows))

@@ -6,7 +6,8 @@ import os
 import re
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,13 @@ from airflow_provider_sf import get_provider_info
 from airflow_provider_sf.endings import failure, success
 from airflow_provider_sf.identity import Meant
 from airflow_provider_sf.narration import Told, news, opening
+from airflow_provider_sf.reasons import reasons_of
 from airflow_provider_sf.simulator.model import progress_body
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.story import Memory, Verdict
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.watching import Policy, step
+from tests.telling import KIND, START, name_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -89,28 +92,27 @@ def test_every_field_of_the_connection_is_documented() -> None:
         assert f"`{field}`" in said
 
 
-START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
-
-
-def progress(scenario: str, second: float, speed: float = 1.0) -> UpgradeProgress:
+def progress(scenario: str, second: float, speed: float = 1.0, kind: str = KIND) -> UpgradeProgress:
+    name = name_of(scenario, kind)
     body = progress_body(
         SCENARIOS[scenario],
-        f"{scenario}-shop",
+        name,
+        kind=kind,
         second=second * speed,
         started_at=START.timestamp(),
         speed=speed,
     )
-    return UpgradeProgress.from_answer("application_resource", f"{scenario}-shop", body)
+    return UpgradeProgress.from_answer(kind, name, body)
 
 
 def watched(
-    policy: Policy, scenario: str, seconds: tuple[float, ...], speed: float = 1.0
+    policy: Policy, scenario: str, seconds: tuple[float, ...], speed: float = 1.0, kind: str = KIND
 ) -> tuple[list[str], Memory]:
     """Return the log lines and the story of a wait that polls a simulated upgrade at these seconds."""
     memory, told, said = Memory(), Told(), []
     for second in seconds:
         now = START + timedelta(seconds=second)
-        before, (memory, _) = memory, step(policy, memory, progress(scenario, second, speed), now)
+        before, (memory, _) = memory, step(policy, memory, progress(scenario, second, speed, kind), now)
         told, lines = news(told, before, memory, policy, now)
         said += [line for _, line in lines]
     return said, memory.ended("upgrade", START + timedelta(seconds=seconds[-1]))
@@ -130,6 +132,8 @@ def test_the_log_in_the_readme_is_what_is_logged() -> None:
 
 
 def test_the_failure_in_the_readme_is_what_is_raised() -> None:
-    _, story = watched(Policy(15.0), "rolled_back", (330, 345, 375, 600, 602))
-    assert story.record is not None
-    assert text_blocks()[1].strip() == failure(Policy(15.0), story, story.record, Verdict.FAILED)
+    _, story = watched(Policy(15.0), "rolled_back", (330, 345, 375, 600, 602), kind="application")
+    record = story.record
+    assert record is not None
+    story = replace(story, reasons=reasons_of([record]))
+    assert text_blocks()[1].strip() == failure(Policy(15.0), story, record, Verdict.FAILED)
