@@ -51,13 +51,13 @@ SEEN = Seen()
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirflow]:
-    """A running Airflow that knows a simulated cluster on which an upgrade takes 40 seconds, and one of 10."""
+    """A running Airflow that knows a simulated cluster on which an upgrade takes a minute, and one of 10 seconds."""
     home = tmp_path_factory.mktemp("live")
     (home / "dags").mkdir()
     for dag in DAGS:
         shutil.copy(dag, home / "dags")
     with (
-        Simulator(speed=15.0) as simulator,
+        Simulator(speed=10.0) as simulator,
         Simulator(speed=60.0) as fast,
         LiveAirflow(home, home / "dags") as airflow,
     ):
