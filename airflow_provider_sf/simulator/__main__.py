@@ -6,27 +6,34 @@ import argparse
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from airflow_provider_sf.addresses import DEFAULT_PORT
 from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.simulator import SCENARIOS, Simulator
+from airflow_provider_sf.simulator.certificates import SERVER_CERTIFICATES
+from airflow_provider_sf.simulator.connection import (
+    CA,
+    CERTIFICATE,
+    KEY,
+    PFX,
+    connection,
+    write_certificates,
+)
+from airflow_provider_sf.simulator.tls import TLS
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted."""
-    options = _parser().parse_args(arguments)
+    options = _options(arguments)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
-        simulator = Simulator(
-            port=options.port,
-            speed=options.speed,
-            slow_seconds=options.slow_seconds,
-            cluster_scenario=options.cluster_scenario,
-        )
+        given = {name: value for name, value in vars(options).items() if name != "certificates"}
+        simulator = Simulator(**given)
     except OSError as error:
         print(
             f"cannot listen on port {options.port}: {error.strerror}; choose another with --port",
@@ -34,10 +41,29 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 1
     with simulator:
-        print(f"A pretend Service Fabric cluster listens on {simulator.url} (Ctrl-C ends it).")
-        print(f"export {CONNECTION}='service-fabric://127.0.0.1:{simulator.port}'", flush=True)
+        _introduce(simulator, options.certificates)
         ended.wait()
     return 0
+
+
+def _introduce(simulator: Simulator, directory: Path | None) -> None:
+    """Say how to connect, and write what that takes."""
+    print(f"A pretend Service Fabric cluster listens on {', '.join(simulator.urls)} (Ctrl-C ends it).")
+    if directory is not None:
+        write_certificates(simulator.security, directory)
+        print(f"Its certificate has the SHA-1 thumbprint {simulator.server_thumbprint}.")
+    said = connection(simulator.security, simulator.urls, directory)
+    print(f"export {CONNECTION}='{said}'", flush=True)
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the options; but for ``certificates`` they have the names of the simulator's parameters."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    is_secured = options.entra or options.tls != "none"
+    if is_secured != (options.certificates is not None):
+        parser.error("--certificates goes with --tls or --entra, and these with it")
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,7 +100,40 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SCENARIO",
         help="how the upgrade of the cluster itself goes (%(default)s)",
     )
+    _add_gateways(parser)
     return parser
+
+
+def _add_gateways(parser: argparse.ArgumentParser) -> None:
+    """Add what is about the way to the cluster."""
+    parser.add_argument(
+        "--gateways",
+        type=int,
+        choices=range(1, 10),
+        default=1,
+        metavar="NUMBER",
+        help="on how many ports to listen; but for the first they are free ones (%(default)s)",
+    )
+    parser.add_argument(
+        "--tls",
+        choices=TLS,
+        default="none",
+        help="with TLS, and when to ask for a client certificate: not at all, in the handshake, or after the "
+        "request, as Windows does (%(default)s)",
+    )
+    parser.add_argument(
+        "--server-certificate",
+        choices=SERVER_CERTIFICATES,
+        default="good",
+        help="what to show to clients (%(default)s)",
+    )
+    parser.add_argument("--entra", action="store_true", help="want tokens of Entra ID, and issue them")
+    parser.add_argument(
+        "--certificates",
+        type=Path,
+        metavar="DIRECTORY",
+        help=f"where to write {CA}, {CERTIFICATE}, {KEY} and {PFX} for clients",
+    )
 
 
 def _table(rows: dict[str, str]) -> str:

@@ -17,6 +17,7 @@ class Answer:
     status: int = 200
     body: bytes = b""
     content_type: str = "application/json; charset=utf-8"
+    reason: str | None = None
     reset: bool = False
     slow: bool = False
 

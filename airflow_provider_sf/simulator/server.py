@@ -1,65 +1,52 @@
-"""The model behind the standard library's threading HTTP server, on loopback only."""
+"""A simulated cluster behind HTTP gateways on loopback ports, as open or as secured as real ones are."""
 
 from __future__ import annotations
 
-import re
-import socket
-import struct
 import threading
 import time
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import TYPE_CHECKING
 
-from airflow_provider_sf.applications import APPLICATION, APPLICATIONS
-from airflow_provider_sf.kinds import APPLICATION_HEALTH, KINDS
-from airflow_provider_sf.names import bare
-from airflow_provider_sf.rest import CLUSTER_VERSION
-from airflow_provider_sf.simulator.answers import NOTHING, Answer, fabric_error, fault_at, json_answer
-from airflow_provider_sf.simulator.applications import (
-    application_health,
-    application_id,
-    application_info,
-    page_after,
-)
-from airflow_provider_sf.simulator.model import application_name, progress_answer
-from airflow_provider_sf.simulator.moments import moment_at
-from airflow_provider_sf.simulator.scenarios import SCENARIOS
+from airflow_provider_sf.simulator.answers import FAULTS
+from airflow_provider_sf.simulator.cluster import SimulatedCluster
+from airflow_provider_sf.simulator.gateway import Gateway
+from airflow_provider_sf.simulator.security import Security
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
 
-    from airflow_provider_sf.kinds import Kind
-    from airflow_provider_sf.rest import Call
-    from airflow_provider_sf.simulator.moments import Moment
-    from airflow_provider_sf.simulator.scenarios import Scenario
+    from airflow_provider_sf.simulator.answers import Answer
+    from airflow_provider_sf.simulator.certificates import Authority, Certificate
+    from airflow_provider_sf.simulator.entra import Entra
+    from airflow_provider_sf.simulator.gateway import Question
 
 RUNTIME_VERSION = "10.1.2338.9590"
 
-EXPLORER_PATH = "/Explorer/index.html"
-EXPLORER_PAGE = b"""<!doctype html><title>Simulated cluster</title>
-<p>This cluster is simulated. A real one shows Service Fabric Explorer here.</p>
-"""
 
-
-class Simulator:
+class Simulator(SimulatedCluster):
     """
-    A pretend cluster on a loopback port. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
+    A pretend cluster on loopback ports. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
 
     A name chooses its scenario, by what stands before the first ``-``: ``good-shop``, ``rolled_back-shop``,
     ``fabric:/good-shop/web``. The scenario starts when the name is first asked about, for all kinds alike.
 
-    :param port: 0 for a free one
+    :param port: that of the first gateway, 0 for a free one; the others have free ones
     :param speed: how many seconds of a scenario pass in one second
     :param slow_seconds: how long a slow answer takes
     :param cluster_scenario: the scenario of what has no name: the cluster and its configuration
     :param runtime_version: what the cluster says to run; it takes no call that came with a newer one
     :param clock: tells the Unix time; a test may give its own
-    :raises ValueError: there is no such scenario
+    :param gateways: how many there are, each on a port of its own
+    :param tls: ``none``, ``server`` for TLS without client certificates, ``mutual`` to ask for one in the
+        handshake, or ``mutual-late`` to ask for it when the request has been read
+    :param server_certificate: ``good``, ``expired``, ``wrong_name`` or ``self_signed``
+    :param authority: issues the server's certificate and those of clients; several clusters may share one
+    :param entra: clients sign in with Entra ID, which answers on the same ports; this takes TLS
+    :param token_seconds: how long a token of Entra ID is valid
+    :raises ValueError: there is no such scenario, TLS or server certificate
     """
 
     def __init__(
@@ -71,44 +58,84 @@ class Simulator:
         cluster_scenario: str = "good",
         runtime_version: str = RUNTIME_VERSION,
         clock: Callable[[], float] = time.time,
+        gateways: int = 1,
+        tls: str = "none",
+        server_certificate: str = "good",
+        authority: Authority | None = None,
+        entra: bool = False,
+        token_seconds: float = 3600.0,
     ) -> None:
-        self.speed = speed
+        super().__init__(
+            speed=speed, cluster_scenario=cluster_scenario, runtime_version=runtime_version, clock=clock
+        )
         self.slow_seconds = slow_seconds
-        self.runtime_version = runtime_version
-        self.clock = clock
         self.requests: list[str] = []
         """The request lines that came in, oldest first."""
-        if cluster_scenario not in SCENARIOS:
-            msg = f"cluster_scenario {cluster_scenario!r} is none; choose one of: {', '.join(SCENARIOS)}"
-            raise ValueError(msg)
-        self.cluster_scenario = cluster_scenario
-        self._started: dict[str, float] = {}
-        self._applications: dict[str, str] = {}
+        self._asked: list[int] = []
+        self._faults: dict[int, Answer] = {}
         self._stopping = threading.Event()
-        self._server = _Server(("127.0.0.1", port), _Handler)
-        self._server.simulator = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self.security = Security(
+            tls,
+            server_certificate=server_certificate,
+            authority=authority,
+            entra=entra,
+            token_seconds=token_seconds,
+            clock=clock,
+        )
+        context = self.security.context()
+        self._gateways = [
+            Gateway(partial(self._respond, index), port=0 if index else port, tls=context)
+            for index in range(gateways)
+        ]
+        if entra:
+            self.sign_in = self.entra.metadata(self.url)
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
-        return int(self._server.server_address[1])
+        """The port of the first gateway."""
+        return self._gateways[0].port
 
     @property
     def url(self) -> str:
-        """Its address, for a connection's host."""
-        return f"http://127.0.0.1:{self.port}"
+        """The address of the first gateway, for a connection's host."""
+        return self.urls[0]
+
+    @property
+    def urls(self) -> list[str]:
+        """The addresses of all gateways, also of those that are down."""
+        scheme = "http" if self.security.tls == "none" else "https"
+        return [f"{scheme}://127.0.0.1:{gateway.port}" for gateway in self._gateways]
+
+    @property
+    def authority(self) -> Authority:
+        """Who issues certificates for the server and its clients."""
+        return self.security.authority
+
+    @property
+    def server_certificate(self) -> Certificate:
+        """What the server shows, if it speaks TLS."""
+        return self.security.certificate
+
+    @property
+    def server_thumbprint(self) -> str:
+        """The SHA-1 thumbprint of the server's certificate."""
+        return self.server_certificate.thumbprint
+
+    @property
+    def entra(self) -> Entra:
+        """Where clients sign in, if they have to."""
+        return self.security.entra
 
     def start(self) -> None:
-        """Listen, in a thread of its own."""
-        self._thread.start()
+        """Listen, in threads of its own."""
+        for gateway in self._gateways:
+            gateway.start()
 
     def stop(self) -> None:
-        """Close the port and end the thread."""
+        """Close the ports and end the threads."""
         self._stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        for gateway in self._gateways:
+            gateway.down()
 
     def __enter__(self) -> Self:
         """Start."""
@@ -121,136 +148,34 @@ class Simulator:
         """Stop."""
         self.stop()
 
-    def answer(self, target: str) -> Answer:
-        """Return the answer to a GET of this target."""
-        parts = urlsplit(target)
-        if parts.path == EXPLORER_PATH:
-            return Answer(body=EXPLORER_PAGE, content_type="text/html; charset=utf-8")
-        query = dict(parse_qsl(parts.query))
-        if not self._has(query.get("api-version", "")):
-            return fabric_error(400, "E_INVALIDARG", "The api-version is missing or not supported.")
-        for call, respond in self._routes(query.get("ContinuationToken", "")):
-            name = _name_in(call.path, parts.path)
-            if name is not None and self._has(call.api_version):
-                return respond(name)
-        return fabric_error(400, "E_INVALIDARG", "The route is not known.")
+    def down(self, index: int) -> None:
+        """Close a gateway's port and cut its connections."""
+        self._gateways[index].down()
 
-    def _has(self, api_version: str) -> bool:
-        """Tell whether the runtime has an api-version: from 6.0 on, up to its own version."""
-        version, newest = _number(api_version), _number(self.runtime_version)
-        return version is not None and newest is not None and (6, 0) <= version <= newest
+    def up(self, index: int) -> None:
+        """Open the port of a gateway that is down."""
+        self._gateways[index].up()
 
-    def _routes(self, token: str) -> Iterator[tuple[Call, Callable[[str], Answer]]]:
-        """Yield the calls that there are, each with what answers it for a name."""
-        yield CLUSTER_VERSION, lambda _: json_answer({"Version": self.runtime_version})
-        for kind in KINDS.values():
-            yield kind.progress, partial(self._progress, kind)
-        yield APPLICATION, self._application
-        yield APPLICATION_HEALTH, self._health
-        yield APPLICATIONS, lambda _: json_answer(page_after(token, self._listed()))
+    def fault(self, index: int, kind: str | None) -> None:
+        """Let a gateway answer everything with one of ``FAULTS``, or, if it is None, well again."""
+        if kind is None:
+            self._faults.pop(index, None)
+        else:
+            self._faults[index] = FAULTS[kind]
 
-    def _progress(self, kind: Kind, name: str) -> Answer:
-        started_at, elapsed = self._since(name)
-        if "{applicationId}" in kind.progress.path:
-            self._applications.setdefault(bare(name), name)
-        return progress_answer(
-            self._scenario(name),
-            name,
-            kind=kind.name,
-            elapsed=elapsed,
-            started_at=started_at,
-            speed=self.speed,
-        )
-
-    def _application(self, name: str) -> Answer:
-        return self._about(name, application_info, missing=NOTHING)
-
-    def _health(self, name: str) -> Answer:
-        code = "FABRIC_E_HEALTH_ENTITY_NOT_FOUND"
-        missing = fabric_error(404, code, f"There is no health of {application_name(name)}.")
-        return self._about(name, application_health, missing=missing)
-
-    def _about(self, name: str, body: Callable[[str, Moment], dict[str, Any]], *, missing: Answer) -> Answer:
-        """Return what is said of a classic application now."""
-        scenario = self._scenario(name)
-        if not scenario.exists:
-            return missing
-        _, elapsed = self._since(name)
-        self._applications.setdefault(bare(name), name)
-        return fault_at(scenario, elapsed * self.speed) or json_answer(body(name, self._moment(name)))
-
-    def _listed(self) -> dict[str, dict[str, Any]]:
-        """Return the classic applications that were asked about and may be told of, by id."""
-        return {
-            application_id(name): application_info(name, self._moment(name))
-            for name in self._applications.copy().values()
-            if self._scenario(name).phases
-        }
-
-    def _moment(self, name: str) -> Moment:
-        started_at, elapsed = self._since(name)
-        second = elapsed * self.speed
-        return moment_at(self._scenario(name), second, started_at=started_at, speed=self.speed)
-
-    def _since(self, name: str) -> tuple[float, float]:
-        """Return when a name was first asked about, and how many seconds ago that was."""
-        now = self.clock()
-        started_at = self._started.setdefault(bare(name), now)
-        return started_at, max(0.0, now - started_at)  # another thread may have read the clock later
-
-    def _scenario(self, name: str) -> Scenario:
-        if not name:
-            return SCENARIOS[self.cluster_scenario]
-        return SCENARIOS.get(bare(name).partition("-")[0], SCENARIOS["not_found"])
+    def requests_of(self, index: int) -> int:
+        """Return how many requests a gateway has seen."""
+        return self._asked.count(index)
 
     def pause(self) -> None:
         """Hold a slow answer back, but not the end."""
         self._stopping.wait(self.slow_seconds)
 
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128  # with the library's 5, connections that come together wait for a second try
-    simulator: Simulator
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = (
-        -1
-    )  # head and body in one packet: apart, the second waits 40 ms for the other side's delayed ACK
-    server: _Server
-
-    def do_GET(self) -> None:
-        simulator = self.server.simulator
-        simulator.requests.append(self.requestline)
-        answer = simulator.answer(self.path)
+    def _respond(self, index: int, question: Question) -> Answer:
+        """Return a gateway's answer. This takes a while if it is slow, or asks for a certificate."""
+        self.requests.append(question.line)
+        self._asked.append(index)
+        answer = self._faults.get(index) or self.security.answer(question) or self.answer(question.target)
         if answer.slow:
-            simulator.pause()
-        if answer.reset:
-            # A linger of 0 seconds turns the close into a reset.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
-            self.connection.close()
-            return
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name of http.server's parameter
-        """Say nothing: the requests are counted, and the demo has its own words."""
-
-
-def _name_in(route: str, path: str) -> str | None:
-    """Return the name in a path of a route, empty if the route has none; None if the path is of another."""
-    pattern = re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(route))
-    found = re.fullmatch(pattern, path)
-    return found and unquote("".join(found.groups()))
-
-
-def _number(version: str) -> tuple[int, int] | None:
-    """Return the first two parts of a version of the runtime, or of the API."""
-    found = re.fullmatch(r"(\d+)\.(\d+)(\.[\d.]+|-preview)?", version, re.ASCII)
-    return (int(found[1]), int(found[2])) if found else None
+            self.pause()
+        return answer

@@ -33,7 +33,7 @@ PROGRESS = KINDS["application_resource"].progress
 
 
 def get(simulator: Simulator, target: str) -> dict[str, object]:
-    return json_from(Cluster(simulator.url).send(Request("GET", target)))
+    return json_from(Cluster((simulator.url,)).send(Request("GET", target)))
 
 
 def state(simulator: Simulator, name: str) -> object:
@@ -301,7 +301,7 @@ def test_a_stopped_simulator_lets_go_of_its_port() -> None:
     with Simulator() as first:
         port = first.port
     with pytest.raises(Unreachable, match="Connection refused"):
-        Cluster(f"http://127.0.0.1:{port}").send(request_for(CLUSTER_VERSION))
+        Cluster.at(f"http://127.0.0.1:{port}").send(request_for(CLUSTER_VERSION))
     with Simulator(port=port) as second:
         assert second.port == port
 
@@ -335,7 +335,7 @@ def test_the_command_says_how_to_connect_and_ends_when_told(number: signal.Signa
             r"export AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT='service-fabric://127.0.0.1:(\d+)'", said
         )
         assert found is not None
-        assert Cluster(f"http://127.0.0.1:{found[1]}").send(request_for(CLUSTER_VERSION)).status == 200
+        assert Cluster.at(f"http://127.0.0.1:{found[1]}").send(request_for(CLUSTER_VERSION)).status == 200
         process.send_signal(number)
         assert process.wait(10) == 0
 
@@ -345,7 +345,7 @@ def test_the_command_gives_the_cluster_its_scenario() -> None:
         assert process.stdout is not None
         found = re.search(r"http://127.0.0.1:\d+", process.stdout.readline())
         assert found is not None
-        said = Cluster(found[0]).send(Request("GET", "/$/GetUpgradeProgress?api-version=6.0"))
+        said = Cluster.at(found[0]).send(Request("GET", "/$/GetUpgradeProgress?api-version=6.0"))
         assert json.loads(said.body)["UpgradeState"] == "RollingForwardCompleted"
         process.terminate()
         assert process.wait(10) == 0
@@ -370,6 +370,9 @@ def test_the_command_explains_every_scenario_and_kind() -> None:
         ("--slow-seconds", "-1"),
         ("--port", "x"),
         ("--cluster-scenario", "x"),
+        ("--gateways", "0"),
+        ("--tls", "x"),
+        ("--server-certificate", "x"),
     ],
 )
 def test_a_wrong_option_is_refused_by_name(
@@ -378,6 +381,19 @@ def test_a_wrong_option_is_refused_by_name(
     with pytest.raises(SystemExit, match="2"):
         main([option, value])
     assert option in capsys.readouterr().err
+
+
+def test_the_command_opens_as_many_gateways_as_it_is_told() -> None:
+    with command("--port", "0", "--gateways", "3") as process:
+        assert process.stdout is not None
+        listening, export = process.stdout.readline(), process.stdout.readline()
+        urls = re.findall(r"http://127.0.0.1:\d+", listening)
+        assert len(urls) == 3
+        assert f'"host": "{",".join(urls)}"' in export
+        for url in urls:
+            assert Cluster.at(url).send(request_for(CLUSTER_VERSION)).status == 200
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 def test_a_port_that_is_taken_is_named() -> None:

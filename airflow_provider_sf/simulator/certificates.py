@@ -1,0 +1,216 @@
+"""Throwaway certificates: an authority and what it issues. They protect nothing. No network I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, cast
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    pkcs12,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography.hazmat.primitives.serialization import KeySerializationEncryption
+
+    PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
+SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
+
+HERE = ("localhost", "127.0.0.1", "::1")
+ELSEWHERE = ("other.example.com",)
+
+SERVER_CERTIFICATES = ("good", "expired", "wrong_name", "self_signed")
+
+_NAME = "Simulated authority"
+_LIFE_DAYS = 90.0
+_USAGES = (
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+    *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate and its private key as PEM; the key is not encrypted."""
+
+    pem: bytes
+    key_pem: bytes
+
+    @property
+    def parsed(self) -> x509.Certificate:
+        """The certificate, to look into it."""
+        return x509.load_pem_x509_certificate(self.pem)
+
+    @property
+    def key(self) -> PrivateKey:
+        """The private key, to sign with it."""
+        return cast("PrivateKey", load_pem_private_key(self.key_pem, None))
+
+    @property
+    def der(self) -> bytes:
+        """The certificate as it goes over the wire."""
+        return self.parsed.public_bytes(Encoding.DER)
+
+    @property
+    def thumbprint(self) -> str:
+        """The SHA-1 hash of the certificate, as Service Fabric writes it."""
+        return self.parsed.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - a name, no protection
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 hash of the certificate, written like a thumbprint."""
+        return self.parsed.fingerprint(hashes.SHA256()).hex().upper()
+
+    def encrypted_key_pem(self, passphrase: str) -> bytes:
+        """Return the private key as PEM that a passphrase opens."""
+        return _key_pem(self.key, BestAvailableEncryption(passphrase.encode()))
+
+    def pfx(self, passphrase: str | None = None) -> bytes:
+        """Return certificate and private key as one file in PFX form, PKCS #12."""
+        encryption = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
+        return pkcs12.serialize_key_and_certificates(b"simulated", self.key, self.parsed, None, encryption)
+
+
+class Authority:
+    """A certificate authority. It lives as long as this object; two of them do not know each other."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        signs = _key_usage("key_cert_sign", "crl_sign")
+        extensions = [(x509.BasicConstraints(ca=True, path_length=0), True), (signs, True)]
+        self.certificate = _certificate(_NAME, self._key, self._key, extensions=extensions)
+
+    @property
+    def pem(self) -> bytes:
+        """Its own certificate, for the CA bundle of a client."""
+        return self.certificate.pem
+
+    def server(self, kind: str = "good") -> Certificate:
+        """
+        Return a certificate for a server on this machine; who is ``self_signed`` is not signed by us.
+
+        :raises ValueError: the kind is none of ``SERVER_CERTIFICATES``
+        """
+        if kind not in SERVER_CERTIFICATES:
+            msg = f"server_certificate {kind!r} is none; choose one of: {', '.join(SERVER_CERTIFICATES)}"
+            raise ValueError(msg)
+        names = ELSEWHERE if kind == "wrong_name" else HERE
+        key = ec.generate_private_key(ec.SECP256R1())
+        return _certificate(
+            names[0],
+            key,
+            key if kind == "self_signed" else self._key,
+            days=-1.0 if kind == "expired" else _LIFE_DAYS,
+            extensions=[*_end_entity(SERVER_AUTH), (_alternative_names(names), False)],
+        )
+
+    def client(
+        self,
+        *,
+        days: float = _LIFE_DAYS,
+        purpose: x509.ObjectIdentifier = CLIENT_AUTH,
+        rsa_key: bool = False,
+    ) -> Certificate:
+        """
+        Return a certificate for a client.
+
+        :param days: when it ends, from now; a negative number is for one that has ended
+        :param purpose: what it may be used for; a cluster refuses one for ``SERVER_AUTH``
+        :param rsa_key: Entra ID takes no other keys than RSA; they take longer to make
+        """
+        key = rsa.generate_private_key(65537, 2048) if rsa_key else ec.generate_private_key(ec.SECP256R1())
+        return _certificate("client", key, self._key, days=days, extensions=_end_entity(purpose))
+
+    def accepts(self, der: bytes) -> bool:
+        """Whether a client certificate is one of ours, is valid now, and is for clients."""
+        shown = x509.load_der_x509_certificate(der)
+        try:
+            shown.verify_directly_issued_by(self.certificate.parsed)
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        now = datetime.now(timezone.utc)
+        is_valid = shown.not_valid_before_utc <= now <= shown.not_valid_after_utc
+        return is_valid and CLIENT_AUTH in _purposes(shown)
+
+
+def _certificate(
+    subject: str,
+    key: PrivateKey,
+    signed_by: PrivateKey,
+    *,
+    extensions: Sequence[tuple[x509.ExtensionType, bool]],
+    days: float = _LIFE_DAYS,
+) -> Certificate:
+    """Make a certificate. What its own key signs has no other issuer; the rest is the authority's."""
+    now = datetime.now(timezone.utc)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_name(subject))
+        .issuer_name(_name(subject if key is signed_by else _NAME))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=365))
+        .not_valid_after(now + timedelta(days=days))
+    )
+    for extension, is_critical in [*extensions, *_key_identifiers(key, signed_by)]:
+        builder = builder.add_extension(extension, critical=is_critical)
+    signed = builder.sign(signed_by, hashes.SHA256())
+    return Certificate(signed.public_bytes(Encoding.PEM), _key_pem(key, NoEncryption()))
+
+
+def _end_entity(purpose: x509.ObjectIdentifier) -> list[tuple[x509.ExtensionType, bool]]:
+    return [
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (_key_usage("digital_signature", "key_encipherment"), True),
+        (x509.ExtendedKeyUsage([purpose]), False),
+    ]
+
+
+def _key_usage(*usages: str) -> x509.KeyUsage:
+    return x509.KeyUsage(**{usage: usage in usages for usage in _USAGES})
+
+
+def _key_identifiers(key: PrivateKey, signed_by: PrivateKey) -> list[tuple[x509.ExtensionType, bool]]:
+    """Return what Python 3.13 asks for: it verifies strictly."""
+    return [
+        (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(signed_by.public_key()), False),
+    ]
+
+
+def _alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName:
+    is_address = [name[-1].isdigit() for name in names]
+    return x509.SubjectAlternativeName(
+        [
+            x509.IPAddress(ip_address(name)) if numeric else x509.DNSName(name)
+            for name, numeric in zip(names, is_address, strict=True)
+        ]
+    )
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _purposes(certificate: x509.Certificate) -> set[x509.ObjectIdentifier]:
+    values = (extension.value for extension in certificate.extensions)
+    return {purpose for value in values if isinstance(value, x509.ExtendedKeyUsage) for purpose in value}
+
+
+def _key_pem(key: PrivateKey, encryption: KeySerializationEncryption) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)

@@ -1,0 +1,171 @@
+"""A tenant of Entra ID with one application that signs in with credentials of its own. No network I/O."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from base64 import urlsafe_b64decode
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from airflow_provider_sf.simulator.answers import Answer, json_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_sf.simulator.certificates import Authority, Certificate
+
+_ENDPOINT = re.compile(r"/([^/]+)/(v2\.0/\.well-known/openid-configuration|oauth2/v2\.0/token)")
+
+_PADDINGS: dict[str, padding.AsymmetricPadding] = {
+    "RS256": padding.PKCS1v15(),
+    "PS256": padding.PSS(padding.MGF1(SHA256()), padding.PSS.DIGEST_LENGTH),
+}
+
+
+class Entra:
+    """
+    Who may sign in to a cluster, and the tokens that they have.
+
+    :param authority: issues the certificate with which the application may sign in
+    :param token_seconds: how long a token is valid
+    :param clock: tells the Unix time
+    """
+
+    tenant_id = "7f9a3c52-4b1e-4d0a-9c57-3e8d2b6f1a04"
+    cluster_id = "c1b8f0de-52a7-4f6e-8e1d-0a9b7c3d5e21"
+    """The application that the cluster is."""
+    client_id = "2d6e4a90-8f13-47c5-b2a8-6c0f9d1e7b35"
+    """The application that asks the cluster."""
+    client_secret = "simulated~secret"  # noqa: S105 - it protects nothing
+
+    def __init__(self, authority: Authority, *, token_seconds: float, clock: Callable[[], float]) -> None:
+        self.token_seconds = token_seconds
+        self._authority = authority
+        self._clock = clock
+        self._ends: dict[str, float] = {}
+        self._given: list[str] = []
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """The certificate with which the application may sign in instead of the secret."""
+        return self._authority.client(rsa_key=True)
+
+    @property
+    def bearer_token(self) -> str:
+        """A new token for the cluster. Nobody signed in for it."""
+        token = secrets.token_urlsafe(24)
+        self._ends[token] = self._clock() + self.token_seconds
+        return token
+
+    @property
+    def tokens_issued(self) -> int:
+        """How often somebody signed in and was given a token."""
+        return len(self._given)
+
+    def revoke_tokens(self) -> None:
+        """Let no token be valid that there is."""
+        self._ends.clear()
+
+    def lets_in(self, authorization: str) -> bool:
+        """Whether an Authorization header holds a valid token."""
+        scheme, _, token = authorization.partition(" ")
+        return scheme.lower() == "bearer" and self._clock() < self._ends.get(token, 0.0)
+
+    def metadata(self, url: str) -> dict[str, Any]:
+        """Return what the cluster at a URL says about how to sign in to it."""
+        named = {
+            "login": url,
+            "authority": f"{url}/{self.tenant_id}",
+            "tenant": self.tenant_id,
+            "cluster": self.cluster_id,
+            "client": "0f5c7be1-93d4-4a82-a6ef-1b2c8d7e9f60",  # the one for people
+            "redirect": f"{url}/Explorer/index.html",
+        }
+        return {"type": "aad", "metadata": named}
+
+    def answer(self, url: str, path: str, body: str) -> Answer | None:
+        """Return what Entra ID answers at a URL, None if it has nothing under this path."""
+        found = _ENDPOINT.fullmatch(path)
+        if found is None:
+            return None
+        tenant, endpoint = found.groups()
+        if tenant != self.tenant_id:
+            return _error(400, "invalid_tenant", f"AADSTS90002: Tenant '{tenant}' not found.")
+        return (
+            _configuration(f"{url}/{tenant}")
+            if "configuration" in endpoint
+            else self._token(dict(parse_qsl(body)))
+        )
+
+    def _token(self, form: dict[str, str]) -> Answer:
+        refusal = self._refusal(form)
+        if refusal is not None:
+            return refusal
+        token = self.bearer_token
+        self._given.append(token)
+        seconds = int(self.token_seconds)
+        return json_answer(
+            {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
+        )
+
+    def _refusal(self, form: dict[str, str]) -> Answer | None:
+        """Return what is wrong with a request for a token, None if nothing is."""
+        grant, client, scope = (form.get(name, "") for name in ("grant_type", "client_id", "scope"))
+        if grant != "client_credentials":
+            text = f"AADSTS70003: The app requested an unsupported grant type '{grant}'."
+            return _error(400, "unsupported_grant_type", text)
+        if client != self.client_id:
+            text = f"AADSTS700016: Application with identifier '{client}' was not found in the directory."
+            return _error(400, "unauthorized_client", text)
+        if scope != f"{self.cluster_id}/.default":
+            text = f"AADSTS500011: The resource principal named {scope} was not found in the tenant."
+            return _error(400, "invalid_resource", text)
+        if "client_assertion" in form:
+            is_signed = _has_signed(self.certificate, form["client_assertion"])
+            text = "AADSTS700027: The certificate that signed the client assertion is not registered."
+            return None if is_signed else _error(401, "invalid_client", text)
+        text = f"AADSTS7000215: Invalid client secret provided for app '{client}'."
+        return (
+            None if form.get("client_secret") == self.client_secret else _error(401, "invalid_client", text)
+        )
+
+
+def _configuration(tenant: str) -> Answer:
+    """Return what a client asks for first: where everything is."""
+    return json_answer(
+        {
+            "issuer": f"{tenant}/v2.0",
+            "authorization_endpoint": f"{tenant}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{tenant}/oauth2/v2.0/token",
+        }
+    )
+
+
+def _error(status: int, error: str, description: str) -> Answer:
+    """Return an error as Entra ID words it; its number stands in its text, too."""
+    number = int(description.partition(":")[0].removeprefix("AADSTS"))
+    body = {"error": error, "error_description": description, "error_codes": [number]}
+    return Answer(status, json.dumps(body).encode())
+
+
+def _has_signed(certificate: Certificate, assertion: str) -> bool:
+    """Whether a certificate's key has signed a JSON Web Token."""
+    signed, _, signature = assertion.rpartition(".")
+    key = cast("rsa.RSAPublicKey", certificate.parsed.public_key())
+    try:
+        algorithm = json.loads(_decoded(signed.partition(".")[0]))["alg"]
+        key.verify(_decoded(signature), signed.encode(), _PADDINGS[algorithm], SHA256())
+    except (ValueError, KeyError, InvalidSignature):
+        return False
+    return True
+
+
+def _decoded(part: str) -> bytes:
+    return urlsafe_b64decode(part + "=" * (-len(part) % 4))

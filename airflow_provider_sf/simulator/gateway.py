@@ -1,0 +1,158 @@
+"""An HTTP gateway of a simulated cluster: one listening socket, on loopback only."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow_provider_sf.simulator.tls import SecureConnection
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from io import BufferedReader
+
+    from airflow_provider_sf.simulator.answers import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request; ``certificate`` tells which one its client has, which may have to be asked for."""
+
+    line: str
+    target: str
+    host: str
+    authorization: str
+    body: str
+    certificate: Callable[[], bytes | None]
+
+
+class Gateway:
+    """
+    A port that answers, can go down, and can come up again as the same port.
+
+    :param respond: returns the answer to a question; it is called in a thread for each connection
+    :param port: 0 for a free one
+    :param tls: what it speaks TLS with; None for plain HTTP
+    """
+
+    def __init__(
+        self, respond: Callable[[Question], Answer], *, port: int, tls: ssl.SSLContext | None
+    ) -> None:
+        self._listen = partial(_Server, respond=respond, tls=tls)
+        self._server = self._listen(port)
+        self.port = int(self._server.server_address[1])
+
+    def start(self) -> None:
+        """Answer, in a thread of its own."""
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def down(self) -> None:
+        """Close the port and cut the connections."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        self._server.cut()
+
+    def up(self) -> None:
+        """Open the port again."""
+        self._server = self._listen(self.port)
+        self.start()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # with the library's 5, connections that come together wait for a second try
+
+    def __init__(
+        self, port: int, *, respond: Callable[[Question], Answer], tls: ssl.SSLContext | None
+    ) -> None:
+        self.respond = respond
+        self._tls = tls
+        self._connections: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection. Its handshake has to wait: this thread is needed for the next one."""
+        connection, address = super().get_request()
+        if self._tls is not None:
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        self._connections.add(connection)
+        return connection, address
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Talk to a client, in the connection's thread."""
+        if isinstance(request, SecureConnection):
+            request.do_handshake()
+        super().finish_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection."""
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def cut(self) -> None:
+        """End all connections, whatever is under way on them."""
+        for connection in list(self._connections):
+            with suppress(OSError):  # it has just ended
+                # That of SSLSocket would let its thread go on without encryption.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that is gone or fails in the handshake; a bug shows its traceback."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = (
+        -1
+    )  # head and body in one packet: apart, the second waits 40 ms for the other side's delayed ACK
+    disable_nagle_algorithm = True  # so it would, too, behind what ends a late handshake
+    server: _Server
+
+    def do_GET(self) -> None:
+        answer = self.server.respond(self._question())
+        if answer.reset:
+            # A linger of 0 seconds turns the close into a reset.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.connection.close()
+            return
+        self.send_response(answer.status, answer.reason)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    do_POST = do_GET  # noqa: N815 - http.server's name
+
+    def _question(self) -> Question:
+        return Question(
+            line=self.requestline,
+            target=self.path,
+            host=self.headers.get("Host", ""),
+            authorization=self.headers.get("Authorization", ""),
+            body=self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode(),
+            certificate=self._certificate,
+        )
+
+    def _certificate(self) -> bytes | None:
+        reader = cast("BufferedReader", self.rfile)
+        return (
+            self.connection.client_certificate(reader)
+            if isinstance(self.connection, SecureConnection)
+            else None
+        )
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name of http.server's parameter
+        """Say nothing: the requests are counted, and the demo has its own words."""

@@ -1,0 +1,121 @@
+"""The throwaway certificates of the simulator."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs12
+
+from airflow_provider_sf.simulator.certificates import (
+    CLIENT_AUTH,
+    SERVER_AUTH,
+    SERVER_CERTIFICATES,
+    Authority,
+    Certificate,
+)
+
+OURS, THEIRS = Authority(), Authority()
+
+
+def common_name(certificate: Certificate) -> str:
+    return certificate.parsed.subject.rfc4514_string()
+
+
+def purposes(certificate: Certificate) -> list[x509.ObjectIdentifier]:
+    return list(certificate.parsed.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+
+
+def days_left(certificate: Certificate) -> float:
+    return (certificate.parsed.not_valid_after_utc - datetime.now(timezone.utc)) / timedelta(days=1)
+
+
+def test_a_thumbprint_is_a_hash_of_what_goes_over_the_wire() -> None:
+    server = OURS.server()
+    assert server.der == x509.load_pem_x509_certificate(server.pem).public_bytes(Encoding.DER)
+    assert server.thumbprint == hashlib.new("sha1", server.der, usedforsecurity=False).hexdigest().upper()
+    assert server.sha256 == hashlib.sha256(server.der).hexdigest().upper()
+
+
+def test_a_server_has_all_names_of_this_machine() -> None:
+    server = OURS.server()
+    names = server.parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert common_name(server) == "CN=localhost"
+    assert [str(name.value) for name in names] == ["localhost", "127.0.0.1", "::1"]
+    assert purposes(server) == [SERVER_AUTH]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "issuer", "is_valid"),
+    [
+        ("good", "CN=localhost", "CN=Simulated authority", True),
+        ("expired", "CN=localhost", "CN=Simulated authority", False),
+        ("wrong_name", "CN=other.example.com", "CN=Simulated authority", True),
+        ("self_signed", "CN=localhost", "CN=localhost", True),
+    ],
+)
+def test_a_server_can_be_bad_in_one_way(kind: str, name: str, issuer: str, *, is_valid: bool) -> None:
+    server = OURS.server(kind)
+    assert (common_name(server), server.parsed.issuer.rfc4514_string()) == (name, issuer)
+    assert (days_left(server) > 0) is is_valid
+
+
+def test_there_is_no_other_kind_of_server() -> None:
+    assert SERVER_CERTIFICATES == ("good", "expired", "wrong_name", "self_signed")
+    with pytest.raises(ValueError, match="server_certificate 'bad' is none; choose one of: good, expired, "):
+        OURS.server("bad")
+
+
+@pytest.mark.parametrize("days", [-1.0, 3.0, 90.0])
+def test_a_client_ends_when_it_is_told_to(days: float) -> None:
+    assert days_left(OURS.client(days=days)) == pytest.approx(days, abs=0.01)
+
+
+def test_a_client_is_for_clients_unless_told_otherwise() -> None:
+    assert (purposes(OURS.client()), purposes(OURS.client(purpose=SERVER_AUTH))) == (
+        [CLIENT_AUTH],
+        [SERVER_AUTH],
+    )
+
+
+@pytest.mark.parametrize(
+    ("certificate", "accepted"),
+    [
+        (OURS.client(), True),
+        (OURS.client(rsa_key=True), True),
+        (OURS.client(days=-1), False),
+        (OURS.client(purpose=SERVER_AUTH), False),
+        (THEIRS.client(), False),
+        (OURS.server("self_signed"), False),
+        (OURS.certificate, False),
+    ],
+    ids=["good", "rsa", "expired", "for servers", "a stranger's", "self-signed", "the authority"],
+)
+def test_an_authority_accepts_its_own_valid_clients_only(certificate: Certificate, *, accepted: bool) -> None:
+    assert OURS.accepts(certificate.der) is accepted
+
+
+@pytest.mark.parametrize("rsa_key", [False, True])
+def test_a_key_can_be_written_for_who_knows_the_passphrase(*, rsa_key: bool) -> None:
+    client = OURS.client(rsa_key=rsa_key)
+    written = client.encrypted_key_pem("open sesame")
+    assert written.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    key = load_pem_private_key(written, b"open sesame")
+    assert key.public_key() == client.parsed.public_key()
+    assert isinstance(key, rsa.RSAPrivateKey) is rsa_key
+    with pytest.raises(ValueError, match="password"):
+        load_pem_private_key(written, b"wrong")
+
+
+@pytest.mark.parametrize("passphrase", [None, "open sesame"])
+def test_a_pfx_holds_certificate_and_key(passphrase: str | None) -> None:
+    client = OURS.client()
+    key, certificate, others = pkcs12.load_key_and_certificates(
+        client.pfx(passphrase), passphrase.encode() if passphrase else None
+    )
+    assert (certificate, others) == (client.parsed, [])
+    assert key is not None
+    assert key.public_key() == client.parsed.public_key()

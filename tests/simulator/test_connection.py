@@ -1,0 +1,149 @@
+"""What the simulator's command says and writes about how to connect to a secured cluster."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import shlex
+import ssl
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
+
+from airflow_provider_sf.simulator import Simulator
+from airflow_provider_sf.simulator.__main__ import main
+from airflow_provider_sf.simulator.connection import connection, write_certificates
+from airflow_provider_sf.simulator.entra import Entra
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TARGET = "/$/GetClusterVersion?api-version=6.4"
+
+
+@contextmanager
+def commanded(*arguments: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Run the command and yield the line on the certificate, and the connection, as a shell reads it."""
+    command = [sys.executable, "-m", "airflow_provider_sf.simulator", "--port", "0", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            _, certificate, export = (process.stdout.readline() for _ in range(3))
+            word, setting = shlex.split(export)
+            assert word == "export"
+            name, _, value = setting.partition("=")
+            assert name == "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
+            yield certificate, json.loads(value)
+        finally:
+            process.terminate()
+
+
+def client_of(fields: dict[str, Any]) -> http.client.HTTPSConnection:
+    context = ssl.create_default_context(cafile=fields["extra"]["ca_bundle"])
+    context.post_handshake_auth = True
+    if "client_certificate" in fields["extra"]:
+        context.load_cert_chain(fields["extra"]["client_certificate"], fields["extra"]["private_key"])
+    return http.client.HTTPSConnection(fields["host"].removeprefix("https://"), context=context, timeout=10)
+
+
+def asked(fields: dict[str, Any], token: str = "") -> int:
+    with closing(client_of(fields)) as connected:
+        connected.request("GET", TARGET, headers={"Authorization": f"Bearer {token}"} if token else {})
+        return connected.getresponse().status
+
+
+@pytest.mark.parametrize("tls", ["mutual", "mutual-late"])
+def test_the_command_says_how_to_connect_with_a_certificate(tls: str, tmp_path: Path) -> None:
+    here = tmp_path / "somebody's files"
+    with commanded("--tls", tls, "--certificates", str(here)) as (certificate, fields):
+        assert fields["conn_type"] == "service_fabric"
+        assert re.fullmatch(r"https://127\.0\.0\.1:\d+", fields["host"])
+        assert fields["extra"] == {
+            "security": "certificate",
+            "client_certificate": f"{here}/client.pem",
+            "private_key": f"{here}/client.key",
+            "ca_bundle": f"{here}/ca.pem",
+        }
+        assert re.fullmatch(r"Its certificate has the SHA-1 thumbprint [0-9A-F]{40}\.\n", certificate)
+        assert asked(fields) == 200
+
+
+@pytest.mark.parametrize("kind", ["good", "self_signed"])
+def test_the_command_says_how_to_connect_with_nothing(kind: str, tmp_path: Path) -> None:
+    options = ("--tls", "server", "--server-certificate", kind, "--certificates", str(tmp_path))
+    with commanded(*options) as (_, fields):
+        assert fields["extra"] == {"security": "none", "ca_bundle": f"{tmp_path}/ca.pem"}
+        assert asked(fields) == 200
+
+
+def test_the_command_says_how_to_connect_with_entra(tmp_path: Path) -> None:
+    with commanded("--entra", "--certificates", str(tmp_path)) as (_, fields):
+        assert fields["extra"] == {
+            "security": "entra",
+            "credential": "client_secret",
+            "tenant_id": "7f9a3c52-4b1e-4d0a-9c57-3e8d2b6f1a04",
+            "client_id": "2d6e4a90-8f13-47c5-b2a8-6c0f9d1e7b35",
+            "client_secret": "simulated~secret",
+            "authority": fields["host"],
+            "ca_bundle": f"{tmp_path}/ca.pem",
+        }
+        assert asked(fields) == 401
+        form = {name: fields["extra"][name] for name in ("client_id", "client_secret")}
+        form |= {"grant_type": "client_credentials", "scope": f"{Entra.cluster_id}/.default"}
+        with closing(client_of(fields)) as connected:
+            connected.request("POST", f"/{Entra.tenant_id}/oauth2/v2.0/token", urlencode(form))
+            token = json.loads(connected.getresponse().read())["access_token"]
+        assert asked(fields, token) == 200
+
+
+def test_the_files_of_a_client_belong_together_and_are_for_nobody_else(tmp_path: Path) -> None:
+    there = tmp_path / "not" / "yet"
+    with Simulator(tls="mutual") as simulator:
+        write_certificates(simulator.security, there)
+        write_certificates(simulator.security, there)  # once more over those that are there
+        assert sorted(path.name for path in there.iterdir()) == [
+            "ca.pem",
+            "client.key",
+            "client.pem",
+            "client.pfx",
+        ]
+        assert {path.stat().st_mode & 0o777 for path in there.iterdir()} == {0o600}
+        _, certificate, _ = pkcs12.load_key_and_certificates((there / "client.pfx").read_bytes(), None)
+        assert certificate is not None
+        assert certificate.public_bytes(Encoding.PEM) == (there / "client.pem").read_bytes()
+        assert simulator.authority.accepts(certificate.public_bytes(Encoding.DER))
+
+
+def test_the_files_of_a_cluster_with_entra_hold_the_certificate_of_the_application(tmp_path: Path) -> None:
+    with Simulator(entra=True) as simulator:
+        write_certificates(simulator.security, tmp_path)
+        assert (tmp_path / "client.pem").read_bytes() == simulator.entra.certificate.pem
+
+
+def test_a_cluster_that_is_not_secured_takes_no_files() -> None:
+    with Simulator(gateways=2) as simulator:
+        one, two = simulator.urls
+        assert connection(simulator.security, [one], None) == f"service-fabric://127.0.0.1:{simulator.port}"
+        assert json.loads(connection(simulator.security, [one, two], None)) == {
+            "conn_type": "service_fabric",
+            "host": f"{one},{two}",
+            "extra": {},
+        }
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--tls", "mutual"], ["--entra"], ["--certificates", "here"]], ids=lambda given: given[0]
+)
+def test_the_command_wants_a_place_for_files_if_and_only_if_there_are_some(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert "--certificates goes with --tls or --entra, and these with it" in capsys.readouterr().err

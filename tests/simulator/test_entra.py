@@ -1,0 +1,244 @@
+"""Signing in to a simulated cluster with Entra ID, over a loopback socket."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import ssl
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
+
+import pytest
+from azure.servicefabric import models
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from msrest import Deserializer
+from msrest.serialization import Model
+
+from airflow_provider_sf.simulator import Simulator
+from airflow_provider_sf.simulator.certificates import Authority, Certificate
+from airflow_provider_sf.simulator.entra import Entra
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OURS = Authority()
+VERSION = "/$/GetClusterVersion?api-version=6.4"
+METADATA = "/$/GetAadMetadata?api-version=6.0"
+CONFIGURATION = f"/{Entra.tenant_id}/v2.0/.well-known/openid-configuration"
+TOKEN = f"/{Entra.tenant_id}/oauth2/v2.0/token"
+
+GOOD = {
+    "grant_type": "client_credentials",
+    "client_id": Entra.client_id,
+    "client_secret": Entra.client_secret,
+    "scope": f"{Entra.cluster_id}/.default",
+}
+
+
+@pytest.fixture
+def cluster(clock: Any) -> Iterator[Simulator]:
+    with Simulator(entra=True, authority=OURS, clock=clock, token_seconds=600) as simulator:
+        yield simulator
+
+
+def ask(
+    simulator: Simulator,
+    target: str,
+    *,
+    token: str | None = None,
+    form: dict[str, str] | None = None,
+    shown: Path | None = None,
+    gateway: int = 0,
+) -> tuple[int, bytes]:
+    context = ssl.create_default_context(cadata=simulator.authority.pem.decode())
+    context.post_handshake_auth = True
+    if shown:
+        context.load_cert_chain(shown)
+    headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+    address = simulator.urls[gateway].removeprefix("https://")
+    with closing(http.client.HTTPSConnection(address, context=context)) as connection:
+        connection.request("POST" if form else "GET", target, urlencode(form) if form else None, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+def signed_in(simulator: Simulator, **changes: str) -> tuple[int, dict[str, Any]]:
+    status, body = ask(simulator, TOKEN, form={**GOOD, **changes})
+    return status, json.loads(body)
+
+
+def test_a_cluster_says_to_everybody_how_to_sign_in(cluster: Simulator) -> None:
+    status, body = ask(cluster, METADATA)
+    assert (status, json.loads(body)) == (
+        200,
+        {
+            "type": "aad",
+            "metadata": {
+                "login": cluster.url,
+                "authority": f"{cluster.url}/7f9a3c52-4b1e-4d0a-9c57-3e8d2b6f1a04",
+                "tenant": "7f9a3c52-4b1e-4d0a-9c57-3e8d2b6f1a04",
+                "cluster": "c1b8f0de-52a7-4f6e-8e1d-0a9b7c3d5e21",
+                "client": "0f5c7be1-93d4-4a82-a6ef-1b2c8d7e9f60",
+                "redirect": f"{cluster.url}/Explorer/index.html",
+            },
+        },
+    )
+
+
+def test_microsofts_client_reads_how_to_sign_in_to_the_last_member(cluster: Simulator) -> None:
+    classes = {
+        name: one for name, one in vars(models).items() if isinstance(one, type) and issubclass(one, Model)
+    }
+    _, body = ask(cluster, METADATA)
+    reader = Deserializer(classes)  # type: ignore[no-untyped-call]  # msrest has no types
+    read = reader("AadMetadataObject", json.loads(body))
+    assert read.as_dict() == json.loads(body)
+    assert not read.metadata.additional_properties
+
+
+@pytest.mark.parametrize("tls", ["none", "server", "mutual", "mutual-late"])
+def test_a_cluster_without_entra_says_to_everybody_that_there_is_none(tls: str) -> None:
+    with Simulator(tls=tls) as simulator:
+        assert json.loads(simulator.answer(METADATA).body) == {"type": "", "metadata": {}}
+        if tls != "none":
+            assert ask(simulator, METADATA) == (200, b'{"type": "", "metadata": {}}')
+
+
+def test_everybody_sees_explorer(cluster: Simulator) -> None:
+    """It is where people sign in."""
+    assert ask(cluster, "/Explorer/index.html")[0] == 200
+
+
+def test_a_cluster_with_entra_speaks_tls(cluster: Simulator) -> None:
+    assert cluster.url == f"https://127.0.0.1:{cluster.port}"
+
+
+def test_who_signs_in_is_let_in_until_the_token_ends(cluster: Simulator, clock: Any) -> None:
+    status, said = signed_in(cluster)
+    token = said.pop("access_token")
+    assert (status, said) == (200, {"token_type": "Bearer", "expires_in": 600, "ext_expires_in": 600})
+    clock.now += 599
+    assert ask(cluster, VERSION, token=token) == (200, b'{"Version": "10.1.2338.9590"}')
+    clock.now += 1
+    assert ask(cluster, VERSION, token=token) == (401, b"")
+
+
+@pytest.mark.parametrize("token", [None, "", "made up"])
+def test_nobody_gets_in_without_a_token_of_the_issuer(token: str | None, cluster: Simulator) -> None:
+    assert ask(cluster, VERSION, token=token) == (401, b"")
+
+
+def test_a_token_is_shown_as_a_bearer(cluster: Simulator) -> None:
+    token = cluster.entra.bearer_token
+    assert [cluster.entra.lets_in(f"{scheme} {token}") for scheme in ("Bearer", "bearer", "Basic")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_revoked_tokens_let_nobody_in(cluster: Simulator) -> None:
+    token = cluster.entra.bearer_token
+    assert ask(cluster, VERSION, token=token)[0] == 200
+    cluster.entra.revoke_tokens()
+    assert ask(cluster, VERSION, token=token) == (401, b"")
+    assert ask(cluster, VERSION, token=cluster.entra.bearer_token)[0] == 200
+
+
+def test_only_who_signs_in_is_counted(cluster: Simulator) -> None:
+    assert cluster.entra.bearer_token != cluster.entra.bearer_token
+    assert cluster.entra.tokens_issued == 0
+    for _ in range(2):
+        signed_in(cluster)
+    signed_in(cluster, client_secret="wrong")
+    assert cluster.entra.tokens_issued == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "error", "code"),
+    [
+        ({"grant_type": "password"}, 400, "unsupported_grant_type", 70003),
+        ({"client_id": "somebody"}, 400, "unauthorized_client", 700016),
+        ({"scope": "https://graph.microsoft.com/.default"}, 400, "invalid_resource", 500011),
+        ({"client_secret": "wrong"}, 401, "invalid_client", 7000215),
+        ({"client_assertion": "wrong"}, 401, "invalid_client", 700027),
+        ({"client_assertion": "e30.e30.e30"}, 401, "invalid_client", 700027),
+    ],
+)
+def test_who_signs_in_wrongly_is_told_so_as_by_entra(
+    changes: dict[str, str], status: int, error: str, code: int, cluster: Simulator
+) -> None:
+    told, body = signed_in(cluster, **changes)
+    assert (told, body["error"], body["error_codes"]) == (status, error, [code])
+    assert body["error_description"].startswith(f"AADSTS{code}: ")
+
+
+def assertion(signer: Certificate, algorithm: str) -> str:
+    """Return a JSON Web Token, as a client makes it that has a certificate instead of a secret."""
+
+    def encoded(part: bytes) -> str:
+        return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
+
+    signed = ".".join(encoded(json.dumps(part).encode()) for part in ({"alg": algorithm}, {}))
+    scheme = padding.PKCS1v15() if algorithm == "RS256" else padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    key = cast("rsa.RSAPrivateKey", signer.key)
+    return f"{signed}.{encoded(key.sign(signed.encode(), scheme, hashes.SHA256()))}"
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "PS256"])
+def test_the_application_may_sign_in_with_its_certificate(algorithm: str, cluster: Simulator) -> None:
+    signed = assertion(cluster.entra.certificate, algorithm)
+    status, said = signed_in(cluster, client_assertion=signed)
+    assert status == 200
+    assert ask(cluster, VERSION, token=said["access_token"])[0] == 200
+
+
+def test_no_other_certificate_signs_in(cluster: Simulator) -> None:
+    stranger = OURS.client(rsa_key=True)
+    assert signed_in(cluster, client_assertion=assertion(stranger, "RS256"))[0] == 401
+
+
+def test_every_gateway_issues_under_its_own_address() -> None:
+    """So signing in goes on while another gateway is down."""
+    with Simulator(entra=True, gateways=2, authority=OURS) as simulator:
+        simulator.down(0)
+        status, body = ask(simulator, CONFIGURATION, gateway=1)
+        issuer = f"{simulator.urls[1]}/7f9a3c52-4b1e-4d0a-9c57-3e8d2b6f1a04"
+        assert (status, json.loads(body)) == (
+            200,
+            {
+                "issuer": f"{issuer}/v2.0",
+                "authorization_endpoint": f"{issuer}/oauth2/v2.0/authorize",
+                "token_endpoint": f"{issuer}/oauth2/v2.0/token",
+            },
+        )
+        assert ask(simulator, TOKEN, gateway=1, form=GOOD)[0] == 200
+
+
+def test_another_tenant_is_not_found(cluster: Simulator) -> None:
+    status, body = ask(cluster, CONFIGURATION.replace(Entra.tenant_id, "contoso"))
+    assert (status, json.loads(body)["error"]) == (400, "invalid_tenant")
+
+
+def test_a_cluster_without_entra_issues_nothing() -> None:
+    with Simulator(tls="server", authority=OURS) as simulator:
+        assert ask(simulator, CONFIGURATION)[0] == ask(simulator, TOKEN, form=GOOD)[0] == 400
+
+
+@pytest.mark.parametrize("tls", ["mutual", "mutual-late"])
+def test_who_may_show_a_certificate_needs_no_token(tls: str, tmp_path: Path) -> None:
+    client = OURS.client()
+    shown = tmp_path / "client.pem"
+    shown.write_bytes(client.pem + client.key_pem)
+    with Simulator(tls=tls, entra=True, authority=OURS) as simulator:
+        token = simulator.entra.bearer_token
+        assert [
+            ask(simulator, VERSION, shown=shown)[0],
+            ask(simulator, VERSION, token=token)[0],
+            ask(simulator, VERSION)[0],
+            ask(simulator, VERSION, shown=shown, token="made up")[0],
+        ] == [200, 200, 403, 401]

@@ -1,0 +1,131 @@
+"""A simulated cluster with several gateways, of which some are down or ail."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_sf.simulator import Simulator
+from airflow_provider_sf.simulator.answers import FAULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TARGET = "/Resources/Applications/good-shop/$/GetUpgradeProgress?api-version=7.0"
+TLS = pytest.mark.parametrize("tls", ["none", "server"])
+
+
+@pytest.fixture
+def three() -> Iterator[Simulator]:
+    with Simulator(gateways=3, slow_seconds=0.01) as simulator:
+        yield simulator
+
+
+def connection_to(simulator: Simulator, index: int) -> http.client.HTTPConnection:
+    scheme, _, address = simulator.urls[index].partition("://")
+    if scheme == "http":
+        return http.client.HTTPConnection(address, timeout=10)
+    context = ssl.create_default_context(cadata=simulator.authority.pem.decode())
+    return http.client.HTTPSConnection(address, timeout=10, context=context)
+
+
+def asked(connection: http.client.HTTPConnection) -> tuple[int, bytes]:
+    connection.request("GET", TARGET)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def ask(simulator: Simulator, index: int) -> tuple[int, bytes]:
+    with closing(connection_to(simulator, index)) as connection:
+        return asked(connection)
+
+
+def test_all_gateways_tell_of_one_cluster(clock: Any) -> None:
+    with Simulator(gateways=3, clock=clock) as simulator:
+        told = {ask(simulator, index) for index in range(3)}
+        assert len(told) == 1
+        assert [simulator.requests_of(index) for index in range(3)] == [1, 1, 1]
+        assert simulator.requests == [f"GET {TARGET} HTTP/1.1"] * 3
+
+
+def test_a_cluster_has_one_gateway_unless_told_otherwise(simulator: Simulator) -> None:
+    assert simulator.urls == [simulator.url] == [f"http://127.0.0.1:{simulator.port}"]
+
+
+def test_the_first_gateway_has_the_port_and_the_others_have_free_ones(closed_port: int) -> None:
+    with Simulator(gateways=3, port=closed_port) as simulator:
+        assert simulator.url == f"http://127.0.0.1:{closed_port}"
+        assert len(set(simulator.urls)) == 3
+
+
+@TLS
+def test_a_gateway_that_is_down_refuses_and_comes_back_on_its_port(tls: str) -> None:
+    with Simulator(gateways=2, tls=tls) as simulator:
+        urls = simulator.urls
+        simulator.down(0)
+        with pytest.raises(ConnectionRefusedError):
+            ask(simulator, 0)
+        assert ask(simulator, 1)[0] == 200
+        simulator.up(0)
+        assert ask(simulator, 0)[0] == 200
+        assert simulator.urls == urls
+
+
+@TLS
+def test_a_gateway_that_goes_down_cuts_its_connections(tls: str) -> None:
+    with (
+        Simulator(gateways=2, tls=tls) as simulator,
+        closing(connection_to(simulator, 0)) as first,
+        closing(connection_to(simulator, 1)) as second,
+        socket.create_connection(("127.0.0.1", simulator.port)) as silent,
+    ):
+        assert asked(first)[0] == asked(second)[0] == 200
+        simulator.down(0)
+        assert silent.recv(1) == b""
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionError, ssl.SSLError)):
+            asked(first)
+        assert asked(second)[0] == 200
+
+
+def test_a_gateway_may_be_down_at_the_end() -> None:
+    with Simulator(gateways=2) as simulator:
+        simulator.down(1)
+    with pytest.raises(ConnectionRefusedError):
+        ask(simulator, 0)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind != "reset"])
+def test_a_gateway_can_ail_until_it_is_cured(kind: str, three: Simulator) -> None:
+    three.fault(1, kind)
+    assert [ask(three, index)[0] for index in range(3)] == [200, FAULTS[kind].status, 200]
+    assert ask(three, 1) == (FAULTS[kind].status, FAULTS[kind].body)
+    three.fault(1, None)
+    assert json.loads(ask(three, 1)[1])["Name"] == "good-shop"
+    assert three.requests_of(1) == 3
+
+
+@TLS
+def test_a_gateway_can_reset_its_connections(tls: str) -> None:
+    with Simulator(tls=tls) as simulator:
+        simulator.fault(0, "reset")
+        with pytest.raises(ConnectionResetError):
+            ask(simulator, 0)
+        simulator.fault(0, None)
+        assert ask(simulator, 0)[0] == 200
+
+
+def test_a_gateway_that_ails_asks_nobody_who_he_is() -> None:
+    with Simulator(tls="mutual-late", entra=True) as simulator:
+        simulator.fault(0, "unavailable")
+        assert ask(simulator, 0)[0] == 503
+
+
+def test_a_gateway_that_does_not_ail_needs_no_cure(three: Simulator) -> None:
+    three.fault(0, None)
+    assert ask(three, 0)[0] == 200
