@@ -11,6 +11,8 @@ _INTEGRATION = "Azure Service Fabric"
 
 def get_provider_info() -> dict[str, Any]:
     """Describe the package to Airflow, which finds this function by its entry point."""
+    from airflow_provider_sf.connection_form import BEHAVIOUR, FIELDS  # noqa: PLC0415 - only Airflow wants it
+
     return {
         "package-name": "airflow-provider-sf",
         "name": _INTEGRATION,
@@ -32,28 +34,8 @@ def get_provider_info() -> dict[str, Any]:
                 "connection-type": "service_fabric",
                 "hook-class-name": "airflow_provider_sf.hooks.service_fabric.ServiceFabricHook",
                 "hook-name": _INTEGRATION,
-                "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "login", "password"],
-                    "relabeling": {"host": "Cluster", "port": "HTTP gateway port"},
-                    "placeholders": {"host": "mycluster.example.com", "port": "19080"},
-                },
-                "conn-fields": {
-                    "connect_timeout": {
-                        "label": "Connect timeout",
-                        "description": "Seconds to wait for a connection to the cluster; 5 if empty.",
-                        "schema": {"type": ["number", "null"], "exclusiveMinimum": 0},
-                    },
-                    "read_timeout": {
-                        "label": "Read timeout",
-                        "description": "Seconds to wait for the cluster's answer; 30 if empty.",
-                        "schema": {"type": ["number", "null"], "exclusiveMinimum": 0},
-                    },
-                    "explorer_url": {
-                        "label": "Service Fabric Explorer",
-                        "description": "Its URL for a browser; the cluster's own if empty, none for no link.",
-                        "schema": {"type": ["string", "null"]},
-                    },
-                },
+                "ui-field-behaviour": BEHAVIOUR,
+                "conn-fields": FIELDS,
             }
         ],
     }

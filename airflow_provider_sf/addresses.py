@@ -7,7 +7,12 @@ from urllib.parse import urlsplit
 
 DEFAULT_PORT = 19080
 
+CLIENT_PORT = 19000
+"""Where Service Fabric's native clients connect, which does not answer HTTP."""
+
 NO_EXPLORER = "none"
+
+_SCHEMES = ("http", "https")
 
 _HOST = r"([\w-]{1,63}\.)*[\w-]{1,63}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*"
 _PORTS = range(1, 65536)
@@ -16,11 +21,17 @@ _URL = r"https?://[\w.~:/?\[\]!$&'()*+,;=%-]+"
 """The characters of a URL, but ``@``, which tells a password, and ``#``, behind which the page is named."""
 
 
-def origin(host: str | None, port: int | None) -> str:
+def origins(
+    host: str | None, port: int | None, scheme: str | None = None, *, secured: bool = False
+) -> tuple[str, ...]:
     """
-    Return the origin of a cluster's HTTP gateway, without a slash at its end.
+    Return the origins of a cluster's HTTP gateways, each without a slash at its end.
 
-    :raises ValueError: host or port is missing or wrong; the message names it
+    :param host: names, addresses or URLs, with commas between them
+    :param port: of those that name none; 19080 if there is none
+    :param scheme: ``http`` or ``https`` for those that name none; by default what ``secured`` needs
+    :param secured: whether something secret is to be sent, which takes https
+    :raises ValueError: one of them is missing, wrong or contradicts another; the message names it
     """
     if not host:
         msg = "host is missing; give the name or address of the cluster, for example 'mycluster.example.com'"
@@ -28,27 +39,44 @@ def origin(host: str | None, port: int | None) -> str:
     if "@" in host:
         msg = "host holds a user name or a password (there is an '@' in it); give the name or address alone"
         raise ValueError(msg)
+    if scheme and scheme not in _SCHEMES:
+        msg = f"schema {scheme!r} is none of http and https"
+        raise ValueError(msg)
+    chosen = scheme or ("https" if secured else "http")
+    found = dict.fromkeys(_origin(one.strip(), port, scheme, chosen) for one in host.split(","))
+    spoken = {one.partition(":")[0] for one in found}
+    if len(spoken) > 1:
+        msg = f"host {host!r}: the gateways of one cluster speak either http or https"
+        raise ValueError(msg)
+    if secured and spoken != {"https"}:
+        msg = f"host {host!r}: a secured cluster speaks https; say https:// or leave the scheme out"
+        raise ValueError(msg)
+    return tuple(found)
+
+
+def _origin(gateway: str, port: int | None, scheme: str | None, chosen: str) -> str:
     try:
-        parts = urlsplit(host if "://" in host else f"http://{host}")
+        parts = urlsplit(gateway if "://" in gateway else f"{chosen}://{gateway}")
         named_port = parts.port
     except ValueError as error:
-        msg = f"host {host!r} is no address: {error}"
+        msg = f"host {gateway!r} is no address: {error}"
         raise ValueError(msg) from error
-    if parts.scheme != "http":
-        msg = f"host {host!r}: this version talks to unsecured clusters only, not {parts.scheme}"
+    if parts.scheme not in _SCHEMES or parts.scheme != (scheme or parts.scheme):
+        wanted = scheme or "http or https"
+        msg = f"host {gateway!r}: the scheme {parts.scheme} is not {wanted}"
         raise ValueError(msg)
     if parts.path.strip("/") or parts.query or parts.fragment or not _is_host(parts.hostname):
-        msg = f"host {host!r} is no address; give one name or address, with or without a port"
+        msg = f"host {gateway!r} is no address; give names or addresses, with or without a port"
         raise ValueError(msg)
     if named_port and port and named_port != port:
-        msg = f"port {port} contradicts host {host!r}"
+        msg = f"port {port} contradicts host {gateway!r}"
         raise ValueError(msg)
-    chosen = next(given for given in (named_port, port, DEFAULT_PORT) if given is not None)
-    if chosen not in _PORTS:
-        msg = f"port {chosen} is none; the HTTP gateway's is {DEFAULT_PORT} unless changed"
+    chosen_port = next(given for given in (named_port, port, DEFAULT_PORT) if given is not None)
+    if chosen_port not in _PORTS:
+        msg = f"port {chosen_port} is none; the HTTP gateway's is {DEFAULT_PORT} unless changed"
         raise ValueError(msg)
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"http://{name}:{chosen}"
+    return f"{parts.scheme}://{name}:{chosen_port}"
 
 
 def explorer(given: object, endpoint: str) -> str | None:

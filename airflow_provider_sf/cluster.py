@@ -1,68 +1,74 @@
 """
-Talk to a cluster: ``send`` over requests, ``asend`` over aiohttp. The only file that does network I/O.
+Talk to a cluster: ``send`` over requests, ``asend`` over aiohttp.
 
-Both send the same bytes and give the same response or error; neither follows redirects, keeps cookies, or
-reads proxies or passwords from the environment. The libraries are imported where they are used, so that a DAG
-file that imports a sensor pays for neither.
+Both hold the same conversation with its gateways and send the same bytes; neither follows redirects, keeps
+cookies, or reads proxies, passwords or certificates from the environment. The transports are imported when
+something is sent, so that a DAG file that imports a sensor pays for neither library.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
+import re
+import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_sf.addresses import explorer, origin
-from airflow_provider_sf.rest import Request, Response, Unreachable
+from airflow_provider_sf.addresses import explorer, origins
+from airflow_provider_sf.entra import Anonymous, bearer, latest
+from airflow_provider_sf.gateways import REFUSALS, Gateways, conversation
+from airflow_provider_sf.rest import Rejected, Unreachable, advised, authorised, json_from, request_for
+from airflow_provider_sf.security import FIELDS, UNSECURED, Security, advice_on_refusal, security_in
 from airflow_provider_sf.wire import number
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Generator, Mapping
 
-    import aiohttp
+    from airflow_provider_sf.aiohttp_transport import SharedSession
+    from airflow_provider_sf.gateways import Heard, Try
+    from airflow_provider_sf.rest import Request, Response
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
 
-EXTRA_FIELDS = ("connect_timeout", "read_timeout", "explorer_url")
-
-MOST_CONNECTIONS = 16
-"""How many connections one event loop opens to one cluster, whatever the number of waits."""
-
-_IDLE_SECONDS = 90
-"""How long an idle connection is kept: less than the 120 s after which HTTP.sys drops it."""
+EXTRA_FIELDS = (*FIELDS, "api_version", "connect_timeout", "read_timeout", "explorer_url")
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """
-    Where a cluster is and how patient we are with it. A value: equal settings are the same cluster.
+    Where a cluster is, how it is secured, how patient we are. A value: equal settings are one cluster.
 
-    ``endpoint`` is an origin without a slash at its end, such as ``http://localhost:19080``; timeouts are
-    seconds; ``explorer`` is under which URL a browser reaches Service Fabric Explorer, None if nobody shall.
+    ``endpoints`` are the origins of its gateways, without a slash at their ends, such as
+    ``http://localhost:19080``; timeouts are seconds; ``explorer`` is under which URL a browser reaches
+    Explorer, None if nobody shall; ``api_version`` is sent instead of those that document the calls.
     """
 
-    endpoint: str
+    endpoints: tuple[str, ...]
     connect_timeout: float = CONNECT_TIMEOUT
     read_timeout: float = READ_TIMEOUT
     explorer: str | None = None
+    security: Security = UNSECURED
+    api_version: str | None = None
 
     @classmethod
     def at(
-        cls, host: str | None, port: int | None = None, extra: Mapping[str, object] | None = None
+        cls,
+        host: str | None,
+        port: int | None = None,
+        extra: Mapping[str, object] | None = None,
+        *,
+        scheme: str | None = None,
     ) -> Cluster:
         """
-        Return the cluster that the fields of a connection describe.
+        Return the cluster that the fields of a connection describe. Reads the files that they name.
 
-        :param host: a name, an address, ``host:port`` or ``http://host:port``
-        :param port: used if the host names none; 19080 if neither does
-        :param extra: ``connect_timeout`` (seconds, default 5), ``read_timeout`` (seconds, default 30) and
-            ``explorer_url`` (default: the cluster's own; ``none`` for no link)
-        :raises ValueError: a field is missing, wrong or unknown; the message names it
+        :param host: a name, an address, ``host:port``, a URL, or several of them with commas between
+        :param port: used where the host names none; 19080 if neither does
+        :param extra: the fields that docs/connection.md lists
+        :param scheme: ``http`` or ``https`` where the host names none; by default what the security needs
+        :raises ValueError: a field is missing, wrong, unknown or contradicts another; the message names it
         """
         if not isinstance(extra or {}, dict):
             msg = f"extra must be a JSON object, not {type(extra).__name__}"  # its value may be a secret
@@ -72,13 +78,32 @@ class Cluster:
             if name not in EXTRA_FIELDS:
                 msg = f"unknown extra field {name!r}; known are: {', '.join(EXTRA_FIELDS)}"
                 raise ValueError(msg)
-        endpoint = origin(host, port)
+        security = security_in(given)
+        endpoints = origins(host, port, scheme, secured=security.mode != "none")
         return cls(
-            endpoint,
+            endpoints,
             connect_timeout=_positive_seconds(given, "connect_timeout", CONNECT_TIMEOUT),
             read_timeout=_positive_seconds(given, "read_timeout", READ_TIMEOUT),
-            explorer=explorer(given.get("explorer_url"), endpoint),
+            explorer=explorer(given.get("explorer_url"), endpoints[0]),
+            security=security,
+            api_version=_api_version(given.get("api_version")),
         )
+
+    @property
+    def endpoint(self) -> str:
+        """Its gateways, as messages name them."""
+        more = len(self.endpoints) - 1
+        return self.endpoints[0] + (f" (and {more} more)" if more else "")
+
+    @property
+    def patience(self) -> tuple[float, float]:
+        """How many seconds to wait for a connection, and for an answer."""
+        return self.connect_timeout, self.read_timeout
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it speaks https."""
+        return self.endpoints[0].startswith("https:")
 
     def explorer_page(self, path: str) -> str | None:
         """Return the URL of a page of Service Fabric Explorer; None if there is to be no link."""
@@ -86,44 +111,45 @@ class Cluster:
 
     def send(self, request: Request) -> Response:
         """
-        Send a request and return the answer, whatever its status.
+        Send a request and return the answer of the first gateway that gives one, whatever its status.
 
         :raises Unreachable: no whole answer came: refused, reset, cut off, timed out, no such host
+        :raises Rejected: we do not recognise the server, or it or Entra ID does not take our credentials
+        :raises UnexpectedAnswer: the answer is larger than 16 MiB
         """
-        import requests  # noqa: PLC0415 - see the module's docstring
+        from airflow_provider_sf.requests_transport import adapter_for, fetch  # noqa: PLC0415 - see above
 
-        handled = sys.exc_info()[1]
-        with requests.Session() as session:
-            session.trust_env = False
-            session.headers.clear()
-            try:
-                answer = session.request(
-                    request.method,
-                    self.endpoint + request.target,
-                    headers=dict(request.headers),
-                    timeout=(self.connect_timeout, self.read_timeout),
-                    allow_redirects=False,
-                )
-            except requests.RequestException as error:
-                raise self._silence(error, handled) from error
-        return Response(answer.status_code, answer.content, _lower_case(answer.headers))
+        talk, token = self._conversation(), ""
+        heard: Heard | None = None
+        with adapter_for(self.security, is_secure=self.is_secure) as adapter:
+            while True:
+                try:
+                    one = talk.send(heard)
+                except StopIteration as end:
+                    return cast("Response", end.value)
+                token = self._token(refused=token if one.anew else "")
+                try:
+                    heard = fetch(adapter, one.endpoint, authorised(request, token), self.patience)
+                except (Rejected, Unreachable) as error:
+                    heard = error
 
     async def asend(self, request: Request) -> Response:
         """Do as :meth:`send` does, without blocking, on the session that all in this event loop share."""
-        import aiohttp  # noqa: PLC0415 - see the module's docstring
-        import yarl  # noqa: PLC0415 - comes with aiohttp
+        from airflow_provider_sf.aiohttp_transport import fetch  # noqa: PLC0415 - see above
 
-        handled = sys.exc_info()[1]
-        url = yarl.URL(self.endpoint + request.target, encoded=True)
-        headers = dict(request.headers)
-        async with self.session() as shared, shared.slots:
-            try:
-                async with shared.http.request(
-                    request.method, url, headers=headers, allow_redirects=False
-                ) as answer:
-                    return Response(answer.status, await answer.read(), _lower_case(answer.headers))
-            except (aiohttp.ClientError, asyncio.TimeoutError) as error:
-                raise self._silence(error, handled) from error
+        talk, token = self._conversation(), ""
+        heard: Heard | None = None
+        async with self.session() as session:
+            while True:
+                try:
+                    one = talk.send(heard)
+                except StopIteration as end:
+                    return cast("Response", end.value)
+                token = await self._atoken(refused=token if one.anew else "")
+                try:
+                    heard = await fetch(session, one.endpoint, authorised(request, token))
+                except (Rejected, Unreachable) as error:
+                    heard = error
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[SharedSession]:
@@ -132,73 +158,64 @@ class Cluster:
 
         A wait stays in for its whole life, so that its connections outlive the pauses between polls.
         """
-        here = _shared.setdefault(asyncio.get_running_loop(), {})
-        if self not in here:
-            here[self] = SharedSession(self._new_session())
-        shared = here[self]
-        shared.users += 1
+        from airflow_provider_sf.aiohttp_transport import shared_session  # noqa: PLC0415 - see above
+
+        async with shared_session(self.endpoints, self.security, self.patience) as session:
+            yield session
+
+    def read(self, response: Response) -> dict[str, Any]:
+        """
+        Return the JSON of an answer.
+
+        :raises ServiceFabricError: it is none, see :func:`rest.json_from`; of a refusal the message says
+            which setting to change
+        """
         try:
-            yield shared
-        finally:
-            shared.users -= 1
-            if not shared.users:
-                del here[self]
-                await shared.http.close()
+            return json_from(response)
+        except Rejected as error:
+            if error.status not in REFUSALS:
+                raise
+            raise advised(error, advice_on_refusal(self.security)) from error
 
-    def _new_session(self) -> aiohttp.ClientSession:
-        import aiohttp  # noqa: PLC0415 - see the module's docstring
+    def _conversation(self) -> Generator[Try, Heard | None, Response]:
+        return conversation(_known, self.endpoints, time.monotonic, renewable=self.security.entra is not None)
 
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(
-                total=self.connect_timeout + self.read_timeout,
-                sock_connect=self.connect_timeout,
-                sock_read=self.read_timeout,
-            ),
+    def _token(self, refused: str = "") -> str:
+        """Return the bearer token that this cluster wants, empty if it wants none."""
+        if self.security.entra is not None:
+            return bearer(self.security.entra, self._anonymous(), refused)
+        return self.security.token.value if self.security.token else ""
+
+    async def _atoken(self, refused: str = "") -> str:
+        """Do as :meth:`_token` does; a thread waits for Entra ID, if that is needed."""
+        entra = self.security.entra
+        at_hand = latest(entra, self._anonymous()) if entra and not refused else ""
+        if entra is None or at_hand:
+            return at_hand or self._token()
+        return await asyncio.to_thread(self._token, refused)
+
+    def _anonymous(self) -> Anonymous:
+        from airflow_provider_sf.requests_transport import session_for  # noqa: PLC0415 - see above
+
+        nobody = replace(self, security=Security(trust=self.security.trust))
+        return Anonymous(
+            name=self.endpoints[0],
+            ask=lambda call: nobody.read(nobody.send(request_for(call))),
+            http=lambda: session_for(self.security.trust),
         )
 
-    def _silence(self, error: Exception, handled: BaseException | None) -> Unreachable:
-        """
-        Say why no answer came, in the words of the innermost cause: both libraries wrap it deeply.
 
-        The chain goes on to what our caller was handling before; that is not the cause.
-        """
-        cause: BaseException = error
-        while (inner := cause.__cause__ or cause.__context__) is not None and inner is not handled:
-            cause = inner
-        if isinstance(error, asyncio.TimeoutError) or isinstance(cause, TimeoutError):
-            reason = f"timed out ({self.connect_timeout:g} s to connect, {self.read_timeout:g} s to answer)"
-        elif isinstance(cause, OSError) and cause.errno:
-            reason = os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
-        else:
-            reason = str(cause) or type(cause).__name__
-        return Unreachable(" ".join(reason.split()), endpoint=self.endpoint)
+_known: dict[tuple[str, ...], Gateways] = {}
+"""What this process knows of the gateways of clusters."""
 
 
-@dataclass(slots=True)
-class SharedSession:
-    """
-    What all who talk to a cluster in one event loop share.
-
-    Who waits for a slot waits for us and not for the cluster, so that time does not count as its silence.
-    """
-
-    http: aiohttp.ClientSession
-    users: int = 0
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_CONNECTIONS))
-
-
-_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Cluster, SharedSession]] = WeakKeyDictionary()
-
-
-def _lower_case(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return headers as both libraries would tell them: a repeated one as a list with commas."""
-    told: dict[str, str] = {}
-    for name, value in headers.items():
-        earlier = told.get(name.lower())
-        told[name.lower()] = value.strip() if earlier is None else f"{earlier}, {value.strip()}"
-    return told
+def _api_version(said: object) -> str | None:
+    if said is None or said == "":
+        return None
+    if not isinstance(said, str) or not re.fullmatch(r"\d+\.\d+(-preview)?", said):
+        msg = f"extra field 'api_version' must be a version such as '9.1', not {said!r}"
+        raise ValueError(msg)
+    return said
 
 
 def _positive_seconds(given: Mapping[str, object], field: str, default: float) -> float:

@@ -9,12 +9,13 @@ ServiceFabricError          what went wrong between us and the cluster, not with
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_sf import __version__
+from airflow_provider_sf.error_codes import ADVICE, LASTING_CODES, MISSING_CODES, PASSING_CODES
 from airflow_provider_sf.names import filled
 from airflow_provider_sf.wire import shortened, storable
 
@@ -113,20 +114,58 @@ class Request:
 
     method: str
     target: str
-    headers: tuple[tuple[str, str], ...] = (
-        ("Accept", "application/json"),
-        ("Accept-Encoding", "gzip, deflate"),
-        ("User-Agent", f"airflow-provider-sf/{__version__}"),
+    headers: tuple[tuple[str, str], ...] = field(
+        repr=False,  # there may be a token among them
+        default=(
+            ("Accept", "application/json"),
+            ("Accept-Encoding", "gzip, deflate"),
+            ("User-Agent", f"airflow-provider-sf/{__version__}"),
+        ),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back, whichever transport fetched it; names of headers are in lower case."""
+    """
+    What came back, whichever transport fetched it; names of headers are in lower case.
+
+    ``endpoint`` is the gateway that spoke, ``certificate`` the one that it showed, as DER.
+    """
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    endpoint: str | None = None
+    certificate: bytes | None = field(default=None, repr=False)
+
+
+MOST_BYTES = 16 * 1024 * 1024
+"""How large the body of a response may be, also after it was decompressed."""
+
+
+def authorised(request: Request, token: str) -> Request:
+    """Return a request with a bearer token, if there is one."""
+    return (
+        replace(request, headers=(*request.headers, ("Authorization", f"Bearer {token}")))
+        if token
+        else request
+    )
+
+
+def too_large(endpoint: str) -> UnexpectedAnswer:
+    """Return the error for an answer that is larger than any that Service Fabric gives."""
+    size = f"{MOST_BYTES // 1024 // 1024} MiB"
+    msg = f"the answer is larger than {size}; is this address a Service Fabric cluster? check host"
+    return UnexpectedAnswer(msg, endpoint=endpoint)
+
+
+def lower_case(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers as both libraries would tell them: a repeated one as a list with commas."""
+    told: dict[str, str] = {}
+    for name, value in headers.items():
+        earlier = told.get(name.lower())
+        told[name.lower()] = value.strip() if earlier is None else f"{earlier}, {value.strip()}"
+    return told
 
 
 CLUSTER_VERSION = Call(
@@ -147,7 +186,7 @@ def request_for(call: Call, name: str = "", *, api_version: str | None = None, *
     return Request("GET", f"{filled(call.path, name)}?{told}")
 
 
-def json_from(response: Response, endpoint: str | None = None) -> dict[str, Any]:
+def json_from(response: Response) -> dict[str, Any]:
     """
     Return the JSON object of a good answer.
 
@@ -156,24 +195,28 @@ def json_from(response: Response, endpoint: str | None = None) -> dict[str, Any]
     :raises UnexpectedAnswer: a good status without a JSON object
     """
     if response.status != OK:
-        raise error_from(response, endpoint)
+        raise error_from(response)
     document = _document(response.body)
     if isinstance(document, dict):
         return document
     msg = (
-        f"expected a JSON object, got {_looks_like(response.body)}; is this address a Service Fabric cluster?"
+        f"expected a JSON object, got {_looks_like(response.body)}; is this address a Service Fabric "
+        "cluster, and no login page or proxy before it? check host"
     )
-    raise UnexpectedAnswer(msg, response.status, None, endpoint)
+    raise UnexpectedAnswer(msg, response.status, None, response.endpoint)
 
 
-def error_from(response: Response, endpoint: str | None = None) -> ServiceFabricError:
+def error_from(response: Response) -> ServiceFabricError:
     """Return the error that an answer means. The FabricError code decides before the status does."""
     status = response.status
     code, message = _fabric_error(response.body)
     cls = _class_of(status, code)
     advice = _REDIRECT if status in range(300, 400) else ADVICE.get(code or "") or ADVICE.get(status)
-    said = shortened(message or f"answered with {_looks_like(response.body)}", _SAID_BYTES)
-    error = cls(f"{said} ({advice})" if advice else said, status, code, endpoint)
+    looks = _looks_like(response.body)
+    if not advice and looks.startswith(_PAGE):
+        advice = _NOT_THE_CLUSTER
+    said = shortened(message or f"answered with {looks}", _SAID_BYTES)
+    error = cls(f"{said} ({advice})" if advice else said, status, code, response.endpoint)
     if isinstance(error, Unreachable):
         error.retry_after = _retry_after(response.headers)
     return error
@@ -223,56 +266,13 @@ _NO_CONTENT = 204
 _SERVER_FAULT = 500
 _NOT_IMPLEMENTED = 501
 
-# FabricError codes whose meaning the HTTP status hides. The gateway maps what it has no rule for to 500, so a
-# missing application resource looks like a server fault, and a passing conflict like a bad request.
-PASSING_CODES = frozenset(
-    {
-        "FABRIC_E_APPLICATION_TYPE_PROVISION_IN_PROGRESS",
-        "FABRIC_E_APPLICATION_UPDATE_IN_PROGRESS",
-        "FABRIC_E_APPLICATION_UPGRADE_IN_PROGRESS",
-        "FABRIC_E_CONSTRAINT_KEY_UNDEFINED",
-        "FABRIC_E_FABRIC_UPGRADE_IN_PROGRESS",
-        "FABRIC_E_NODE_TRANSITION_IN_PROGRESS",
-        "FABRIC_E_STOP_IN_PROGRESS",
-        "FABRIC_E_WRITE_CONFLICT",
-    }
-)
-LASTING_CODES = frozenset(
-    {
-        "E_ACCESSDENIED",
-        "E_INVALIDARG",
-        "E_NOTIMPL",
-        "FABRIC_E_APPLICATION_NOT_FOUND",
-        "FABRIC_E_INVALID_NAME_URI",
-        "FABRIC_E_OPERATION_NOT_SUPPORTED",
-        "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND",
-    }
-)
-MISSING_CODES = frozenset(
-    {
-        "FABRIC_E_APPLICATION_NOT_FOUND",
-        "FABRIC_E_COMPOSE_DEPLOYMENT_NOT_FOUND",
-        "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND",
-        "NotFound",
-    }
-)
+_PAGE = "an HTML or XML page"
 _PASSING_STATUSES = frozenset({408, 425, 429})
 
-_NOT_FOUND = (
-    "check the name, and the kind: application resources, classic applications (fabric:/...) and compose "
-    "deployments are different things"
+_REDIRECT = "redirects are not followed, nothing was sent there: set host to the cluster itself"
+_NOT_THE_CLUSTER = (
+    "perhaps a proxy or a load balancer speaks instead of the cluster: check host if this lasts"
 )
-_REDIRECT = "redirects are not followed: point the connection at the cluster itself"
-_WHO_ARE_YOU = "the cluster wants to know who asks: a secured cluster is not supported by this version"
-ADVICE: dict[str | int, str] = {
-    "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND": _NOT_FOUND,
-    "FABRIC_E_APPLICATION_NOT_FOUND": _NOT_FOUND,
-    "FABRIC_E_COMPOSE_DEPLOYMENT_NOT_FOUND": _NOT_FOUND,
-    204: _NOT_FOUND,
-    401: _WHO_ARE_YOU,
-    403: _WHO_ARE_YOU,
-    404: "check host and port of the connection, and the name; the REST port is 19080 unless changed",
-}
 
 
 def _class_of(status: int, code: str | None) -> type[ServiceFabricError]:
@@ -308,7 +308,7 @@ def _looks_like(body: bytes) -> str:
     start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     words = {
         b"": "an empty body",
-        b"<": "an HTML or XML page",
+        b"<": _PAGE,
         b"[": "a JSON list",
         b"{": "unusual or broken JSON",
     }

@@ -142,7 +142,7 @@ def asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def looked_up_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look connections up for each poll, as if five minutes had passed since the last."""
-    monkeypatch.setattr("airflow_provider_sf.hooks.service_fabric.LOOK_UP_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_provider_sf.hooks.sharing.LOOK_UP_EVERY_SECONDS", 0.0)
 
 
 class TaskInstance:

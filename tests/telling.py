@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.domains import DomainProgress, Domains, UpgradeUnit
 from airflow_provider_sf.endings import failure, success, timed_out
 from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.narration import Line, Told, news, opening
 from airflow_provider_sf.reasons import reasons_of
-from airflow_provider_sf.rest import Response, ServiceFabricError, Unreachable, json_from
+from airflow_provider_sf.rest import Response, ServiceFabricError, Unreachable
 from airflow_provider_sf.retelling import retelling
 from airflow_provider_sf.simulator.model import progress_answer
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
@@ -99,7 +100,7 @@ def simulated(
         if answer.reset:
             return Unreachable("Connection reset by peer", endpoint=ENDPOINT)
         try:
-            body = json_from(Response(answer.status, answer.body), ENDPOINT)
+            body = Cluster((ENDPOINT,)).read(Response(answer.status, answer.body, endpoint=ENDPOINT))
         except ServiceFabricError as error:
             return error
         return UpgradeProgress.from_answer(kind, name, body, observed_at=now, endpoint=ENDPOINT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_sf.addresses import explorer, origin
+from airflow_provider_sf.addresses import explorer, origins
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from airflow_provider_sf.addresses import explorer, origin
     ],
 )
 def test_a_host_may_name_its_port(host: str, port: int | None, endpoint: str) -> None:
-    assert origin(host, port) == endpoint
+    assert origins(host, port) == (endpoint,)
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,9 @@ def test_a_host_may_name_its_port(host: str, port: int | None, endpoint: str) ->
     [
         (None, None, "host is missing"),
         ("", 19080, "host is missing"),
-        ("https://secure", None, "unsecured clusters only, not https"),
-        ("ftp://x", None, "unsecured clusters only, not ftp"),
-        ("a,b", None, "'a,b' is no address"),
+        ("ftp://x", None, "the scheme ftp is not http or https"),
+        ("a,,b", None, "host '' is no address"),
+        ("a, ", None, "host '' is no address"),
         ("a b", None, "'a b' is no address"),
         ("http://a/explorer", None, "is no address"),
         ("a?b", None, "is no address"),
@@ -51,7 +51,7 @@ def test_a_host_may_name_its_port(host: str, port: int | None, endpoint: str) ->
 )
 def test_a_host_that_is_none_is_refused(host: str | None, port: int | None, said: str) -> None:
     with pytest.raises(ValueError, match=said) as refused:
-        origin(host, port)
+        origins(host, port)
     assert "hunter2" not in str(refused.value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from airflow_provider_sf.connection_form import FIELDS
 from airflow_provider_sf.kinds import KINDS, Kind
 from airflow_provider_sf.outcomes import OUTCOMES
 
@@ -80,3 +81,8 @@ def test_the_table_of_fields_is_the_codes(documented: Any) -> None:
         for field in fields
     )
     documented("kinds.md", "fields", table(("field", *(f"`{name}`" for name in KINDS)), *rows))
+
+
+def test_the_table_of_extra_fields_is_that_of_the_form(documented: Any) -> None:
+    rows = ((f"`{name}`", str(field["label"]), str(field["description"])) for name, field in FIELDS.items())
+    documented("connection.md", "fields", table(("extra field", "label in the form", ""), *rows))

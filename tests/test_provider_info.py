@@ -13,11 +13,12 @@ from typing import Any
 import airflow
 import jsonschema
 import pytest
+from airflow._shared.secrets_masker.secrets_masker import should_hide_value_for_key
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 from hatchling.build import build_wheel
 
 from airflow_provider_sf import __version__, get_provider_info
-from airflow_provider_sf.cluster import Cluster
+from airflow_provider_sf.cluster import EXTRA_FIELDS, Cluster
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
@@ -57,9 +58,20 @@ def test_the_connection_form_fits_the_fuller_schema_of_provider_files(
 
 
 def test_every_form_field_is_one_that_the_cluster_knows(connection_type: dict[str, Any]) -> None:
-    values = {"connect_timeout": 1, "read_timeout": 2, "explorer_url": "https://sfx.example.com"}
-    assert list(connection_type["conn-fields"]) == list(values)
-    assert Cluster.at("c", None, values) == Cluster("http://c:19080", 1.0, 2.0, "https://sfx.example.com")
+    assert set(connection_type["conn-fields"]) == set(EXTRA_FIELDS)
+
+
+def test_a_form_that_is_left_empty_is_an_unsecured_cluster(connection_type: dict[str, Any]) -> None:
+    empty = dict.fromkeys(connection_type["conn-fields"])
+    assert Cluster.at("c", None, empty) == Cluster.at("c", None, dict.fromkeys(empty, "")) == Cluster.at("c")
+
+
+def test_airflow_masks_every_field_that_holds_a_secret(connection_type: dict[str, Any]) -> None:
+    """It goes by their names, not by the form."""
+    fields = connection_type["conn-fields"]
+    secret = {name for name, field in fields.items() if field["schema"].get("format") == "password"}
+    assert secret == {"private_key", "private_key_passphrase", "client_secret", "token"}
+    assert {name for name in fields if should_hide_value_for_key(name)} == secret
 
 
 def test_every_module_that_is_named_exists() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_sf import get_provider_info
+from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.endings import failure, success
 from airflow_provider_sf.identity import Meant
 from airflow_provider_sf.narration import Told, news, opening
 from airflow_provider_sf.reasons import reasons_of
+from airflow_provider_sf.simulator.certificates import Authority
 from airflow_provider_sf.simulator.model import progress_body
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.story import Memory, Verdict
@@ -65,8 +68,26 @@ print(ServiceFabricHook().get_conn())
         text=True,
         env=os.environ,
         check=False,
+        timeout=60,
     )
-    assert "Cluster(endpoint='http://mycluster.example.com:19080'" in done.stdout, done.stderr
+    assert "Cluster(endpoints=('http://mycluster.example.com:19080',)" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("written", blocks("json"))
+def test_every_json_block_of_a_connection_is_one_but_for_the_files_that_it_names(written: str) -> None:
+    connection = json.loads(written)
+    if "conn_type" in connection:
+        mine = Authority().client()
+        files = {
+            "client_certificate": mine.pem,
+            "private_key": mine.encrypted_key_pem("..."),
+            "ca_bundle": mine.pem,
+        }
+        extra = {
+            name: files[name].decode() if name in files else said
+            for name, said in connection["extra"].items()
+        }
+        assert Cluster.at(connection["host"], None, extra).endpoint == "https://mycluster.example.com:19080"
 
 
 def test_the_dag_of_the_readme_has_at_most_15_lines() -> None:

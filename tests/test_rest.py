@@ -6,19 +6,17 @@ import copy
 import csv
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_sf import __version__
 from airflow_provider_sf.applications import APPLICATIONS
+from airflow_provider_sf.error_codes import ADVICE, LASTING_CODES, MISSING_CODES, PASSING_CODES
 from airflow_provider_sf.kinds import KINDS, advice
 from airflow_provider_sf.rest import (
-    ADVICE,
     CLUSTER_VERSION,
-    LASTING_CODES,
-    MISSING_CODES,
-    PASSING_CODES,
     UNKNOWN_CALL,
     Call,
     Rejected,
@@ -124,7 +122,7 @@ def test_a_good_answer_is_a_json_object_with_or_without_a_byte_order_mark(body: 
 )
 def test_a_good_status_without_an_object_is_unexpected(body: bytes, said: str) -> None:
     with pytest.raises(UnexpectedAnswer, match=said) as error:
-        json_from(Response(200, body), "http://c:19080")
+        json_from(Response(200, body, endpoint="http://c:19080"))
     assert error.value.status == 200
     assert error.value.endpoint == "http://c:19080"
 
@@ -153,7 +151,7 @@ def test_another_good_status_is_unexpected(status: int) -> None:
 
 def test_a_missing_application_resource_is_rejected_although_its_status_is_500() -> None:
     said = answer(500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND", "No such application.")
-    error = error_from(said, "http://c:19080")
+    error = error_from(replace(said, endpoint="http://c:19080"))
     assert type(error) is Rejected
     assert (error.status, error.code) == (500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND")
     assert str(error).startswith(
@@ -202,12 +200,16 @@ def test_what_service_fabric_is_known_to_say_has_its_meaning(
 
 
 def test_of_a_call_that_is_unknown_the_gateway_says_that_an_argument_is_invalid() -> None:
-    error = error_from(answer(400, UNKNOWN_CALL, "The parameter is incorrect."), "http://c:19080")
+    error = error_from(
+        replace(answer(400, UNKNOWN_CALL, "The parameter is incorrect."), endpoint="http://c:19080")
+    )
     assert str(error) == "http://c:19080: HTTP 400 E_INVALIDARG: The parameter is incorrect."
 
 
 def test_advice_stands_behind_what_the_cluster_said() -> None:
-    error = error_from(answer(400, "E_INVALIDARG", "The parameter is incorrect."), "http://c:19080")
+    error = error_from(
+        replace(answer(400, "E_INVALIDARG", "The parameter is incorrect."), endpoint="http://c:19080")
+    )
     assert isinstance(error, Rejected)
     assert str(advised(error, "upgrade the cluster")) == (
         "http://c:19080: HTTP 400 E_INVALIDARG: The parameter is incorrect. (upgrade the cluster)"
@@ -219,10 +221,16 @@ def test_advice_stands_behind_what_the_cluster_said() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_secured_cluster_says_that_it_is_not_supported(status: int) -> None:
-    assert str(error_from(Response(status, b""))) == (
-        f"HTTP {status}: answered with an empty body (the cluster wants to know who asks: a secured cluster is "
-        "not supported by this version)"
+def test_a_refusal_without_words_is_told_as_such(status: int) -> None:
+    """Which setting to change depends on how the connection is secured: see tests/test_security.py."""
+    assert str(error_from(Response(status, b""))) == f"HTTP {status}: answered with an empty body"
+
+
+@pytest.mark.parametrize("status", [407, 502, 503])
+def test_a_page_instead_of_an_answer_is_perhaps_a_proxys(status: int) -> None:
+    assert str(error_from(Response(status, b"<html>"))) == (
+        f"HTTP {status}: answered with an HTML or XML page of 6 bytes (perhaps a proxy or a load balancer speaks "
+        "instead of the cluster: check host if this lasts)"
     )
 
 
@@ -245,7 +253,7 @@ def test_what_is_not_there_is_missing_and_rejected(code: str, status: int) -> No
 
 
 def test_nothing_at_all_is_missing_and_says_what_to_check() -> None:
-    error = error_from(Response(204, b""), "http://c:19080")
+    error = error_from(Response(204, b"", endpoint="http://c:19080"))
     assert is_missing(error)
     assert str(error) == (
         "http://c:19080: HTTP 204: answered with an empty body (check the name, and the kind: application "
@@ -370,7 +378,7 @@ def test_only_what_may_pass_says_when_to_ask_again(status: int) -> None:
 
 def test_json_from_hands_on_when_to_ask_again() -> None:
     with pytest.raises(Unreachable) as error:
-        json_from(Response(429, b"", {"retry-after": "5"}), "http://c:19080")
+        json_from(Response(429, b"", {"retry-after": "5"}, "http://c:19080"))
     assert error.value.retry_after == 5.0
     assert error.value.endpoint == "http://c:19080"
 

@@ -350,7 +350,7 @@ def look(said: dict[str, Any], now: datetime) -> UpgradeProgress:
 
 def silence(letter: str) -> ServiceFabricError:
     body = json.dumps({"Error": {"Code": letter * 900, "Message": letter * 9_000}}).encode()
-    return error_from(Response(503, body), ENDPOINT)
+    return error_from(Response(503, body, endpoint=ENDPOINT))
 
 
 def everything(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
@@ -19,7 +17,10 @@ from airflow_provider_sf.applications import (
     ApplicationHealth,
     page_of,
 )
+from airflow_provider_sf.certificates import SOON, ends_at, thumbprints
 from airflow_provider_sf.cluster import Cluster
+from airflow_provider_sf.gateways import REFUSALS
+from airflow_provider_sf.hooks.sharing import joined, shared_by
 from airflow_provider_sf.kinds import APPLICATION_HEALTH, DEFAULT_KIND, advice, kind_named
 from airflow_provider_sf.parameters import DEFAULT_CONN_ID
 from airflow_provider_sf.reasons import explanation
@@ -30,21 +31,18 @@ from airflow_provider_sf.rest import (
     ServiceFabricError,
     Unreachable,
     advised,
-    json_from,
     request_for,
     version_in,
 )
+from airflow_provider_sf.security import day, secured_by
 from airflow_provider_sf.upgrades import UpgradeProgress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_provider_sf.rest import Call, Response
+    from airflow_provider_sf.rest import Call, Request, Response
 
 MOST_LOOK_UP_SECONDS = 30.0
-
-LOOK_UP_EVERY_SECONDS = 300
-"""How long waits of one event loop share what a look-up of their connection has brought."""
 
 
 class ServiceFabricHook(BaseHook):
@@ -78,13 +76,17 @@ class ServiceFabricHook(BaseHook):
         return {key.replace("-", "_"): value for key, value in behaviour.items()}
 
     def get_conn(self) -> Cluster:
-        """Look the connection up and return the cluster that it describes."""
+        """Look the connection up, read the files that it names, and return the cluster that it describes."""
         connection = self.get_connection(self.service_fabric_conn_id)
+        extra = connection.extra_dejson
         try:
-            return Cluster.at(connection.host, connection.port, connection.extra_dejson)
+            cluster = Cluster.at(connection.host, connection.port, extra, scheme=connection.schema)
         except ValueError as error:
             msg = f"connection {self.service_fabric_conn_id!r}: {error}"
             raise ValueError(msg) from error
+        if certificate := cluster.security.certificate:
+            self._warn_of_the_end("client", certificate.der)
+        return cluster
 
     def get_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
         """
@@ -97,33 +99,29 @@ class ServiceFabricHook(BaseHook):
         :param kind: a name of :data:`airflow_provider_sf.kinds.KINDS`
         :raises ValueError: the kind does not exist or cannot have that name; nothing was sent
         """
-        request = request_for(kind_named(kind).progress, name, api_version=self.api_version)
-        cluster = self.get_conn()
         try:
-            return _progress(kind, name, cluster.send(request), cluster.endpoint)
+            return _progress(kind, name, *self._ask(kind_named(kind).progress, name))
         except Rejected as error:
             if error.code != UNKNOWN_CALL:
                 raise
-            raise advised(error, advice(kind, _version(cluster))) from error
+            raise advised(error, advice(kind, self._version())) from error
 
     async def aget_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
         """Do as :meth:`get_upgrade_progress` does, without blocking the event loop."""
-        request = request_for(kind_named(kind).progress, name, api_version=self.api_version)
-        cluster = await self._ashared_cluster()
         try:
-            return _progress(kind, name, await cluster.asend(request), cluster.endpoint)
+            return _progress(kind, name, *await self._aask(kind_named(kind).progress, name))
         except Rejected as error:
             if error.code != UNKNOWN_CALL:
                 raise
-            raise advised(error, advice(kind, await _aversion(cluster))) from error
+            raise advised(error, advice(kind, await self._aversion())) from error
 
     def get_cluster_version(self) -> str:
         """Return the version of the runtime, ``10.1.2338.9590`` or the like: ``GET /$/GetClusterVersion``."""
-        return version_in(self._read(CLUSTER_VERSION))
+        return version_in(self._ask(CLUSTER_VERSION)[0])
 
     async def aget_cluster_version(self) -> str:
         """Do as :meth:`get_cluster_version` does, without blocking the event loop."""
-        return version_in(await self._aread(CLUSTER_VERSION))
+        return version_in((await self._aask(CLUSTER_VERSION))[0])
 
     def get_application(self, name: str) -> Application:
         """
@@ -131,11 +129,11 @@ class ServiceFabricHook(BaseHook):
 
         :raises ValueError: no application can have that name; nothing was sent
         """
-        return Application.from_answer(self._read(APPLICATION, name))
+        return Application.from_answer(self._ask(APPLICATION, name)[0])
 
     async def aget_application(self, name: str) -> Application:
         """Do as :meth:`get_application` does, without blocking the event loop."""
-        return Application.from_answer(await self._aread(APPLICATION, name))
+        return Application.from_answer((await self._aask(APPLICATION, name))[0])
 
     def get_application_health(self, name: str) -> ApplicationHealth:
         """
@@ -145,27 +143,27 @@ class ServiceFabricHook(BaseHook):
 
         :raises ValueError: no application can have that name; nothing was sent
         """
-        return ApplicationHealth.from_answer(self._read(APPLICATION_HEALTH, name))
+        return ApplicationHealth.from_answer(self._ask(APPLICATION_HEALTH, name)[0])
 
     async def aget_application_health(self, name: str) -> ApplicationHealth:
         """Do as :meth:`get_application_health` does, without blocking the event loop."""
-        return ApplicationHealth.from_answer(await self._aread(APPLICATION_HEALTH, name))
+        return ApplicationHealth.from_answer((await self._aask(APPLICATION_HEALTH, name))[0])
 
     def list_applications(self) -> list[Application]:
         """Return all classic applications, page after page: ``GET /Applications``."""
         asked: set[str] = set()
-        applications, token = page_of(self._read(APPLICATIONS), asked)
+        applications, token = page_of(self._ask(APPLICATIONS)[0], asked)
         while token:
-            more, token = page_of(self._read(APPLICATIONS, ContinuationToken=token), asked)
+            more, token = page_of(self._ask(APPLICATIONS, ContinuationToken=token)[0], asked)
             applications += more
         return applications
 
     async def alist_applications(self) -> list[Application]:
         """Do as :meth:`list_applications` does, without blocking the event loop."""
         asked: set[str] = set()
-        applications, token = page_of(await self._aread(APPLICATIONS), asked)
+        applications, token = page_of((await self._aask(APPLICATIONS))[0], asked)
         while token:
-            more, token = page_of(await self._aread(APPLICATIONS, ContinuationToken=token), asked)
+            more, token = page_of((await self._aask(APPLICATIONS, ContinuationToken=token))[0], asked)
             applications += more
         return applications
 
@@ -179,28 +177,36 @@ class ServiceFabricHook(BaseHook):
         records, remarks = [], []
         for call in kind_named(kind).explained_by:
             try:
-                records.append(explanation(self._read(call, name)))
+                records.append(explanation(self._ask(call, name)[0]))
             except Exception as error:  # noqa: BLE001, PERF203 - a secrets backend may raise anything
                 remarks.append(f"{call.path} could not be read: {error}")
         return records, remarks
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the cluster for its version; say what it answered, or what is wrong."""
+        """Ask the cluster for its version; say what it answered and how it is secured, or what is wrong."""
         try:
-            version, endpoint = self.get_cluster_version(), self.get_conn().endpoint
+            cluster = self.get_conn()
+            answer, response = self._exchange(cluster, CLUSTER_VERSION)
+            version = version_in(answer)
         except (AirflowNotFoundException, ServiceFabricError, ValueError) as error:
             return False, str(error)
-        return True, f"Service Fabric {version} at {endpoint}"
+        return (
+            True,
+            f"Service Fabric {version} at {response.endpoint}; {secured_by(cluster.security, response)}",
+        )
 
-    def _read(self, call: Call, name: str = "", **query: str) -> dict[str, Any]:
-        request = request_for(call, name, **query)
-        cluster = self.get_conn()
-        return json_from(cluster.send(request), cluster.endpoint)
+    def _version(self) -> str | None:
+        """Return the version of the cluster's runtime, None if it does not say."""
+        try:
+            return self.get_cluster_version()
+        except ServiceFabricError:
+            return None
 
-    async def _aread(self, call: Call, name: str = "", **query: str) -> dict[str, Any]:
-        request = request_for(call, name, **query)
-        cluster = await self._ashared_cluster()
-        return json_from(await cluster.asend(request), cluster.endpoint)
+    async def _aversion(self) -> str | None:
+        try:
+            return await self.aget_cluster_version()
+        except ServiceFabricError:
+            return None
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
@@ -209,31 +215,68 @@ class ServiceFabricHook(BaseHook):
 
         The last one to leave closes it. Calls outside do a look-up and open a session of their own.
         """
-        here = _shared.setdefault(asyncio.get_running_loop(), {})
-        shared = here.setdefault(self.service_fabric_conn_id, _SharedCluster())
-        shared.users += 1
-        try:
+        async with joined(self.service_fabric_conn_id):
             yield
-        finally:
-            shared.users -= 1
-            if not shared.users:
-                del here[self.service_fabric_conn_id]
-                await shared.lease.aclose()
 
-    async def _ashared_cluster(self) -> Cluster:
-        shared = _shared.get(asyncio.get_running_loop(), {}).get(self.service_fabric_conn_id)
+    def _ask(self, call: Call, name: str = "", **query: str) -> tuple[dict[str, Any], Response]:
+        """Return the JSON of an answer, and the answer."""
+        return self._exchange(self.get_conn(), call, name, query)
+
+    def _exchange(
+        self, cluster: Cluster, call: Call, name: str = "", query: dict[str, str] | None = None
+    ) -> tuple[dict[str, Any], Response]:
+        response = cluster.send(self._request(cluster, call, name, query or {}))
+        return self._read(cluster, response), response
+
+    async def _aask(self, call: Call, name: str = "", **query: str) -> tuple[dict[str, Any], Response]:
+        """Do as :meth:`_ask` does; if credentials are refused, look at once whether there are new ones."""
+        cluster = await self._ashared_cluster()
+        try:
+            response = await cluster.asend(self._request(cluster, call, name, query))
+            return self._read(cluster, response), response
+        except Rejected as error:
+            if error.status not in {None, *REFUSALS}:  # None: in the handshake, or by Entra ID
+                raise
+            renewed = await self._ashared_cluster(refused=cluster)
+            if renewed == cluster:
+                raise
+        response = await renewed.asend(self._request(renewed, call, name, query))
+        return self._read(renewed, response), response
+
+    def _request(self, cluster: Cluster, call: Call, name: str, query: dict[str, str]) -> Request:
+        return request_for(call, name, api_version=self.api_version or cluster.api_version, **query)
+
+    def _read(self, cluster: Cluster, response: Response) -> dict[str, Any]:
+        if response.certificate:
+            self._warn_of_the_end("server", response.certificate)
+        return cluster.read(response)
+
+    def _warn_of_the_end(self, whose: str, certificate: bytes) -> None:
+        """Warn, once in a process, of a certificate in use that ends soon."""
+        if certificate in _looked_at:
+            return
+        _looked_at.add(certificate)
+        end, thumbprint = ends_at(certificate), thumbprints(certificate)[0]
+        left = end - datetime.now(timezone.utc)
+        if left <= SOON:
+            how = f"ends in {left.days} days" if left > timedelta(0) else "has ended"
+            self.log.warning("The %s certificate %s %s, at %s: renew it", whose, thumbprint, how, day(end))
+
+    async def _ashared_cluster(self, refused: Cluster | None = None) -> Cluster:
+        shared = shared_by(self.service_fabric_conn_id)
         if shared is None:
             return await self._aget_conn()
-        if shared.cluster is not None and shared.looking_up.locked():
-            return shared.cluster
-        async with shared.looking_up:
-            if shared.cluster is not None and shared.age() < LOOK_UP_EVERY_SECONDS:
-                return shared.cluster
-            cluster = await (
-                self._aget_conn() if shared.cluster is None else self._aget_conn_again(shared.cluster)
-            )
-            await shared.move_to(cluster)
-            return cluster
+        return await (shared.instead_of(refused, self._aload) if refused else shared.current(self._aload))
+
+    async def _aload(self, known: Cluster | None) -> Cluster:
+        """Look the connection up; a wait that knows its cluster does not end if that fails."""
+        if known is None:
+            return await self._aget_conn()
+        try:
+            return await self._aget_conn()
+        except Exception as error:  # noqa: BLE001 - a secrets backend may raise anything
+            self.log.warning("Going on with the connection as it was: %s", error)
+            return known
 
     async def _aget_conn(self) -> Cluster:
         """
@@ -254,56 +297,11 @@ class ServiceFabricHook(BaseHook):
         except ValueError as error:
             raise Rejected(str(error)) from error
 
-    async def _aget_conn_again(self, known: Cluster) -> Cluster:
-        """Look the connection up once more; a wait that knows its cluster does not end if that fails."""
-        try:
-            return await self._aget_conn()
-        except Exception as error:  # noqa: BLE001 - a secrets backend may raise anything
-            self.log.warning("Going on with the connection as it was: %s", error)
-            return known
 
-
-@dataclass(slots=True)
-class _SharedCluster:
-    """What all waits of one event loop on one connection share."""
-
-    users: int = 0
-    cluster: Cluster | None = None
-    looked_up_at: float = 0.0
-    looking_up: asyncio.Lock = field(default_factory=asyncio.Lock)
-    lease: AsyncExitStack = field(default_factory=AsyncExitStack)
-
-    def age(self) -> float:
-        return asyncio.get_running_loop().time() - self.looked_up_at
-
-    async def move_to(self, cluster: Cluster) -> None:
-        """Hold this cluster's session open; the one before it closes after its last answer."""
-        before, self.lease = self.lease, AsyncExitStack()
-        await self.lease.enter_async_context(cluster.session())
-        self.cluster = cluster
-        self.looked_up_at = asyncio.get_running_loop().time()
-        await before.aclose()
-
-
-_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _SharedCluster]] = WeakKeyDictionary()
-
-
-def _version(cluster: Cluster) -> str | None:
-    """Return the version of a cluster's runtime, None if it does not say."""
-    try:
-        return version_in(json_from(cluster.send(request_for(CLUSTER_VERSION))))
-    except ServiceFabricError:
-        return None
-
-
-async def _aversion(cluster: Cluster) -> str | None:
-    try:
-        return version_in(json_from(await cluster.asend(request_for(CLUSTER_VERSION))))
-    except ServiceFabricError:
-        return None
-
-
-def _progress(kind: str, name: str, response: Response, endpoint: str) -> UpgradeProgress:
-    answer = json_from(response, endpoint)
+def _progress(kind: str, name: str, answer: dict[str, Any], response: Response) -> UpgradeProgress:
     now = datetime.now(timezone.utc)
-    return UpgradeProgress.from_answer(kind, name, answer, observed_at=now, endpoint=endpoint)
+    return UpgradeProgress.from_answer(kind, name, answer, observed_at=now, endpoint=response.endpoint)
+
+
+_looked_at: set[bytes] = set()
+"""The certificates whose end this process has looked at."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-from airflow_provider_sf.hooks import service_fabric
+from airflow_provider_sf.hooks import service_fabric, sharing
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.services import ServiceProgress
@@ -93,8 +93,8 @@ def test_a_wrong_name_or_kind_is_refused_before_anything_is_sent(
 
 
 def test_a_wrong_connection_is_named_with_its_field(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": "https://c"}))
-    with pytest.raises(ValueError, match="connection 'service_fabric_default': host 'https://c'"):
+    monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": "ftp://c"}))
+    with pytest.raises(ValueError, match="connection 'service_fabric_default': host 'ftp://c'"):
         ServiceFabricHook().get_upgrade_progress("shop")
 
 
@@ -123,8 +123,8 @@ def test_in_the_triggerer_a_connection_that_cannot_be_read_is_worth_asking_again
 
 
 def test_in_the_triggerer_a_wrong_connection_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": "https://c"}))
-    with pytest.raises(Rejected, match="connection 'service_fabric_default': host 'https://c'"):
+    monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": "ftp://c"}))
+    with pytest.raises(Rejected, match="connection 'service_fabric_default': host 'ftp://c'"):
         asyncio.run(ServiceFabricHook().aget_upgrade_progress("shop"))
 
 
@@ -133,7 +133,7 @@ def test_a_look_up_that_hangs_holds_up_nobody_who_knows_the_cluster(
 ) -> None:
     """The second look-up hangs until it is given up, 1 s here and 30 in life; the other wait polls on meanwhile."""
     monkeypatch.setattr(service_fabric, "MOST_LOOK_UP_SECONDS", 1.0)
-    monkeypatch.setattr(service_fabric, "LOOK_UP_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(sharing, "LOOK_UP_EVERY_SECONDS", 0.0)
     hanging = threading.Event()
 
     class Hook(ServiceFabricHook):
@@ -181,7 +181,7 @@ def test_an_edited_connection_is_taken_up_and_a_broken_one_is_not(
     async def edit() -> list[str]:
         hook, endpoints = ServiceFabricHook(), []
         async with hook.connected():
-            for host in (f"http://127.0.0.1:{simulator.port}", connected.url, "https://broken", None):
+            for host in (f"http://127.0.0.1:{simulator.port}", connected.url, "ftp://broken", None):
                 if host is None:
                     monkeypatch.delenv(CONNECTION)
                 else:
@@ -198,8 +198,8 @@ def test_the_last_wait_leaves_nothing_behind(connected: Any) -> None:
         hook = ServiceFabricHook()
         async with hook.connected():
             await hook.aget_upgrade_progress("shop")
-            assert service_fabric._shared[asyncio.get_running_loop()]
-        assert not service_fabric._shared[asyncio.get_running_loop()]
+            assert sharing._shared[asyncio.get_running_loop()]
+        assert not sharing._shared[asyncio.get_running_loop()]
 
     asyncio.run(come_and_go())
     assert connected.connections == 1
@@ -208,7 +208,7 @@ def test_the_last_wait_leaves_nothing_behind(connected: Any) -> None:
 def test_the_connection_test_tells_version_and_address(simulator: Any) -> None:
     assert ServiceFabricHook().test_connection() == (
         True,
-        f"Service Fabric 10.1.2338.9590 at {simulator.url}",
+        f"Service Fabric 10.1.2338.9590 at {simulator.url}; not secured: http",
     )
 
 
@@ -216,7 +216,7 @@ def test_the_connection_test_tells_what_is_wrong(closed_port: int, monkeypatch: 
     monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
     assert ServiceFabricHook().test_connection() == (
         False,
-        f"http://127.0.0.1:{closed_port}: Connection refused",
+        f"http://127.0.0.1:{closed_port}: Connection refused (check host and port)",
     )
     monkeypatch.setenv(CONNECTION, "service-fabric://")
     ok, said = ServiceFabricHook().test_connection()

@@ -1,0 +1,110 @@
+"""
+Which gateway of a cluster to ask, and when to ask another one or once more. Pure; no I/O, no clock.
+
+A conversation is a generator: it yields what to try, is sent what came of it, and returns the answer. Both
+transports hold the same conversations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from airflow_provider_sf.rest import Rejected, Response, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from airflow_provider_sf.rest import ServiceFabricError
+
+REST_SECONDS = 30.0
+"""How long a gateway that did not answer rests before it is asked again, if there are others."""
+
+REFUSALS = frozenset({401, 403})
+_NOT_HERE = frozenset({502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """The gateways of a cluster, which one is asked, and until when those that did not answer rest."""
+
+    endpoints: tuple[str, ...]
+    current: int = 0
+    resting: tuple[tuple[str, float], ...] = ()
+
+    def order(self, now: float) -> tuple[str, ...]:
+        """Return whom to ask: the current one first; if all rest, the one whose rest is the next to end."""
+        until = dict(self.resting)
+        turned = self.endpoints[self.current :] + self.endpoints[: self.current]
+        awake = tuple(one for one in turned if until.get(one, now) <= now)
+        return awake or (min(turned, key=lambda one: until[one]),)
+
+    def after_answer(self, endpoint: str) -> Gateways:
+        """Stick to a gateway that has answered."""
+        resting = tuple(one for one in self.resting if one[0] != endpoint)
+        return replace(self, current=self.endpoints.index(endpoint), resting=resting)
+
+    def after_silence(self, endpoint: str, now: float) -> Gateways:
+        """Let a gateway rest."""
+        others = tuple(one for one in self.resting if one[0] != endpoint)
+        return replace(self, resting=(*others, (endpoint, now + REST_SECONDS)))
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Ask this gateway; ``anew`` with new credentials, since those so far have been refused."""
+
+    endpoint: str
+    anew: bool = False
+
+
+Heard = Response | Rejected | Unreachable
+"""What came of a try."""
+
+
+def conversation(
+    known: dict[tuple[str, ...], Gateways],
+    endpoints: tuple[str, ...],
+    clock: Callable[[], float],
+    *,
+    renewable: bool,
+) -> Generator[Try, Heard | None, Response]:
+    """
+    Ask one gateway after the other until one answers.
+
+    :param known: what is known of the gateways of clusters, by their endpoints; it is brought up to date
+    :param clock: tells a time in seconds
+    :param renewable: whether there may be new credentials when those so far are refused
+    :raises ServiceFabricError: none has answered; that of a silent one, if one was, as it may answer later
+    """
+    gateways = known.setdefault(endpoints, Gateways(endpoints))
+    said: list[tuple[str, Heard]] = []
+    for endpoint in gateways.order(clock()):
+        heard = yield Try(endpoint)
+        if renewable and isinstance(heard, Response) and heard.status in REFUSALS:
+            heard, renewable = (yield Try(endpoint, anew=True)), False
+        assert heard is not None  # noqa: S101 - for mypy: None only starts the conversation
+        if isinstance(heard, Response) and heard.status not in _NOT_HERE:
+            known[endpoints] = known[endpoints].after_answer(endpoint)
+            return heard
+        known[endpoints] = known[endpoints].after_silence(endpoint, clock())
+        said.append((endpoint, heard))
+    return _last_word(said)
+
+
+def _last_word(said: list[tuple[str, Heard]]) -> Response:
+    """Return, or raise, what is to be said if no gateway has answered as it should."""
+    for _, heard in said:
+        if isinstance(heard, Response):
+            return heard
+    errors = [heard for _, heard in said if not isinstance(heard, Response)]
+    chosen = next((error for error in errors if isinstance(error, Unreachable)), errors[0])
+    raise _with_others(chosen, [error for error in errors if error is not chosen])
+
+
+def _with_others(chosen: ServiceFabricError, others: list[Rejected | Unreachable]) -> ServiceFabricError:
+    if not others:
+        return chosen
+    also = "; ".join(str(error) for error in others)
+    told = type(chosen)(f"{chosen.message} (and {also})", chosen.status, chosen.code, chosen.endpoint)
+    return told.with_traceback(chosen.__traceback__)

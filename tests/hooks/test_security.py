@@ -1,0 +1,252 @@
+"""Secured connections as Airflow keeps them: how they are written, tested, warned of, and taken up when they change."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.models.connection import Connection
+
+from airflow_provider_sf.hooks import service_fabric, sharing
+from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+from airflow_provider_sf.rest import Rejected
+from airflow_provider_sf.simulator import Simulator
+from airflow_provider_sf.simulator.certificates import Authority
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
+OURS = Authority()
+
+
+class Hook(ServiceFabricHook):
+    """Logs where pytest can see it, and counts look-ups."""
+
+    log = logging.getLogger("hook")  # type: ignore[assignment]
+    look_ups = 0
+
+    def get_conn(self) -> Any:
+        Hook.look_ups += 1
+        return super().get_conn()
+
+
+@pytest.fixture(autouse=True)
+def nothing_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_fabric, "_looked_at", set())
+    monkeypatch.setattr(Hook, "look_ups", 0)
+
+
+@pytest.fixture
+def mutual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """A cluster that wants certificates, and a connection to it whose certificate is in a file."""
+    with Simulator(tls="mutual", authority=OURS) as simulator:
+        give(tmp_path, OURS.client(days=90))
+        extra: dict[str, object] = {
+            "security": "certificate",
+            "client_certificate": str(tmp_path / "client.pem"),
+            "ca_bundle": OURS.pem.decode(),
+        }
+        connect(monkeypatch, simulator.url, extra)
+        yield simulator
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, host: str, extra: dict[str, object]) -> None:
+    monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": host, "extra": extra}))
+
+
+def give(folder: Path, certificate: Any) -> None:
+    (folder / "client.pem").write_bytes(certificate.pem + certificate.key_pem)
+
+
+# How it is written.
+
+
+EXTRA: dict[str, object] = {
+    "security": "entra",
+    "credential": "client_secret",
+    "client_id": "me",
+    "client_secret": "hunter2/+=&?# ",
+    "tenant_id": "us",
+    "server_thumbprints": "A" * 40,
+    "api_version": "9.1",
+    "read_timeout": 7,
+    "explorer_url": "https://sfx.example.com/?a=b",
+}
+
+
+@pytest.mark.parametrize("host", ["c.example.com", "a.example.com,b.example.com:19081"])
+def test_a_connection_says_the_same_as_json_and_as_a_uri(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Connection(conn_type="service_fabric", host=host, extra=json.dumps(EXTRA), schema="https")
+    seen = []
+    for written in (connection.as_json(), connection.get_uri()):
+        monkeypatch.setenv(CONNECTION, written)
+        seen.append(ServiceFabricHook().get_conn())
+    assert seen[0] == seen[1]
+    assert seen[0].endpoints == tuple(
+        f"https://{one if ':' in one else f'{one}:19080'}" for one in host.split(",")
+    )
+    assert (seen[0].api_version, seen[0].read_timeout) == ("9.1", 7.0)
+    assert seen[0].security.entra is not None
+    assert seen[0].security.entra.client_secret == str(EXTRA["client_secret"]).strip()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (
+            {"extra": {"security": "token", "token": "x"}, "host": "http://c"},
+            "a secured cluster speaks https",
+        ),
+        ({"schema": "ftp"}, "schema 'ftp' is none of http and https"),
+        ({"schema": "https", "host": "http://c"}, "host 'http://c': the scheme http is not https"),
+        ({"host": "http://a,https://b"}, "the gateways of one cluster speak either http or https"),
+        ({"extra": {"api_version": "newest"}}, "extra field 'api_version' must be a version such as '9.1'"),
+        ({"extra": {"secret": "hunter2"}}, "unknown extra field 'secret'; known are: security, "),
+    ],
+)
+def test_what_contradicts_is_refused_with_connection_and_field(
+    fields: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": "c", **fields}))
+    with pytest.raises(ValueError, match=f"^connection 'service_fabric_default': .*{said}") as refused:
+        ServiceFabricHook().get_conn()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_the_api_version_of_a_connection_is_sent(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, recorder.url, {"api_version": "9.1"})
+    ServiceFabricHook().get_upgrade_progress("shop")
+    ServiceFabricHook(api_version="8.2").get_upgrade_progress("shop")
+    assert [request.split()[1].rpartition("=")[2] for request in recorder.heard] == ["9.1", "8.2"]
+
+
+# How it is tested.
+
+
+def test_the_connection_test_tells_how_it_is_secured_and_until_when(mutual: Simulator) -> None:
+    ok, said = ServiceFabricHook().test_connection()
+    assert ok, said
+    assert said.startswith(
+        f"Service Fabric {mutual.runtime_version} at {mutual.url}; https, client certificate "
+    )
+    assert said.count(" until 20") == 2
+
+
+@pytest.mark.usefixtures("mutual")
+def test_the_connection_test_tells_which_setting_is_wrong(tmp_path: Path) -> None:
+    give(tmp_path, Authority().client())
+    ok, said = ServiceFabricHook().test_connection()
+    assert not ok
+    assert said.endswith("let the cluster know it, or set client_certificate)")
+
+
+# What ends soon.
+
+
+@pytest.mark.parametrize(("days", "how"), [(20.5, "ends in 20 days"), (-1.0, "has ended")])
+def test_a_client_certificate_that_ends_soon_is_warned_of_once(
+    days: float, how: str, mutual: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert mutual.requests == []
+    certificate = OURS.client(days=days)
+    give(tmp_path, certificate)
+    for _ in range(3):
+        Hook().get_conn()
+    (line,) = caplog.messages
+    assert line.startswith(f"The client certificate {certificate.thumbprint} {how}, at 20")
+    assert line.endswith(" UTC: renew it")
+
+
+def test_a_server_certificate_that_ends_soon_is_warned_of_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Simulator(tls="server", server_certificate="expired") as simulator:
+        connect(monkeypatch, simulator.url, {"verify": False})
+        for _ in range(2):
+            Hook().get_cluster_version()
+            asyncio.run(Hook().aget_cluster_version())
+    (line,) = caplog.messages
+    assert line.startswith(f"The server certificate {simulator.server_thumbprint} has ended, at 20")
+
+
+# What changes.
+
+
+def test_a_rotated_certificate_is_taken_up_at_once_when_the_old_one_is_refused(
+    mutual: Simulator, tmp_path: Path
+) -> None:
+    give(tmp_path, Authority().client())
+
+    async def wait() -> None:
+        hook = Hook()
+        async with hook.connected():
+            with pytest.raises(Rejected, match="HTTP 403"):
+                await hook.aget_cluster_version()
+            sharing.shared_by(hook.service_fabric_conn_id).refused_at -= sharing.AGAIN_AFTER_SECONDS  # type: ignore[union-attr]
+            give(tmp_path, OURS.client())
+            assert await hook.aget_cluster_version() == mutual.runtime_version
+
+    asyncio.run(wait())
+    assert Hook.look_ups == 3
+
+
+@pytest.mark.filterwarnings(  # asyncio of Python 3.10 forgets a TLS connection that the other side has cut
+    "ignore:.*_SSLProtocolTransport:pytest.PytestUnraisableExceptionWarning"
+)
+def test_a_connection_is_edited_while_the_server_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handshake fails with the old pin; the wait looks at the connection again and goes on with the new one."""
+    with Simulator(tls="server") as before, Simulator(tls="server") as after:
+        connect(monkeypatch, before.url, {"server_thumbprints": before.server_thumbprint})
+
+        async def wait() -> str:
+            hook = Hook()
+            async with hook.connected():
+                await hook.aget_cluster_version()
+                connect(monkeypatch, after.url, {"server_thumbprints": after.server_thumbprint})
+                before.down(0)
+                monkeypatch.setattr(sharing, "LOOK_UP_EVERY_SECONDS", 0.0)
+                progress = await hook.aget_upgrade_progress("good-shop")
+                return str(progress.endpoint)
+
+        assert asyncio.run(wait()) == after.url
+
+
+def test_a_thousand_waits_that_are_refused_look_the_connection_up_once(
+    mutual: Simulator, tmp_path: Path
+) -> None:
+    give(tmp_path, Authority().client())
+
+    async def many() -> list[Any]:
+        hook = Hook()
+        async with hook.connected():
+            asks = (hook.aget_cluster_version() for _ in range(200))
+            return await asyncio.gather(*asks, return_exceptions=True)
+
+    assert {type(one) for one in asyncio.run(many())} == {Rejected}
+    assert Hook.look_ups == 2
+    assert len(mutual.requests) == 200
+
+
+def test_what_has_been_renewed_meanwhile_is_not_looked_up_again(mutual: Simulator, tmp_path: Path) -> None:
+    """Half of the waits are refused when the first of them has renewed the certificate for all."""
+
+    async def wait() -> str:
+        hook = Hook()
+        async with hook.connected():
+            await hook.aget_cluster_version()
+            shared = sharing.shared_by(hook.service_fabric_conn_id)
+            assert shared is not None
+            old = shared.cluster
+            assert old is not None
+            give(tmp_path, OURS.client())
+            new = await shared.instead_of(old, hook._aload)
+            assert await shared.instead_of(old, hook._aload) is new is not old
+            return await hook.aget_cluster_version()
+
+    assert asyncio.run(wait()) == mutual.runtime_version
+    assert Hook.look_ups == 2
