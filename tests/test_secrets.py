@@ -70,7 +70,8 @@ def pieces(secret: str) -> set[str]:
     """Return what to look for: a secret may leak in part, in lines of its own, or quoted for a URL."""
     lines = [line for line in secret.splitlines() if len(line) > 20 and "-----" not in line] or [secret]
     cut = [line[start : start + 32] for line in lines for start in range(0, max(len(line) - 31, 1), 32)]
-    return {*cut, *(quote(piece, safe="") for piece in cut)}
+    own = cut[1:] or cut  # all keys of a sort begin alike
+    return {*own, *(quote(piece, safe="") for piece in own)}
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +232,7 @@ def test_nobody_is_left_out(places: dict[str, str]) -> None:
 
 
 def test_no_secret_is_found_anywhere(world: World, clusters: list[Simulator], places: dict[str, str]) -> None:
-    given = [token for cluster in clusters for token in cluster.entra._given]
+    given = [token for cluster in clusters for token in cluster.entra.tokens]
     assert len(given) >= 4  # for two connections, to workers and to the triggerer
     secrets = {**world.secrets, **{f"token {number}": pieces(token) for number, token in enumerate(given)}}
     leaks = {secret: found(wanted, places) for secret, wanted in secrets.items()}

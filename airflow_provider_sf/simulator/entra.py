@@ -65,6 +65,11 @@ class Entra:
         return token
 
     @property
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens that were given to those who signed in, oldest first."""
+        return tuple(self._given)
+
+    @property
     def tokens_issued(self) -> int:
         """How often somebody signed in and was given a token."""
         return len(self._given)
