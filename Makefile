@@ -14,7 +14,7 @@ OLD_BIN := $(OLD_VENV)/bin
 PARALLEL := --quiet --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rollback docs golden test test-airflow-2.11 mutants lint format build constraints clean
+.PHONY: help demo demo-rollback airflow docs golden test test-airflow-2.11 mutants lint format build constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo: $(VENV)/.installed ## See a release DAG wait for a simulated upgrade, in a
 demo-rollback: $(VENV)/.installed ## See a rollback turn the task red, with its reason (about 3 minutes)
 	@$(BIN)/python -m demo rollback
 
+airflow: $(VENV)/.installed ## Click through Airflow's pages, with the example DAGs and two simulated clusters, until Ctrl-C
+	@$(BIN)/python -m demo airflow
+
 test: $(VENV)/.installed-dev lint ## Run every check and test (under 10 minutes)
 	@echo "==> Tests"
 	@$(BIN)/coverage run -m pytest $(PARALLEL)
@@ -33,7 +36,7 @@ test: $(VENV)/.installed-dev lint ## Run every check and test (under 10 minutes)
 
 test-airflow-2.11: $(OLD_VENV)/.installed ## Run the tests of the Airflow classes on the oldest supported Airflow and Python
 	@echo "==> Tests on Airflow $(OLD_AIRFLOW)"
-	@$(OLD_BIN)/python -m pytest $(PARALLEL) tests/hooks tests/links tests/operators tests/sensors tests/triggers tests/test_example_dags.py
+	@$(OLD_BIN)/python -m pytest $(PARALLEL) tests/hooks tests/links tests/operators tests/sensors tests/triggers tests/test_example_dags.py tests/test_secured_clusters.py
 
 mutants: $(VENV)/.installed-mutation ## Break the core in hundreds of small ways; the tests must notice (about 20 minutes)
 	@$(BIN)/python tests/mutants $(FILES)

@@ -1,4 +1,4 @@
-"""`make demo`, `make demo-rollback`: a DAG waits, deferred, for a simulated upgrade, and you watch it."""
+"""`make demo`, `make demo-rollback`, `make airflow`: a real Airflow waits for simulated upgrades."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import sys
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from demo.beginning import bring_up, say
+from demo.clicking import click_through
 from demo.live_airflow import ENDING_SIGNALS, LiveAirflow, LiveAirflowError, free_ports
 
 if TYPE_CHECKING:
@@ -61,22 +64,23 @@ GROUP, END_OF_GROUP = "::group::", "::endgroup::"
 
 
 def main(arguments: list[str]) -> int:
-    """Show one of the shows; return 0 if the wait was deferred and all tasks ended as they should."""
-    show = SHOWS[arguments[0] if arguments else "upgrade"]
+    """Show one of the shows, or leave all to a person; return 0 if it went as it should."""
+    what = arguments[0] if arguments else "upgrade"
+    perform = click_through if what == "airflow" else partial(_present, show=SHOWS[what])
     for number in ENDING_SIGNALS:
         signal.signal(number, _interrupt)
-    home = HERE / ".airflow" / "demo"
+    home = HERE / ".airflow" / ("clicking" if what == "airflow" else "demo")
     shutil.rmtree(home, ignore_errors=True)
     try:
         with LiveAirflow(home, HERE / "dags_examples") as airflow:
-            verdict = _present(airflow, show)
-            _say("Stopping all processes (a few seconds)")
+            verdict = perform(airflow)
+            say("Stopping all processes (a few seconds)")
     except LiveAirflowError as error:
         return _complain(str(error), error.log)
     except KeyboardInterrupt:
         print("\nInterrupted; every process that was started has ended.")
         return INTERRUPTED
-    _say(verdict)
+    say(verdict)
     return 0
 
 
@@ -86,14 +90,11 @@ def _present(airflow: LiveAirflow, show: Show) -> str:
     airflow.spawn("simulator", "-m", "airflow_provider_sf.simulator", "--port", str(port), "--speed", SPEED)
     simulator_log = airflow.log_file("simulator")
     airflow.wait_until(lambda: "listens" in simulator_log.read_text(), "no simulator", "simulator")
-    _say(f"A simulated Service Fabric cluster listens on 127.0.0.1:{port}")
-    _say("Making Airflow's metadata database (about 10 s)")
-    airflow.migrate()
-    _say("Starting api-server, scheduler, dag-processor and triggerer (about 25 s)")
-    airflow.start()
+    say(f"A simulated Service Fabric cluster listens on 127.0.0.1:{port}")
+    bring_up(airflow)
     airflow.add_connection("service_fabric_default", conn_type="service_fabric", host="127.0.0.1", port=port)
     run_id = airflow.trigger(show.dag_id)
-    _say(f"DAG {show.dag_id} runs; this is the log of its task 'wait' (about 80 s)")
+    say(f"DAG {show.dag_id} runs; this is the log of its task 'wait' (about 80 s)")
     was_deferred = _follow(airflow, show.dag_id, run_id)
     for task in airflow.task_instances(show.dag_id, run_id):
         if task["state"] != show.ends[task["task_id"]]:
@@ -102,11 +103,11 @@ def _present(airflow: LiveAirflow, show: Show) -> str:
     if not was_deferred:
         msg = "the task 'wait' was never seen deferred while no worker ran a task"
         raise LiveAirflowError(msg, airflow.log_file("scheduler"))
-    _say(f"What task '{show.speaker}' printed")
+    say(f"What task '{show.speaker}' printed")
     for entry in _own_lines(airflow.task_log(show.dag_id, run_id, show.speaker)):
         print(f"    {entry['event']}")
     record = airflow.xcom(show.dag_id, run_id, "wait", show.record)
-    _say(f"The record in XCom, {show.record} of task 'wait'")
+    say(f"The record in XCom, {show.record} of task 'wait'")
     print(json.dumps(record, indent=2))
     return f"Done: {record['name']}: {record['outcome'].replace('_', ' ')}; {show.moral}."
 
@@ -165,10 +166,6 @@ def _complain(message: str, log: Path) -> int:
             print("".join(deque(lines, LINES_OF_A_FAILURE)), file=sys.stderr)
     print(f"More in {log}", file=sys.stderr)
     return 1
-
-
-def _say(what: str) -> None:
-    print(f"==> {what}", flush=True)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature

@@ -52,11 +52,13 @@ class LiveAirflow:
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
             "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(api),
@@ -74,6 +76,12 @@ class LiveAirflow:
         self._parts: dict[str, subprocess.Popen[bytes]] = {}
         self._started: list[subprocess.Popen[bytes]] = []
         self._files = ExitStack()
+
+    @property
+    def password(self) -> str:
+        """The password of the user admin, which Airflow has made up."""
+        passwords = json.loads((self.home / "simple_auth_manager_passwords.json.generated").read_text())
+        return str(passwords["admin"])
 
     def log_file(self, part: str) -> Path:
         """Return the file that holds what a part printed."""
@@ -144,7 +152,6 @@ class LiveAirflow:
     def trigger(self, dag_id: str, **conf: Any) -> str:
         """Start a run of a DAG and return its id."""
         self.wait_until(lambda: self._is_known(dag_id), f"DAG {dag_id} was not found", "dag-processor")
-        self.call("PATCH", f"dags/{dag_id}", json={"is_paused": False})
         return str(
             self.call("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})[
                 "dag_run_id"
@@ -181,14 +188,21 @@ class LiveAirflow:
         """Wait until a condition holds; complain, with a log, if it does not or a part has ended."""
         deadline = time.monotonic() + READY_WITHIN_SECONDS
         while not condition():
-            for name, process in self._parts.items():
-                if process.poll() is not None:
-                    msg = f"{name} ended with {process.returncode}"
-                    raise LiveAirflowError(msg, self.log_file(name))
+            self._check_parts()
             if time.monotonic() > deadline:
                 msg = f"{complaint} after {READY_WITHIN_SECONDS:.0f} s"
                 raise LiveAirflowError(msg, self.log_file(part))
             time.sleep(0.5)
+
+    def watch(self) -> None:
+        """Wait for ever; complain if a part has ended."""
+        while True:
+            self._check_parts()
+            time.sleep(0.5)
+
+    def known_dags(self) -> list[dict[str, Any]]:
+        """Return the DAGs that Airflow has found so far."""
+        return list(self.call("GET", "dags?limit=100")["dags"])
 
     def call(self, method: str, path: str, **keywords: Any) -> Any:
         """Call the public REST API and return the JSON that it answers."""
@@ -223,6 +237,12 @@ class LiveAirflow:
             self._started.append(process)
         return process
 
+    def _check_parts(self) -> None:
+        for name, process in self._parts.items():
+            if process.poll() is not None:
+                msg = f"{name} ended with {process.returncode}"
+                raise LiveAirflowError(msg, self.log_file(name))
+
     def _is_healthy(self) -> bool:
         try:
             health = self.call("GET", "monitor/health")
@@ -233,13 +253,12 @@ class LiveAirflow:
         )
 
     def _log_in(self) -> None:
-        passwords = json.loads((self.home / "simple_auth_manager_passwords.json.generated").read_text())
-        account = {"username": "admin", "password": passwords["admin"]}
+        account = {"username": "admin", "password": self.password}
         token = self._request("POST", "auth/token", json=account)["access_token"]
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def _is_known(self, dag_id: str) -> bool:
-        return any(dag["dag_id"] == dag_id for dag in self.call("GET", "dags?limit=100")["dags"])
+        return any(dag["dag_id"] == dag_id for dag in self.known_dags())
 
 
 @contextmanager

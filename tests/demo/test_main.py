@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from demo.__main__ import _complain, _own_lines
 from demo.live_airflow import PARTS, LiveAirflow, LiveAirflowError, free_ports, signals_put_off
+from tests.demo.processes import alive_in, sessions_started_by
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def sessions_started_by(process: subprocess.Popen[str]) -> set[int]:
-    children = psutil.Process(process.pid).children(recursive=True)
-    return {os.getsid(child.pid) for child in children} - {os.getsid(process.pid)}
-
-
-def alive_in(sessions: set[int]) -> list[str]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(str(process.cmdline()))
-        except (psutil.NoSuchProcess, ProcessLookupError):
-            continue
-    return found
 
 
 @pytest.mark.parametrize(("number", "after"), [(signal.SIGINT, "worker: 0"), (signal.SIGTERM, "Starting")])
