@@ -163,11 +163,9 @@ def _key_in_pem(key: bytes, passphrase: str | None) -> PrivateKeyTypes:
             else "is encrypted: give 'private_key_passphrase'"
         )
     except (ValueError, UnsupportedAlgorithm):
-        fault = (
-            "cannot be read; is the passphrase wrong?"
-            if passphrase
-            else "holds no private key that can be read"
-        )
+        fault = "cannot be read; is the passphrase wrong?" if passphrase else "holds no key that can be read"
+        if b"DEK-Info" in key:  # headers, which lines alone tell from the key
+            fault += " If a form took the ends of its lines, give a file"
     msg = f"extra field 'private_key' {fault}"
     raise ValueError(msg)
 

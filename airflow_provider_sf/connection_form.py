@@ -15,7 +15,7 @@ _FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "security": (
         "Security",
         "How the cluster knows who asks: none, certificate, entra or token; none if empty.",
-        {"type": ["string", "null"], "enum": [None, "none", "certificate", "entra", "token"]},
+        {"type": ["string", "null"], "enum": ["none", "certificate", "entra", "token"]},
     ),
     "ca_bundle": (
         "CA bundle",
@@ -35,7 +35,7 @@ _FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "verify": (
         "Verify the server",
         "true if empty; false talks to anybody who answers.",
-        {"type": ["boolean", "null"]},
+        {"type": ["boolean", "null"], "default": True},
     ),
     "client_certificate": (
         "Client certificate",
@@ -54,7 +54,6 @@ _FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {
             "type": ["string", "null"],
             "enum": [
-                None,
                 "client_secret",
                 "client_certificate",
                 "managed_identity",

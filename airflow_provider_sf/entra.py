@@ -7,6 +7,7 @@ only to those who issue them for Microsoft's clouds, or to whom the connection n
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
 from threading import Lock
@@ -45,6 +46,9 @@ AUTHORITIES = (
     "https://login.microsoftonline.us",
     "https://login.partner.microsoftonline.cn",
 )
+
+# They tell of each token in a dozen lines at INFO, in the log of the task; what goes wrong is ours to tell.
+_TALKATIVE = ("azure.core.pipeline.policies.http_logging_policy", "azure.identity")
 
 _EARLY_SECONDS = 300.0
 """How long before its end a token is renewed."""
@@ -144,6 +148,10 @@ def _credential(entra: Entra, told: dict[str, str], cluster: Anonymous) -> Any:
     """Return a new credential of azure-identity: a new one keeps no token of before."""
     from azure import identity  # noqa: PLC0415 - an extra
 
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.WARNING)
     client: dict[str, Any] = {"client_id": entra.client_id} if entra.client_id else {}
     if entra.credential == "managed_identity":
         return identity.ManagedIdentityCredential(**client)

@@ -8,7 +8,13 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
 
 from airflow_provider_sf.certificates import (
     ClientCertificate,
@@ -26,6 +32,10 @@ if TYPE_CHECKING:
 AUTHORITY = Authority()
 MINE, OTHER = AUTHORITY.client(days=90), AUTHORITY.client()
 SECRET = "hunter2"
+TRADITIONAL = MINE.key.private_bytes(
+    Encoding.PEM, PrivateFormat.TraditionalOpenSSL, BestAvailableEncryption(SECRET.encode())
+)
+"""The form that OpenSSL wrote before PKCS#8, with headers."""
 
 
 def same(read: ClientCertificate) -> bool:
@@ -43,6 +53,7 @@ def test_pem_is_read_whether_the_certificate_is_beside_the_key_or_with_it() -> N
 
 def test_an_encrypted_key_is_read_with_its_passphrase() -> None:
     assert same(client_certificate(MINE.pem, MINE.encrypted_key_pem(SECRET), SECRET))
+    assert same(client_certificate(MINE.pem, key_content(TRADITIONAL.decode()), SECRET))
 
 
 @pytest.mark.parametrize("passphrase", [None, SECRET])
@@ -92,7 +103,8 @@ def test_a_key_may_be_a_path_of_either_and_a_pfx_may_be_text_in_base64(tmp_path:
         (MINE.pem, MINE.encrypted_key_pem(SECRET), None, "'private_key' is encrypted: give 'private_key_passphrase'"),
         (MINE.pem, MINE.encrypted_key_pem(SECRET), "other", "'private_key' cannot be read; is the passphrase wrong"),
         (MINE.pem, MINE.key_pem, SECRET, "'private_key' is not encrypted: leave 'private_key_passphrase' out"),
-        (MINE.pem, MINE.pem, None, "'private_key' holds no private key that can be read"),
+        (MINE.pem, TRADITIONAL.replace(b"\n", b""), SECRET, "If a form took the ends of its lines, give a file"),
+        (MINE.pem, MINE.pem, None, "'private_key' holds no key that can be read"),
         (b"-----BEGIN x", MINE.key_pem, None, "'client_certificate' holds no certificate"),
         (None, MINE.key_pem, None, "'client_certificate' holds no certificate"),
         (None, MINE.pfx(SECRET), None, "as a PFX it cannot be read; does it need 'private_key_passphrase'"),

@@ -206,8 +206,8 @@ def test_what_is_wrong_or_contradicts_is_refused_by_name_and_no_secret_is_repeat
 
 def test_every_field_has_its_place_in_the_form_and_every_mode_and_credential_is_offered() -> None:
     assert set(FIELDS) <= set(FORM)
-    assert [*MODES] == FORM["security"]["schema"]["enum"][1:]  # type: ignore[index]
-    assert [*CREDENTIALS] == FORM["credential"]["schema"]["enum"][1:]  # type: ignore[index]
+    assert [*MODES] == FORM["security"]["schema"]["enum"]  # type: ignore[index]
+    assert [*CREDENTIALS] == FORM["credential"]["schema"]["enum"]  # type: ignore[index]
 
 
 def test_every_field_belongs_somewhere() -> None:
