@@ -22,15 +22,15 @@ _URL = r"https?://[\w.~:/?\[\]!$&'()*+,;=%-]+"
 
 
 def origins(
-    host: str | None, port: int | None, scheme: str | None = None, *, secured: bool = False
+    host: str | None, port: int | None, scheme: str | None = None, *, needs_https: str = ""
 ) -> tuple[str, ...]:
     """
     Return the origins of a cluster's HTTP gateways, each without a slash at its end.
 
     :param host: names, addresses or URLs, with commas between them
     :param port: of those that name none; 19080 if there is none
-    :param scheme: ``http`` or ``https`` for those that name none; by default what ``secured`` needs
-    :param secured: whether something secret is to be sent, which takes https
+    :param scheme: ``http`` or ``https`` for those that name none; by default https if something needs it
+    :param needs_https: what makes sense with https only, empty if nothing does
     :raises ValueError: one of them is missing, wrong or contradicts another; the message names it
     """
     if not host:
@@ -42,19 +42,21 @@ def origins(
     if scheme and scheme not in _SCHEMES:
         msg = f"schema {scheme!r} is none of http and https"
         raise ValueError(msg)
-    chosen = scheme or ("https" if secured else "http")
+    chosen = scheme or ("https" if needs_https else "http")
     found = dict.fromkeys(_origin(one.strip(), port, scheme, chosen) for one in host.split(","))
     spoken = {one.partition(":")[0] for one in found}
     if len(spoken) > 1:
         msg = f"host {host!r}: the gateways of one cluster speak either http or https"
         raise ValueError(msg)
-    if secured and spoken != {"https"}:
-        msg = f"host {host!r}: a secured cluster speaks https; say https:// or leave the scheme out"
+    if needs_https and spoken != {"https"}:
+        msg = f"host {host!r}: {needs_https} needs https: say https:// or leave the scheme out"
         raise ValueError(msg)
     return tuple(found)
 
 
 def _origin(gateway: str, port: int | None, scheme: str | None, chosen: str) -> str:
+    if gateway.count(":") > 1 and "[" not in gateway and "://" not in gateway:
+        gateway = f"[{gateway}]"  # an address of IPv6, as Airflow's URI form hands it on
     try:
         parts = urlsplit(gateway if "://" in gateway else f"{chosen}://{gateway}")
         named_port = parts.port
@@ -75,8 +77,16 @@ def _origin(gateway: str, port: int | None, scheme: str | None, chosen: str) -> 
     if chosen_port not in _PORTS:
         msg = f"port {chosen_port} is none; the HTTP gateway's is {DEFAULT_PORT} unless changed"
         raise ValueError(msg)
-    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{parts.scheme}://{name}:{chosen_port}"
+    return f"{parts.scheme}://{_name(gateway, parts.hostname or '')}:{chosen_port}"
+
+
+def _name(gateway: str, name: str) -> str:
+    """Write a name or an address as it goes over the wire."""
+    try:
+        return f"[{name}]" if ":" in name else name.encode("ascii" if name.isascii() else "idna").decode()
+    except UnicodeError as error:
+        msg = f"host {gateway!r} is no address: {error}"
+        raise ValueError(msg) from error
 
 
 def explorer(given: object, endpoint: str) -> str | None:

@@ -34,7 +34,7 @@ class SharedSession:
     """
     What all who talk to a cluster in one event loop share.
 
-    Who waits for a slot waits for us and not for the cluster, so that time does not count as its silence.
+    Who waits for one of the ``slots`` waits for us, not for the cluster: that does not count as its silence.
     """
 
     http: aiohttp.ClientSession
@@ -89,15 +89,14 @@ async def fetch(shared: SharedSession, endpoint: str, request: Request) -> Respo
     """
     handled = sys.exc_info()[1]
     url = yarl.URL(endpoint + request.target, encoded=True)
-    async with shared.slots:
-        try:
-            async with shared.http.request(
-                request.method, url, headers=dict(request.headers), allow_redirects=False
-            ) as answer:
-                body = await _body(answer, endpoint)
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-            raise fault(error, endpoint, shared.patience, handled) from error
-    shown = shared.context.server_certificate if shared.context else None
+    try:
+        async with shared.http.request(
+            request.method, url, headers=dict(request.headers), allow_redirects=False
+        ) as answer:
+            body = await _body(answer, endpoint)
+    except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        raise fault(error, endpoint, shared.patience, handled) from error
+    shown = shared.context.shown_by(url.host) if shared.context else None
     return Response(answer.status, body, lower_case(answer.headers), endpoint, shown)
 
 

@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.wire import WORD_BYTES, shortened
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -23,6 +25,7 @@ SOON = timedelta(days=30)
 PEM = b"-----BEGIN "
 _PEM_BLOCK = re.compile(r"(-----BEGIN [A-Z0-9 ]+-----)([A-Za-z0-9+/=\s]+)(-----END [A-Z0-9 ]+-----)\n?")
 _PATH_BYTES = 4_096
+_ENCODED = re.compile("[A-Za-z0-9+=]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +82,16 @@ def content(field_name: str, given: str, *, secret: bool = False) -> bytes:
     """
     if PEM.decode() in given:
         return _with_lines(given.replace("\\n", "\n")).encode()
-    shown = "" if secret else f" {given!r}"
+    if secret or _ENCODED.search(given) or not given.isprintable():
+        shown = ""  # a key that was put into the wrong field
+    else:
+        shown = f" {shortened(given, WORD_BYTES)!r}"
     try:
         return Path(given).read_bytes()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "this is no path"
-        msg = f"extra field {field_name!r}: the file{shown} cannot be read: {why}"
-        raise ValueError(msg) from (None if secret else error)
+        msg = f"extra field {field_name!r} is no PEM text, and the file{shown} cannot be read: {why}"
+        raise ValueError(msg) from None
 
 
 def _with_lines(pem: str) -> str:
@@ -141,7 +147,8 @@ def client_certificate(certificate: bytes | None, key: bytes, passphrase: str | 
     if not mine:
         msg = "extra field 'private_key' does not belong to the certificate in 'client_certificate'"
         raise ValueError(msg)
-    chain = [mine[0], *(one for one in found if one != mine[0])]
+    leaf = max(mine, key=lambda one: one.not_valid_after_utc)  # renewed with the same key
+    chain = [leaf, *(one for one in found if one != leaf)]
     return ClientCertificate(
         chain=b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain),
         key=private.private_bytes(

@@ -8,7 +8,6 @@ something is sent, so that a DAG file that imports a sensor pays for neither lib
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from contextlib import asynccontextmanager
@@ -16,10 +15,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_sf.addresses import explorer, origins
-from airflow_provider_sf.entra import Anonymous, bearer, latest
+from airflow_provider_sf.entra import Anonymous
 from airflow_provider_sf.gateways import REFUSALS, Gateways, conversation
 from airflow_provider_sf.rest import Rejected, Unreachable, advised, authorised, json_from, request_for
-from airflow_provider_sf.security import FIELDS, UNSECURED, Security, advice_on_refusal, security_in
+from airflow_provider_sf.security import (
+    FIELDS,
+    UNSECURED,
+    Security,
+    advice_on_refusal,
+    needs_https,
+    security_in,
+)
+from airflow_provider_sf.tokens import abearer, bearer
 from airflow_provider_sf.wire import number
 
 if TYPE_CHECKING:
@@ -79,7 +86,7 @@ class Cluster:
                 msg = f"unknown extra field {name!r}; known are: {', '.join(EXTRA_FIELDS)}"
                 raise ValueError(msg)
         security = security_in(given)
-        endpoints = origins(host, port, scheme, secured=security.mode != "none")
+        endpoints = origins(host, port, scheme, needs_https=needs_https(security))
         return cls(
             endpoints,
             connect_timeout=_positive_seconds(given, "connect_timeout", CONNECT_TIMEOUT),
@@ -119,7 +126,7 @@ class Cluster:
         """
         from airflow_provider_sf.requests_transport import adapter_for, fetch  # noqa: PLC0415 - see above
 
-        talk, token = self._conversation(), ""
+        talk, token = self._conversation(), self._token()
         heard: Heard | None = None
         with adapter_for(self.security, is_secure=self.is_secure) as adapter:
             while True:
@@ -127,7 +134,7 @@ class Cluster:
                     one = talk.send(heard)
                 except StopIteration as end:
                     return cast("Response", end.value)
-                token = self._token(refused=token if one.anew else "")
+                token = self._token(refused=token) if one.anew else token
                 try:
                     heard = fetch(adapter, one.endpoint, authorised(request, token), self.patience)
                 except (Rejected, Unreachable) as error:
@@ -137,15 +144,16 @@ class Cluster:
         """Do as :meth:`send` does, without blocking, on the session that all in this event loop share."""
         from airflow_provider_sf.aiohttp_transport import fetch  # noqa: PLC0415 - see above
 
-        talk, token = self._conversation(), ""
+        talk, token = self._conversation(), await self._atoken()
         heard: Heard | None = None
-        async with self.session() as session:
+        # The slot comes first: who waited for it asks no gateway that has been found silent meanwhile.
+        async with self.session() as session, session.slots:
             while True:
                 try:
                     one = talk.send(heard)
                 except StopIteration as end:
                     return cast("Response", end.value)
-                token = await self._atoken(refused=token if one.anew else "")
+                token = await self._atoken(refused=token) if one.anew else token
                 try:
                     heard = await fetch(session, one.endpoint, authorised(request, token))
                 except (Rejected, Unreachable) as error:
@@ -187,19 +195,17 @@ class Cluster:
         return self.security.token.value if self.security.token else ""
 
     async def _atoken(self, refused: str = "") -> str:
-        """Do as :meth:`_token` does; a thread waits for Entra ID, if that is needed."""
-        entra = self.security.entra
-        at_hand = latest(entra, self._anonymous()) if entra and not refused else ""
-        if entra is None or at_hand:
-            return at_hand or self._token()
-        return await asyncio.to_thread(self._token, refused)
+        if self.security.entra is not None:
+            return await abearer(self.security.entra, self._anonymous(), refused)
+        return self._token()
 
     def _anonymous(self) -> Anonymous:
         from airflow_provider_sf.requests_transport import session_for  # noqa: PLC0415 - see above
 
         nobody = replace(self, security=Security(trust=self.security.trust))
         return Anonymous(
-            name=self.endpoints[0],
+            name=",".join(self.endpoints),
+            is_verified=self.security.trust.verify,
             ask=lambda call: nobody.read(nobody.send(request_for(call))),
             http=lambda: session_for(self.security.trust),
         )

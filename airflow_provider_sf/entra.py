@@ -8,15 +8,14 @@ only to those who issue them for Microsoft's clouds, or to whom the connection n
 from __future__ import annotations
 
 import logging
-import time
+import re
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.rest import Call, Rejected, Unreachable
+from airflow_provider_sf.rest import Call, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import requests
 
@@ -50,8 +49,11 @@ AUTHORITIES = (
 # They tell of each token in a dozen lines at INFO, in the log of the task; what goes wrong is ours to tell.
 _TALKATIVE = ("azure.core.pipeline.policies.http_logging_policy", "azure.identity")
 
-_EARLY_SECONDS = 300.0
-"""How long before its end a token is renewed."""
+_APPLICATION = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|api://[\w./-]+", re.ASCII)
+
+_PATIENCE: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 30}
+_ONCE = {"retry_total": 0}
+"""Waits ask again by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +74,9 @@ class Anonymous:
     """What may be asked of a cluster by anybody, and how: ``http`` makes a session that recognises it."""
 
     name: str
+    is_verified: bool
     ask: Callable[[Call], dict[str, Any]]
     http: Callable[[], requests.Session]
-
-
-@dataclass(slots=True)
-class _Issued:
-    """The latest token of a credential for a cluster; by the lock one of many asks for the next."""
-
-    value: str = ""
-    ends_at: float = 0.0
-    lock: Lock = field(default_factory=Lock)
-
-
-_issued: dict[tuple[Entra, str], _Issued] = {}
 
 
 def metadata_in(answer: dict[str, Any]) -> dict[str, str]:
@@ -101,50 +92,23 @@ def metadata_in(answer: dict[str, Any]) -> dict[str, str]:
     return {key: value for key, value in said.items() if isinstance(value, str)}
 
 
-def bearer(entra: Entra, cluster: Anonymous, refused: str = "") -> str:
+def application_in(told: dict[str, str], cluster: Anonymous) -> str:
     """
-    Return a token for a cluster, the same one until it is about to end. Blocks; one of many asks for all.
+    Return the application that the cluster says to be.
 
-    :param refused: the token that the cluster has refused, if it has
-    :raises Rejected: Entra ID refuses us, or a setting is missing; the message names it
-    :raises Unreachable: there was no answer
+    Whoever says so gets a token for it, so it is believed of those only whom we recognise, and only if it is
+    no address: that would be another service's.
+
+    :raises Rejected: it is not said, or not believed
     """
-    issued = _issued.setdefault((entra, cluster.name), _Issued())
-    with issued.lock:
-        if issued.value in {"", refused} or issued.ends_at - time.time() < _EARLY_SECONDS:
-            issued.value, issued.ends_at = _ask_for_token(entra, cluster)
-        return issued.value
+    said = _told(told, "cluster", "cluster_application")
+    if not cluster.is_verified or not _APPLICATION.fullmatch(said):
+        msg = f"the cluster says to be application {said!r}, which is not believed: set 'cluster_application'"
+        raise Rejected(msg)
+    return said
 
 
-def latest(entra: Entra, cluster: Anonymous) -> str:
-    """Return the token at hand, if it does not end soon; else nothing. Does not block."""
-    issued = _issued.get((entra, cluster.name))
-    return issued.value if issued and issued.ends_at - time.time() >= _EARLY_SECONDS else ""
-
-
-def _ask_for_token(entra: Entra, cluster: Anonymous) -> tuple[str, float]:
-    known = entra.cluster_application and entra.tenant_id and entra.authority
-    told = {} if known else metadata_in(cluster.ask(AAD_METADATA))
-    scope = f"{entra.cluster_application or _told(told, 'cluster', 'cluster_application')}/.default"
-    try:
-        from azure.core import exceptions  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        msg = "security 'entra' needs azure-identity: pip install 'airflow-provider-sf[azure]'"
-        raise Rejected(msg) from error
-    try:
-        token = _credential(entra, told, cluster).get_token(scope)
-    except (exceptions.AzureError, ValueError) as error:
-        silence = exceptions.ServiceRequestError, exceptions.ServiceResponseError
-        if any(isinstance(one, silence) for one in _causes(error)):
-            msg = f"Microsoft Entra ID does not answer: {_plain(error, entra)}"
-            raise Unreachable(msg) from None
-        fields = ", ".join(("credential", *sum(CREDENTIALS[entra.credential], ())))
-        msg = f"Microsoft Entra ID gives no token; check {fields}: {_plain(error, entra)}"
-        raise Rejected(msg) from None
-    return token.token, float(token.expires_on)
-
-
-def _credential(entra: Entra, told: dict[str, str], cluster: Anonymous) -> Any:
+def credential_of(entra: Entra, told: dict[str, str], cluster: Anonymous) -> Any:
     """Return a new credential of azure-identity: a new one keeps no token of before."""
     from azure import identity  # noqa: PLC0415 - an extra
 
@@ -154,11 +118,11 @@ def _credential(entra: Entra, told: dict[str, str], cluster: Anonymous) -> Any:
             logger.setLevel(logging.WARNING)
     client: dict[str, Any] = {"client_id": entra.client_id} if entra.client_id else {}
     if entra.credential == "managed_identity":
-        return identity.ManagedIdentityCredential(**client)
+        return identity.ManagedIdentityCredential(**client, **_PATIENCE)
     if entra.credential == "default":
-        return identity.DefaultAzureCredential()
+        return identity.DefaultAzureCredential(**_PATIENCE)
     tenant = entra.tenant_id or _told(told, "tenant", "tenant_id")
-    where = {"tenant_id": tenant, **client, **_authority(entra, told, cluster)}
+    where = {"tenant_id": tenant, **client, **_PATIENCE, **_ONCE, **_authority(entra, told, cluster)}
     if entra.credential == "workload_identity":
         return identity.WorkloadIdentityCredential(**where)
     if entra.certificate is not None:
@@ -180,7 +144,9 @@ def _authority(entra: Entra, told: dict[str, str], cluster: Anonymous) -> dict[s
         raise Rejected(msg)
     from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 - an extra
 
-    transport = RequestsTransport(session=cluster.http(), session_owner=False, use_env_settings=False)
+    transport = RequestsTransport(
+        session=cluster.http(), session_owner=False, use_env_settings=False, **_PATIENCE
+    )
     return {"authority": authority, "disable_instance_discovery": True, "transport": transport}
 
 
@@ -189,15 +155,3 @@ def _told(told: dict[str, str], key: str, setting: str) -> str:
         msg = f"the cluster does not say its {key}: set {setting!r}"
         raise Rejected(msg)
     return told[key]
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _plain(error: Exception, entra: Entra) -> str:
-    """Return what an error says, without what must not be said."""
-    said = " ".join(str(error).split())
-    return said.replace(entra.client_secret, "***") if entra.client_secret else said

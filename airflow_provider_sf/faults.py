@@ -29,6 +29,7 @@ _NO_TLS = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"}
 )
 
+_OLD = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
 _OF_CERTIFICATES = re.compile("ALERT_(.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)")
 """The alerts by which a server says that it does not take us; others, of a server in trouble, may pass."""
 
@@ -52,7 +53,7 @@ _PLAIN = (
     "cluster is not secured"
 )
 _REFUSED_BY_SERVER = (
-    "the server refused the TLS handshake, perhaps for our certificate: check client_certificate"
+    "the server refused the TLS handshake, perhaps for our certificate: check security and client_certificate"
 )
 _CUT_OFF_IN_CLEAR = "if the cluster is secured, write https:// in front of host and set security"
 
@@ -73,6 +74,10 @@ def fault(
         return Rejected(_unverified(cause, urlsplit(endpoint).hostname), endpoint=endpoint)
     if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
         return Rejected(_PLAIN + _of_port(endpoint), endpoint=endpoint)
+    if isinstance(cause, ssl.SSLError) and (cause.reason or "").endswith(_OLD):
+        return Rejected(
+            "the server speaks no TLS of version 1.2 or newer: check host and port", endpoint=endpoint
+        )
     if isinstance(cause, ssl.SSLError) and _OF_CERTIFICATES.search(cause.reason or ""):
         return Rejected(f"{_REFUSED_BY_SERVER} ({_words(cause.reason)})", endpoint=endpoint)
     return Unreachable(_reason(error, cause, patience) + _advice(cause, endpoint), endpoint=endpoint)
@@ -89,9 +94,17 @@ def _unverified(cause: ssl.SSLCertVerificationError, host: str | None) -> str:
 def _innermost(error: BaseException, handled: BaseException | None) -> BaseException:
     """Return the innermost cause: both libraries wrap it deeply."""
     cause = error
-    while (inner := cause.__cause__ or cause.__context__) is not None and inner is not handled:
+    while (inner := cause.__cause__ or cause.__context__ or _wrapped(cause)) is not None:
+        if inner is handled:
+            break
         cause = inner
     return cause
+
+
+def _wrapped(error: BaseException) -> BaseException | None:
+    """Return the error that urllib3 has put into another as its argument."""
+    first = error.args[0] if error.args else None
+    return first if isinstance(first, BaseException) else None
 
 
 def _reason(error: BaseException, cause: BaseException, patience: tuple[float, float]) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_sf.rest import ServiceFabricError
 
 REST_SECONDS = 30.0
-"""How long a gateway that did not answer rests before it is asked again, if there are others."""
+"""How long a gateway that did not answer is asked after all others only."""
 
 REFUSALS = frozenset({401, 403})
 _NOT_HERE = frozenset({502, 503, 504})
@@ -33,11 +33,10 @@ class Gateways:
     resting: tuple[tuple[str, float], ...] = ()
 
     def order(self, now: float) -> tuple[str, ...]:
-        """Return whom to ask: the current one first; if all rest, the one whose rest is the next to end."""
-        until = dict(self.resting)
+        """Return whom to ask: the current one first, those that rest last, the next to wake first of them."""
+        until = {one: end for one, end in self.resting if end > now}
         turned = self.endpoints[self.current :] + self.endpoints[: self.current]
-        awake = tuple(one for one in turned if until.get(one, now) <= now)
-        return awake or (min(turned, key=lambda one: until[one]),)
+        return tuple(sorted(turned, key=lambda one: until.get(one, 0.0)))
 
     def after_answer(self, endpoint: str) -> Gateways:
         """Stick to a gateway that has answered."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import sys
-import time
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_sf.faults import fault
@@ -27,44 +29,69 @@ if TYPE_CHECKING:
 _PIECE = 65_536
 
 
-class _Connection(HTTPSConnection):
-    """The context has looked at the server, so that the library need not warn of what it did not look at."""
+class Adapter(HTTPAdapter):
+    """
+    Talks to a cluster, and keeps nothing.
 
-    def connect(self) -> None:
-        super().connect()
-        self.is_verified = True
+    It uses a context as it is; requests would add public CAs to it and change how it verifies. It can cut
+    what it has opened, as the libraries' time limits begin anew with every byte.
+    """
 
-
-class _Pool(HTTPSConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _Adapter(HTTPAdapter):
-    """Uses a context as it is; requests would add public CAs to it and change how it verifies."""
-
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context | None) -> None:
         self.context = context
+        self.opened: list[HTTPConnection] = []
         super().__init__()
-        self.poolmanager.pool_classes_by_scheme = {**self.poolmanager.pool_classes_by_scheme, "https": _Pool}
+        self.poolmanager.pool_classes_by_scheme = _pools(self.opened)
 
     def cert_verify(self, *_: Any, **__: Any) -> None:
         """Leave it to the context."""
 
     def build_connection_pool_key_attributes(self, *arguments: Any, **keywords: Any) -> Any:
         """Hand the context to the pool, and nothing that would change it."""
-        where, _ = super().build_connection_pool_key_attributes(*arguments, **keywords)
-        how: dict[str, Any] = {"ssl_context": self.context, "cert_reqs": self.context.verify_mode}
-        return where, how if self.context.check_hostname else {**how, "assert_hostname": False}
+        where, how = super().build_connection_pool_key_attributes(*arguments, **keywords)
+        if self.context is None:
+            return where, how
+        ours: dict[str, Any] = {"ssl_context": self.context, "cert_reqs": self.context.verify_mode}
+        return where, ours if self.context.check_hostname else {**ours, "assert_hostname": False}
+
+    def cut(self) -> None:
+        """End all connections, whatever they wait for."""
+        for connection in self.opened:
+            with suppress(OSError, AttributeError):  # it may not be open yet, or no longer
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _pools(opened: list[HTTPConnection]) -> dict[str, type[HTTPConnectionPool]]:
+    """Return pools whose connections are told of."""
+
+    class Plain(HTTPConnection):
+        def connect(self) -> None:
+            opened.append(self)
+            super().connect()
+
+    class Secure(HTTPSConnection):
+        def connect(self) -> None:
+            opened.append(self)
+            super().connect()
+            self.is_verified = True  # the context has looked: the library need not warn
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
 
 
 @contextmanager
-def adapter_for(security: Security, *, is_secure: bool) -> Iterator[HTTPAdapter]:
+def adapter_for(security: Security, *, is_secure: bool) -> Iterator[Adapter]:
     """
-    Make what talks to a cluster: it recognises the server and says who we are, and it keeps nothing.
+    Make what talks to a cluster: it recognises the server and says who we are.
 
     It is used without a session, which would read the bodies of redirects, and mind cookies and proxies.
     """
-    adapter = _Adapter(context_for(security.trust, security.certificate)) if is_secure else HTTPAdapter()
+    adapter = Adapter(context_for(security.trust, security.certificate) if is_secure else None)
     try:
         yield adapter
     finally:
@@ -75,40 +102,54 @@ def session_for(trust: Trust) -> requests.Session:
     """Return a session that recognises servers as those of a cluster are recognised."""
     session = requests.Session()
     session.trust_env = False
-    session.mount("https://", _Adapter(context_for(trust)))
+    session.mount("https://", Adapter(context_for(trust)))
     return session
 
 
-def fetch(adapter: HTTPAdapter, endpoint: str, request: Request, patience: tuple[float, float]) -> Response:
+def fetch(adapter: Adapter, endpoint: str, request: Request, patience: tuple[float, float]) -> Response:
     """
     Send a request to a gateway and return its answer, whatever its status.
 
-    :param patience: how many seconds to wait for a connection, and for an answer
+    :param patience: how many seconds to wait for a connection, and for an answer; all of it ends after both
     :raises Unreachable: no whole answer came
     :raises Rejected: the TLS handshake failed for a reason that a setting must mend
     :raises UnexpectedAnswer: the answer is too large
     """
-    handled = sys.exc_info()[1]
-    deadline = time.monotonic() + sum(patience)
-    try:
-        prepared = requests.Request(
-            request.method, endpoint + request.target, dict(request.headers)
-        ).prepare()
-        with adapter.send(prepared, stream=True, timeout=patience) as answer:
-            body = _body(answer, endpoint, deadline)
-    except (requests.RequestException, HTTPError, OSError) as error:
-        raise fault(error, endpoint, patience, handled) from error
-    shown = adapter.context.server_certificate if isinstance(adapter, _Adapter) else None
+    handled, is_over = sys.exc_info()[1], threading.Event()
+    with _time_limit(sum(patience), adapter, is_over):
+        try:
+            prepared = requests.Request(request.method, endpoint + request.target, dict(request.headers))
+            with adapter.send(prepared.prepare(), stream=True, timeout=patience) as answer:
+                body = _body(answer, endpoint)
+            if is_over.is_set():
+                raise TimeoutError
+        except (requests.RequestException, HTTPError, OSError) as error:
+            reason = TimeoutError() if is_over.is_set() else error
+            raise fault(reason, endpoint, patience, handled) from error
+    shown = adapter.context.shown_by(urlsplit(endpoint).hostname) if adapter.context else None
     return Response(answer.status_code, body, lower_case(answer.headers), endpoint, shown)
 
 
-def _body(answer: requests.Response, endpoint: str, deadline: float) -> bytes:
-    """Read a body as it comes, so that neither its size nor its slowness is without a limit."""
+@contextmanager
+def _time_limit(seconds: float, adapter: Adapter, is_over: threading.Event) -> Iterator[None]:
+    def end() -> None:
+        is_over.set()
+        adapter.cut()
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _body(answer: requests.Response, endpoint: str) -> bytes:
+    """Read a body as it comes, so that its size is not without a limit."""
     body = bytearray()
     while piece := answer.raw.read1(_PIECE, decode_content=True):
         body += piece
         if len(body) > MOST_BYTES:
             raise too_large(endpoint)
-        if time.monotonic() > deadline:
-            raise TimeoutError
     return bytes(body)

@@ -35,6 +35,9 @@ MODES: dict[str, tuple[str, ...]] = {
 
 FIELDS = ("security", *_TRUST, *_CERTIFICATE, *_ENTRA, "token")
 
+_AS_THEY_ARE = frozenset({"private_key_passphrase", "client_secret"})
+"""The fields in which blanks at the ends may be meant."""
+
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _THUMBPRINT_DIGITS = {40, 64}
 
@@ -119,20 +122,50 @@ def security_in(extra: Mapping[str, object]) -> Security:
         msg = f"extra field 'security' must be one of {', '.join(MODES)}, not {mode!r}"
         raise ValueError(msg)
     _refuse_strangers(given, mode)
-    trust = _trust(given)
-    if mode == "certificate":
-        return Security(mode, trust, certificate=_certificate(given))
-    if mode == "entra":
-        return Security(mode, trust, entra=_entra(given))
-    if mode == "token":
-        return Security(mode, trust, token=Token(_token(given)))
-    return Security(mode, trust)
+    security = Security(
+        mode,
+        _trust(given),
+        certificate=_certificate(given) if mode == "certificate" else None,
+        entra=_entra(given) if mode == "entra" else None,
+        token=Token(_token(given)) if mode == "token" else None,
+    )
+    _try_out(security)
+    return security
+
+
+def needs_https(security: Security) -> str:
+    """Say what of a connection makes sense with https only, empty if nothing does."""
+    trust = security.trust
+    said = {
+        f"security {security.mode!r}": security.mode != "none",
+        "extra field 'ca_bundle'": trust.ca_bundle,
+        "extra field 'server_thumbprints'": trust.server_thumbprints,
+        "extra field 'server_common_name'": trust.server_common_names,
+        "extra field 'verify'": not trust.verify,
+    }
+    return next((what for what, is_said in said.items() if is_said), "")
+
+
+def _try_out(security: Security) -> None:
+    """Find out now, and not in the first handshake, what OpenSSL does not take."""
+    if not (security.trust.ca_bundle or security.certificate):
+        return
+    from airflow_provider_sf.tls import context_for  # noqa: PLC0415 - no DAG file needs to read a connection
+
+    try:
+        context_for(security.trust, security.certificate)
+    except OSError as error:  # OpenSSL's own are of this kind, too
+        why = getattr(error, "reason", None) or error.strerror
+        msg = f"extra field 'client_certificate': certificate and key cannot be loaded: {why}"
+        raise ValueError(msg) from None
 
 
 def _said(name: str, value: object) -> str:
     """Return the text of a field, empty if nothing was said."""
-    if value is None or isinstance(value, (str, bool)):
-        return "" if value is None else str(value).strip()
+    if value is None or (isinstance(value, bool) and name == "verify"):
+        return "" if value is None else str(value)
+    if isinstance(value, str):
+        return value if name in _AS_THEY_ARE else value.strip()
     msg = f"extra field {name!r} must be a text, not a {type(value).__name__}"
     raise ValueError(msg)
 
@@ -163,16 +196,12 @@ def _trust(given: Mapping[str, str]) -> Trust:
         other = next(name for name in said if name != "server_thumbprints")
         msg = f"extra field 'server_thumbprints' recognises the server alone: leave {other!r} out"
         raise ValueError(msg)
-    trust = Trust(
+    return Trust(
         ca_bundle=content("ca_bundle", given["ca_bundle"]) if "ca_bundle" in given else b"",
         server_thumbprints=_thumbprints(given.get("server_thumbprints", "")),
         server_common_names=tuple(_listed(given.get("server_common_name", ""))),
         verify=verify,
     )
-    from airflow_provider_sf.tls import context_for  # noqa: PLC0415 - no DAG file needs to read a connection
-
-    context_for(trust)  # which refuses a bundle that is none
-    return trust
 
 
 def _truth(said: str) -> bool:
@@ -238,7 +267,7 @@ def _entra(given: Mapping[str, str]) -> Entra:
 def _authority(said: str) -> str:
     """Return the origin of who issues tokens; secrets are sent there."""
     if said and not re.fullmatch(r"https://[\w.-]+(:\d+)?/?", said):
-        msg = f"extra field 'authority' must be the https URL of a host, not {said!r}"
+        msg = "extra field 'authority' must be the https URL of a host, such as 'https://login.microsoftonline.com'"
         raise ValueError(msg)
     return said.rstrip("/")
 

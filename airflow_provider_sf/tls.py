@@ -8,6 +8,7 @@ request is sent. Nothing is read from the environment.
 
 from __future__ import annotations
 
+import re
 import secrets
 import ssl
 import tempfile
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from airflow_provider_sf.trust import Trust
 
 
+_CERTIFICATES = re.compile(
+    rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----.+?-----END (?:X509 |TRUSTED )?CERTIFICATE-----",
+    re.DOTALL,
+)
+
+
 class ServerRefused(ssl.SSLCertVerificationError):
     """We do not recognise the server by its certificate; the text says why and which setting to change."""
 
@@ -32,8 +39,8 @@ class Context(ssl.SSLContext):
     """A context that looks at the server's certificate itself, and remembers it."""
 
     trust: Trust
-    server_certificate: bytes | None = None
-    """The certificate, as DER, that the last server showed; None if there was none yet."""
+    shown: dict[str | None, bytes]
+    """Host -> the certificate, as DER, that it has shown last, if it was recognised."""
 
     def recognise(self, connection: ssl.SSLSocket | ssl.SSLObject) -> None:
         """
@@ -42,11 +49,15 @@ class Context(ssl.SSLContext):
         :raises ServerRefused: it is not who it should be
         """
         der = connection.getpeercert(binary_form=True) or b""
-        self.server_certificate = der
         if self.trust.server_thumbprints:
             _check_thumbprint(der, self.trust.server_thumbprints)
         if self.trust.server_common_names:
             _check_names(connection.getpeercert() or {}, self.trust.server_common_names)
+        self.shown[connection.server_hostname] = der
+
+    def shown_by(self, host: str | None) -> bytes | None:
+        """Return the certificate that a host has shown, as DER; None if there was none yet."""
+        return self.shown.get(host)
 
 
 class _Socket(ssl.SSLSocket):
@@ -74,7 +85,7 @@ def context_for(trust: Trust, certificate: ClientCertificate | None = None) -> C
     :raises ValueError: the CA bundle holds no certificate
     """
     context = Context(ssl.PROTOCOL_TLS_CLIENT)
-    context.trust = trust
+    context.trust, context.shown = trust, {}
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.post_handshake_auth = True  # Windows' HTTP.sys asks for the certificate after the request
     context.sslsocket_class, context.sslobject_class = _Socket, _Object
@@ -98,9 +109,10 @@ def _load_authorities(context: ssl.SSLContext, bundle: bytes) -> None:
     if not bundle:
         context.load_verify_locations(certifi.where())
         return
+    blocks = _CERTIFICATES.findall(bundle)  # what stands between them may be in any language
     try:
-        context.load_verify_locations(cadata=bundle.decode("ascii", "replace"))
-    except ssl.SSLError:
+        context.load_verify_locations(cadata=b"\n".join(blocks).decode("ascii"))
+    except (ssl.SSLError, ValueError):
         msg = "extra field 'ca_bundle' holds no certificate that can be read; it takes PEM text or a PEM file"
         raise ValueError(msg) from None
 

@@ -18,6 +18,8 @@ from airflow_provider_sf.addresses import explorer, origins
         ("http://localhost:1/", None, "http://localhost:1"),
         ("[::1]", None, "http://[::1]:19080"),
         ("http://[fe80::1]:99", None, "http://[fe80::1]:99"),
+        ("fe80::1", 99, "http://[fe80::1]:99"),
+        ("müller.example.com", None, "http://xn--mller-kva.example.com:19080"),
     ],
 )
 def test_a_host_may_name_its_port(host: str, port: int | None, endpoint: str) -> None:
@@ -46,6 +48,7 @@ def test_a_host_may_name_its_port(host: str, port: int | None, endpoint: str) ->
         ("my..cluster", None, "is no address"),
         (".x", None, "is no address"),
         ("a" * 64, None, "is no address"),
+        ("ü" * 63, None, "is no address: .*label"),
         ("admin:hunter2@a", None, "user name or a password"),
     ],
 )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf import entra as entra_module
+from airflow_provider_sf import tokens
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.entra import AAD_METADATA, Anonymous, Entra, bearer, metadata_in
+from airflow_provider_sf.entra import AAD_METADATA, Anonymous, Entra, credential_of, metadata_in
 from airflow_provider_sf.rest import CLUSTER_VERSION, Rejected, Unreachable, request_for
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import Authority
+from airflow_provider_sf.tokens import bearer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +43,7 @@ def transport(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test have the tokens of another."""
-    monkeypatch.setattr(entra_module, "_issued", {})
+    monkeypatch.setattr(tokens, "_issued", {})
 
 
 @pytest.fixture
@@ -127,6 +129,30 @@ def test_a_token_that_is_refused_anew_is_refused(transport: Any, simulator: Simu
         assert other.entra.tokens_issued == 2
 
 
+def test_a_token_that_has_not_ended_will_do_while_the_issuer_is_in_trouble(
+    transport: Any, closed_port: int
+) -> None:
+    with Simulator(authority=OURS, entra=True, token_seconds=200) as simulator:
+        cluster = signed_in(simulator)
+        transport(cluster)
+        (issued,) = tokens._issued.values()
+        assert cluster.security.entra is not None
+        elsewhere = replace(cluster.security.entra, authority=f"https://127.0.0.1:{closed_port}")
+        tokens._issued[elsewhere, cluster.endpoints[0]] = issued  # and its issuer is gone
+        assert transport(replace(cluster, security=replace(cluster.security, entra=elsewhere)))
+        assert simulator.entra.tokens_issued == 1
+
+
+def test_an_issuer_in_trouble_is_asked_once_by_all_who_wait(simulator: Simulator, closed_port: int) -> None:
+    async def many() -> list[Any]:
+        cluster = signed_in(simulator, authority=f"https://127.0.0.1:{closed_port}", tenant_id=None)
+        async with cluster.session():
+            return await asyncio.gather(*(cluster.asend(PING) for _ in range(20)), return_exceptions=True)
+
+    assert {type(one) for one in asyncio.run(many())} == {Unreachable}
+    assert len([line for line in simulator.requests if "GetAadMetadata" in line]) == 1
+
+
 # What does not.
 
 
@@ -138,7 +164,6 @@ def test_a_token_that_is_refused_anew_is_refused(transport: Any, simulator: Simu
             "Entra ID gives no token; check credential, client_id, client_secret, tenant_id: .*AADSTS7000215",
         ),
         ({"client_id": "nobody"}, "AADSTS700016"),
-        ({"tenant_id": "no-such-tenant"}, "Unable to get authority configuration for"),
         ({"tenant_id": "no tenant"}, "Invalid tenant ID provided"),
         ({"cluster_application": "other"}, "AADSTS500011"),
         ({"authority": None}, "says that https://127.0.0.1:.* issues its tokens, .* nothing was sent there"),
@@ -165,10 +190,35 @@ def test_a_cluster_without_entra_id_says_so(transport: Any) -> None:
             transport(cluster)
 
 
+@pytest.mark.parametrize("said", ["https://management.azure.com", "https://graph.microsoft.com/", "x y"])
+def test_a_cluster_that_says_to_be_another_service_gets_no_token_for_it(said: str) -> None:
+    told = {"tenant": "us", "cluster": said}
+    cluster = Anonymous(
+        "c",
+        is_verified=True,
+        ask=lambda _: {"type": "aad", "metadata": told},
+        http=lambda: pytest.fail("asked"),
+    )
+    with pytest.raises(Rejected, match="which is not believed: set 'cluster_application'"):
+        bearer(Entra("default"), cluster)
+
+
+def test_nor_does_one_that_is_not_verified(transport: Any, simulator: Simulator) -> None:
+    anybody = signed_in(simulator, ca_bundle=None, verify=False)
+    with pytest.raises(Rejected, match="which is not believed: set 'cluster_application'"):
+        transport(anybody)
+    assert simulator.entra.tokens_issued == 0
+
+
 @pytest.mark.parametrize("missing", ["tenant", "cluster"])
 def test_what_the_cluster_does_not_tell_must_be_said(missing: str, simulator: Simulator) -> None:
     told = {**simulator.sign_in["metadata"], missing: ""}
-    cluster = Anonymous("c", lambda _: {"type": "aad", "metadata": told}, lambda: pytest.fail("asked"))
+    cluster = Anonymous(
+        "c",
+        is_verified=True,
+        ask=lambda _: {"type": "aad", "metadata": told},
+        http=lambda: pytest.fail("asked"),
+    )
     setting = {"tenant": "tenant_id", "cluster": "cluster_application"}[missing]
     with pytest.raises(Rejected, match=f"the cluster does not say its {missing}: set '{setting}'"):
         bearer(Entra("client_secret", client_id="me", authority=simulator.url), cluster)
@@ -177,7 +227,9 @@ def test_what_the_cluster_does_not_tell_must_be_said(missing: str, simulator: Si
 def test_an_issuer_that_does_not_answer_may_answer_later(
     transport: Any, simulator: Simulator, closed_port: int
 ) -> None:
-    with pytest.raises(Unreachable, match="Microsoft Entra ID does not answer: "):
+    with pytest.raises(
+        Unreachable, match=r"Microsoft Entra ID gives no token; check credential, .*Connection refused"
+    ):
         transport(signed_in(simulator, authority=f"https://127.0.0.1:{closed_port}"))
 
 
@@ -218,5 +270,7 @@ def test_each_credential_is_that_of_the_library(
     for variable in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "IDENTITY_ENDPOINT"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", "/no/such/file")
-    cluster = Anonymous("c", lambda _: where, lambda: pytest.fail("nothing is sent"))
-    assert type(entra_module._credential(entra, {}, cluster)).__name__ == name
+    cluster = Anonymous(
+        "c", is_verified=True, ask=lambda _: where, http=lambda: pytest.fail("nothing is sent")
+    )
+    assert type(credential_of(entra, {}, cluster)).__name__ == name

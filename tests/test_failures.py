@@ -168,22 +168,14 @@ def test_every_failure_is_told_alike_by_both_transports_and_as_documented(docume
 
 
 SETTINGS = (
-    "host",
-    "port",
-    "security",
-    "ca_bundle",
-    "server_",
-    "client_",
-    "authority",
-    "token",
-    "credential",
-    "renew",
+    r"check (host|port|credential|ca_bundle)|set (host|port|security|client_certificate|server_common_name|token)|"
+    r"into ('authority'|ca_bundle|server_\w+)|another 'security'|in front of host|renew it"
 )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.security}: {case.wrong}")
 def test_every_failure_names_the_setting_to_change(case: Case) -> None:
-    assert any(setting in told(case, send) for setting in SETTINGS)
+    assert re.search(SETTINGS, told(case, send))
 
 
 @pytest.mark.parametrize("transport", [send, asend])

@@ -33,7 +33,8 @@ def test_an_alert_of_the_server_is_perhaps_about_our_certificate(reason: str) ->
     error = fault(tls_error(reason), SECURE, PATIENCE)
     assert isinstance(error, Rejected)
     assert str(error) == (
-        "https://c:19080: the server refused the TLS handshake, perhaps for our certificate: check client_certificate "
+        "https://c:19080: the server refused the TLS handshake, perhaps for our certificate: check security and "
+        "client_certificate "
         f"({reason.replace('_', ' ').lower()})"
     )
 
@@ -50,6 +51,20 @@ def test_a_tls_connection_that_breaks_may_hold_the_next_time(reason: str | None,
     error = fault(tls_error(reason), SECURE, PATIENCE)
     assert isinstance(error, Unreachable)
     assert str(error) == f"https://c:19080: the TLS connection broke: {words}"
+
+
+@pytest.mark.parametrize("reason", ["TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"])
+def test_a_server_that_speaks_old_tls_only_is_told_so(reason: str) -> None:
+    error = fault(tls_error(reason), SECURE, PATIENCE)
+    assert isinstance(error, Rejected)
+    assert error.message == "the server speaks no TLS of version 1.2 or newer: check host and port"
+
+
+def test_an_error_that_urllib3_has_put_into_another_is_found() -> None:
+    inner = unverified(10, "certificate has expired")
+    assert fault(ValueError(ValueError(inner)), SECURE, PATIENCE).message.startswith(
+        "the server's certificate has ended"
+    )
 
 
 def test_a_certificate_that_is_not_valid_yet_is_perhaps_a_clock() -> None:

@@ -104,6 +104,7 @@ def test_a_gateway_in_trouble_rests_before_it_is_asked_again(cluster: Cluster) -
     assert cluster.asked(silent(B), says(200, C)) == [B, C]
     cluster.now += 1
     assert cluster.asked(silent(C), says(200, A)) == [C, A]
+    assert cluster.asked(silent(A), silent(B), says(200, C)) == [A, B, C]
 
 
 def test_after_the_last_one_comes_the_first(cluster: Cluster) -> None:
@@ -112,12 +113,14 @@ def test_after_the_last_one_comes_the_first(cluster: Cluster) -> None:
     assert cluster.asked(silent(C), silent(A), says(200, B)) == [C, A, B]
 
 
-def test_if_all_rest_the_one_whose_rest_ends_next_is_asked_alone(cluster: Cluster) -> None:
+def test_a_gateway_that_rests_is_asked_before_a_poll_counts_as_silence(cluster: Cluster) -> None:
+    """The one whose rest is the next to end comes first."""
     cluster.talk(silent(A), says(200, B))
     cluster.now += 10
     with pytest.raises(Unreachable):
-        cluster.talk(silent(B), silent(C))
-    assert cluster.asked(says(200, A)) == [A]
+        cluster.talk(silent(B), silent(C), silent(A))
+    cluster.now += 1
+    assert cluster.asked(silent(B), silent(C), says(200, A)) == [B, C, A]
     assert cluster.asked(says(200, A)) == [A]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import ssl
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_sf.aiohttp_transport import MOST_CONNECTIONS
 from airflow_provider_sf.certificates import ClientCertificate
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.rest import (
@@ -24,6 +26,7 @@ from airflow_provider_sf.rest import (
 )
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import Authority
+from airflow_provider_sf.simulator.tls import server_context
 from airflow_provider_sf.tls import context_for
 from airflow_provider_sf.trust import Trust
 
@@ -227,6 +230,10 @@ def test_an_answer_says_which_gateway_gave_it_and_the_next_one_is_asked_if_one_i
         simulator.up(0)
         assert spoken_by(transport, to) == simulator.urls[2]
         assert [simulator.requests_of(index) for index in range(3)] == [0, 2, 2]
+        simulator.fault(1, None)
+        simulator.down(2)
+        simulator.down(0)
+        assert spoken_by(transport, to) == simulator.urls[1]  # which rests, and is asked all the same
 
 
 def spoken_by(transport: Any, to: Cluster) -> str | None:
@@ -277,20 +284,80 @@ def test_an_answer_of_16_mib_is_read(transport: Any, recorder: Any) -> None:
     assert transport(Cluster((recorder.url,))) == {"a": 1}
 
 
-def test_a_body_that_comes_in_drops_is_cut_off_when_the_time_is_up(transport: Any) -> None:
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "drop"),
+    [
+        (HEAD + b"Content-Length: 1000\r\n\r\n", b" "),
+        (HEAD, b"X-More: 1\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (CHUNKED, b"0"),
+        (CHUNKED + b"0\r\n", b"X-More: 1\r\n"),
+    ],
+    ids=["body", "headers", "100", "size of a chunk", "trailers"],
+)
+def test_an_answer_that_comes_in_drops_is_cut_off_when_the_time_is_up(
+    begin: bytes, drop: bytes, transport: Any
+) -> None:
     """Each drop comes in time; all together they do not."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=drip, args=(listener,), daemon=True).start()
+        threading.Thread(target=drip, args=(listener, begin, drop), daemon=True).start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(Unreachable, match=r"timed out \(0.1 s to connect, 0.1 s to answer\)"):
             transport(Cluster((url,), connect_timeout=0.1, read_timeout=0.1))
 
 
-def drip(listener: socket.socket) -> None:
+def drip(listener: socket.socket, begin: bytes, drop: bytes) -> None:
     connection, _ = listener.accept()
     with connection, suppress(OSError):
         connection.recv(65_536)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        connection.sendall(begin)
         for _ in range(1_000):
-            connection.sendall(b" ")
+            connection.sendall(drop)
             time.sleep(0.02)
+
+
+def test_a_gateway_that_hangs_holds_up_no_more_waits_than_there_are_slots(recorder: Any) -> None:
+    """Who has waited for a slot finds it resting, and asks the next one."""
+    recorder.answer = None
+    with simulated() as simulator:
+        to = Cluster((recorder.url, simulator.url), connect_timeout=0.3, read_timeout=0.3)
+
+        async def many() -> list[Any]:
+            async with to.session():
+                return await asyncio.gather(*(to.asend(PING) for _ in range(5 * MOST_CONNECTIONS)))
+
+        assert {answer.endpoint for answer in asyncio.run(many())} == {simulator.url}
+    assert recorder.connections <= MOST_CONNECTIONS
+
+
+def test_a_server_that_insists_in_the_handshake_is_told_alike_by_both(transport: Any) -> None:
+    """Not a cluster, which refuses in HTTP, but perhaps something in front of one."""
+    context = server_context(OURS.server(), "server")
+    context.verify_mode = ssl.CERT_REQUIRED
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=insist, args=(listener, context), daemon=True).start()
+        to = Cluster.at(f"https://127.0.0.1:{listener.getsockname()[1]}", None, trusting())
+        with pytest.raises(
+            Rejected, match=r"refused the TLS handshake, .* check security and client_certificate"
+        ):
+            transport(to)
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def insist(listener: socket.socket, context: ssl.SSLContext) -> None:
+    while True:
+        try:
+            raw, _ = listener.accept()
+        except OSError:
+            return
+        with context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False) as connection:
+            with suppress(ssl.SSLError):
+                connection.do_handshake()
+            connection.settimeout(0.2)
+            with suppress(OSError):
+                while socket.socket.recv(connection, 65_536):  # so that what comes next is no reset
+                    pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ def test_nothing_said_is_no_security(extra: dict[str, object]) -> None:
     ("extra", "trust"),
     [
         ({"ca_bundle": AUTHORITY.pem.decode()}, Trust(ca_bundle=AUTHORITY.pem)),
+        ({"ca_bundle": "# főtanúsítvány\n" + PEM}, Trust(ca_bundle="# főtanúsítvány\n".encode() + CLIENT.pem)),
         ({"server_thumbprints": SHA1}, Trust(server_thumbprints=(SHA1,))),
         (
             {"server_thumbprints": f" {SHA1.lower()} ,{SHA256}"},
@@ -105,7 +107,8 @@ def test_files_are_read_when_the_connection_is(tmp_path: Path) -> None:
     assert security_in(extra) != before
     both.unlink()
     with pytest.raises(
-        ValueError, match=r"'client_certificate': the file '.*client.pem' cannot be read: No such"
+        ValueError,
+        match=r"'client_certificate' is no PEM text, and the file '.*client.pem' cannot be read: No such",
     ):
         security_in(extra)
 
@@ -180,8 +183,11 @@ ENTRA: dict[str, object] = {"security": "entra", "credential": "client_secret", 
         ({**ENTRA, "client_secret": SECRET, "authority": "http://x"}, "'authority' must be the https URL of a host"),
         ({"security": "entra", "credential": "default", "client_id": "me"}, "'client_id' does not belong to credential"),
         ({"ca_bundle": "-----BEGIN CERTIFICATE-----\nx"}, "'ca_bundle' holds no certificate that can be read"),
-        ({"ca_bundle": "/no/such/file"}, "'ca_bundle': the file '/no/such/file' cannot be read: No such file"),
-        ({"ca_bundle": "/"}, "'ca_bundle': the file '/' cannot be read: Is a directory"),
+        ({"ca_bundle": base64.b64encode(AUTHORITY.certificate.der).decode()}, "'ca_bundle' is no PEM text, and the file can"),
+        ({**CERTIFICATE, "client_certificate": base64.b64encode(CLIENT.pfx()).decode()}, "and the file cannot be read"),
+        ({"security": "token", "token": True}, "'token' must be a text, not a bool"),
+        ({"ca_bundle": "/no/such/file"}, "'ca_bundle' is no PEM text, and the file '/no/such/file' cannot be read: No such file"),
+        ({"ca_bundle": "/"}, "'ca_bundle' is no PEM text, and the file '/' cannot be read: Is a directory"),
         ({"server_thumbprints": SHA1[1:]}, "is no SHA-1 and no SHA-256 thumbprint"),
         ({"server_thumbprints": "x" * 40}, "is no SHA-1 and no SHA-256 thumbprint"),
         ({"server_thumbprints": SHA1, "ca_bundle": "x"}, "recognises the server alone: leave 'ca_bundle' out"),
@@ -199,6 +205,18 @@ def test_what_is_wrong_or_contradicts_is_refused_by_name_and_no_secret_is_repeat
         security_in(extra)
     assert "extra field" in str(refused.value)
     assert SECRET not in str(refused.value)
+    assert base64.b64encode(CLIENT.pfx()).decode()[:40] not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_what_openssl_does_not_take_is_refused_when_the_connection_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(
+        ValueError, match="'client_certificate': certificate and key cannot be loaded: No such file"
+    ):
+        security_in({**CERTIFICATE, "private_key": KEY + PEM})
 
 
 # Tables.

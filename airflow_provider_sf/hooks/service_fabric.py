@@ -40,6 +40,8 @@ from airflow_provider_sf.upgrades import UpgradeProgress
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from airflow.providers.common.compat.sdk import Connection
+
     from airflow_provider_sf.rest import Call, Request, Response
 
 MOST_LOOK_UP_SECONDS = 30.0
@@ -49,9 +51,8 @@ class ServiceFabricHook(BaseHook):
     """
     Read a Service Fabric cluster through its REST API.
 
-    :param service_fabric_conn_id: the connection: ``host``, ``port`` (19080 if empty), and as extra fields
-        ``connect_timeout`` (seconds, 5 if missing), ``read_timeout`` (seconds, 30 if missing) and
-        ``explorer_url`` (the cluster's own if missing)
+    :param service_fabric_conn_id: the connection: ``host``, ``port`` (19080 if empty), ``schema``, and the
+        extra fields of :mod:`airflow_provider_sf.connection_form`
     :param api_version: sent instead of the api-version that documents the call; rarely needed
 
     Every call raises ``Unreachable`` (ask again), ``Rejected`` (do not) or ``UnexpectedAnswer`` of
@@ -78,9 +79,10 @@ class ServiceFabricHook(BaseHook):
     def get_conn(self) -> Cluster:
         """Look the connection up, read the files that it names, and return the cluster that it describes."""
         connection = self.get_connection(self.service_fabric_conn_id)
-        extra = connection.extra_dejson
         try:
-            cluster = Cluster.at(connection.host, connection.port, extra, scheme=connection.schema)
+            cluster = Cluster.at(
+                connection.host, connection.port, _extra(connection), scheme=connection.schema
+            )
         except ValueError as error:
             msg = f"connection {self.service_fabric_conn_id!r}: {error}"
             raise ValueError(msg) from error
@@ -230,14 +232,14 @@ class ServiceFabricHook(BaseHook):
 
     async def _aask(self, call: Call, name: str = "", **query: str) -> tuple[dict[str, Any], Response]:
         """Do as :meth:`_ask` does; if credentials are refused, look at once whether there are new ones."""
-        cluster = await self._ashared_cluster()
+        cluster, sent_at = await self._ashared_cluster(), asyncio.get_running_loop().time()
         try:
             response = await cluster.asend(self._request(cluster, call, name, query))
             return self._read(cluster, response), response
         except Rejected as error:
             if error.status not in {None, *REFUSALS}:  # None: in the handshake, or by Entra ID
                 raise
-            renewed = await self._ashared_cluster(refused=cluster)
+            renewed = await self._ashared_cluster(cluster, sent_at)
             if renewed == cluster:
                 raise
         response = await renewed.asend(self._request(renewed, call, name, query))
@@ -262,11 +264,13 @@ class ServiceFabricHook(BaseHook):
             how = f"ends in {left.days} days" if left > timedelta(0) else "has ended"
             self.log.warning("The %s certificate %s %s, at %s: renew it", whose, thumbprint, how, day(end))
 
-    async def _ashared_cluster(self, refused: Cluster | None = None) -> Cluster:
+    async def _ashared_cluster(self, refused: Cluster | None = None, sent_at: float = 0.0) -> Cluster:
         shared = shared_by(self.service_fabric_conn_id)
         if shared is None:
             return await self._aget_conn()
-        return await (shared.instead_of(refused, self._aload) if refused else shared.current(self._aload))
+        if refused is None:
+            return await shared.current(self._aload)
+        return await shared.instead_of(refused, sent_at, self._aload)
 
     async def _aload(self, known: Cluster | None) -> Cluster:
         """Look the connection up; a wait that knows its cluster does not end if that fails."""
@@ -296,6 +300,15 @@ class ServiceFabricHook(BaseHook):
             raise Unreachable(msg) from error
         except ValueError as error:
             raise Rejected(str(error)) from error
+
+
+def _extra(connection: Connection) -> dict[str, Any]:
+    """Return the extra fields; Airflow takes what is no JSON for none, as if the cluster were unsecured."""
+    extra: dict[str, Any] = connection.extra_dejson
+    if not extra and (connection.extra or "").strip() not in {"", "{}", "null"}:
+        msg = "extra is no JSON object"  # it may be a secret
+        raise ValueError(msg)
+    return extra
 
 
 def _progress(kind: str, name: str, answer: dict[str, Any], response: Response) -> UpgradeProgress:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 LOOK_UP_EVERY_SECONDS = 300.0
 """How long what a look-up of a connection has brought is good for."""
 
-AGAIN_AFTER_SECONDS = 10.0
-"""How long after a look-up for refused credentials the next may be: many waits are refused at once."""
+AGAIN_AFTER_SECONDS = 30.0
+"""How long after a look-up that has failed the next one is due."""
 
 
 @dataclass(slots=True)
@@ -26,8 +26,10 @@ class SharedCluster:
 
     users: int = 0
     cluster: Cluster | None = None
-    looked_up_at: float = 0.0
-    refused_at: float = float("-inf")
+    due_at: float = 0.0
+    """When the next look-up is due, by the event loop's clock."""
+    began_at: float = float("-inf")
+    """When the latest one has begun."""
     looking_up: asyncio.Lock = field(default_factory=asyncio.Lock)
     lease: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -36,30 +38,35 @@ class SharedCluster:
         if self.cluster is not None and self.looking_up.locked():
             return self.cluster
         async with self.looking_up:
-            if self.cluster is None or _now() - self.looked_up_at >= LOOK_UP_EVERY_SECONDS:
-                self.cluster = await self._moved_to(await load(self.cluster))
+            if self.cluster is None or _now() >= self.due_at:
+                return await self._look_up(load)
             return self.cluster
 
     async def instead_of(
-        self, refused: Cluster, load: Callable[[Cluster | None], Awaitable[Cluster]]
+        self, refused: Cluster, sent_at: float, load: Callable[[Cluster | None], Awaitable[Cluster]]
     ) -> Cluster:
-        """Return what the connection says now that credentials were refused; one of many looks it up."""
-        async with self.looking_up:
-            is_known = self.cluster is refused and _now() - self.refused_at >= AGAIN_AFTER_SECONDS
-            if is_known:
-                self.refused_at = _now()
-                self.cluster = await self._moved_to(await load(refused))
-            return self.cluster or refused
+        """
+        Return what the connection says now that credentials were refused.
 
-    async def _moved_to(self, cluster: Cluster) -> Cluster:
-        """Hold this cluster's session open; the one before it closes after its last answer."""
-        self.looked_up_at = _now()
-        if self.cluster == cluster:
+        Of many who are refused together one looks it up: not who sent his request before the latest look-up.
+        """
+        async with self.looking_up:
+            if self.cluster is None or (self.cluster is refused and self.began_at < sent_at):
+                return await self._look_up(load)
             return self.cluster
-        before, self.lease = self.lease, AsyncExitStack()
-        await self.lease.enter_async_context(cluster.session())
+
+    async def _look_up(self, load: Callable[[Cluster | None], Awaitable[Cluster]]) -> Cluster:
+        """Look the connection up; the session of before closes after its last answer."""
+        self.began_at = _now()
+        found, known = await load(self.cluster), self.cluster
+        self.due_at = _now() + (AGAIN_AFTER_SECONDS if found is known else LOOK_UP_EVERY_SECONDS)
+        if known is not None and found == known:
+            return known
+        lease = AsyncExitStack()
+        await lease.enter_async_context(found.session())
+        before, self.lease, self.cluster = self.lease, lease, found  # before the next chance to be cancelled
         await before.aclose()
-        return cluster
+        return found
 
 
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, SharedCluster]] = WeakKeyDictionary()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from random import random
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, AirflowSensorTimeout
 
 from airflow_provider_sf.endings import failure, success, timed_out
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
@@ -16,7 +16,7 @@ from airflow_provider_sf.intent import check_previous
 from airflow_provider_sf.links.service_fabric import push_link
 from airflow_provider_sf.narration import Told, news, opening
 from airflow_provider_sf.reasons import reasons_of
-from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer
+from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.retelling import retelling
 from airflow_provider_sf.sensors.failure import UpgradeFailed
 from airflow_provider_sf.story import Memory, Verdict, xcoms
@@ -133,6 +133,10 @@ class Wait:
             return self._hook().get_upgrade_progress(sensor.name, kind=sensor.kind)
         except ServiceFabricError as error:
             return error
+        except (AirflowNotFoundException, ValueError) as error:
+            if not self._memory.polls:
+                raise
+            return Unreachable(f"the connection was good and is not now: {error}")
 
     def _hook(self) -> ServiceFabricHook:
         return ServiceFabricHook(self._sensor.service_fabric_conn_id)

@@ -92,7 +92,7 @@ def test_a_connection_says_the_same_as_json_and_as_a_uri(host: str, monkeypatch:
     )
     assert (seen[0].api_version, seen[0].read_timeout) == ("9.1", 7.0)
     assert seen[0].security.entra is not None
-    assert seen[0].security.entra.client_secret == str(EXTRA["client_secret"]).strip()
+    assert seen[0].security.entra.client_secret == EXTRA["client_secret"]
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,24 @@ def test_a_connection_says_the_same_as_json_and_as_a_uri(host: str, monkeypatch:
     [
         (
             {"extra": {"security": "token", "token": "x"}, "host": "http://c"},
-            "a secured cluster speaks https",
+            "security 'token' needs https: say https:// or leave the scheme out",
         ),
         ({"schema": "ftp"}, "schema 'ftp' is none of http and https"),
         ({"schema": "https", "host": "http://c"}, "host 'http://c': the scheme http is not https"),
         ({"host": "http://a,https://b"}, "the gateways of one cluster speak either http or https"),
+        (
+            {"extra": {"server_thumbprints": "A" * 40}, "schema": "http"},
+            "extra field 'server_thumbprints' needs https",
+        ),
+        ({"extra": {"verify": False}, "host": "http://c"}, "extra field 'verify' needs https"),
+        (
+            {"extra": {"server_common_name": "x"}, "host": "http://c"},
+            "extra field 'server_common_name' needs https",
+        ),
+        (
+            {"extra": {"ca_bundle": OURS.pem.decode()}, "host": "http://c"},
+            "extra field 'ca_bundle' needs https",
+        ),
         ({"extra": {"api_version": "newest"}}, "extra field 'api_version' must be a version such as '9.1'"),
         ({"extra": {"secret": "hunter2"}}, "unknown extra field 'secret'; known are: security, "),
     ],
@@ -187,7 +200,6 @@ def test_a_rotated_certificate_is_taken_up_at_once_when_the_old_one_is_refused(
         async with hook.connected():
             with pytest.raises(Rejected, match="HTTP 403"):
                 await hook.aget_cluster_version()
-            sharing.shared_by(hook.service_fabric_conn_id).refused_at -= sharing.AGAIN_AFTER_SECONDS  # type: ignore[union-attr]
             give(tmp_path, OURS.client())
             assert await hook.aget_cluster_version() == mutual.runtime_version
 
@@ -195,25 +207,82 @@ def test_a_rotated_certificate_is_taken_up_at_once_when_the_old_one_is_refused(
     assert Hook.look_ups == 3
 
 
-@pytest.mark.filterwarnings(  # asyncio of Python 3.10 forgets a TLS connection that the other side has cut
-    "ignore:.*_SSLProtocolTransport:pytest.PytestUnraisableExceptionWarning"
-)
-def test_a_connection_is_edited_while_the_server_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The handshake fails with the old pin; the wait looks at the connection again and goes on with the new one."""
-    with Simulator(tls="server") as before, Simulator(tls="server") as after:
-        connect(monkeypatch, before.url, {"server_thumbprints": before.server_thumbprint})
+def test_a_handshake_that_fails_is_reason_to_look_at_the_connection_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server has been renewed and the pin edited: the wait goes on, though no look-up is due."""
 
-        async def wait() -> str:
-            hook = Hook()
-            async with hook.connected():
+    async def wait() -> None:
+        hook = Hook()
+        async with hook.connected():
+            with Simulator(tls="server") as before:
+                connect(monkeypatch, before.url, {"server_thumbprints": before.server_thumbprint})
                 await hook.aget_cluster_version()
-                connect(monkeypatch, after.url, {"server_thumbprints": after.server_thumbprint})
-                before.down(0)
-                monkeypatch.setattr(sharing, "LOOK_UP_EVERY_SECONDS", 0.0)
-                progress = await hook.aget_upgrade_progress("good-shop")
-                return str(progress.endpoint)
+            with Simulator(tls="server", port=before.port) as after:
+                with pytest.raises(Rejected, match="none of server_thumbprints"):
+                    await hook.aget_cluster_version()
+                connect(monkeypatch, before.url, {"server_thumbprints": after.server_thumbprint})
+                assert await hook.aget_cluster_version() == after.runtime_version
 
-        assert asyncio.run(wait()) == after.url
+    asyncio.run(wait())
+    assert Hook.look_ups == 3
+
+
+def test_a_look_up_that_fails_is_tried_again_soon(mutual: Simulator, tmp_path: Path) -> None:
+    async def wait() -> tuple[float, float]:
+        hook = Hook()
+        async with hook.connected():
+            shared = sharing.shared_by(hook.service_fabric_conn_id)
+            assert shared is not None
+            await hook.aget_cluster_version()
+            now = asyncio.get_running_loop().time()
+            good, shared.due_at = shared.due_at - now, 0.0
+            (tmp_path / "client.pem").unlink()
+            assert await hook.aget_cluster_version() == mutual.runtime_version
+            return good, shared.due_at - now
+
+    good, failed = asyncio.run(wait())
+    assert 290.0 < good <= sharing.LOOK_UP_EVERY_SECONDS
+    assert 20.0 < failed <= sharing.AGAIN_AFTER_SECONDS + 5.0
+
+
+def test_a_wait_that_is_cancelled_while_it_moves_leaves_the_new_cluster_to_the_others(
+    mutual: Simulator, tmp_path: Path
+) -> None:
+    async def wait() -> None:
+        hook = Hook()
+        async with hook.connected():
+            shared = sharing.shared_by(hook.service_fabric_conn_id)
+            assert shared is not None
+            await hook.aget_cluster_version()
+            closing = asyncio.Event()
+
+            async def hang() -> None:
+                closing.set()
+                await asyncio.sleep(60)
+
+            shared.lease.push_async_callback(hang)
+            before, shared.due_at = shared.cluster, 0.0
+            give(tmp_path, OURS.client())
+            moving = asyncio.create_task(hook.aget_cluster_version())
+            await closing.wait()
+            moving.cancel()
+            await asyncio.gather(moving, return_exceptions=True)
+            assert shared.cluster != before
+            assert await hook.aget_cluster_version() == mutual.runtime_version
+
+    asyncio.run(wait())
+    assert Hook.look_ups == 2
+
+
+def test_what_airflow_cannot_read_is_not_taken_for_an_unsecured_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(
+        CONNECTION, json.dumps({"conn_type": "service_fabric", "host": "c", "extra": "{hunter2"})
+    )
+    with pytest.raises(ValueError, match=r"'service_fabric_default': extra is no JSON object$"):
+        ServiceFabricHook().get_conn()
 
 
 def test_a_thousand_waits_that_are_refused_look_the_connection_up_once(
@@ -244,8 +313,9 @@ def test_what_has_been_renewed_meanwhile_is_not_looked_up_again(mutual: Simulato
             old = shared.cluster
             assert old is not None
             give(tmp_path, OURS.client())
-            new = await shared.instead_of(old, hook._aload)
-            assert await shared.instead_of(old, hook._aload) is new is not old
+            now = asyncio.get_running_loop().time()
+            new = await shared.instead_of(old, now, hook._aload)
+            assert await shared.instead_of(old, now, hook._aload) is new is not old
             return await hook.aget_cluster_version()
 
     assert asyncio.run(wait()) == mutual.runtime_version

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -162,6 +163,37 @@ def test_every_mode_raises_a_refusal_as_itself_even_with_soft_fail(mode: str, ti
     assert not isinstance(error.value, AirflowException)
     assert ti.xcoms["upgrade_wait"]["error"]["class"] == "Rejected"
     assert "upgrade_progress" not in ti.xcoms
+
+
+@pytest.mark.usefixtures("simulator")
+def test_a_connection_that_was_good_is_forgiven_like_a_silence_in_poke_mode(
+    ti: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a certificate is being rotated: the new one is there, and its key is not yet."""
+    clock.step = 20.0
+    waits = iter(["ftp://broken", None])
+    good = os.environ[CONNECTION]
+
+    def edit(seconds: float) -> None:  # noqa: ARG001 - sleeps no time at all
+        broken = next(waits, good)
+        if broken is None:
+            monkeypatch.delenv(CONNECTION)
+        else:
+            monkeypatch.setenv(CONNECTION, broken)
+
+    monkeypatch.setattr("time.sleep", edit)
+    assert run(lambda: sensor("good-shop", "poke"), ti)["outcome"] == "succeeded"
+    forgiven = ti.xcoms["upgrade_wait"]["forgiven"]
+    assert (forgiven["silences"], forgiven["polls"]) == (1, 2)
+    assert "the connection was good and is not now" in forgiven["last_error"]
+
+
+def test_a_connection_that_is_wrong_from_the_start_is_raised_at_once(
+    mode: str, ti: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CONNECTION, "service-fabric://c/ftp")
+    with pytest.raises(ValueError, match="connection 'service_fabric_default': schema 'ftp'"):
+        run(lambda: sensor("shop", mode), ti)
 
 
 def test_every_mode_forgives_a_silence_for_its_budget_only(
