@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +152,18 @@ def test_an_issuer_in_trouble_is_asked_once_by_all_who_wait(simulator: Simulator
 
     assert {type(one) for one in asyncio.run(many())} == {Unreachable}
     assert len([line for line in simulator.requests if "GetAadMetadata" in line]) == 1
+
+
+def test_a_thread_that_has_waited_for_one_who_asked_in_vain_does_not_ask_again() -> None:
+    """The failure came after it began to wait."""
+    entra, failure = Entra("default"), Unreachable("timed out")
+    cluster = Anonymous(
+        "c", is_verified=True, ask=lambda _: pytest.fail("asked"), http=lambda: pytest.fail("asked")
+    )
+    tokens._issued[entra, "c"] = tokens._Issued(failure=failure, failed_at=time.monotonic() + 60.0)
+    with pytest.raises(Unreachable, match="timed out") as raised:
+        bearer(entra, cluster)
+    assert raised.value is not failure
 
 
 # What does not.

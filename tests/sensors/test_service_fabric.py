@@ -188,6 +188,17 @@ def test_a_connection_that_was_good_is_forgiven_like_a_silence_in_poke_mode(
     assert "the connection was good and is not now" in forgiven["last_error"]
 
 
+@pytest.mark.usefixtures("simulator")
+def test_a_name_that_turns_out_to_be_none_when_it_is_rendered_is_raised_at_once(mode: str, ti: Any) -> None:
+    def rendered() -> ServiceFabricUpgradeSensor:
+        made = sensor("{{ params.name }}", mode)
+        made.name = "a/b"
+        return made
+
+    with pytest.raises(ValueError, match="the name 'a/b' holds '/'"):
+        run(rendered, ti)
+
+
 def test_a_connection_that_is_wrong_from_the_start_is_raised_at_once(
     mode: str, ti: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
