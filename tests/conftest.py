@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_sf.simulator import Simulator
+from tests.asking import asend, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,6 +104,12 @@ def closed_port() -> int:
     """A port on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+@pytest.fixture(params=[send, asend], ids=["requests", "aiohttp"])
+def transport(request: pytest.FixtureRequest) -> Any:
+    """Each of the two ways to ask a cluster."""
+    return request.param
 
 
 class Clock:

@@ -13,32 +13,16 @@ import pytest
 from airflow_provider_sf import tokens
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.entra import AAD_METADATA, Anonymous, Entra, credential_of, metadata_in
-from airflow_provider_sf.rest import CLUSTER_VERSION, Rejected, Unreachable, request_for
+from airflow_provider_sf.rest import Rejected, Unreachable, request_for
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import Authority
 from airflow_provider_sf.tokens import bearer
+from tests.asking import PING, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PING = request_for(CLUSTER_VERSION)
 OURS = Authority()
-
-
-def send(to: Cluster) -> Any:
-    return to.read(to.send(PING))
-
-
-def asend(to: Cluster) -> Any:
-    async def ask() -> Any:
-        return to.read(await to.asend(PING))
-
-    return asyncio.run(ask())
-
-
-@pytest.fixture(params=[send, asend], ids=["requests", "aiohttp"])
-def transport(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import socket
 import threading
@@ -13,28 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.rest import CLUSTER_VERSION, Rejected, ServiceFabricError, request_for
+from airflow_provider_sf.rest import Rejected, ServiceFabricError
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import SERVER_AUTH, Authority
 from airflow_provider_sf.simulator.tls import server_context
+from tests.asking import asend, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PING = request_for(CLUSTER_VERSION)
 OURS, THEIRS = Authority(), Authority()
 PEM = OURS.pem.decode()
-
-
-def send(to: Cluster) -> Any:
-    return to.read(to.send(PING))
-
-
-def asend(to: Cluster) -> Any:
-    async def ask() -> Any:
-        return to.read(await to.asend(PING))
-
-    return asyncio.run(ask())
 
 
 @dataclass(frozen=True)
@@ -178,7 +166,6 @@ def test_every_failure_names_the_setting_to_change(case: Case) -> None:
     assert re.search(SETTINGS, told(case, send))
 
 
-@pytest.mark.parametrize("transport", [send, asend])
 def test_a_redirect_to_another_host_gets_no_credentials_and_is_an_error(transport: Any) -> None:
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as here, socket.create_server(("127.0.0.1", 0)) as elsewhere:

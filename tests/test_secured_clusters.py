@@ -17,42 +17,24 @@ from airflow_provider_sf.aiohttp_transport import MOST_CONNECTIONS
 from airflow_provider_sf.certificates import ClientCertificate
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.rest import (
-    CLUSTER_VERSION,
     MOST_BYTES,
     Rejected,
     UnexpectedAnswer,
     Unreachable,
-    request_for,
 )
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import Authority
 from airflow_provider_sf.simulator.tls import server_context
 from airflow_provider_sf.tls import context_for
 from airflow_provider_sf.trust import Trust
+from tests.asking import PING, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PING = request_for(CLUSTER_VERSION)
 OURS, THEIRS = Authority(), Authority()
 CLIENT = OURS.client(days=90)
-
-
-def send(to: Cluster) -> Any:
-    return to.read(to.send(PING))
-
-
-def asend(to: Cluster) -> Any:
-    async def ask() -> Any:
-        return to.read(await to.asend(PING))
-
-    return asyncio.run(ask())
-
-
-@pytest.fixture(params=[send, asend], ids=["requests", "aiohttp"])
-def transport(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 def trusting(**extra: object) -> dict[str, object]:
