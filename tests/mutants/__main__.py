@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 CORE = [
     "names",
     "outcomes",
+    "gateways",
     "services",
     "domains",
     "health",
