@@ -15,8 +15,6 @@ from airflow_provider_sf.rest import Rejected, Response, Unreachable
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from airflow_provider_sf.rest import ServiceFabricError
-
 REST_SECONDS = 30.0
 """How long a gateway that did not answer is asked after all others only."""
 
@@ -77,7 +75,7 @@ def conversation(
     :raises ServiceFabricError: none has answered; that of a silent one, if one was, as it may answer later
     """
     gateways = known.setdefault(endpoints, Gateways(endpoints))
-    said: list[tuple[str, Heard]] = []
+    said: list[Heard] = []
     for endpoint in gateways.order(clock()):
         heard = yield Try(endpoint)
         if renewable and isinstance(heard, Response) and heard.status in REFUSALS:
@@ -87,23 +85,19 @@ def conversation(
             known[endpoints] = known[endpoints].after_answer(endpoint)
             return heard
         known[endpoints] = known[endpoints].after_silence(endpoint, clock())
-        said.append((endpoint, heard))
+        said.append(heard)
     return _last_word(said)
 
 
-def _last_word(said: list[tuple[str, Heard]]) -> Response:
+def _last_word(said: list[Heard]) -> Response:
     """Return, or raise, what is to be said if no gateway has answered as it should."""
-    for _, heard in said:
+    errors: list[Rejected | Unreachable] = []
+    for heard in said:
         if isinstance(heard, Response):
             return heard
-    errors = [heard for _, heard in said if not isinstance(heard, Response)]
+        errors.append(heard)
     chosen = next((error for error in errors if isinstance(error, Unreachable)), errors[0])
-    raise _with_others(chosen, [error for error in errors if error is not chosen])
-
-
-def _with_others(chosen: ServiceFabricError, others: list[Rejected | Unreachable]) -> ServiceFabricError:
+    others = "; ".join(str(error) for error in errors if error is not chosen)
     if not others:
-        return chosen
-    also = "; ".join(str(error) for error in others)
-    told = type(chosen)(f"{chosen.message} (and {also})", chosen.status, chosen.code, chosen.endpoint)
-    return told.with_traceback(chosen.__traceback__)
+        raise chosen
+    raise type(chosen)(f"{chosen.message} (and {others})", endpoint=chosen.endpoint)

@@ -150,7 +150,36 @@ def test_clusters_do_not_know_each_others_gateways(cluster: Cluster) -> None:
     assert other.asked(says(200, A)) == [A]
 
 
+# Rests, as values.
+
+
+def test_a_gateway_that_rests_is_asked_last_and_the_next_to_wake_first_of_them() -> None:
+    gateways = Gateways(ALL).after_silence(B, 100.0)
+    assert gateways == Gateways(ALL, 0, ((B, 130.0),))
+    assert gateways.order(129.0) == (A, C, B)
+    assert gateways.order(130.0) == (A, B, C)
+    both = gateways.after_silence(A, 110.0)
+    assert both.order(120.0) == (C, B, A)
+    assert both.after_silence(B, 120.0) == Gateways(ALL, 0, ((A, 140.0), (B, 150.0)))
+    assert both.after_silence(B, 120.0).order(125.0) == (C, A, B)
+    assert Gateways(ALL, 0, ((A, 0.75), (B, 0.5))).order(0.25) == (C, B, A)
+
+
+def test_a_gateway_that_answers_rests_no_more() -> None:
+    gateways = Gateways(ALL, 0, ((A, 140.0), (B, 150.0)))
+    assert gateways.after_answer(B) == Gateways(ALL, 1, ((A, 140.0),))
+
+
+def test_a_conversation_leaves_behind_who_was_silent_and_when(cluster: Cluster) -> None:
+    cluster.talk(silent(A), says(200, B))
+    assert cluster.known == {ALL: Gateways(ALL, 1, ((A, 1_030.0),))}
+
+
 # Credentials.
+
+
+def test_a_try_takes_the_credentials_at_hand_unless_it_says_otherwise() -> None:
+    assert Try(A).anew is False
 
 
 @pytest.mark.parametrize("status", [401, 403])
