@@ -100,4 +100,5 @@ def _last_word(said: list[Heard]) -> Response:
     others = "; ".join(str(error) for error in errors if error is not chosen)
     if not others:
         raise chosen
-    raise type(chosen)(f"{chosen.message} (and {others})", endpoint=chosen.endpoint)
+    msg = f"{chosen.message} (and {others})"
+    raise type(chosen)(msg, endpoint=chosen.endpoint)
