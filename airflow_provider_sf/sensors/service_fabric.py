@@ -41,10 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["ServiceFabricUpgradeSensor", "UpgradeFailed"]
 
 SHORT_POKE_INTERVAL = 10.0
-"""
-Airflow 3 can fail a task that resumes within seconds of its deferral (apache/airflow#72716), so the trigger
-never polls sooner than this after it; and a cluster has better things to do than to answer more often.
-"""
+"""A shorter interval is warned of: a cluster has better things to do than to answer more often."""
 
 _NOT_GIVEN: Any = object()
 """None would not do: it is what an XCom that nobody pushed becomes."""
