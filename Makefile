@@ -63,7 +63,7 @@ build: $(VENV)/.installed-dev ## Build the distributions into dist/
 constraints: $(VENV)/.installed-dev ## Renew both constraints files
 	@$(BIN)/python -m pip install --quiet uv
 	@echo "apache-airflow==$(AIRFLOW)" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
-		--extra dev --extra mutation --no-header --no-annotate --no-emit-index-url --constraint - \
+		--extra bench --extra dev --extra mutation --no-header --no-annotate --no-emit-index-url --constraint - \
 		--output-file constraints.txt pyproject.toml
 	@echo "apache-airflow==$(OLD_AIRFLOW)" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
 		--extra dev --no-header --no-annotate --no-emit-index-url --constraint - --output-file constraints-airflow-2.11.txt pyproject.toml
