@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,7 +29,7 @@ from airflow_provider_sf.tokens import abearer, bearer
 from airflow_provider_sf.wire import number
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Mapping
+    from collections.abc import Generator, Mapping
 
     from airflow_provider_sf.aiohttp_transport import SharedSession
     from airflow_provider_sf.gateways import Heard, Try
@@ -159,17 +158,15 @@ class Cluster:
                 except (Rejected, Unreachable) as error:
                     heard = error
 
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[SharedSession]:
+    def session(self) -> SharedSession:
         """
-        Share this cluster's session of the running event loop; the last one to leave closes it.
+        Return this cluster's session of the running event loop, to be entered: the last to leave closes it.
 
         A wait stays in for its whole life, so that its connections outlive the pauses between polls.
         """
         from airflow_provider_sf.aiohttp_transport import shared_session  # noqa: PLC0415 - see above
 
-        async with shared_session(self.endpoints, self.security, self.patience) as session:
-            yield session
+        return shared_session(self.endpoints, self.security, self.patience)
 
     def read(self, response: Response) -> dict[str, Any]:
         """

@@ -32,12 +32,16 @@ class Gateways:
 
     def order(self, now: float) -> tuple[str, ...]:
         """Return whom to ask: the current one first, those that rest last, the next to wake first of them."""
+        if not self.resting and not self.current:
+            return self.endpoints
         until = {one: end for one, end in self.resting if end > now}
         turned = self.endpoints[self.current :] + self.endpoints[: self.current]
         return tuple(sorted(turned, key=lambda one: until.get(one, 0.0)))
 
     def after_answer(self, endpoint: str) -> Gateways:
         """Stick to a gateway that has answered."""
+        if not self.resting and self.endpoints[self.current] == endpoint:
+            return self
         resting = tuple(one for one in self.resting if one[0] != endpoint)
         return replace(self, current=self.endpoints.index(endpoint), resting=resting)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -175,6 +176,7 @@ CLUSTER_VERSION = Call(
 )
 
 
+@lru_cache(maxsize=2_048)  # waits send the same again and again
 def request_for(call: Call, name: str = "", *, api_version: str | None = None, **query: str) -> Request:
     """
     Return the request of a call; what its path has a parameter for is the name, quoted as that wants it.

@@ -144,12 +144,13 @@ def asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not sleep before a bad end is confirmed or in a silence; the core's tests know the true numbers."""
     monkeypatch.setattr("airflow_provider_sf.watching.CONFIRM_AFTER_SECONDS", 0.01)
     monkeypatch.setattr("airflow_provider_sf.watching.FIRST_BACKOFF_SECONDS", 1e-6)
+    monkeypatch.setattr("airflow_provider_sf.triggers.shared_polls.TICK_SECONDS", 1e-6)
 
 
 @pytest.fixture
 def looked_up_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look connections up for each poll, as if five minutes had passed since the last."""
-    monkeypatch.setattr("airflow_provider_sf.hooks.sharing.LOOK_UP_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_provider_sf.hooks.shared_cluster.LOOK_UP_EVERY_SECONDS", 0.0)
 
 
 class TaskInstance:

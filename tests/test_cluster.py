@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf import __version__, aiohttp_transport
+from airflow_provider_sf import __version__, sharing
 from airflow_provider_sf.aiohttp_transport import MOST_CONNECTIONS
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.kinds import KINDS
@@ -250,7 +250,7 @@ def test_each_event_loop_has_its_own_session_and_nothing_is_kept_of_it(recorder:
         assert asyncio.run(to.asend(PING)).status == 200
     gc.collect()
     assert recorder.connections == 3
-    assert not [sessions for sessions in aiohttp_transport._shared.values() if sessions]
+    assert not [sessions for sessions in sharing._here.values() if sessions]
 
 
 def test_a_cluster_is_what_the_fields_of_a_connection_say() -> None:

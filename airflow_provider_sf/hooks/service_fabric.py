@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
@@ -20,7 +20,7 @@ from airflow_provider_sf.applications import (
 from airflow_provider_sf.certificates import SOON, ends_at, thumbprints
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.gateways import REFUSALS
-from airflow_provider_sf.hooks.sharing import joined, shared_by
+from airflow_provider_sf.hooks.shared_cluster import SharedCluster, shared_cluster, shared_cluster_if_any
 from airflow_provider_sf.kinds import APPLICATION_HEALTH, DEFAULT_KIND, advice, kind_named
 from airflow_provider_sf.parameters import DEFAULT_CONN_ID
 from airflow_provider_sf.reasons import explanation
@@ -37,12 +37,17 @@ from airflow_provider_sf.rest import (
 from airflow_provider_sf.security import day, secured_by
 from airflow_provider_sf.upgrades import UpgradeProgress
 
+_T = TypeVar("_T")
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Callable
 
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_sf.rest import Call, Request, Response
+
+    Read = Callable[[Cluster, Response], _T]
+    """What makes of a response what is wanted of it."""
 
 MOST_LOOK_UP_SECONDS = 30.0
 
@@ -69,6 +74,8 @@ class ServiceFabricHook(BaseHook):
         super().__init__()
         self.service_fabric_conn_id = service_fabric_conn_id
         self.api_version = api_version
+        self.remarks: list[str] | None = None
+        """Where remarks for whoever waits are put; into the log, if there is no such list."""
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -102,7 +109,7 @@ class ServiceFabricHook(BaseHook):
         :raises ValueError: the kind does not exist or cannot have that name; nothing was sent
         """
         try:
-            return _progress(kind, name, *self._ask(kind_named(kind).progress, name))
+            return self._talk(partial(progress_in, kind, name), kind_named(kind).progress, name)
         except Rejected as error:
             if error.code != UNKNOWN_CALL:
                 raise
@@ -110,8 +117,12 @@ class ServiceFabricHook(BaseHook):
 
     async def aget_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
         """Do as :meth:`get_upgrade_progress` does, without blocking the event loop."""
+        return await self.aread_upgrade_progress(name, kind, partial(progress_in, kind, name))
+
+    async def aread_upgrade_progress(self, name: str, kind: str, read: Read[_T]) -> _T:
+        """Do as :meth:`aget_upgrade_progress` does, but return what ``read`` makes of the response."""
         try:
-            return _progress(kind, name, *await self._aask(kind_named(kind).progress, name))
+            return await self._atalk(read, kind_named(kind).progress, name)
         except Rejected as error:
             if error.code != UNKNOWN_CALL:
                 raise
@@ -187,9 +198,8 @@ class ServiceFabricHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Ask the cluster for its version; say what it answered and how it is secured, or what is wrong."""
         try:
-            cluster = self.get_conn()
-            answer, response = self._exchange(cluster, CLUSTER_VERSION)
-            version = version_in(answer)
+            cluster, response = self._talk(lambda *told: told, CLUSTER_VERSION)
+            version = version_in(cluster.read(response))
         except (AirflowNotFoundException, ServiceFabricError, ValueError) as error:
             return False, str(error)
         return (
@@ -210,32 +220,32 @@ class ServiceFabricHook(BaseHook):
         except ServiceFabricError:
             return None
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[None]:
+    def connected(self) -> SharedCluster:
         """
-        Share with all others in this event loop what the connection needs: one look-up, one bounded session.
+        Return what all in this event loop share on the connection, to be entered: one look-up, one session.
 
         The last one to leave closes it. Calls outside do a look-up and open a session of their own.
         """
-        async with joined(self.service_fabric_conn_id):
-            yield
+        return shared_cluster(self.service_fabric_conn_id)
 
     def _ask(self, call: Call, name: str = "", **query: str) -> tuple[dict[str, Any], Response]:
         """Return the JSON of an answer, and the answer."""
-        return self._exchange(self.get_conn(), call, name, query)
+        return self._talk(_read, call, name, **query)
 
-    def _exchange(
-        self, cluster: Cluster, call: Call, name: str = "", query: dict[str, str] | None = None
-    ) -> tuple[dict[str, Any], Response]:
-        response = cluster.send(self._request(cluster, call, name, query or {}))
-        return self._read(cluster, response), response
+    def _talk(self, read: Read[_T], call: Call, name: str = "", **query: str) -> _T:
+        cluster = self.get_conn()
+        return read(cluster, self._heard(cluster.send(self._request(cluster, call, name, query))))
 
     async def _aask(self, call: Call, name: str = "", **query: str) -> tuple[dict[str, Any], Response]:
-        """Do as :meth:`_ask` does; if credentials are refused, look at once whether there are new ones."""
+        """Do as :meth:`_ask` does, without blocking the event loop."""
+        return await self._atalk(_read, call, name, **query)
+
+    async def _atalk(self, read: Read[_T], call: Call, name: str = "", **query: str) -> _T:
+        """Ask, and read the response; if credentials are refused, look at once whether there are new ones."""
         cluster, sent_at = await self._ashared_cluster(), asyncio.get_running_loop().time()
         try:
             response = await cluster.asend(self._request(cluster, call, name, query))
-            return self._read(cluster, response), response
+            return read(cluster, self._heard(response))
         except Rejected as error:
             if error.status not in {None, *REFUSALS}:  # None: in the handshake, or by Entra ID
                 raise
@@ -243,15 +253,15 @@ class ServiceFabricHook(BaseHook):
             if renewed == cluster:
                 raise
         response = await renewed.asend(self._request(renewed, call, name, query))
-        return self._read(renewed, response), response
+        return read(renewed, self._heard(response))
 
     def _request(self, cluster: Cluster, call: Call, name: str, query: dict[str, str]) -> Request:
         return request_for(call, name, api_version=self.api_version or cluster.api_version, **query)
 
-    def _read(self, cluster: Cluster, response: Response) -> dict[str, Any]:
+    def _heard(self, response: Response) -> Response:
         if response.certificate:
             self._warn_of_the_end("server", response.certificate)
-        return cluster.read(response)
+        return response
 
     def _warn_of_the_end(self, whose: str, certificate: bytes) -> None:
         """Warn, once in a process, of a certificate in use that ends soon."""
@@ -262,10 +272,16 @@ class ServiceFabricHook(BaseHook):
         left = end - datetime.now(timezone.utc)
         if left <= SOON:
             how = f"ends in {left.days} days" if left > timedelta(0) else "has ended"
-            self.log.warning("The %s certificate %s %s, at %s: renew it", whose, thumbprint, how, day(end))
+            self._remark(f"The {whose} certificate {thumbprint} {how}, at {day(end)}: renew it")
+
+    def _remark(self, text: str) -> None:
+        if self.remarks is None:
+            self.log.warning("%s", text)
+        else:
+            self.remarks.append(text)
 
     async def _ashared_cluster(self, refused: Cluster | None = None, sent_at: float = 0.0) -> Cluster:
-        shared = shared_by(self.service_fabric_conn_id)
+        shared = shared_cluster_if_any(self.service_fabric_conn_id)
         if shared is None:
             return await self._aget_conn()
         if refused is None:
@@ -279,7 +295,7 @@ class ServiceFabricHook(BaseHook):
         try:
             return await self._aget_conn()
         except Exception as error:  # noqa: BLE001 - a secrets backend may raise anything
-            self.log.warning("Going on with the connection as it was: %s", error)
+            self._remark(f"Going on with the connection as it was: {error}")
             return known
 
     async def _aget_conn(self) -> Cluster:
@@ -311,9 +327,14 @@ def _extra(connection: Connection) -> dict[str, Any]:
     return extra
 
 
-def _progress(kind: str, name: str, answer: dict[str, Any], response: Response) -> UpgradeProgress:
-    now = datetime.now(timezone.utc)
+def progress_in(kind: str, name: str, cluster: Cluster, response: Response) -> UpgradeProgress:
+    """Return the record that the response to a kind's progress call holds, as of now."""
+    answer, now = cluster.read(response), datetime.now(timezone.utc)
     return UpgradeProgress.from_answer(kind, name, answer, observed_at=now, endpoint=response.endpoint)
+
+
+def _read(cluster: Cluster, response: Response) -> tuple[dict[str, Any], Response]:
+    return cluster.read(response), response
 
 
 _looked_at: set[bytes] = set()

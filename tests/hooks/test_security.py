@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.models.connection import Connection
 
-from airflow_provider_sf.hooks import service_fabric, sharing
+from airflow_provider_sf.hooks import service_fabric, shared_cluster
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected
 from airflow_provider_sf.simulator import Simulator
@@ -232,7 +232,7 @@ def test_a_look_up_that_fails_is_tried_again_soon(mutual: Simulator, tmp_path: P
     async def wait() -> tuple[float, float]:
         hook = Hook()
         async with hook.connected():
-            shared = sharing.shared_by(hook.service_fabric_conn_id)
+            shared = shared_cluster.shared_cluster_if_any(hook.service_fabric_conn_id)
             assert shared is not None
             await hook.aget_cluster_version()
             now = asyncio.get_running_loop().time()
@@ -242,8 +242,8 @@ def test_a_look_up_that_fails_is_tried_again_soon(mutual: Simulator, tmp_path: P
             return good, shared.due_at - now
 
     good, failed = asyncio.run(wait())
-    assert 290.0 < good <= sharing.LOOK_UP_EVERY_SECONDS
-    assert 20.0 < failed <= sharing.AGAIN_AFTER_SECONDS + 5.0
+    assert 290.0 < good <= shared_cluster.LOOK_UP_EVERY_SECONDS
+    assert 20.0 < failed <= shared_cluster.AGAIN_AFTER_SECONDS + 5.0
 
 
 def test_a_wait_that_is_cancelled_while_it_moves_leaves_the_new_cluster_to_the_others(
@@ -252,7 +252,7 @@ def test_a_wait_that_is_cancelled_while_it_moves_leaves_the_new_cluster_to_the_o
     async def wait() -> None:
         hook = Hook()
         async with hook.connected():
-            shared = sharing.shared_by(hook.service_fabric_conn_id)
+            shared = shared_cluster.shared_cluster_if_any(hook.service_fabric_conn_id)
             assert shared is not None
             await hook.aget_cluster_version()
             closing = asyncio.Event()
@@ -308,7 +308,7 @@ def test_what_has_been_renewed_meanwhile_is_not_looked_up_again(mutual: Simulato
         hook = Hook()
         async with hook.connected():
             await hook.aget_cluster_version()
-            shared = sharing.shared_by(hook.service_fabric_conn_id)
+            shared = shared_cluster.shared_cluster_if_any(hook.service_fabric_conn_id)
             assert shared is not None
             old = shared.cluster
             assert old is not None

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-from airflow_provider_sf.hooks import service_fabric, sharing
+from airflow_provider_sf.hooks import service_fabric, shared_cluster
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.services import ServiceProgress
+from airflow_provider_sf.sharing import all_shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +134,7 @@ def test_a_look_up_that_hangs_holds_up_nobody_who_knows_the_cluster(
 ) -> None:
     """The second look-up hangs until it is given up, 1 s here and 30 in life; the other wait polls on meanwhile."""
     monkeypatch.setattr(service_fabric, "MOST_LOOK_UP_SECONDS", 1.0)
-    monkeypatch.setattr(sharing, "LOOK_UP_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(shared_cluster, "LOOK_UP_EVERY_SECONDS", 0.0)
     hanging = threading.Event()
 
     class Hook(ServiceFabricHook):
@@ -198,8 +199,8 @@ def test_the_last_wait_leaves_nothing_behind(connected: Any) -> None:
         hook = ServiceFabricHook()
         async with hook.connected():
             await hook.aget_upgrade_progress("shop")
-            assert sharing._shared[asyncio.get_running_loop()]
-        assert not sharing._shared[asyncio.get_running_loop()]
+            assert all_shared()
+        assert not all_shared()
 
     asyncio.run(come_and_go())
     assert connected.connections == 1
