@@ -72,14 +72,17 @@ class DomainProgress:
     """A sentence for each check that is pending."""
 
 
+_NOWHERE = DomainProgress()
+
+
 @dataclass(frozen=True, slots=True)
 class Domains:
     """Where a rolling upgrade is. One that goes node by node has units, all others have domains."""
 
     upgrade_domains: tuple[UpgradeUnit, ...] = ()
     upgrade_units: tuple[UpgradeUnit, ...] = ()
-    current: DomainProgress = DomainProgress()
-    at_failure: DomainProgress = DomainProgress()
+    current: DomainProgress = _NOWHERE
+    at_failure: DomainProgress = _NOWHERE
 
     @property
     def position(self) -> tuple[object, ...]:
@@ -130,7 +133,7 @@ class Domains:
         return {
             "upgrade_domains": [domain.to_dict() for domain in self.upgrade_domains],
             "upgrade_units": [unit.to_dict() for unit in self.upgrade_units],
-            "current_domain": None if self.current == DomainProgress() else current,
+            "current_domain": None if self.current == _NOWHERE else current,
             "pending_safety_checks": list(self.current.safety_checks),
             "failure_domain": self.at_failure.name,
             "nodes_at_failure": [node.to_dict() for node in self.at_failure.nodes],
@@ -191,15 +194,16 @@ def _units_of(listed: object) -> tuple[tuple[UpgradeUnit, ...], tuple[int, int]]
 
 def _progress_of(value: object) -> tuple[DomainProgress, tuple[int, int]]:
     """Read progress in a domain or unit; how many nodes and how many safety checks are omitted."""
-    said = value if isinstance(value, dict) else {}
-    listed = [(_named(node, "NodeName"), node) for node in objects(said.get("NodeUpgradeProgressList"))]
+    if not isinstance(value, dict):
+        return _NOWHERE, (0, 0)
+    listed = [(_named(node, "NodeName"), node) for node in objects(value.get("NodeUpgradeProgressList"))]
     nodes = [NodeProgress(name, _word(node.get("UpgradePhase"))) for name, node in listed]
     room = places_with_room([node.to_dict() for node in nodes], NODES_BYTES)
     pending = sum(len(objects(node.get("PendingSafetyChecks"))) for _, node in listed)
     # By node, so that those that are kept do not depend on how a cluster lists its nodes.
     sentences = texts_with_room(_sentences(sorted(listed, key=itemgetter(0))), CHECKS_BYTES)
     kept = tuple(nodes[place] for place in room)
-    progress = DomainProgress(_word(said.get("DomainName")) or None, kept, tuple(sentences))
+    progress = DomainProgress(_word(value.get("DomainName")) or None, kept, tuple(sentences))
     return progress, (len(nodes) - len(kept), pending - len(sentences))
 
 

@@ -124,7 +124,26 @@ def news(told: Told, before: Memory, after: Memory, policy: Policy, now: datetim
     told = replace(told, at=now if lines else told.at or now)
     if progress or after.record is None:
         told = replace(told, record=after.record, record_at=now, checks=_held_up_by(after, now))
+    elif told.record is not None and told.record.says_the_same_as(after.record):
+        told = replace(told, record=after.record)  # of ten thousand waits each would keep two
     return told, [(level, f"{elapsed}  {text}") for level, text in lines]
+
+
+def quiet_for(told: Told, memory: Memory, policy: Policy, now: datetime) -> float:
+    """Return for how many seconds there is nothing to say if polls bring nothing new."""
+    record = memory.record
+    if told.at is None or record is None:
+        return 0.0
+    silent = [HEARTBEAT_SECONDS - _seconds(told.at, now)]
+    if told.record is None or told.record.position != record.position:
+        silent.append(HEARTBEAT_SECONDS - _seconds(told.record_at, now))
+    still = _seconds(memory.moved_at, now)
+    checks = record.domains.current.safety_checks
+    if checks and set(checks) != set(told.checks):
+        silent.append(STILL_SECONDS - still)
+    if policy.stall_timeout is not None and _should_move(memory) and still < policy.stall_timeout / 2:
+        silent.append(policy.stall_timeout / 2 - still)
+    return max(0.0, min(silent))
 
 
 def _of_silence(before: Memory, after: Memory, policy: Policy, now: datetime) -> Iterator[Line]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.domains import Domains, domains_of
@@ -128,6 +129,10 @@ class UpgradeProgress:
             self.domains.position,
             omitted,
         )
+
+    def says_the_same_as(self, other: UpgradeProgress) -> bool:
+        """Whether only time has passed between this record and another one of the same upgrade."""
+        return _all_but_clocks(self) == _all_but_clocks(other)
 
     @property
     def domains_done(self) -> tuple[int, int] | None:
@@ -279,6 +284,9 @@ class UpgradeProgress:
 
 _FIELDS = frozenset(field for kind in KINDS.values() for field in kind.keys)
 """All that a row may say where to find."""
+
+_CLOCKS = {"duration_seconds", "health_check_elapsed_seconds", "observed_at", "endpoint", "raw"}
+_all_but_clocks = attrgetter(*(one.name for one in fields(UpgradeProgress) if one.name not in _CLOCKS))
 
 _OF_NO_POSITION = frozenset({"unhealthy_evaluations", "nodes_at_failure", "safety_checks_at_failure"})
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.identity import Identity, Meant, Whose
@@ -149,6 +150,35 @@ def step(
     return replace(memory, error=observation), Ended("error")
 
 
+def rested(memory: Memory, polls: int, record: UpgradeProgress, seen_at: datetime) -> Memory:
+    """
+    Take in polls that all brought what is known already, the last of them this record.
+
+    It comes to the same as a step for each, if no clock is due; but these do not let an interval grow.
+    """
+    *earlier, last = memory.timeline
+    timeline = (*earlier, replace(last, last_seen_at=seen_at))
+    return replace(memory, polls=memory.polls + polls, record=record, timeline=timeline)
+
+
+def may_rest(policy: Policy, memory: Memory) -> bool:
+    """
+    Tell whether polls that bring nothing new change nothing until a clock is due.
+
+    They do while the last answer is doubted or none came; and what moves without a start may be taken for
+    ours as soon as ``started_after`` has come.
+    """
+    record = memory.record
+    if record is None or memory.error is not None or memory.doubted:
+        return False
+    return policy.meant.started_after is None or record.started_at is not None
+
+
+def until_a_clock(policy: Policy, memory: Memory, now: datetime) -> float:
+    """Return in how many seconds the first clock of a wait is due, if nothing changes."""
+    return min(_clocks(policy, memory, now).values(), default=inf)
+
+
 def _after_answer(
     policy: Policy, memory: Memory, record: UpgradeProgress, now: datetime
 ) -> tuple[Memory, Decision]:
@@ -236,6 +266,11 @@ def _since(memory: Memory, record: UpgradeProgress | None, verdict: Verdict, now
 
 
 def _by_the_clocks(policy: Policy, memory: Memory, now: datetime) -> Decision:
+    return _next(policy.interval(memory.answers), _clocks(policy, memory, now))
+
+
+def _clocks(policy: Policy, memory: Memory, now: datetime) -> dict[str, float]:
+    """Return how many seconds each clock that runs has left."""
     left = _until_deadline(policy, now)
     outcome = memory.record and memory.record.outcome
     if memory.verdict is Verdict.NOT_BEGUN:
@@ -244,7 +279,7 @@ def _by_the_clocks(policy: Policy, memory: Memory, now: datetime) -> Decision:
         left["unknown"] = policy.unknown_state_timeout - _seconds(memory.verdict_since, now)
     if policy.stall_timeout is not None and outcome in {Outcome.IN_PROGRESS, Outcome.ROLLING_BACK}:
         left["stall"] = policy.stall_timeout - _seconds(memory.moved_at, now)
-    return _next(policy.interval(memory.answers), left)
+    return left
 
 
 def _until_deadline(policy: Policy, now: datetime) -> dict[str, float]:

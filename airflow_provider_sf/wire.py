@@ -59,6 +59,8 @@ def text(value: object) -> str | None:
 
 def storable(written: str) -> str:
     """Put question marks in the place of what databases refuse: NUL and halves of surrogate pairs."""
+    if written.isascii() and "\x00" not in written:
+        return written  # itself, not one more copy for each record
     return written.replace("\x00", "?").encode("utf-8", "replace").decode()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import XCom
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 LEAST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=10)
 """Between two pushes of one wait: when something has changed, and when nothing has."""
 
+AGAIN_AFTER = timedelta(seconds=15)
+"""When a wait for which there was no turn tries again."""
+
 SECONDS_APART = 0.25
 """
 Between two pushes of all waits of a triggerer, which take turns: each costs the triggerer's supervisor 20 to
@@ -25,7 +29,10 @@ Between two pushes of all waits of a triggerer, which take turns: each costs the
 """
 
 MOST_SECONDS = 30.0
-"""For an answer of Airflow's, and for a turn: if it is further away, a wait tries again with a later poll."""
+"""For an answer of Airflow's, and for a turn: if it is further away, a wait does not queue up."""
+
+
+_NOTHING = Memory()
 
 
 class LiveProgress:
@@ -36,13 +43,27 @@ class LiveProgress:
     task instance nothing is pushed.
     """
 
-    def __init__(self, kind: str, name: str, ti: Any, log: Any) -> None:
+    __slots__ = (
+        "_about",
+        "_again_at",
+        "_has_complained",
+        "_is_pushing",
+        "_latest",
+        "_shown",
+        "_shown_at",
+        "_trigger",
+        "_turn",
+        "_where",
+    )
+
+    def __init__(self, kind: str, name: str, ti: Any, trigger: Any) -> None:
         self._about = kind, name
-        self._log = log
+        self._trigger = trigger
         self._where: dict[str, Any] = {}
         self._shown: object = None
         self._shown_at: datetime | None = None
-        self._latest = Memory()
+        self._again_at: datetime | None = None
+        self._latest = _NOTHING
         self._turn: asyncio.Task[None] | None = None
         self._is_pushing = False
         self._has_complained = False
@@ -50,7 +71,7 @@ class LiveProgress:
             return
         obstacle = _obstacle()
         if obstacle:
-            self._log.info("No progress in XCom while deferred: %s", obstacle)
+            self._trigger.log.info("No progress in XCom while deferred: %s", obstacle)
         else:
             self._where = {key: getattr(ti, key) for key in ("dag_id", "task_id", "run_id", "map_index")}
 
@@ -81,22 +102,31 @@ class LiveProgress:
             return memory.after_restart()
         if last.began_at != memory.began_at or last.polls <= memory.polls:  # another wait's, or the worker's
             return memory.after_restart()
-        self._log.info("Taken up again with the memory of the triggerer before, of poll %s", last.polls)
+        log = self._trigger.log
+        log.info("Taken up again with the memory of the triggerer before, of poll %s", last.polls)
         return last.taken_up()
 
     def show(self, memory: Memory, now: datetime) -> None:
         """Push in the background, if something has changed, or nothing has for long; but not too often."""
         self._latest = memory
-        since = LONGEST_PAUSE if self._shown_at is None else now - self._shown_at
         has_a_turn = self._turn is not None and not self._turn.done()
-        if not self._where or since < LEAST_PAUSE or has_a_turn:
-            return
-        if since < LONGEST_PAUSE and _what_matters(memory) == self._shown:
+        if has_a_turn or self.quiet_for(now) > 0.0:
             return
         pause = _queue.pause_before_the_next_turn()
-        if pause is not None:
-            self._shown_at = now
+        if pause is None:
+            self._again_at = now + AGAIN_AFTER
+        else:
+            self._shown_at, self._again_at = now, now + LEAST_PAUSE
             self._turn = asyncio.create_task(self._push_after(pause))
+
+    def quiet_for(self, now: datetime) -> float:
+        """Return for how many seconds there is no need to show what was shown last once more."""
+        if not self._where:
+            return inf
+        due = self._again_at or now
+        if self._shown_at is not None and _what_matters(self._latest) == self._shown:
+            due = self._shown_at + LONGEST_PAUSE
+        return (due - now).total_seconds()
 
     async def _push_after(self, pause: float) -> None:
         await asyncio.sleep(pause)
@@ -113,7 +143,7 @@ class LiveProgress:
 
     def _complain(self, what: str, error: Exception) -> None:
         if not self._has_complained:
-            self._log.warning("%s, which does not matter to the wait itself: %r", what, error)
+            self._trigger.log.warning("%s, which does not matter to the wait itself: %r", what, error)
         self._has_complained = True
 
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import datetime, timezone
-from random import random
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
-from airflow_provider_sf.narration import Told, news
-from airflow_provider_sf.rest import ServiceFabricError
+from airflow_provider_sf.hooks.shared_cluster import shared_cluster
+from airflow_provider_sf.narration import Told, news, quiet_for
 from airflow_provider_sf.story import Memory
 from airflow_provider_sf.triggers.live_progress import LiveProgress
-from airflow_provider_sf.watching import AskAgain, Policy, step
+from airflow_provider_sf.triggers.shared_polls import Wish, shared_polls
+from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.watching import AskAgain, Policy, may_rest, rested, step, until_a_clock
 from airflow_provider_sf.wire import utc
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_provider_sf.watching import Observation
+    from airflow_provider_sf.triggers.shared_polls import Answer
+    from airflow_provider_sf.watching import Decision
 
 
 class ServiceFabricUpgradeTrigger(BaseTrigger):
@@ -52,12 +55,14 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow 3 leaves it untyped
         self.name = name
-        self.kind = kind
-        self.service_fabric_conn_id = service_fabric_conn_id
+        self.kind = intern(kind)
+        self.service_fabric_conn_id = intern(service_fabric_conn_id)
         self.first_poll_at = first_poll_at
-        self.memory = memory
+        self.memory = Memory.from_dict(memory)
+        """What the wait knows by now."""
         self.live_progress = live_progress
         self.policy = Policy.from_dict(policy)
+        self._told = Told()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the keywords that make this trigger again."""
@@ -68,7 +73,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
                 "kind": self.kind,
                 "service_fabric_conn_id": self.service_fabric_conn_id,
                 "first_poll_at": self.first_poll_at,
-                "memory": self.memory,
+                "memory": self.memory.to_dict(),
                 "live_progress": self.live_progress,
                 **self.policy.to_dict(),
             },
@@ -76,32 +81,50 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the story."""
-        memory, first_poll_at = Memory.from_dict(self.memory), utc(self.first_poll_at) or _now()
+        first_poll_at, connection = utc(self.first_poll_at) or _now(), self.service_fabric_conn_id
         ti = self.task_instance if self.live_progress else None
-        hook = ServiceFabricHook(self.service_fabric_conn_id)
-        async with hook.connected(), LiveProgress(self.kind, self.name, ti, self.log) as live:
+        async with (
+            shared_cluster(connection),
+            shared_polls(connection, self.kind, self.name) as polls,
+            LiveProgress(self.kind, self.name, ti, self) as live,
+        ):
             if _now() > first_poll_at:  # another triggerer has polled already, and perhaps for long
-                memory = await live.recalled(memory)
-            told = Told.of(memory.record, _now())
-            await asyncio.sleep((first_poll_at - _now()).total_seconds())
-            while True:
-                observation = await self._look(hook)
-                before, now = memory, _now()
-                memory, decision = step(self.policy, before, observation, now, chance=random())  # noqa: S311 - no secret
-                told, lines = news(told, before, memory, self.policy, now)
-                for level, line in lines:
-                    self.log.log(level, "%s", line)
-                if not isinstance(decision, AskAgain):
-                    break
-                live.show(memory, now)
-                await asyncio.sleep(decision.after)
-        yield TriggerEvent(memory.ended(decision.by, now).to_dict())
+                self.memory = await live.recalled(self.memory)
+            self._told = Told.of(self.memory.record, _now())
+            wish = polls.first_wish((first_poll_at - _now()).total_seconds(), self.policy.poke_interval)
+            while isinstance(decision := self._take_in(await polls.next(wish), wish), AskAgain):
+                live.show(self.memory, _now())
+                wish = self._wish(wish.met.result(), decision, live, _now())
+        yield TriggerEvent(self.memory.ended(decision.by, _now()).to_dict())
 
-    async def _look(self, hook: ServiceFabricHook) -> Observation:
-        try:
-            return await hook.aget_upgrade_progress(self.name, kind=self.kind)
-        except ServiceFabricError as error:
-            return error
+    def _take_in(self, answer: Answer, wish: Wish) -> Decision:
+        """Take in what a poll has brought, and log what it has changed."""
+        before, now = _caught_up(self.memory, wish), _now()
+        self.memory, decision = step(self.policy, before, answer.dated, now, chance=answer.chance)
+        self._told, lines = news(self._told, before, self.memory, self.policy, now)
+        for level, line in (*((logging.WARNING, remark) for remark in answer.remarks), *lines):
+            self.log.log(level, "%s", line)
+        return decision
+
+    def _wish(self, answer: Answer, decision: AskAgain, live: LiveProgress, now: datetime) -> Wish:
+        """Return what to wish for next, now that an answer has been taken in."""
+        policy, memory, moment = self.policy, self.memory, asyncio.get_running_loop().time()
+        if memory.doubted or policy.exponential_backoff:  # looks only when it wants to
+            by = moment + decision.after
+            return Wish(not_before=by, by=by)
+        if memory.error is not None:
+            return Wish(not_before=moment, by=moment + decision.after)
+        clock = until_a_clock(policy, memory, now)
+        quiet = min(clock, quiet_for(self._told, memory, policy, now), live.quiet_for(now))
+        quiet_until = moment + quiet if may_rest(policy, memory) else moment
+        return Wish(moment, moment + clock, policy.poke_interval, quiet_until, known=answer)
+
+
+def _caught_up(memory: Memory, wish: Wish) -> Memory:
+    """Return what a wait knows after the answers that it did not hear of."""
+    if wish.known is None or not isinstance(record := wish.known.dated, UpgradeProgress) or not wish.quiet:
+        return memory
+    return rested(memory, wish.quiet, record, wish.known.at)
 
 
 def _now() -> datetime:

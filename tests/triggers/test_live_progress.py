@@ -30,7 +30,7 @@ needs_airflow_3_3 = pytest.mark.skipif(
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 TI = SimpleNamespace(dag_id="release", task_id="wait", run_id="manual", map_index=3)
 WHERE = {"dag_id": "release", "task_id": "wait", "run_id": "manual", "map_index": 3}
-LOG = logging.getLogger("trigger")
+TRIGGER = SimpleNamespace(log=logging.getLogger("trigger"))
 
 
 class Supervisor:
@@ -70,7 +70,7 @@ def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
 
 
 def live(ti: Any = TI) -> LiveProgress:
-    return LiveProgress("application_resource", "shop", ti, LOG)
+    return LiveProgress("application_resource", "shop", ti, TRIGGER)
 
 
 async def turn_of(shown: LiveProgress) -> None:

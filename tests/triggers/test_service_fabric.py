@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sf.hooks import sharing
+from airflow_provider_sf import sharing
 from airflow_provider_sf.story import Memory
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.watching import Policy
@@ -189,7 +189,7 @@ def test_many_waits_on_one_connection_keep_a_handful_of_connections(
     stories = run(*(trigger(f"shop-{place}") for place in range(200)))
     assert len(recorder.heard) == len(stories) == 200
     assert recorder.connections <= 16
-    assert not any(sharing._shared.values())
+    assert not any(sharing._here.values())
 
 
 @pytest.mark.usefixtures("simulator")
@@ -199,7 +199,7 @@ def test_a_cancelled_wait_closes_what_it_opened() -> None:
         await asyncio.sleep(0.05)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert not sharing._shared[asyncio.get_running_loop()]
+        assert not sharing.all_shared()
 
     asyncio.run(cancel())
 

@@ -1,0 +1,564 @@
+"""Waits that share their polls, at a server in the same event loop that answers when it may."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import logging
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+from airflow_provider_sf.hooks.shared_cluster import shared_cluster
+from airflow_provider_sf.rest import Unreachable
+from airflow_provider_sf.sharing import all_shared
+from airflow_provider_sf.story import Memory
+from airflow_provider_sf.triggers import shared_polls as module
+from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
+from airflow_provider_sf.triggers.shared_polls import Answer, SharedPolls, Wish, shared_polls
+from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.watching import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+CONNECTION = "service_fabric_default"
+KIND = "application_resource"
+NOW = datetime.now(timezone.utc)
+MOVING = {
+    "UpgradeState": "RollingForward",
+    "StartTimestampUtc": "2026-03-01T03:00:00Z",
+    "PercentCompleted": "10",
+}
+FURTHER = {**MOVING, "PercentCompleted": "20"}
+DONE = {**MOVING, "UpgradeState": "CompletedRollforward"}
+
+
+@pytest.fixture(autouse=True)
+def fine_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.001)
+
+
+class Server:
+    """Answers one request after the other, each when it ``may``; ``said`` is what, ``asked`` who was asked about."""
+
+    def __init__(self) -> None:
+        self.may = asyncio.Event()
+        self.may.set()
+        self.said: dict[str, Any] | None = MOVING
+        self.asked: list[str] = []
+        self.connections = 0
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while request := await reader.readuntil(b"\r\n\r\n"):
+                self.asked.append(request.decode().split("/")[3])
+                await self.may.wait()
+                body = json.dumps(self.said).encode()
+                status = b"200 OK" if self.said is not None else b"503 Busy"
+                writer.write(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+
+@asynccontextmanager
+async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+    server = Server()
+    listening = await asyncio.start_server(server.talk, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", f"service-fabric://127.0.0.1:{port}")
+    yield server
+    server.may.set()
+    listening.close()
+
+
+@pytest.fixture
+def serving(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Server], Awaitable[None]]], None]:
+    """Run a test with a server; everything that is shared must be gone after it."""
+
+    def run(test: Callable[[Server], Awaitable[None]]) -> None:
+        async def with_server() -> None:
+            async with served(monkeypatch) as server:
+                await test(server)
+                assert not all_shared()
+
+        asyncio.run(with_server())
+
+    return run
+
+
+@asynccontextmanager
+async def polled(name: str = "shop") -> AsyncIterator[SharedPolls]:
+    async with shared_cluster(CONNECTION), shared_polls(CONNECTION, KIND, name) as polls:
+        yield polls
+
+
+def soon(after: float = 0.0, **fields: Any) -> Wish:
+    """Wish for an answer that is asked for from now on."""
+    moment = asyncio.get_running_loop().time()
+    return Wish(moment, moment + after, **fields)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - of things that tell nobody
+        await asyncio.sleep(0.001)
+
+
+async def asked(server: Server, times: int) -> None:
+    """Wait until the server has been asked so often."""
+    await until(lambda: len(server.asked) >= times)
+
+
+def percent(answer: Answer) -> float | None:
+    assert isinstance(answer.observation, UpgradeProgress)
+    return answer.observation.percent_completed
+
+
+# One poll for all.
+
+
+def test_all_who_wait_for_one_upgrade_get_the_answer_of_one_poll(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        async with polled() as polls:
+            answers = await asyncio.gather(*(polls.next(soon(0.01)) for _ in range(100)))
+        assert len(set(map(id, answers))) == 1
+        assert server.asked == ["shop"]
+
+    serving(wait)
+
+
+def test_upgrades_and_their_kinds_are_polled_apart(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        async with (
+            polled("a") as first,
+            polled("b") as second,
+            shared_polls(CONNECTION, "compose_deployment", "a") as third,
+        ):
+            assert len({first, second, third}) == 3
+            await asyncio.gather(*(polls.next(soon()) for polls in (first, second, third)))
+        assert sorted(server.asked) == ["$", "a", "b"]
+        assert server.connections <= 3
+
+    serving(wait)
+
+
+def test_what_brings_nothing_new_wakes_nobody_until_it_is_time(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        async with polled() as polls:
+            first = await polls.next(soon())
+            wish = soon(every=0.002, quiet_until=float("inf"), known=first)
+            quiet = asyncio.create_task(polls.next(wish))
+            await asked(server, 5)
+            assert not quiet.done()
+            server.said = FURTHER
+            answer = await quiet
+        assert (percent(first), percent(answer)) == (10.0, 20.0)
+        assert wish.quiet >= 3
+        assert wish.known is not None
+        assert percent(wish.known) == 10.0
+        assert first.at < wish.known.at < answer.at
+
+    serving(wait)
+
+
+def test_at_the_end_of_the_rest_an_answer_wakes_though_it_brings_nothing(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        async with polled() as polls:
+            first = await polls.next(soon())
+            moment = asyncio.get_running_loop().time()
+            wish = soon(every=0.002, quiet_until=moment + 0.02, known=first)
+            answer = await polls.next(wish)
+            assert asyncio.get_running_loop().time() >= moment + 0.02
+        assert len(server.asked) == wish.quiet + 2
+        assert answer.observation is first.observation
+        assert isinstance(answer.dated, UpgradeProgress)
+        assert answer.dated.observed_at == answer.at
+
+    serving(wait)
+
+
+def test_who_missed_a_change_is_told_with_the_next_answer(serving: Any) -> None:
+    """It knows less than the answer before says, though nothing has changed since."""
+
+    async def wait(server: Server) -> None:
+        async with polled() as polls:
+            old = await polls.next(soon())
+            server.said = FURTHER
+            await polls.next(soon())
+            answer = await polls.next(soon(quiet_until=float("inf"), known=old))
+        assert percent(answer) == 20.0
+
+    serving(wait)
+
+
+def test_bytes_that_differ_are_read_and_clocks_are_nothing_new(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        async with polled() as polls:
+            first = await polls.next(soon())
+            wish = soon(every=0.002, quiet_until=float("inf"), known=first)
+            quiet = asyncio.create_task(polls.next(wish))
+            await asked(server, 2)
+            server.said = {**MOVING, "UpgradeDuration": "PT1M", "NobodyKnows": 7}
+            await asked(server, 5)
+            assert not quiet.done()
+            quiet.cancel()
+            await asyncio.gather(quiet, return_exceptions=True)
+
+    serving(wait)
+
+
+def test_the_smallest_interval_is_polled_at_and_who_leaves_takes_it_along(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        async with polled() as polls:
+            slow = asyncio.create_task(polls.next(soon(60.0, every=60.0)))
+            async with polled() as same:
+                assert same is polls
+                await same.next(soon())
+            assert percent(await slow) == 10.0
+            slow = asyncio.create_task(polls.next(soon(60.0, every=60.0)))
+            fast = asyncio.create_task(polls.next(soon(0.02)))
+            await asyncio.sleep(0)
+            fast.cancel()
+            await asyncio.sleep(0.05)
+            assert not slow.done()
+            slow.cancel()
+            await asyncio.gather(slow, fast, return_exceptions=True)
+        assert server.asked == ["shop"]
+
+    serving(wait)
+
+
+# Who has joined when.
+
+
+def test_nobody_decides_on_an_answer_that_was_asked_for_before_he_joined(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        server.may.clear()
+        async with polled() as polls:
+            first = asyncio.create_task(polls.next(soon()))
+            await asked(server, 1)
+            second = asyncio.create_task(polls.next(soon()))
+            await asyncio.sleep(0)
+            server.may.set()
+            old = await first
+            server.said = FURTHER
+            new = await second
+        assert (percent(old), percent(new)) == (10.0, 20.0)
+        assert len(server.asked) == 2
+
+    serving(wait)
+
+
+def test_an_answer_before_its_time_does_not_count_however_new_it_is(serving: Any) -> None:
+    """A bad end is confirmed by a look of its own; a first poll is not due before ``first_poll_at``."""
+
+    async def wait(server: Server) -> None:
+        async with polled() as polls:
+            moment = asyncio.get_running_loop().time()
+            later = asyncio.create_task(polls.next(Wish(moment + 0.05, moment + 0.05)))
+            for _ in range(3):
+                await polls.next(soon())
+            assert not later.done()
+            answer = await later
+            assert answer.due >= moment + 0.05
+        assert len(server.asked) == 4
+
+    serving(wait)
+
+
+# The beat.
+
+
+def test_polls_begin_on_a_common_beat(monkeypatch: pytest.MonkeyPatch, serving: Any) -> None:
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.1)
+    assert [round(module._beat(moment), 6) for moment in (0.0, 0.01, 0.1, 0.1000000001, 0.11, 7.3)] == [
+        *(0.0, 0.1, 0.1, 0.1, 0.2, 7.3)
+    ]
+
+    async def wait(server: Server) -> None:
+        async with polled("a") as first, polled("b") as second:
+            answers = await asyncio.gather(first.next(soon(0.001)), second.next(soon(0.002)))
+        assert len({answer.due for answer in answers}) <= 2
+        for answer in answers:
+            assert answer.due * 10 == pytest.approx(round(answer.due * 10))
+        assert len(server.asked) == 2
+
+    serving(wait)
+
+
+def test_an_interval_is_kept_in_step_however_late_an_answer_was(serving: Any) -> None:
+    async def wait(_: Server) -> None:
+        async with polled() as polls:
+            await polls.next(soon())
+            last = polls._last
+            assert last is not None
+            steady = Wish(last.due, by=float("inf"), every=5.0)
+            due = [
+                round(polls._due(steady, last.due + late) - last.due, 2)
+                for late in (0.0, 0.4, 4.9, 5.0, 5.1, 12.0)
+            ]
+            assert due == [5.0, 5.0, 5.0, 5.0, 10.0, 15.0]
+            by = replace(steady, by=last.due + 3.0)
+            assert polls._due(by, last.due + 0.1) - last.due == pytest.approx(3.0, abs=0.002)
+            later = replace(steady, not_before=last.due + 7.0)
+            assert polls._due(later, last.due + 0.1) - last.due == pytest.approx(7.0, abs=0.002)
+            assert polls._due(replace(steady, every=0.0), last.due) == module._beat(last.due)
+
+    serving(wait)
+
+
+def test_the_first_polls_of_waits_that_start_together_are_spread_evenly(serving: Any) -> None:
+    async def wait(_: Server) -> None:
+        async def start(number: int) -> float:
+            async with polled(f"shop-{number}") as polls:
+                wish = polls.first_wish(-5.0, every=20.0)
+                spread = wish.by - wish.not_before
+                await asyncio.sleep(0.05)
+                return spread
+
+        spreads = await asyncio.gather(*(start(number) for number in range(150)))
+        assert spreads[0] == 0.0
+        buckets = Counter(int(spread) for spread in spreads)
+        assert set(buckets) == set(range(15))
+        assert set(buckets.values()) <= {9, 10, 11}
+
+    serving(wait)
+
+
+def test_who_joins_later_takes_the_poll_that_comes_anyway(serving: Any) -> None:
+    async def wait(_: Server) -> None:
+        async with polled() as polls:
+            await polls.next(soon())
+            wish = polls.first_wish(10.0, every=600.0)
+            assert wish.not_before - asyncio.get_running_loop().time() == pytest.approx(10.0, abs=1.0)
+            assert wish.by - wish.not_before == pytest.approx(15.0)
+
+    serving(wait)
+
+
+# What goes wrong.
+
+
+def test_a_silence_is_looked_into_once_for_all(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        server.said = None
+        async with polled() as polls:
+            answers = await asyncio.gather(*(polls.next(soon()) for _ in range(20)))
+        assert {type(answer.observation) for answer in answers} == {Unreachable}
+        assert len({answer.chance for answer in answers}) == 1
+        error = answers[0].observation
+        assert isinstance(error, Unreachable)
+        assert (error.status, error.__traceback__, error.__cause__) == (503, None, None)
+        assert len(server.asked) == 1
+
+    serving(wait)
+
+
+def test_one_who_is_cancelled_ends_nobody_elses_wait(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        server.may.clear()
+
+        async def one() -> Answer:
+            async with polled() as polls:
+                return await polls.next(soon())
+
+        tasks = [asyncio.create_task(one()) for _ in range(3)]
+        await asked(server, 1)
+        tasks[0].cancel()
+        await asyncio.sleep(0.01)
+        server.may.set()
+        others = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(others[0], asyncio.CancelledError)
+        assert [percent(answer) for answer in others[1:] if isinstance(answer, Answer)] == [10.0, 10.0]
+        assert len(server.asked) == 1
+
+    serving(wait)
+
+
+def test_the_last_one_to_leave_ends_the_poll_that_is_under_way(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        server.may.clear()
+
+        async def one() -> None:
+            async with polled() as polls:
+                await polls.next(soon())
+
+        task = asyncio.create_task(one())
+        await asked(server, 1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert asyncio.all_tasks() - {asyncio.current_task()} == {
+            task for task in asyncio.all_tasks() if "talk" in repr(task.get_coro())
+        }
+
+    serving(wait)
+
+
+def test_a_fault_of_ours_ends_each_wait_with_its_traceback(
+    serving: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: ServiceFabricHook) -> None:
+        msg = "a secrets backend is broken"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(ServiceFabricHook, "get_conn", broken)
+
+    async def wait(_: Server) -> None:
+        async with polled() as polls:
+            said = await asyncio.gather(*(polls.next(soon()) for _ in range(3)), return_exceptions=True)
+        assert [str(one) for one in said] == ["a secrets backend is broken"] * 3
+
+    serving(wait)
+
+
+# Whose log it is.
+
+WHOSE: contextvars.ContextVar[str] = contextvars.ContextVar("whose", default="nobody's")
+
+
+def test_a_poll_runs_in_nobodys_context(serving: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The triggerer tells by its context whose log a line belongs to, in the thread of a look-up, too."""
+    contexts: list[str] = []
+    look_up = ServiceFabricHook.get_conn
+
+    def seen(hook: ServiceFabricHook) -> Any:
+        contexts.append(WHOSE.get())
+        return look_up(hook)
+
+    monkeypatch.setattr(ServiceFabricHook, "get_conn", seen)
+
+    async def wait(_: Server) -> None:
+        async def one(whose: str) -> str:
+            WHOSE.set(whose)
+            async with polled() as polls:
+                await polls.next(soon())
+            return WHOSE.get()
+
+        assert [*await asyncio.gather(one("mine"), one("yours"))] == ["mine", "yours"]
+
+    serving(wait)
+    assert contexts == ["nobody's"]
+
+
+# Whole waits.
+
+
+def trigger(name: str, log: str, **keywords: Any) -> ServiceFabricUpgradeTrigger:
+    policy = Policy(**{"poke_interval": 0.005, "deadline": NOW + timedelta(hours=1), **keywords})
+    made = ServiceFabricUpgradeTrigger(
+        name=name,
+        kind=KIND,
+        service_fabric_conn_id=CONNECTION,
+        first_poll_at="2020-01-01T00:00:00Z",
+        memory=Memory().to_dict(),
+        **policy.to_dict(),
+    )
+    made._log = logging.getLogger(log)  # type: ignore[assignment]  # where pytest can see it
+    return made
+
+
+async def story(one: ServiceFabricUpgradeTrigger) -> Memory:
+    (event,) = [event async for event in one.run()]
+    return Memory.from_dict(event.payload)
+
+
+async def stories(*waits: ServiceFabricUpgradeTrigger) -> list[Memory]:
+    return await asyncio.gather(*map(story, waits))
+
+
+@pytest.mark.usefixtures("asked_again_at_once")
+def test_many_waits_on_few_upgrades_ask_as_if_they_were_few(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        waits = (trigger(f"shop-{number % 4}", "trigger") for number in range(200))
+        ends = asyncio.create_task(stories(*waits))
+        await asked(server, 40)
+        server.said = DONE
+        told = await ends
+        assert {one.ended_by for one in told} == {"upgrade"}
+        polls = Counter(server.asked)
+        assert set(polls) == {f"shop-{number}" for number in range(4)}
+        for number, one in enumerate(told):
+            assert one.polls <= polls[f"shop-{number % 4}"]
+        assert max(one.polls for one in told) >= 9
+        assert server.connections <= 4
+
+    serving(wait)
+
+
+def test_the_story_counts_the_polls_that_it_did_not_hear_of(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        ends = asyncio.create_task(story(trigger("shop", "trigger")))
+        await asked(server, 30)
+        server.said = DONE
+        one = await ends
+        assert one.polls == len(server.asked)
+        first, last = one.timeline
+        assert first.last_seen_at - first.first_seen_at > timedelta(seconds=0.1)
+        assert one.record is not None
+        assert one.record.observed_at is not None
+        assert one.record.observed_at >= last.first_seen_at - timedelta(seconds=1)
+
+    serving(wait)
+
+
+def test_each_wait_keeps_its_own_policy_and_its_own_log(
+    serving: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def wait(server: Server) -> None:
+        server.said = {**MOVING, "UpgradeState": "RollingBack"}
+        patient = asyncio.create_task(story(trigger("shop", "patient")))
+        hasty = asyncio.create_task(story(trigger("shop", "hasty", on_rollback="fail_fast")))
+        short = asyncio.create_task(
+            story(trigger("shop", "short", deadline=datetime.now(timezone.utc) + timedelta(seconds=0.3)))
+        )
+        assert (await short).ended_by == "timeout"
+        assert (await hasty).ended_by == "upgrade"
+        assert not patient.done()
+        server.said = {**MOVING, "UpgradeState": "CompletedRollback"}
+        assert (await patient).ended_by == "upgrade"
+
+    with caplog.at_level(logging.INFO):
+        serving(wait)
+    lines = Counter(record.name for record in caplog.records if record.name in {"patient", "hasty", "short"})
+    assert lines["patient"] == 2
+    assert lines["hasty"] == lines["short"] == 1
+
+
+def test_a_wait_with_exponential_backoff_looks_when_it_says_whoever_else_does(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        often = asyncio.create_task(story(trigger("shop", "often")))
+        rarely = asyncio.create_task(
+            story(trigger("shop", "rarely", poke_interval=0.05, exponential_backoff=True))
+        )
+        await asked(server, 40)
+        server.said = DONE
+        seldom = await rarely
+        assert (await often).polls > 3 * seldom.polls
+
+    serving(wait)
+
+
+def test_what_a_poll_has_to_say_is_said_in_the_log_of_each_wait(
+    serving: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("airflow_provider_sf.hooks.shared_cluster.LOOK_UP_EVERY_SECONDS", 0.0)
+
+    async def wait(server: Server) -> None:
+        ends = asyncio.create_task(stories(trigger("shop", "mine"), trigger("shop", "yours")))
+        await asked(server, 5)
+        monkeypatch.delenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT")
+        await until(lambda: any("Going on" in line for line in caplog.messages))
+        server.said = DONE
+        await ends
+
+    with caplog.at_level(logging.INFO):
+        serving(wait)
+    said = [record.name for record in caplog.records if "Going on" in record.getMessage()]
+    assert sorted(said) == ["mine", "yours"]
