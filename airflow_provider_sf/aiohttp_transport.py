@@ -11,16 +11,14 @@ import aiohttp
 import yarl
 
 from airflow_provider_sf.faults import fault
-from airflow_provider_sf.rest import MOST_BYTES, Response, lower_case, too_large
-from airflow_provider_sf.sharing import Shared, shared
+from airflow_provider_sf.rest import HEADERS, MOST_BYTES, Response, lower_case, too_large
+from airflow_provider_sf.sharing import MOST_AT_ONCE, Shared, shared
+from airflow_provider_sf.time_limit import TimeLimit
 from airflow_provider_sf.tls import Context, context_for
 
 if TYPE_CHECKING:
     from airflow_provider_sf.rest import Request
     from airflow_provider_sf.security import Security
-
-MOST_CONNECTIONS = 16
-"""How many connections one event loop opens to one cluster, whatever the number of waits."""
 
 _IDLE_SECONDS = 90
 """How long an idle connection is kept: less than the 120 s after which HTTP.sys drops it."""
@@ -37,11 +35,13 @@ class SharedSession(Shared):
         super().__init__()
         self.context = context
         self.patience = patience
+        self.limit = TimeLimit(sum(patience))
         self.http = _new_session(context, patience)
-        self.slots = asyncio.Semaphore(MOST_CONNECTIONS)
+        self.slots = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def close(self) -> None:
         """Close all connections."""
+        self.limit.close()
         await self.http.close()
 
 
@@ -61,10 +61,11 @@ def shared_session(
 def _new_session(context: Context | None, patience: tuple[float, float]) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            limit=MOST_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS, ssl=context or True
+            limit=MOST_AT_ONCE, keepalive_timeout=_IDLE_SECONDS, ssl=context or True
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=sum(patience), sock_connect=patience[0], sock_read=patience[1]),
+        headers=HEADERS,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=patience[0]),
     )
 
 
@@ -76,20 +77,30 @@ async def fetch(shared: SharedSession, endpoint: str, request: Request) -> Respo
     :raises Rejected: the TLS handshake failed for a reason that a setting must mend
     :raises UnexpectedAnswer: the answer is too large
     """
-    handled = sys.exc_info()[1]
-    url = _url(endpoint + request.target)
+    handled, task = sys.exc_info()[1], asyncio.current_task()
+    assert task is not None  # noqa: S101 - for mypy: aiohttp needs one, too
+    shared.limit.begin(task)
     try:
         async with shared.http.request(
-            request.method, url, headers=request.headers, allow_redirects=False
+            request.method,
+            _url(endpoint + request.target),
+            headers=None if request.headers is HEADERS else request.headers,  # the session has these
+            allow_redirects=False,
         ) as answer:
             body = await _body(answer, endpoint)
+    except asyncio.CancelledError:
+        if not shared.limit.has_ended(task):
+            raise
+        raise fault(asyncio.TimeoutError(), endpoint, shared.patience) from None
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
         raise fault(error, endpoint, shared.patience, handled) from error
-    shown = shared.context.shown_by(url.host) if shared.context else None
+    finally:
+        shared.limit.end(task)
+    shown = shared.context.shown_by(answer.url.host) if shared.context else None
     return Response(answer.status, body, lower_case(answer.headers), endpoint, shown)
 
 
-@lru_cache(maxsize=2_048)  # waits ask the same again and again
+@lru_cache(maxsize=1_024)  # waits ask the same again and again
 def _url(quoted: str) -> yarl.URL:
     return yarl.URL(quoted, encoded=True)
 

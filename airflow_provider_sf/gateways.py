@@ -78,9 +78,10 @@ def conversation(
     :param renewable: whether there may be new credentials when those so far are refused
     :raises ServiceFabricError: none has answered; that of a silent one, if one was, as it may answer later
     """
-    gateways = known.setdefault(endpoints, Gateways(endpoints))
+    if endpoints not in known:
+        known[endpoints] = Gateways(endpoints)
     said: list[Heard] = []
-    for endpoint in gateways.order(clock()):
+    for endpoint in known[endpoints].order(clock()):
         heard = yield Try(endpoint)
         if renewable and isinstance(heard, Response) and heard.status in REFUSALS:
             heard, renewable = (yield Try(endpoint, anew=True)), False

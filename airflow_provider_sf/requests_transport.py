@@ -119,7 +119,9 @@ def fetch(adapter: Adapter, endpoint: str, request: Request, patience: tuple[flo
     with _time_limit(sum(patience), adapter, is_over):
         try:
             prepared = requests.Request(request.method, endpoint + request.target, dict(request.headers))
-            with adapter.send(prepared.prepare(), stream=True, timeout=patience) as answer:
+            with adapter.send(
+                prepared.prepare(), stream=True, timeout=(patience[0], sum(patience))
+            ) as answer:
                 body = _body(answer, endpoint)
             if is_over.is_set():
                 raise TimeoutError

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -109,6 +108,14 @@ class Call:
     page: str
 
 
+HEADERS = (
+    ("Accept", "application/json"),
+    ("Accept-Encoding", "gzip, deflate"),
+    ("User-Agent", f"airflow-provider-sf/{__version__}"),
+)
+"""What is said with each request."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is sent: a method, an origin-form target, already quoted, and all headers but Host."""
@@ -116,13 +123,8 @@ class Request:
     method: str
     target: str
     headers: tuple[tuple[str, str], ...] = field(
-        repr=False,  # there may be a token among them
-        default=(
-            ("Accept", "application/json"),
-            ("Accept-Encoding", "gzip, deflate"),
-            ("User-Agent", f"airflow-provider-sf/{__version__}"),
-        ),
-    )
+        repr=False, default=HEADERS
+    )  # there may be a token among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,6 @@ CLUSTER_VERSION = Call(
 )
 
 
-@lru_cache(maxsize=2_048)  # waits send the same again and again
 def request_for(call: Call, name: str = "", *, api_version: str | None = None, **query: str) -> Request:
     """
     Return the request of a call; what its path has a parameter for is the name, quoted as that wants it.

@@ -7,6 +7,7 @@ Only asyncio; what is shared and how it is closed, others say.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from typing_extensions import Self
+
+MOST_AT_ONCE = 16
+"""How many connections one event loop opens to one cluster, and how many polls are under way on each."""
 
 
 class Shared:
@@ -41,6 +45,32 @@ class Shared:
 
     async def close(self) -> None:
         """Give back what it holds."""
+
+
+class Line:
+    """
+    In which those stand who may not begin yet, because so many are under way.
+
+    To stand costs next to nothing: a task that waited would be one more thing for the garbage collector.
+    """
+
+    def __init__(self, most: int = MOST_AT_ONCE) -> None:
+        self._free = most
+        self._waiting: deque[Callable[[], bool]] = deque()
+
+    def join(self, begin: Callable[[], bool]) -> None:
+        """Begin at once, or when it is one's turn; who has begun, which ``begin`` tells, must leave."""
+        if not self._free:
+            self._waiting.append(begin)
+        elif begin():
+            self._free -= 1
+
+    def leave(self) -> None:
+        """Let the next one begin."""
+        while self._waiting:
+            if self._waiting.popleft()():
+                return
+        self._free += 1
 
 
 _T = TypeVar("_T", bound=Shared)

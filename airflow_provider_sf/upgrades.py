@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +133,10 @@ class UpgradeProgress:
     def says_the_same_as(self, other: UpgradeProgress) -> bool:
         """Whether only time has passed between this record and another one of the same upgrade."""
         return _all_but_clocks(self) == _all_but_clocks(other)
+
+    def with_clocks_of(self, later: UpgradeProgress) -> UpgradeProgress:
+        """Return this record with the clocks of a later one that says the same."""
+        return replace(self, **{name: getattr(later, name) for name in _CLOCKS})
 
     @property
     def domains_done(self) -> tuple[int, int] | None:

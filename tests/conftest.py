@@ -144,7 +144,7 @@ def asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not sleep before a bad end is confirmed or in a silence; the core's tests know the true numbers."""
     monkeypatch.setattr("airflow_provider_sf.watching.CONFIRM_AFTER_SECONDS", 0.01)
     monkeypatch.setattr("airflow_provider_sf.watching.FIRST_BACKOFF_SECONDS", 1e-6)
-    monkeypatch.setattr("airflow_provider_sf.triggers.shared_polls.TICK_SECONDS", 1e-6)
+    monkeypatch.setattr("airflow_provider_sf.triggers.beat.TICK_SECONDS", 1e-6)
 
 
 @pytest.fixture

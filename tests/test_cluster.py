@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_sf import __version__, sharing
-from airflow_provider_sf.aiohttp_transport import MOST_CONNECTIONS
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.rest import CLUSTER_VERSION, Response, Unreachable, error_from, request_for
+from airflow_provider_sf.sharing import MOST_AT_ONCE
 
 if TYPE_CHECKING:
     from airflow_provider_sf.rest import Request
@@ -171,7 +171,7 @@ def test_a_queue_of_our_own_is_no_silence_of_the_cluster(simulator: Any, clock: 
         await to.asend(slow)
         clock.now = 200.0
         simulator.slow_seconds = 0.05
-        return await asyncio.gather(*(to.asend(slow) for _ in range(40 * MOST_CONNECTIONS)))
+        return await asyncio.gather(*(to.asend(slow) for _ in range(40 * MOST_AT_ONCE)))
 
     assert {answer.status for answer in asyncio.run(ask_often())} == {504}
 
@@ -206,7 +206,7 @@ def test_many_waits_share_one_bounded_session(recorder: Any) -> None:
 
     asyncio.run(ask_often())
     assert len(recorder.heard) == 200
-    assert recorder.connections <= MOST_CONNECTIONS
+    assert recorder.connections <= MOST_AT_ONCE
 
 
 def test_the_last_to_leave_closes_the_session(recorder: Any) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf.aiohttp_transport import MOST_CONNECTIONS
 from airflow_provider_sf.certificates import ClientCertificate
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.rest import (
@@ -22,6 +21,7 @@ from airflow_provider_sf.rest import (
     UnexpectedAnswer,
     Unreachable,
 )
+from airflow_provider_sf.sharing import MOST_AT_ONCE
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import Authority
 from airflow_provider_sf.simulator.tls import server_context
@@ -310,10 +310,10 @@ def test_a_gateway_that_hangs_holds_up_no_more_waits_than_there_are_slots(record
 
         async def many() -> list[Any]:
             async with to.session():
-                return await asyncio.gather(*(to.asend(PING) for _ in range(5 * MOST_CONNECTIONS)))
+                return await asyncio.gather(*(to.asend(PING) for _ in range(5 * MOST_AT_ONCE)))
 
         assert {answer.endpoint for answer in asyncio.run(many())} == {simulator.url}
-    assert recorder.connections <= MOST_CONNECTIONS
+    assert recorder.connections <= MOST_AT_ONCE
 
 
 def test_a_server_that_insists_in_the_handshake_is_told_alike_by_both(transport: Any) -> None:

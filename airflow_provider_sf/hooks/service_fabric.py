@@ -46,8 +46,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.rest import Call, Request, Response
 
+    Ask = Callable[[Cluster], Request]
+    """Makes what is sent to a cluster."""
+
     Read = Callable[[Cluster, Response], _T]
-    """What makes of a response what is wanted of it."""
+    """Makes of a cluster's response what is wanted of it."""
 
 MOST_LOOK_UP_SECONDS = 30.0
 
@@ -117,12 +120,13 @@ class ServiceFabricHook(BaseHook):
 
     async def aget_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
         """Do as :meth:`get_upgrade_progress` does, without blocking the event loop."""
-        return await self.aread_upgrade_progress(name, kind, partial(progress_in, kind, name))
+        ask = partial(self._request, kind_named(kind).progress, name, {})
+        return await self.aread_upgrade_progress(kind, ask, partial(progress_in, kind, name))
 
-    async def aread_upgrade_progress(self, name: str, kind: str, read: Read[_T]) -> _T:
-        """Do as :meth:`aget_upgrade_progress` does, but return what ``read`` makes of the response."""
+    async def aread_upgrade_progress(self, kind: str, ask: Ask, read: Read[_T]) -> _T:
+        """Do as :meth:`aget_upgrade_progress` does, but send what ``ask`` and return what ``read`` makes."""
         try:
-            return await self._atalk(read, kind_named(kind).progress, name)
+            return await self._atalk(ask, read)
         except Rejected as error:
             if error.code != UNKNOWN_CALL:
                 raise
@@ -234,17 +238,17 @@ class ServiceFabricHook(BaseHook):
 
     def _talk(self, read: Read[_T], call: Call, name: str = "", **query: str) -> _T:
         cluster = self.get_conn()
-        return read(cluster, self._heard(cluster.send(self._request(cluster, call, name, query))))
+        return read(cluster, self._heard(cluster.send(self._request(call, name, query, cluster))))
 
     async def _aask(self, call: Call, name: str = "", **query: str) -> tuple[dict[str, Any], Response]:
         """Do as :meth:`_ask` does, without blocking the event loop."""
-        return await self._atalk(_read, call, name, **query)
+        return await self._atalk(partial(self._request, call, name, query), _read)
 
-    async def _atalk(self, read: Read[_T], call: Call, name: str = "", **query: str) -> _T:
+    async def _atalk(self, ask: Ask, read: Read[_T]) -> _T:
         """Ask, and read the response; if credentials are refused, look at once whether there are new ones."""
         cluster, sent_at = await self._ashared_cluster(), asyncio.get_running_loop().time()
         try:
-            response = await cluster.asend(self._request(cluster, call, name, query))
+            response = await cluster.asend(ask(cluster))
             return read(cluster, self._heard(response))
         except Rejected as error:
             if error.status not in {None, *REFUSALS}:  # None: in the handshake, or by Entra ID
@@ -252,10 +256,10 @@ class ServiceFabricHook(BaseHook):
             renewed = await self._ashared_cluster(cluster, sent_at)
             if renewed == cluster:
                 raise
-        response = await renewed.asend(self._request(renewed, call, name, query))
+        response = await renewed.asend(ask(renewed))
         return read(renewed, self._heard(response))
 
-    def _request(self, cluster: Cluster, call: Call, name: str, query: dict[str, str]) -> Request:
+    def _request(self, call: Call, name: str, query: dict[str, str], cluster: Cluster) -> Request:
         return request_for(call, name, api_version=self.api_version or cluster.api_version, **query)
 
     def _heard(self, response: Response) -> Response:

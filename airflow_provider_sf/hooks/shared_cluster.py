@@ -8,7 +8,7 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.rest import ServiceFabricError
-from airflow_provider_sf.sharing import Shared, all_shared, shared
+from airflow_provider_sf.sharing import Line, Shared, all_shared, shared
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,6 +30,8 @@ class SharedCluster(Shared):
 
     def __init__(self) -> None:
         super().__init__()
+        self.line = Line()
+        """In which the polls of waits stand."""
         self.cluster: Cluster | None = None
         self._failure: ServiceFabricError | None = None
         self.due_at = float("-inf")

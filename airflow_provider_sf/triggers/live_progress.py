@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-LEAST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=10)
-"""Between two pushes of one wait: when something has changed, and when nothing has."""
+LEAST_PAUSE = timedelta(seconds=30)
+"""Between two pushes of one wait."""
 
 AGAIN_AFTER = timedelta(seconds=15)
 """When a wait for which there was no turn tries again."""
 
-SECONDS_APART = 0.25
+SECONDS_APART = 1.0
 """
-Between two pushes of all waits of a triggerer, which take turns: each costs the triggerer's supervisor 20 to
-28 milliseconds of CPU time, and that one process has all triggers to serve.
+Between two pushes of all waits of a triggerer, which take turns: each costs its supervisor about 50
+milliseconds of CPU time, and that one process has all triggers to serve.
 """
 
 MOST_SECONDS = 30.0
@@ -50,7 +50,6 @@ class LiveProgress:
         "_is_pushing",
         "_latest",
         "_shown",
-        "_shown_at",
         "_trigger",
         "_turn",
         "_where",
@@ -61,7 +60,6 @@ class LiveProgress:
         self._trigger = trigger
         self._where: dict[str, Any] = {}
         self._shown: object = None
-        self._shown_at: datetime | None = None
         self._again_at: datetime | None = None
         self._latest = _NOTHING
         self._turn: asyncio.Task[None] | None = None
@@ -90,6 +88,10 @@ class LiveProgress:
         await asyncio.wait([self._turn], timeout=MOST_SECONDS)
         self._turn.cancel()
 
+    def begin(self, memory: Memory) -> None:
+        """Begin with what the worker has pushed."""
+        self._latest, self._shown = memory, _what_matters(memory)
+
     async def recalled(self, memory: Memory) -> Memory:
         """Return the memory as the triggerer before this one pushed it last; all clocks go on from there."""
         if not self._where:
@@ -100,6 +102,7 @@ class LiveProgress:
         except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the wait goes on without
             self._complain("The memory of this wait could not be read back", error)
             return memory.after_restart()
+        self.begin(last)
         if last.began_at != memory.began_at or last.polls <= memory.polls:  # another wait's, or the worker's
             return memory.after_restart()
         log = self._trigger.log
@@ -107,7 +110,7 @@ class LiveProgress:
         return last.taken_up()
 
     def show(self, memory: Memory, now: datetime) -> None:
-        """Push in the background, if something has changed, or nothing has for long; but not too often."""
+        """Push in the background, if something has changed; but not too often."""
         self._latest = memory
         has_a_turn = self._turn is not None and not self._turn.done()
         if has_a_turn or self.quiet_for(now) > 0.0:
@@ -116,17 +119,14 @@ class LiveProgress:
         if pause is None:
             self._again_at = now + AGAIN_AFTER
         else:
-            self._shown_at, self._again_at = now, now + LEAST_PAUSE
+            self._again_at = now + LEAST_PAUSE
             self._turn = asyncio.create_task(self._push_after(pause))
 
     def quiet_for(self, now: datetime) -> float:
         """Return for how many seconds there is no need to show what was shown last once more."""
-        if not self._where:
+        if not self._where or _what_matters(self._latest) == self._shown:
             return inf
-        due = self._again_at or now
-        if self._shown_at is not None and _what_matters(self._latest) == self._shown:
-            due = self._shown_at + LONGEST_PAUSE
-        return (due - now).total_seconds()
+        return 0.0 if self._again_at is None else (self._again_at - now).total_seconds()
 
     async def _push_after(self, pause: float) -> None:
         await asyncio.sleep(pause)

@@ -15,7 +15,6 @@ from airflow_provider_sf.narration import Told, news, quiet_for
 from airflow_provider_sf.story import Memory
 from airflow_provider_sf.triggers.live_progress import LiveProgress
 from airflow_provider_sf.triggers.shared_polls import Wish, shared_polls
-from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.watching import AskAgain, Policy, may_rest, rested, step, until_a_clock
 from airflow_provider_sf.wire import utc
 
@@ -90,6 +89,8 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         ):
             if _now() > first_poll_at:  # another triggerer has polled already, and perhaps for long
                 self.memory = await live.recalled(self.memory)
+            else:
+                live.begin(self.memory)
             self._told = Told.of(self.memory.record, _now())
             wish = polls.first_wish((first_poll_at - _now()).total_seconds(), self.policy.poke_interval)
             while isinstance(decision := self._take_in(await polls.next(wish), wish), AskAgain):
@@ -99,7 +100,9 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
 
     def _take_in(self, answer: Answer, wish: Wish) -> Decision:
         """Take in what a poll has brought, and log what it has changed."""
-        before, now = _caught_up(self.memory, wish), _now()
+        before, now = self.memory, _now()
+        if wish.quietly is not None and wish.quiet_at is not None:
+            before = rested(before, wish.quiet, wish.quietly, wish.quiet_at)
         self.memory, decision = step(self.policy, before, answer.dated, now, chance=answer.chance)
         self._told, lines = news(self._told, before, self.memory, self.policy, now)
         for level, line in (*((logging.WARNING, remark) for remark in answer.remarks), *lines):
@@ -118,13 +121,6 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         quiet = min(clock, quiet_for(self._told, memory, policy, now), live.quiet_for(now))
         quiet_until = moment + quiet if may_rest(policy, memory) else moment
         return Wish(moment, moment + clock, policy.poke_interval, quiet_until, known=answer)
-
-
-def _caught_up(memory: Memory, wish: Wish) -> Memory:
-    """Return what a wait knows after the answers that it did not hear of."""
-    if wish.known is None or not isinstance(record := wish.known.dated, UpgradeProgress) or not wish.quiet:
-        return memory
-    return rested(memory, wish.quiet, record, wish.known.at)
 
 
 def _now() -> datetime:

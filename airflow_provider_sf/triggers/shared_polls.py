@@ -2,15 +2,14 @@
 One poll per upgrade, for all waits of an event loop that are for the same.
 
 Each wait says what it wishes to know next; the poll that comes first serves all whose wish it meets. Polls
-begin on a common beat, so that the event loop wakes up for many at once. They run in a context of their own
-and never log: the triggerer tells by its context whose a log line is, and a poll is nobody's.
+run in a context of their own and never log: the triggerer tells by the context whose a log line is, and a
+poll is nobody's. What brings nothing new leaves nothing behind for the garbage collector.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextvars import Context
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -20,17 +19,17 @@ from random import random
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook, progress_in
-from airflow_provider_sf.rest import OK, ServiceFabricError
+from airflow_provider_sf.hooks.shared_cluster import shared_cluster
+from airflow_provider_sf.kinds import kind_named
+from airflow_provider_sf.rest import OK, ServiceFabricError, request_for
 from airflow_provider_sf.sharing import Shared, all_shared, shared
+from airflow_provider_sf.triggers.beat import beat, moment, number_at
 from airflow_provider_sf.upgrades import UpgradeProgress
 
 if TYPE_CHECKING:
     from airflow_provider_sf.cluster import Cluster
-    from airflow_provider_sf.rest import Response
+    from airflow_provider_sf.rest import Request, Response
     from airflow_provider_sf.watching import Observation
-
-TICK_SECONDS = 0.1
-"""Polls begin at multiples of this, by the event loop's clock."""
 
 MOST_SPREAD_SECONDS = 15.0
 """Over how much of an interval the first polls of waits that start together are spread, at most."""
@@ -40,28 +39,26 @@ _GOLDEN = 0.618_033_988_75
 
 _ROUNDING = 1e-6
 
-_NOBODYS = Context()
-"""In which polls begin: not that of the wait whose wish has set the timer."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Answer:
     """
-    What one poll brought, and when.
+    What polls have brought, and when the last of them was.
 
-    ``due`` is when the poll was due, by the event loop's clock; ``chance`` is that of :func:`watching.step`,
-    one for all, so that those who share a silence look into it together; ``remarks`` are for the log.
+    ``due`` is its beat; ``chance`` is that of :func:`watching.step`, one for all, so that those who share a
+    silence look into it together; ``remarks`` are for the log. If a poll brings the same, byte for byte, the
+    answer stays the same object.
     """
 
     observation: Observation
-    due: float
+    due: int
     at: datetime
-    chance: float
-    remarks: tuple[str, ...]
+    chance: float = field(default_factory=random)
+    remarks: tuple[str, ...] = ()
 
     @property
     def dated(self) -> Observation:
-        """The observation; a record may have been read from an earlier response that was the same."""
+        """The observation; if it is a record, as of the last poll."""
         seen = self.observation
         if not isinstance(seen, UpgradeProgress) or seen.observed_at == self.at:
             return seen
@@ -75,7 +72,7 @@ class Wish:
 
     It is asked for at its interval, ``every``, after the poll before, and ``by`` a moment at the latest. No
     answer counts that was asked for before ``not_before``. Until ``quiet_until`` those that bring nothing new
-    to what is ``known`` are only counted, as ``quiet``, and become what is known.
+    to what is ``known`` are only counted: so many are ``quiet``, the last of them was ``quiet_at``.
     """
 
     not_before: float
@@ -84,25 +81,54 @@ class Wish:
     quiet_until: float = -inf
     known: Answer | None = None
     quiet: int = 0
+    quiet_at: datetime | None = None
     met: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def quietly(self) -> UpgradeProgress | None:
+        """What the quiet polls have brought, all of them; None if there were none."""
+        known = self.known and self.known.observation
+        if self.quiet_at is None or not isinstance(known, UpgradeProgress):
+            return None
+        return replace(known, observed_at=self.quiet_at)
 
 
 class SharedPolls(Shared):
     """The polls for one upgrade, as often as those who wait for it wish."""
 
-    __slots__ = ("_hook", "_known", "_last", "_phase", "_poll", "_read_last", "_timer", "_what", "_wishes")
+    __slots__ = (
+        "_asked",
+        "_at_beat",
+        "_due",
+        "_hook",
+        "_is_polling",
+        "_last",
+        "_line",
+        "_phase",
+        "_poll",
+        "_read_last",
+        "_what",
+        "_wishes",
+    )
 
     def __init__(self, connection: str, kind: str, name: str) -> None:
         super().__init__()
+        self._line = shared_cluster(connection).line
         self._hook = ServiceFabricHook(connection)
         self._hook.remarks = []
         self._what = kind, name
         self._phase = _GOLDEN * (len(all_shared()) - 1) % 1.0
         self._wishes: list[Wish] = []
         self._last: Answer | None = None
+        self._asked: tuple[Cluster, Request] | None = None
         self._read_last: tuple[bytes, str | None] | None = None
         """Digest and sender of the response that the last record was read from."""
-        self._timer: asyncio.TimerHandle | None = None
+        self._due: int | None = None
+        """The beat of the next poll, once it is planned."""
+        self._at_beat = self._begin
+        """One and the same for all beats."""
+        self._is_polling = False
+        """Whether a poll is under way, or stands in line."""
         self._poll: asyncio.Task[None] | None = None
 
     def first_wish(self, pause: float, every: float) -> Wish:
@@ -127,63 +153,80 @@ class SharedPolls(Shared):
 
     async def close(self) -> None:
         """End what is under way."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._due is not None:
+            beat().take_back(self._due, self._at_beat)
+        del self._at_beat
         if self._poll is not None:
             self._poll.cancel()
             await asyncio.wait([self._poll])
 
     def _plan(self, *wishes: Wish) -> None:
-        """Set the timer, if it is not set for an earlier moment and no poll is under way."""
-        if self._poll is not None or not wishes:
+        """Plan the next poll, if none is planned for an earlier beat or under way."""
+        if self._is_polling or not wishes:
             return
-        due = min(map(self._due, wishes))
-        if self._timer is not None:
-            if self._timer.when() <= due:
+        due = min(map(self._beat_of, wishes))
+        if self._due is not None:
+            if self._due <= due:
                 return
-            self._timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_at(due, self._begin, due, context=_NOBODYS)
+            beat().take_back(self._due, self._at_beat)
+        self._due = due
+        beat().call(due, self._at_beat)
 
-    def _due(self, wish: Wish, now: float | None = None) -> float:
+    def _beat_of(self, wish: Wish, now: float | None = None) -> int:
         """Return at which beat a wish wants a poll: in step with the one before, however late that was."""
-        moment = wish.by
+        wanted = wish.by
         if self._last is not None and wish.every < inf:
-            passed = (asyncio.get_running_loop().time() if now is None else now) - self._last.due
+            before = moment(self._last.due)
+            passed = (asyncio.get_running_loop().time() if now is None else now) - before
             intervals = max(1, ceil(passed / wish.every - _ROUNDING)) if wish.every else 1
-            moment = min(moment, self._last.due + intervals * wish.every)
-        return _beat(max(moment, wish.not_before))
+            wanted = min(wanted, before + intervals * wish.every)
+        return number_at(max(wanted, wish.not_before))
 
-    def _begin(self, due: float) -> None:
-        """Poll, if somebody still wants it by now."""
-        self._timer = None
-        self._wishes = self._waiting()
-        if any(self._due(wish, due) <= due for wish in self._wishes):
-            self._poll = asyncio.get_running_loop().create_task(self._look(due))
+    def _begin(self, due: int) -> None:
+        """Poll as soon as it is our turn, if somebody still wants it by now."""
+        self._due = None
+        if any(self._beat_of(wish, moment(due)) <= due for wish in self._waiting()):
+            self._is_polling = True
+            self._line.join(partial(self._poll_now, due))
         else:
-            self._plan(*self._wishes)
+            self._plan(*self._waiting())
 
-    async def _look(self, due: float) -> None:
-        kind, name = self._what
+    def _poll_now(self, due: int) -> bool:
+        """Poll, if somebody still waits; tell whether we do."""
+        self._is_polling = bool(self._waiting())
+        if self._is_polling:
+            self._poll = asyncio.get_running_loop().create_task(self._look(due))
+            self._poll.add_done_callback(self._leave)
+        return self._is_polling
+
+    def _leave(self, poll: asyncio.Task[None]) -> None:
+        """Let another one poll."""
+        self._poll = None if self._poll is poll else self._poll
+        self._line.leave()
+
+    async def _look(self, due: int) -> None:
         try:
-            observation: Observation = await self._hook.aread_upgrade_progress(name, kind, self._read)
-        except ServiceFabricError as error:
-            observation = copy(error)  # without its traceback, which would keep all that it has passed
+            observation = await self._observe()
+            self._is_polling = False
+            self._tell(observation, due)
         except Exception as error:  # noqa: BLE001 - a fault of ours: each wait ends with its traceback
-            self._poll = None
+            self._is_polling = False
             for wish in self._waiting():
                 wish.met.set_exception(error)
-            self._wishes = []
-            return
-        self._poll = None
-        remarks, self._hook.remarks = tuple(self._hook.remarks or ()), []
-        self._tell(Answer(observation, due, self._heard_at(observation), random(), remarks))  # noqa: S311 - no secret
 
-    def _heard_at(self, observation: Observation) -> datetime:
-        """Return when the cluster said that, which a record knows that has just been read."""
-        is_new = self._last is None or observation is not self._last.observation
-        read_at = observation.observed_at if is_new and isinstance(observation, UpgradeProgress) else None
-        return read_at or datetime.now(timezone.utc)
+    async def _observe(self) -> Observation:
+        try:
+            return await self._hook.aread_upgrade_progress(self._what[0], self._ask, self._read)
+        except ServiceFabricError as error:
+            return copy(error)  # without its traceback, which would keep all that it has passed
+
+    def _ask(self, cluster: Cluster) -> Request:
+        """Return the request; it is made once for a cluster."""
+        if self._asked is None or self._asked[0] is not cluster:
+            kind, name = self._what
+            call, version = kind_named(kind).progress, cluster.api_version
+            self._asked = cluster, request_for(call, name, api_version=version)
+        return self._asked[1]
 
     def _read(self, cluster: Cluster, response: Response) -> UpgradeProgress:
         """Read a response. One that is the same as the one before, byte for byte, is the same record."""
@@ -193,29 +236,39 @@ class SharedPolls(Shared):
             return last
         record = replace(progress_in(*self._what, cluster, response), raw=None)
         self._read_last = said
+        if isinstance(last, UpgradeProgress) and record.says_the_same_as(last):
+            return last.with_clocks_of(record)
         return record
 
-    def _tell(self, answer: Answer) -> None:
-        """Meet the wishes that an answer meets, and plan the next poll for the others."""
-        before, self._last = self._last, answer
-        is_quiet = before is not None and _brings_nothing(before, answer)
+    def _tell(self, observation: Observation, due: int) -> None:
+        """Meet the wishes that an observation meets, and plan the next poll for the others."""
+        before = self._last
+        is_quiet = before is not None and _brings_nothing(before.observation, observation)
+        answer = self._answer(observation, due)
         now = asyncio.get_running_loop().time()
-
-        kept = []
         for wish in self._waiting():
-            if answer.due < _beat(wish.not_before):
-                kept.append(wish)
-            elif is_quiet and wish.known is before and now < wish.quiet_until:
-                wish.known, wish.quiet = answer, wish.quiet + 1
-                kept.append(wish)
+            if due < number_at(wish.not_before):
+                continue
+            if is_quiet and not answer.remarks and wish.known is before and now < wish.quiet_until:
+                wish.known, wish.quiet, wish.quiet_at = answer, wish.quiet + 1, answer.at
             else:
                 wish.met.set_result(answer)
-        self._wishes = kept
-        self._plan(*kept)
+        self._plan(*self._waiting())
+
+    def _answer(self, observation: Observation, due: int) -> Answer:
+        """Return the answer that an observation is; nothing is made for one that is the same as before."""
+        remarks, self._hook.remarks = tuple(self._hook.remarks or ()), []
+        at = observation.observed_at if isinstance(observation, UpgradeProgress) else None
+        if self._last is None or observation is not self._last.observation:
+            self._last = Answer(observation, due, at or _now(), remarks=remarks)
+        else:
+            self._last.due, self._last.at, self._last.remarks = due, _now(), remarks
+        return self._last
 
     def _waiting(self) -> list[Wish]:
-        """Return the wishes of those who still wait; who is cancelled says nothing."""
-        return [wish for wish in self._wishes if not wish.met.done()]
+        """Keep the wishes that are neither met nor those of a cancelled wait, and return them."""
+        self._wishes = [wish for wish in self._wishes if not wish.met.done()]
+        return self._wishes
 
 
 def shared_polls(connection: str, kind: str, name: str) -> SharedPolls:
@@ -223,14 +276,12 @@ def shared_polls(connection: str, kind: str, name: str) -> SharedPolls:
     return shared((SharedPolls, connection, kind, name), partial(SharedPolls, connection, kind, name))
 
 
-def _brings_nothing(before: Answer, answer: Answer) -> bool:
+def _brings_nothing(old: Observation, new: Observation) -> bool:
     """Tell whether both are records that say the same."""
-    old, new = before.observation, answer.observation
-    if answer.remarks or not (isinstance(old, UpgradeProgress) and isinstance(new, UpgradeProgress)):
+    if not (isinstance(old, UpgradeProgress) and isinstance(new, UpgradeProgress)):
         return False
     return new is old or new.says_the_same_as(old)
 
 
-def _beat(moment: float) -> float:
-    """Return the first beat at or after a moment, but for errors of rounding."""
-    return ceil(moment / TICK_SECONDS - _ROUNDING) * TICK_SECONDS
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

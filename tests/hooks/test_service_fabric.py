@@ -16,12 +16,12 @@ from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.services import ServiceProgress
 from airflow_provider_sf.sharing import all_shared
+from airflow_provider_sf.upgrades import UpgradeProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_sf.cluster import Cluster
-    from airflow_provider_sf.upgrades import UpgradeProgress
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 
@@ -192,6 +192,41 @@ def test_an_edited_connection_is_taken_up_and_a_broken_one_is_not(
         return endpoints
 
     assert asyncio.run(edit()) == [simulator.url, connected.url, connected.url, connected.url]
+
+
+def test_a_thousand_waits_that_start_together_share_a_look_up_even_one_that_fails(
+    connected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_ups: list[str] = []
+    look_up = ServiceFabricHook.get_conn
+
+    def counted(hook: ServiceFabricHook) -> Cluster:
+        look_ups.append(hook.service_fabric_conn_id)
+        return look_up(hook)
+
+    monkeypatch.setattr(ServiceFabricHook, "get_conn", counted)
+
+    async def many() -> list[Any]:
+        hook = ServiceFabricHook()
+        asks = (hook.aget_upgrade_progress("shop") for _ in range(1_000))
+        return await asyncio.gather(*asks, return_exceptions=True)
+
+    async def wait() -> None:
+        async with ServiceFabricHook().connected() as shared:
+            broken = json.dumps({"conn_type": "service_fabric", "host": "ftp://broken"})
+            monkeypatch.setenv(CONNECTION, broken)
+            failures = await many()
+            assert {type(one) for one in failures} == {Rejected}
+            assert len(set(map(id, failures))) == 1_000
+            assert len(look_ups) == 1
+            assert 0.0 < shared.due_at - asyncio.get_running_loop().time() <= 1.0
+            shared.due_at = 0.0
+            monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": connected.url}))
+            assert {type(one) for one in await many()} == {UpgradeProgress}
+            assert len(look_ups) == 2
+
+    asyncio.run(wait())
+    assert connected.connections <= 16
 
 
 def test_the_last_wait_leaves_nothing_behind(connected: Any) -> None:

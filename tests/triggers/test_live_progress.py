@@ -7,6 +7,7 @@ import json
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from math import inf
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -236,17 +237,36 @@ def test_a_push_that_hangs_does_not_keep_the_wait_from_its_end(
 
 
 @needs_airflow_3_3
-def test_what_does_not_change_is_pushed_again_after_ten_minutes(supervisor: Supervisor) -> None:
-    """So that the polls and the last sight that a restarted triggerer reads back are not older."""
+def test_what_the_worker_has_pushed_is_not_pushed_again_until_it_changes(supervisor: Supervisor) -> None:
+    """However long it takes: of a thousand waits that stand still none costs the supervisor anything."""
 
     async def wait() -> None:
         shown = live()
-        for minute in (0, 5, 10, 15, 19, 20):
-            shown.show(after(record(10.0)), NOW + timedelta(minutes=minute))
-            await turn_of(shown)
+        shown.begin(after(record(10.0)))
+        for minute in range(0, 600, 10):
+            now = NOW + timedelta(minutes=minute)
+            shown.show(after(record(10.0)), now)
+            assert shown.quiet_for(now) == inf
+        assert supervisor.pushes == []
+        shown.show(after(record(20.0)), NOW + timedelta(days=1))
+        await turn_of(shown)
 
     in_a_loop(wait)
-    assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"] * 3
+    assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"]
+
+
+@needs_airflow_3_3
+def test_a_change_that_has_no_turn_yet_is_shown_later(supervisor: Supervisor) -> None:
+    async def wait() -> None:
+        shown = live()
+        for second, percent, quiet in ((0, 10.0, 30.0), (10, 20.0, 20.0), (30, 20.0, inf)):
+            now = NOW + timedelta(seconds=second)
+            shown.show(after(record(percent)), now)
+            await turn_of(shown)
+            assert shown.quiet_for(now) in {quiet, inf}
+
+    in_a_loop(wait)
+    assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"] * 2
 
 
 @needs_airflow_3_3

@@ -1,0 +1,86 @@
+"""
+The beat of an event loop: what is due at about the same time is called together, by one timer for all.
+
+A timer for each of ten thousand polls would cost more than the timers: every few seconds the collector of
+garbage would go through all that lives, and hold everything up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import Context
+from math import ceil, inf
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Call = Callable[[int], object]
+    """Is told which beat it is."""
+
+TICK_SECONDS = 0.1
+
+_ROUNDING = 1e-6
+
+_NOBODYS = Context()
+"""In which calls are made: not that of whoever was the first to want one."""
+
+
+class Beat:
+    """Numbered moments of an event loop's clock, and what is to be called at them."""
+
+    def __init__(self) -> None:
+        self._calls: dict[int, list[Call]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def call(self, number: int, call: Call) -> None:
+        """Call at a beat, or with the next one if it has been."""
+        self._calls.setdefault(number, []).append(call)
+        self._set_timer()
+
+    def take_back(self, number: int, call: Call) -> None:
+        """Do not call at a beat."""
+        self._calls[number].remove(call)
+        if not self._calls[number]:
+            del self._calls[number]
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        at = moment(min(self._calls)) if self._calls else inf
+        if self._timer is not None:
+            if self._timer.when() <= at < inf:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if at < inf:
+            self._timer = asyncio.get_running_loop().call_at(at, self._ring, context=_NOBODYS)
+
+    def _ring(self) -> None:
+        self._timer = None
+        latest = int(asyncio.get_running_loop().time() / TICK_SECONDS + _ROUNDING)
+        for number in sorted(number for number in self._calls if number <= latest):
+            for call in self._calls.pop(number):
+                call(number)
+        self._set_timer()
+
+
+_beats: WeakKeyDictionary[asyncio.AbstractEventLoop, Beat] = WeakKeyDictionary()
+
+
+def beat() -> Beat:
+    """Return the beat of the running event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _beats:
+        _beats[loop] = Beat()
+    return _beats[loop]
+
+
+def number_at(moment: float) -> int:
+    """Return which beat is the first at or after a moment of the event loop's clock."""
+    return ceil(moment / TICK_SECONDS - _ROUNDING)
+
+
+def moment(number: int) -> float:
+    """Return when a beat is, by the event loop's clock."""
+    return number * TICK_SECONDS
