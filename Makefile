@@ -14,7 +14,7 @@ OLD_BIN := $(OLD_VENV)/bin
 PARALLEL := --quiet --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rollback airflow docs golden test test-airflow-2.11 mutants lint format build constraints clean
+.PHONY: help demo demo-rollback airflow docs golden test test-airflow-2.11 bench bench-full mutants lint format build constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ test: $(VENV)/.installed-dev lint ## Run every check and test (under 10 minutes)
 test-airflow-2.11: $(OLD_VENV)/.installed ## Run the tests of the Airflow classes on the oldest supported Airflow and Python
 	@echo "==> Tests on Airflow $(OLD_AIRFLOW)"
 	@$(OLD_BIN)/python -m pytest $(PARALLEL) tests/hooks tests/links tests/operators tests/sensors tests/triggers tests/test_example_dags.py tests/test_secured_clusters.py
+
+bench: $(VENV)/.installed-bench ## Measure what waiting costs, beside peers (about 3 minutes)
+	@$(BIN)/python -m benchmarks
+
+bench-full: $(VENV)/.installed-bench ## Measure it with ten thousand waits, in three rounds (about 40 minutes)
+	@$(BIN)/python -m benchmarks --full
 
 mutants: $(VENV)/.installed-mutation ## Break the core in hundreds of small ways; the tests must notice (about 20 minutes)
 	@$(BIN)/python tests/mutants $(FILES)
@@ -85,6 +91,11 @@ $(VENV)/.installed: $(VENV)/.python constraints.txt pyproject.toml
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "==> Installing the tools for tests into $(VENV) (about half a minute)"
 	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	@echo "==> Installing the peers of the benchmarks into $(VENV) (a few seconds)"
+	@$(PIP) --no-build-isolation --editable '.[bench]'
 	@touch $@
 
 $(VENV)/.installed-mutation: $(VENV)/.installed-dev

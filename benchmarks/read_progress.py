@@ -116,7 +116,8 @@ def peer() -> Callable[[str], object] | None:
     from msrest import Deserializer  # noqa: PLC0415
 
     classes = {name: cls for name, cls in vars(models).items() if isinstance(cls, type)}
-    return lambda written: Deserializer(classes)("ApplicationUpgradeProgressInfo", json.loads(written))
+    read = Deserializer(classes)  # type: ignore[no-untyped-call]  # Microsoft's client says nothing about types
+    return lambda written: read("ApplicationUpgradeProgressInfo", json.loads(written))
 
 
 def told(what: str, means: list[float]) -> float:

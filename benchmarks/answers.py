@@ -1,0 +1,46 @@
+"""What the stub answers: one record of an application resource, 585 bytes whatever the name. No I/O."""
+
+from __future__ import annotations
+
+import json
+
+BODY_BYTES = 585
+
+_HEAD = (
+    "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nContent-Type: application/json; charset=utf-8\r\n"
+    "Server: Microsoft-HTTPAPI/2.0\r\nDate: Sun, 01 Mar 2026 03:00:00 GMT\r\n\r\n"
+)
+
+
+def answer_about(name: str, *, is_completed: bool = False) -> bytes:
+    """Return the answer of GetUpgradeProgress, head and body."""
+    said = {
+        "Name": name,
+        "TargetApplicationTypeVersion": "v7",
+        "StartTimestampUtc": "2026-03-01T02:58:40.123Z",
+        "UpgradeState": "CompletedRollforward" if is_completed else "RollingForward",
+        "PercentCompleted": "100" if is_completed else "62",
+        "ServiceUpgradeProgress": [
+            {"ServiceName": "web", "CompletedReplicaCount": "6", "PendingReplicaCount": "2"},
+            {"ServiceName": "api", "CompletedReplicaCount": "2", "PendingReplicaCount": "3"},
+        ],
+        "RollingUpgradeMode": "UnmonitoredManual",
+        "UpgradeDuration": "PT0H3M4.31669S",
+        "UpgradeReplicaSetCheckTimeoutInSeconds": "1200",
+        "ApplicationUpgradeStatusDetails": "",
+    }
+    details = "Deployment upgrading from version: v6 to version: v7."
+    missing = BODY_BYTES - len(json.dumps(said)) - len(details)
+    said["ApplicationUpgradeStatusDetails"] = details + " " * max(0, missing)
+    body = json.dumps(said)
+    return (_HEAD.format(length=len(body)) + body).encode()
+
+
+def target_of(name: str) -> str:
+    """Return the target of the request that asks for it."""
+    return f"/Resources/Applications/{name}/$/GetUpgradeProgress?api-version=7.0"
+
+
+def names(many: int) -> list[str]:
+    """Return so many names of application resources."""
+    return [f"shop-{place:05}" for place in range(many)]

@@ -1,0 +1,69 @@
+"""The same by hand on asyncio's own transports: what any client that is built on those pays at least."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from benchmarks.raw_pool import SIZE, body_in, client_context, request_about
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from benchmarks.stub import Way
+
+
+class _Connection(asyncio.Protocol):
+    """A kept connection of asyncio's."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._heard = b""
+        self._answer: asyncio.Future[bytes] | None = None
+        self.transport = asyncio.Transport()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep what to write to."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for mypy
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on the body, once it is whole."""
+        self._heard += data
+        body = body_in(self._heard)
+        if body is not None and self._answer is not None:
+            self._heard = b""
+            self._answer.set_result(body)
+
+    def ask(self, request: bytes) -> asyncio.Future[bytes]:
+        """Send a request; the body of its answer is to come."""
+        self._answer = self._loop.create_future()
+        self.transport.write(request)
+        return self._answer
+
+
+@asynccontextmanager
+async def asyncio_pool(way: Way) -> AsyncIterator[Callable[[str], Awaitable[bytes]]]:
+    """Open a pool to poll with, and close it at the end."""
+    host, loop = urlsplit(way.origin), asyncio.get_running_loop()
+    tls = client_context(way) if way.certificate else None
+    at = host.hostname or "", host.port or 0
+    dialled = [loop.create_connection(_Connection, *at, ssl=tls) for _ in range(SIZE)]
+    free = [connection for _, connection in await asyncio.gather(*dialled)]
+    requests: dict[str, bytes] = {}
+
+    async def poll(name: str) -> bytes:
+        request = requests.get(name) or requests.setdefault(name, request_about(name, way))
+        connection = free.pop()
+        try:
+            return await connection.ask(request)
+        finally:
+            free.append(connection)
+
+    try:
+        yield poll
+    finally:
+        for connection in free:
+            connection.transport.abort()

@@ -1,0 +1,114 @@
+"""
+The database of an Airflow in which many tasks are deferred: ``python -m benchmarks.deferred_tasks``.
+
+Its argument is a JSON object, the keywords of :func:`write`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from airflow.models import DagModel, DagRun, TaskInstance
+from airflow.models.connection import Connection
+from airflow.models.dag_version import DagVersion
+from airflow.models.dagbundle import DagBundleModel
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.models.trigger import Trigger
+from airflow.sdk import DAG, BaseOperator
+from airflow.serialization.serialized_objects import LazyDeserializedDAG
+from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState, TaskInstanceState
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
+
+from benchmarks.answers import names
+from benchmarks.nothing import NothingTrigger
+from benchmarks.ours import wait_for
+
+if TYPE_CHECKING:
+    from airflow.triggers.base import BaseTrigger
+    from sqlalchemy.orm import Session
+
+DAG_ID, RUN_ID, TASK_ID, CONN_ID, BUNDLE = "waits", "many", "wait", "bench", "dags-folder"
+KIND = "application_resource"
+HOURS_TO_GO = 6
+
+
+def write(
+    *,
+    waits: int,
+    interval: float,
+    first_poll_at: str,
+    do_nothing: bool,
+    long_rows: bool,
+    host: str,
+    extra: dict[str, str],
+) -> None:
+    """
+    Write a connection, and a run of a DAG all of whose many tasks are deferred.
+
+    The first polls are spread over an interval, as those of deferrals are that have come one by one. If the
+    triggers are to do nothing, their rows are short, or as long as ours.
+    """
+    begin = datetime.fromisoformat(first_poll_at)
+    with create_session() as session:
+        session.add(Connection(CONN_ID, "service_fabric", host=host, extra=json.dumps(extra)))
+        for place, (name, task) in enumerate(zip(names(waits), _task_instances(session, waits), strict=True)):
+            due = begin + timedelta(seconds=interval * place / waits)
+            trigger: BaseTrigger = wait_for(name, CONN_ID, interval, due)
+            if do_nothing:
+                ballast = json.dumps(trigger.serialize()[1]) if long_rows else ""
+                trigger = NothingTrigger(interval=interval, ballast=ballast)
+            task.trigger = _row(trigger)
+            session.add(task)
+
+
+def _row(trigger: BaseTrigger) -> Trigger:
+    """Return the row that the route of the execution API writes: keywords as plain JSON."""
+    path, keywords = trigger.serialize()
+    row = Trigger(classpath=path, kwargs={})
+    row.encrypted_kwargs = json.dumps(keywords)
+    return row
+
+
+def _task_instances(session: Session, many: int) -> list[TaskInstance]:
+    """Make a DAG with its version, and a run of it."""
+    with DAG(DAG_ID, schedule=None) as dag:
+        BaseOperator(task_id=TASK_ID)
+    now = datetime.now(timezone.utc)
+    session.add(DagBundleModel(name=BUNDLE))
+    session.flush()
+    session.add(DagModel(dag_id=DAG_ID, bundle_name=BUNDLE, fileloc="", relative_fileloc=""))
+    session.flush()
+    SerializedDagModel.write_dag(LazyDeserializedDAG.from_dag(dag), bundle_name=BUNDLE, session=session)
+    session.flush()
+    version = DagVersion.get_latest_version(DAG_ID, session=session)
+    serialized = SerializedDagModel.get(DAG_ID, session=session)
+    if version is None or serialized is None:
+        msg = "the DAG was not written"
+        raise RuntimeError(msg)
+    run = DagRun(
+        dag_id=DAG_ID,
+        run_id=RUN_ID,
+        run_after=now,
+        start_date=now,
+        state=DagRunState.RUNNING,
+        run_type=DagRunType.MANUAL,
+        triggered_by=DagRunTriggeredByType.TEST,
+    )
+    run.created_dag_version_id = version.id
+    session.add(run)
+    session.flush()
+    task = serialized.dag.get_task(TASK_ID)
+    made = []
+    for place in range(many):
+        one = TaskInstance(task, version.id, run_id=RUN_ID, state=TaskInstanceState.DEFERRED, map_index=place)
+        one.try_number, one.start_date, one.next_method = 1, now, "execute_complete"
+        made.append(one)
+    return made
+
+
+if __name__ == "__main__":
+    write(**json.loads(sys.argv[1]))

@@ -1,0 +1,68 @@
+"""Our ways to poll, each as a context in which one can poll, like those of the peers."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from airflow_provider_sf.cluster import Cluster
+from airflow_provider_sf.kinds import kind_named
+from airflow_provider_sf.rest import request_for
+from airflow_provider_sf.story import Memory
+from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.watching import Policy, step
+from benchmarks.answers import answer_about
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from airflow_provider_sf.rest import Response
+    from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
+    from benchmarks.stub import Way
+
+KIND = "application_resource"
+CONN_ID = "bench"
+HOURS_TO_GO = 6
+
+
+@asynccontextmanager
+async def asend(way: Way) -> AsyncIterator[Callable[[str], Awaitable[Response]]]:
+    """Send requests to a cluster, and leave the bytes of the answers alone."""
+    cluster, call = Cluster.at(way.origin, extra=way.extra), kind_named(KIND).progress
+    async with cluster.session():
+        yield lambda name: cluster.asend(request_for(call, name))
+
+
+@asynccontextmanager
+async def hook(_way: Way) -> AsyncIterator[Callable[[str], Awaitable[UpgradeProgress]]]:
+    """Ask a hook for records; where the cluster is, its connection says."""
+    from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - imports Airflow
+
+    asking = ServiceFabricHook(CONN_ID)
+    async with asking.connected():
+        yield lambda name: asking.aget_upgrade_progress(name, kind=KIND)
+
+
+def wait_for(
+    name: str, connection: str, interval: float, first_poll_at: datetime
+) -> ServiceFabricUpgradeTrigger:
+    """Return the trigger of a task whose worker has looked once, as the sensor makes it."""
+    from airflow_provider_sf.triggers.service_fabric import (  # noqa: PLC0415 - imports Airflow
+        ServiceFabricUpgradeTrigger,
+    )
+
+    now = datetime.now(timezone.utc)
+    policy = Policy(poke_interval=interval, deadline=now + timedelta(hours=HOURS_TO_GO))
+    answer = json.loads(answer_about(name).partition(b"\r\n\r\n")[2])
+    record = UpgradeProgress.from_answer(KIND, name, answer, observed_at=now)
+    memory, _ = step(policy, Memory(began_at=now), record, now)
+    return ServiceFabricUpgradeTrigger(
+        name=name,
+        kind=KIND,
+        service_fabric_conn_id=connection,
+        first_poll_at=first_poll_at.isoformat(),
+        memory=memory.to_dict(),
+        **policy.to_dict(),
+    )

@@ -1,0 +1,175 @@
+"""
+What stands beside ours: the ways in which others would poll, each as a context in which one can poll.
+
+The HTTP provider's asynchronous hook knows no client certificates: it drops ``cert``, and no trigger can hold
+an SSL context, which is no JSON. It is given one nevertheless, made once: cheaper than any way there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from benchmarks.answers import target_of
+from benchmarks.raw_pool import SIZE, client_context
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    import requests
+
+    from benchmarks.stub import Way
+
+    Poll = Callable[[str], Awaitable[object]]
+
+CONN_ID = "http_bench"
+
+
+def _tls(way: Way) -> ssl.SSLContext | bool:
+    """Return what aiohttp wants as ``ssl``."""
+    return client_context(way) if way.certificate else True
+
+
+@asynccontextmanager
+async def http_sensor(way: Way) -> AsyncIterator[Poll]:
+    """Do what the body of ``HttpSensorTrigger.run`` does: a session and ``hook.run`` for each poll."""
+    from airflow.providers.http.triggers.http import HttpSensorTrigger  # noqa: PLC0415 - may be missing
+
+    options, hooks = {"ssl": _tls(way)}, {}
+
+    async def poll(name: str) -> None:
+        if name not in hooks:  # the trigger of each wait makes one
+            hooks[name] = HttpSensorTrigger(http_conn_id=CONN_ID)._get_async_hook()  # noqa: SLF001 - as run() does
+        async with aiohttp.ClientSession() as session:
+            await hooks[name].run(
+                session=session, endpoint=target_of(name), data=None, headers=None, extra_options=options
+            )
+
+    yield poll
+
+
+@asynccontextmanager
+async def http_event(way: Way) -> AsyncIterator[Poll]:
+    """Do what ``HttpEventTrigger.run`` does for each poll: a session, a response, a response check."""
+    from airflow.providers.http.triggers.http import HttpEventTrigger  # noqa: PLC0415 - may be missing
+
+    options, triggers = {"ssl": _tls(way)}, {}
+
+    async def poll(name: str) -> bool:
+        if name not in triggers:
+            trigger = HttpEventTrigger(
+                "benchmarks.response_check.has_completed",
+                http_conn_id=CONN_ID,
+                endpoint=target_of(name),
+                extra_options=options,
+            )
+            triggers[name] = trigger, trigger._get_async_hook()  # noqa: SLF001 - as run() does
+        trigger, hook = triggers[name]
+        response = await trigger._get_response(hook)  # noqa: SLF001 - as run() does
+        return bool(await trigger._run_response_check(response))  # noqa: SLF001 - as run() does
+
+    yield poll
+
+
+@asynccontextmanager
+async def session_per_poll(way: Way) -> AsyncIterator[Poll]:
+    """Poll over aiohttp, with a session for each poll."""
+    tls = _tls(way)
+
+    async def poll(name: str) -> bytes:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(way.origin + target_of(name), ssl=tls) as said,
+        ):
+            return await said.read()
+
+    yield poll
+
+
+@asynccontextmanager
+async def tuned_session(way: Way, limit: int = SIZE) -> AsyncIterator[Poll]:
+    """Poll over aiohttp, with one session of a few connections and without cookies."""
+    connector = aiohttp.TCPConnector(limit=limit, ssl=_tls(way))
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+
+        async def poll(name: str) -> bytes:
+            async with session.get(way.origin + target_of(name)) as said:
+                return await said.read()
+
+        yield poll
+
+
+@asynccontextmanager
+async def _threads(poll: Callable[[str], object]) -> AsyncIterator[Poll]:
+    """Poll in as many threads as there are connections."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(SIZE) as executor:
+        loop.set_default_executor(executor)
+        yield lambda name: asyncio.to_thread(poll, name)
+
+
+@asynccontextmanager
+async def requests_session_per_thread(way: Way) -> AsyncIterator[Poll]:
+    """Poll over requests, with a session for each thread."""
+    mine = threading.local()
+
+    def poll(name: str) -> bytes:
+        if not hasattr(mine, "session"):
+            mine.session = _requests_session(way)
+        content: bytes = mine.session.get(way.origin + target_of(name)).content
+        return content
+
+    async with _threads(poll) as poll_in_thread:
+        yield poll_in_thread
+
+
+@asynccontextmanager
+async def requests_session_per_poll(way: Way) -> AsyncIterator[Poll]:
+    """Poll over requests, with a session for each poll."""
+
+    def poll(name: str) -> bytes:
+        with _requests_session(way) as session:
+            return session.get(way.origin + target_of(name)).content
+
+    async with _threads(poll) as poll_in_thread:
+        yield poll_in_thread
+
+
+def _requests_session(way: Way) -> requests.Session:
+    import requests  # noqa: PLC0415 - only these peers need it
+
+    session = requests.Session()
+    if way.certificate:
+        session.verify, session.cert = way.authority, (way.certificate, way.key)
+    return session
+
+
+@asynccontextmanager
+async def microsofts_sdk(way: Way) -> AsyncIterator[Poll]:
+    """Poll with Microsoft's client, one for each thread."""
+    mine = threading.local()
+
+    def poll(name: str) -> object:
+        if not hasattr(mine, "client"):
+            mine.client = _microsofts_client(way)
+        return mine.client.mesh_application.get_upgrade_progress(name)
+
+    async with _threads(poll) as poll_in_thread:
+        yield poll_in_thread
+
+
+def _microsofts_client(way: Way) -> Any:
+    from azure.servicefabric import ServiceFabricClientAPIs  # noqa: PLC0415 - may be missing
+    from msrest.authentication import Authentication  # noqa: PLC0415 - comes with it
+
+    client = ServiceFabricClientAPIs(Authentication(), base_url=way.origin)
+    if way.certificate:
+        client.config.connection.cert = (way.certificate, way.key)
+        client.config.connection.verify = way.authority
+    return client
