@@ -89,7 +89,7 @@ async def fetch(shared: SharedSession, endpoint: str, request: Request) -> Respo
         ) as answer:
             body = await _body(answer, endpoint)
     except asyncio.CancelledError:
-        if not shared.limit.has_ended(task):
+        if not shared.limit.was_overdue(task):
             raise
         raise fault(asyncio.TimeoutError(), endpoint, shared.patience) from None
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:

@@ -82,7 +82,11 @@ _FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "Seconds to wait for a connection to a gateway; 5 if empty.",
         _SECONDS,
     ),
-    "read_timeout": ("Read timeout", "Seconds to wait for an answer; 30 if empty.", _SECONDS),
+    "read_timeout": (
+        "Read timeout",
+        "Seconds to wait for an answer, after those to connect; 30 if empty.",
+        _SECONDS,
+    ),
     "explorer_url": (
         "Service Fabric Explorer",
         "Its URL for a browser; the cluster's own if empty, none for no link.",

@@ -124,7 +124,7 @@ def news(told: Told, before: Memory, after: Memory, policy: Policy, now: datetim
     told = replace(told, at=now if lines else told.at or now)
     if progress or after.record is None:
         told = replace(told, record=after.record, record_at=now, checks=_held_up_by(after, now))
-    elif told.record is not None and told.record.says_the_same_as(after.record):
+    elif told.record is not None and told.record.content == after.record.content:
         told = replace(told, record=after.record)  # of ten thousand waits each would keep two
     return told, [(level, f"{elapsed}  {text}") for level, text in lines]
 

@@ -252,18 +252,21 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of a Retry-After header; a date counts from the answer's own Date."""
     said = headers.get("retry-after", "").strip()
     if said.isdecimal() and said.isascii():
-        return float(said)
+        return min(float(said), _LONGEST_PAUSE)
     try:
         pause = parsedate_to_datetime(said) - parsedate_to_datetime(headers.get("date", ""))
     except (TypeError, ValueError, OverflowError):
         return None
-    return max(0.0, pause.total_seconds())
+    return max(0.0, min(pause.total_seconds(), _LONGEST_PAUSE))
 
 
 OK = 200
 
 UNKNOWN_CALL = "E_INVALIDARG"
 """What the gateway says of every route that it does not have, among much else."""
+
+_LONGEST_PAUSE = 86_400.0
+"""How many seconds a cluster may ask us to stay away."""
 
 _NO_CONTENT = 204
 _SERVER_FAULT = 500

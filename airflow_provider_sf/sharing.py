@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    Begin = Callable[[Exception | None], bool]
+
 MOST_AT_ONCE = 16
 """How many connections one event loop opens to one cluster, and how many polls are under way on each."""
 
@@ -51,26 +53,40 @@ class Line:
     """
     In which those stand who may not begin yet, because so many are under way.
 
-    To stand costs next to nothing: a task that waited would be one more thing for the garbage collector.
+    To stand costs next to nothing: a task that waited would be one more thing for the garbage collector. Each
+    has a function that begins, and tells whether it has; who has must leave. If nobody gets an answer, those
+    who stand there since before that was asked are told so instead, as their turn may be far away.
     """
 
     def __init__(self, most: int = MOST_AT_ONCE) -> None:
         self._free = most
-        self._waiting: deque[Callable[[], bool]] = deque()
+        self._waiting: deque[tuple[float, Begin]] = deque()
+        self._answered_at = float("-inf")
 
-    def join(self, begin: Callable[[], bool]) -> None:
-        """Begin at once, or when it is one's turn; who has begun, which ``begin`` tells, must leave."""
+    def join(self, begin: Begin) -> None:
+        """Begin at once, or when it is one's turn."""
         if not self._free:
-            self._waiting.append(begin)
-        elif begin():
+            self._waiting.append((_now(), begin))
+        elif begin(None):
             self._free -= 1
 
     def leave(self) -> None:
         """Let the next one begin."""
         while self._waiting:
-            if self._waiting.popleft()():
+            if self._waiting.popleft()[1](None):
                 return
         self._free += 1
+
+    def has_answer(self) -> None:
+        """Note that one has got an answer."""
+        self._answered_at = _now()
+
+    def has_none(self, silence: Exception, began_at: float) -> None:
+        """Note that one who began then has got none, and pass it on if nobody has had one since."""
+        if self._answered_at >= began_at:
+            return
+        while self._waiting and self._waiting[0][0] <= began_at:
+            self._waiting.popleft()[1](silence)
 
 
 _T = TypeVar("_T", bound=Shared)
@@ -90,3 +106,7 @@ def shared(key: Hashable, make: Callable[[], _T]) -> _T:
 def all_shared() -> dict[Hashable, Any]:
     """Return all that the running event loop shares."""
     return _here.setdefault(asyncio.get_running_loop(), {})
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

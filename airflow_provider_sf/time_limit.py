@@ -18,33 +18,36 @@ class TimeLimit:
         limit.begin(task)
         try: ...
         except asyncio.CancelledError:
-            if limit.has_ended(task): it took too long
+            if limit.was_overdue(task): it took too long
         finally: limit.end(task)
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._until: dict[asyncio.Task[object], float] = {}
-        self._ended: set[asyncio.Task[object]] = set()
+        self._until: dict[asyncio.Task[object], tuple[float, int]] = {}
+        """When the time of a task is over, and how often it had been cancelled when that began."""
+        self._overdue: dict[asyncio.Task[object], int] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, task: asyncio.Task[object]) -> None:
         """Let the time of a task begin."""
         loop = asyncio.get_running_loop()
-        self._until[task] = loop.time() + self._seconds
+        until = loop.time() + self._seconds
+        self._until[task] = until, int(sys.version_info >= (3, 11) and task.cancelling())
         if self._timer is None:
-            self._timer = loop.call_at(self._until[task], self._look)
+            self._timer = loop.call_at(until, self._look)
 
     def end(self, task: asyncio.Task[object]) -> None:
         """Let the time of a task no longer matter."""
         self._until.pop(task, None)
-        self._ended.discard(task)
+        self._overdue.pop(task, None)
 
-    def has_ended(self, task: asyncio.Task[object]) -> bool:
-        """Tell whether a task was cancelled because its time has run out, and for nothing else."""
-        if task not in self._ended:
+    def was_overdue(self, task: asyncio.Task[object]) -> bool:
+        """Take the cancellation of a task back if it was for its time alone, and tell whether it was."""
+        before = self._overdue.pop(task, None)
+        if before is None:
             return False
-        return sys.version_info < (3, 11) or task.uncancel() == 0
+        return sys.version_info < (3, 11) or task.uncancel() <= before
 
     def close(self) -> None:
         """Watch no more."""
@@ -54,10 +57,10 @@ class TimeLimit:
     def _look(self) -> None:
         """Cancel those whose time has run out, and look again when that of the next one does."""
         loop, self._timer = asyncio.get_running_loop(), None
-        for task, until in list(self._until.items()):
+        for task, (until, cancels) in list(self._until.items()):
             if until > loop.time():
                 self._timer = loop.call_at(until, self._look)
                 return
             del self._until[task]
-            self._ended.add(task)
+            self._overdue[task] = cancels
             task.cancel()

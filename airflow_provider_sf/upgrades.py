@@ -30,6 +30,7 @@ from airflow_provider_sf.wire import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
 SCHEMA = "service_fabric.upgrade_progress/1"
@@ -130,12 +131,13 @@ class UpgradeProgress:
             omitted,
         )
 
-    def says_the_same_as(self, other: UpgradeProgress) -> bool:
-        """Whether only time has passed between this record and another one of the same upgrade."""
-        return _all_but_clocks(self) == _all_but_clocks(other)
+    @property
+    def content(self) -> tuple[object, ...]:
+        """All that it says but for clocks: two equal contents mean that only time has passed."""
+        return _content(self)
 
     def with_clocks_of(self, later: UpgradeProgress) -> UpgradeProgress:
-        """Return this record with the clocks of a later one that says the same."""
+        """Return this record with the clocks of a later one of equal content."""
         return replace(self, **{name: getattr(later, name) for name in _CLOCKS})
 
     @property
@@ -290,7 +292,9 @@ _FIELDS = frozenset(field for kind in KINDS.values() for field in kind.keys)
 """All that a row may say where to find."""
 
 _CLOCKS = {"duration_seconds", "health_check_elapsed_seconds", "observed_at", "endpoint", "raw"}
-_all_but_clocks = attrgetter(*(one.name for one in fields(UpgradeProgress) if one.name not in _CLOCKS))
+_content: Callable[[UpgradeProgress], tuple[object, ...]] = attrgetter(
+    *(one.name for one in fields(UpgradeProgress) if one.name not in _CLOCKS)
+)
 
 _OF_NO_POSITION = frozenset({"unhealthy_evaluations", "nodes_at_failure", "safety_checks_at_failure"})
 

@@ -150,14 +150,14 @@ def step(
     return replace(memory, error=observation), Ended("error")
 
 
-def rested(memory: Memory, polls: int, record: UpgradeProgress, seen_at: datetime) -> Memory:
+def rested(memory: Memory, polls: int, record: UpgradeProgress) -> Memory:
     """
-    Take in polls that all brought what is known already, the last of them this record.
+    Take in polls that all brought what is known already, the last of them this record, then observed.
 
     It comes to the same as a step for each, if no clock is due; but these do not let an interval grow.
     """
     *earlier, last = memory.timeline
-    timeline = (*earlier, replace(last, last_seen_at=seen_at))
+    timeline = (*earlier, replace(last, last_seen_at=record.observed_at or last.last_seen_at))
     return replace(memory, polls=memory.polls + polls, record=record, timeline=timeline)
 
 

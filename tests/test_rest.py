@@ -364,6 +364,17 @@ def test_no_time_to_ask_again_or_nothing_to_count_it_from_is_none(headers: dict[
     assert error.retry_after is None
 
 
+def test_nobody_stays_away_for_longer_than_a_day() -> None:
+    far = "Fri, 01 Jan 2100 00:00:00 GMT"
+    for headers in (
+        {"retry_after": "9" * 400},
+        {"retry_after": far, "date": "Sun, 01 Mar 2026 03:00:00 GMT"},
+    ):
+        error = busy(**headers)
+        assert isinstance(error, Unreachable)
+        assert error.retry_after == 86_400.0
+
+
 def test_seconds_to_ask_again_need_no_date() -> None:
     error = busy(retry_after="5", date="today")
     assert isinstance(error, Unreachable)

@@ -79,7 +79,7 @@ def test_to_rest_comes_to_the_same_as_a_step_for_each_poll(
         told_stepping, lines = news(told_stepping, before, stepping, policy, at(now))
         assert lines == []
     if slept:
-        resting = rested(memory, slept, seen(last, now), at(now))
+        resting = rested(memory, slept, seen(last, now))
     assert replace(resting, answers=stepping.answers) == stepping
     observed_at = now + pause
     following = seen(then, observed_at) if isinstance(then, UpgradeProgress) else then

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.sharing import Line, Shared, all_shared, shared
@@ -44,40 +45,89 @@ def test_each_event_loop_has_its_own() -> None:
     assert asyncio.run(make()) is not asyncio.run(make())
 
 
-def beginning(begun: list[str], name: str, *, begins: bool = True) -> Callable[[], bool]:
-    def begin() -> bool:
-        begun.append(name)
+class Waiting:
+    """Notes who has begun, and who has been told of a silence instead."""
+
+    def __init__(self, most: int) -> None:
+        self.line = Line(most)
+        self.begun: list[str] = []
+        self.told: list[str] = []
+
+    def join(self, *names: str, begins: bool = True) -> None:
+        for name in names:
+            self.line.join(partial(self._begin, name, begins))
+
+    def _begin(self, name: str, begins: bool, silence: Exception | None) -> bool:  # noqa: FBT001 - of a partial
+        if silence is not None:
+            self.told.append(name)
+            return False
+        self.begun.append(name)
         return begins
 
-    return begin
+
+def in_a_loop(test: Callable[[], None]) -> None:
+    async def run() -> None:
+        test()
+
+    asyncio.run(run())
 
 
 def test_so_many_may_begin_and_the_others_when_one_leaves() -> None:
-    line, begun = Line(2), list[str]()
-    for name in "abcd":
-        line.join(beginning(begun, name))
-    assert begun == ["a", "b"]
-    line.leave()
-    assert begun == ["a", "b", "c"]
-    for _ in range(3):
-        line.leave()
-    assert begun == ["a", "b", "c", "d"]
-    for name in "efg":
-        line.join(beginning(begun, name))
-    assert begun == ["a", "b", "c", "d", "e", "f"]
+    def stand() -> None:
+        waiting = Waiting(2)
+        waiting.join(*"abcd")
+        assert waiting.begun == ["a", "b"]
+        waiting.line.leave()
+        assert waiting.begun == ["a", "b", "c"]
+        for _ in range(3):
+            waiting.line.leave()
+        assert waiting.begun == ["a", "b", "c", "d"]
+        waiting.join(*"efg")
+        assert waiting.begun == ["a", "b", "c", "d", "e", "f"]
+
+    in_a_loop(stand)
 
 
 def test_who_has_changed_its_mind_keeps_nobody_from_beginning() -> None:
     """Ten thousand of them in a row, too."""
-    line, begun = Line(1), list[str]()
-    line.join(beginning(begun, "not", begins=False))
-    line.join(beginning(begun, "first"))
-    for number in range(10_000):
-        line.join(beginning(begun, str(number), begins=False))
-    line.join(beginning(begun, "last"))
-    line.leave()
-    assert len(begun) == 10_003
-    assert begun[-1] == "last"
-    line.leave()
-    line.join(beginning(begun, "free again"))
-    assert begun[-1] == "free again"
+
+    def stand() -> None:
+        waiting = Waiting(1)
+        waiting.join("not", begins=False)
+        waiting.join("first")
+        waiting.join(*map(str, range(10_000)), begins=False)
+        waiting.join("last")
+        waiting.line.leave()
+        assert len(waiting.begun) == 10_003
+        assert waiting.begun[-1] == "last"
+        waiting.line.leave()
+        waiting.join("free again")
+        assert waiting.begun[-1] == "free again"
+
+    in_a_loop(stand)
+
+
+def test_a_silence_is_told_to_those_who_stand_there_since_before_it_began() -> None:
+    def stand() -> None:
+        waiting, now = Waiting(1), asyncio.get_running_loop().time
+        waiting.join("first", "second", "third")
+        began_at = now()
+        waiting.join("later")
+        waiting.line.has_none(TimeoutError(), began_at)
+        assert waiting.told == ["second", "third"]
+        waiting.line.leave()
+        assert waiting.begun == ["first", "later"]
+
+    in_a_loop(stand)
+
+
+def test_no_silence_is_told_if_somebody_has_had_an_answer_since() -> None:
+    def stand() -> None:
+        waiting, now = Waiting(1), asyncio.get_running_loop().time
+        waiting.join("first", "second")
+        began_at = now()
+        waiting.line.has_answer()
+        waiting.line.has_none(TimeoutError(), began_at)
+        assert waiting.told == []
+
+    in_a_loop(stand)

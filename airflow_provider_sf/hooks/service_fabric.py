@@ -228,7 +228,7 @@ class ServiceFabricHook(BaseHook):
         """
         Return what all in this event loop share on the connection, to be entered: one look-up, one session.
 
-        The last one to leave closes it. Calls outside do a look-up and open a session of their own.
+        The last one to leave closes it. If nobody is in, a call does a look-up, with a session of its own.
         """
         return shared_cluster(self.service_fabric_conn_id)
 
@@ -288,9 +288,10 @@ class ServiceFabricHook(BaseHook):
         shared = shared_cluster_if_any(self.service_fabric_conn_id)
         if shared is None:
             return await self._aget_conn()
-        if refused is None:
-            return await shared.current(self._aload)
-        return await shared.instead_of(refused, sent_at, self._aload)
+        async with shared:
+            if refused is None:
+                return await shared.current(self._aload)
+            return await shared.instead_of(refused, sent_at, self._aload)
 
     async def _aload(self, known: Cluster | None) -> Cluster:
         """Look the connection up; a wait that knows its cluster does not end if that fails."""

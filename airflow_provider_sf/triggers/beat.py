@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import Context
+from heapq import heappop, heappush
 from math import ceil, inf
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -22,21 +23,25 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.1
 
 _ROUNDING = 1e-6
-
-_NOBODYS = Context()
-"""In which calls are made: not that of whoever was the first to want one."""
+_NEVER = 1e12
 
 
 class Beat:
-    """Numbered moments of an event loop's clock, and what is to be called at them."""
+    """Numbered moments of an event loop's clock, and what is to be called at them, in nobody's context."""
 
     def __init__(self) -> None:
         self._calls: dict[int, list[Call]] = {}
+        self._numbers: list[int] = []
+        """A heap of those with calls, and of some that have none any more."""
         self._timer: asyncio.TimerHandle | None = None
+        self._nobodys = Context()
 
     def call(self, number: int, call: Call) -> None:
         """Call at a beat, or with the next one if it has been."""
-        self._calls.setdefault(number, []).append(call)
+        if number not in self._calls:
+            self._calls[number] = []
+            heappush(self._numbers, number)
+        self._calls[number].append(call)
         self._set_timer()
 
     def take_back(self, number: int, call: Call) -> None:
@@ -47,21 +52,24 @@ class Beat:
         self._set_timer()
 
     def _set_timer(self) -> None:
-        at = moment(min(self._calls)) if self._calls else inf
+        while self._numbers and self._numbers[0] not in self._calls:
+            heappop(self._numbers)
+        at = moment(self._numbers[0]) if self._numbers else inf
         if self._timer is not None:
             if self._timer.when() <= at < inf:
                 return
             self._timer.cancel()
             self._timer = None
         if at < inf:
-            self._timer = asyncio.get_running_loop().call_at(at, self._ring, context=_NOBODYS)
+            self._timer = asyncio.get_running_loop().call_at(at, self._ring, context=self._nobodys)
 
     def _ring(self) -> None:
-        self._timer = None
-        latest = int(asyncio.get_running_loop().time() / TICK_SECONDS + _ROUNDING)
-        for number in sorted(number for number in self._calls if number <= latest):
-            for call in self._calls.pop(number):
-                call(number)
+        loop, self._timer = asyncio.get_running_loop(), None
+        latest = int(loop.time() / TICK_SECONDS + _ROUNDING)
+        while self._numbers and self._numbers[0] <= latest:
+            number = heappop(self._numbers)
+            for call in self._calls.pop(number, ()):
+                loop.call_soon(call, number, context=self._nobodys)  # what one raises is not the others'
         self._set_timer()
 
 
@@ -78,7 +86,7 @@ def beat() -> Beat:
 
 def number_at(moment: float) -> int:
     """Return which beat is the first at or after a moment of the event loop's clock."""
-    return ceil(moment / TICK_SECONDS - _ROUNDING)
+    return ceil(min(moment, _NEVER) / TICK_SECONDS - _ROUNDING)
 
 
 def moment(number: int) -> float:

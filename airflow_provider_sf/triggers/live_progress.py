@@ -89,8 +89,9 @@ class LiveProgress:
         self._turn.cancel()
 
     def begin(self, memory: Memory) -> None:
-        """Begin with what the worker has pushed."""
-        self._latest, self._shown = memory, _what_matters(memory)
+        """Begin with what has been pushed, but show again since when there is a silence: clocks count it."""
+        self._latest = memory
+        self._shown = None if memory.silent_since else _what_matters(memory)
 
     async def recalled(self, memory: Memory) -> Memory:
         """Return the memory as the triggerer before this one pushed it last; all clocks go on from there."""
@@ -102,8 +103,10 @@ class LiveProgress:
         except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the wait goes on without
             self._complain("The memory of this wait could not be read back", error)
             return memory.after_restart()
+        if last.began_at != memory.began_at:  # another wait's
+            return memory.after_restart()
         self.begin(last)
-        if last.began_at != memory.began_at or last.polls <= memory.polls:  # another wait's, or the worker's
+        if last.polls <= memory.polls:  # the worker's own
             return memory.after_restart()
         log = self._trigger.log
         log.info("Taken up again with the memory of the triggerer before, of poll %s", last.polls)
@@ -177,5 +180,5 @@ def _obstacle() -> str | None:
 
 def _what_matters(memory: Memory) -> object:
     """Return what makes one memory differ from another to a reader, and to its clocks."""
-    position = memory.record and memory.record.position
-    return position, memory.ours, memory.verdict, memory.verdict_since, memory.silent_since
+    clocks = memory.verdict, memory.verdict_since, memory.moved_at, memory.silent_since
+    return memory.record and memory.record.content, memory.ours, memory.forgiven.silences, clocks

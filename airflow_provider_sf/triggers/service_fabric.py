@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
@@ -83,8 +83,8 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         first_poll_at, connection = utc(self.first_poll_at) or _now(), self.service_fabric_conn_id
         ti = self.task_instance if self.live_progress else None
         async with (
-            shared_cluster(connection),
-            shared_polls(connection, self.kind, self.name) as polls,
+            shared_cluster(connection) as cluster,
+            shared_polls(cluster, connection, self.kind, self.name) as polls,
             LiveProgress(self.kind, self.name, ti, self) as live,
         ):
             if _now() > first_poll_at:  # another triggerer has polled already, and perhaps for long
@@ -101,8 +101,8 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
     def _take_in(self, answer: Answer, wish: Wish) -> Decision:
         """Take in what a poll has brought, and log what it has changed."""
         before, now = self.memory, _now()
-        if wish.quietly is not None and wish.quiet_at is not None:
-            before = rested(before, wish.quiet, wish.quietly, wish.quiet_at)
+        if quietly := wish.quietly:
+            before = rested(before, wish.quiet, quietly)
         self.memory, decision = step(self.policy, before, answer.dated, now, chance=answer.chance)
         self._told, lines = news(self._told, before, self.memory, self.policy, now)
         for level, line in (*((logging.WARNING, remark) for remark in answer.remarks), *lines):
@@ -119,7 +119,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
             return Wish(not_before=moment, by=moment + decision.after)
         clock = until_a_clock(policy, memory, now)
         quiet = min(clock, quiet_for(self._told, memory, policy, now), live.quiet_for(now))
-        quiet_until = moment + quiet if may_rest(policy, memory) else moment
+        quiet_until = now + timedelta(seconds=quiet) if may_rest(policy, memory) else None
         return Wish(moment, moment + clock, policy.poke_interval, quiet_until, known=answer)
 
 

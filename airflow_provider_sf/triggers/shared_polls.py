@@ -14,21 +14,22 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
-from math import ceil, inf
+from math import inf
 from random import random
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook, progress_in
-from airflow_provider_sf.hooks.shared_cluster import shared_cluster
 from airflow_provider_sf.kinds import kind_named
-from airflow_provider_sf.rest import OK, ServiceFabricError, request_for
+from airflow_provider_sf.rest import OK, ServiceFabricError, Unreachable, request_for
 from airflow_provider_sf.sharing import Shared, all_shared, shared
-from airflow_provider_sf.triggers.beat import beat, moment, number_at
+from airflow_provider_sf.triggers.beat import beat, number_at
 from airflow_provider_sf.upgrades import UpgradeProgress
 
 if TYPE_CHECKING:
     from airflow_provider_sf.cluster import Cluster
+    from airflow_provider_sf.hooks.shared_cluster import SharedCluster
     from airflow_provider_sf.rest import Request, Response
+    from airflow_provider_sf.sharing import Line
     from airflow_provider_sf.watching import Observation
 
 MOST_SPREAD_SECONDS = 15.0
@@ -37,8 +38,6 @@ MOST_SPREAD_SECONDS = 15.0
 _GOLDEN = 0.618_033_988_75
 """Its multiples, without their whole part, lie evenly between 0 and 1, however many there are."""
 
-_ROUNDING = 1e-6
-
 
 @dataclass(slots=True, eq=False)
 class Answer:
@@ -46,8 +45,8 @@ class Answer:
     What polls have brought, and when the last of them was.
 
     ``due`` is its beat; ``chance`` is that of :func:`watching.step`, one for all, so that those who share a
-    silence look into it together; ``remarks`` are for the log. If a poll brings the same, byte for byte, the
-    answer stays the same object.
+    silence look into it together; ``remarks`` are for the log. If a poll brings the same, byte for byte, no
+    other answer is made: this one changes ``due``, ``at`` and ``remarks``.
     """
 
     observation: Observation
@@ -71,14 +70,14 @@ class Wish:
     What a wait wishes to know next. Moments are the event loop's, in seconds.
 
     It is asked for at its interval, ``every``, after the poll before, and ``by`` a moment at the latest. No
-    answer counts that was asked for before ``not_before``. Until ``quiet_until`` those that bring nothing new
-    to what is ``known`` are only counted: so many are ``quiet``, the last of them was ``quiet_at``.
+    answer counts that was asked for before ``not_before``. Until ``quiet_until``, a time of day, those that
+    bring nothing new to what is ``known`` are only counted: so many are ``quiet``, the last was ``quiet_at``.
     """
 
     not_before: float
     by: float
     every: float = inf
-    quiet_until: float = -inf
+    quiet_until: datetime | None = None
     known: Answer | None = None
     quiet: int = 0
     quiet_at: datetime | None = None
@@ -111,9 +110,9 @@ class SharedPolls(Shared):
         "_wishes",
     )
 
-    def __init__(self, connection: str, kind: str, name: str) -> None:
+    def __init__(self, connection: str, kind: str, name: str, line: Line) -> None:
         super().__init__()
-        self._line = shared_cluster(connection).line
+        self._line = line
         self._hook = ServiceFabricHook(connection)
         self._hook.remarks = []
         self._what = kind, name
@@ -156,15 +155,16 @@ class SharedPolls(Shared):
         if self._due is not None:
             beat().take_back(self._due, self._at_beat)
         del self._at_beat
-        if self._poll is not None:
+        while self._poll is not None:
             self._poll.cancel()
-            await asyncio.wait([self._poll])
+            await asyncio.wait([self._poll], timeout=1.0)  # before 3.11 a cancellation can be lost
 
     def _plan(self, *wishes: Wish) -> None:
         """Plan the next poll, if none is planned for an earlier beat or under way."""
         if self._is_polling or not wishes:
             return
-        due = min(map(self._beat_of, wishes))
+        now = number_at(asyncio.get_running_loop().time())
+        due = min(self._beat_of(wish, now) for wish in wishes)
         if self._due is not None:
             if self._due <= due:
                 return
@@ -172,36 +172,41 @@ class SharedPolls(Shared):
         self._due = due
         beat().call(due, self._at_beat)
 
-    def _beat_of(self, wish: Wish, now: float | None = None) -> int:
+    def _beat_of(self, wish: Wish, now: int) -> int:
         """Return at which beat a wish wants a poll: in step with the one before, however late that was."""
-        wanted = wish.by
+        wanted = number_at(wish.by)
         if self._last is not None and wish.every < inf:
-            before = moment(self._last.due)
-            passed = (asyncio.get_running_loop().time() if now is None else now) - before
-            intervals = max(1, ceil(passed / wish.every - _ROUNDING)) if wish.every else 1
-            wanted = min(wanted, before + intervals * wish.every)
-        return number_at(max(wanted, wish.not_before))
+            every = max(1, number_at(wish.every))
+            intervals = max(1, -((self._last.due - now) // every))  # rounded up
+            wanted = min(wanted, self._last.due + intervals * every)
+        return max(wanted, number_at(wish.not_before))
 
     def _begin(self, due: int) -> None:
         """Poll as soon as it is our turn, if somebody still wants it by now."""
         self._due = None
-        if any(self._beat_of(wish, moment(due)) <= due for wish in self._waiting()):
+        if any(self._beat_of(wish, due) <= due for wish in self._waiting()):
             self._is_polling = True
             self._line.join(partial(self._poll_now, due))
         else:
             self._plan(*self._waiting())
 
-    def _poll_now(self, due: int) -> bool:
-        """Poll, if somebody still waits; tell whether we do."""
-        self._is_polling = bool(self._waiting())
+    def _poll_now(self, due: int, silence: Exception | None) -> bool:
+        """Poll, if somebody still waits and the cluster is not known to be silent; tell whether we do."""
+        self._is_polling = silence is None and bool(self._waiting())
         if self._is_polling:
             self._poll = asyncio.get_running_loop().create_task(self._look(due))
             self._poll.add_done_callback(self._leave)
+        elif isinstance(silence, ServiceFabricError):
+            self._tell(copy(silence), due)
         return self._is_polling
 
     def _leave(self, poll: asyncio.Task[None]) -> None:
         """Let another one poll."""
-        self._poll = None if self._poll is poll else self._poll
+        if self._poll is poll:
+            self._poll = None
+        if poll.cancelled():  # by close, or there are waits that still want it
+            self._is_polling = False
+            self._plan(*self._waiting())
         self._line.leave()
 
     async def _look(self, due: int) -> None:
@@ -215,10 +220,17 @@ class SharedPolls(Shared):
                 wish.met.set_exception(error)
 
     async def _observe(self) -> Observation:
+        began_at = asyncio.get_running_loop().time()
         try:
-            return await self._hook.aread_upgrade_progress(self._what[0], self._ask, self._read)
+            record = await self._hook.aread_upgrade_progress(self._what[0], self._ask, self._read)
         except ServiceFabricError as error:
+            if isinstance(error, Unreachable) and error.status is None:
+                self._line.has_none(error, began_at)
+            else:
+                self._line.has_answer()
             return copy(error)  # without its traceback, which would keep all that it has passed
+        self._line.has_answer()
+        return record
 
     def _ask(self, cluster: Cluster) -> Request:
         """Return the request; it is made once for a cluster."""
@@ -236,7 +248,7 @@ class SharedPolls(Shared):
             return last
         record = replace(progress_in(*self._what, cluster, response), raw=None)
         self._read_last = said
-        if isinstance(last, UpgradeProgress) and record.says_the_same_as(last):
+        if isinstance(last, UpgradeProgress) and record.content == last.content:
             return last.with_clocks_of(record)
         return record
 
@@ -245,11 +257,11 @@ class SharedPolls(Shared):
         before = self._last
         is_quiet = before is not None and _brings_nothing(before.observation, observation)
         answer = self._answer(observation, due)
-        now = asyncio.get_running_loop().time()
+        is_quiet = is_quiet and not answer.remarks
         for wish in self._waiting():
             if due < number_at(wish.not_before):
                 continue
-            if is_quiet and not answer.remarks and wish.known is before and now < wish.quiet_until:
+            if is_quiet and wish.known is before and wish.quiet_until and answer.at < wish.quiet_until:
                 wish.known, wish.quiet, wish.quiet_at = answer, wish.quiet + 1, answer.at
             else:
                 wish.met.set_result(answer)
@@ -271,16 +283,17 @@ class SharedPolls(Shared):
         return self._wishes
 
 
-def shared_polls(connection: str, kind: str, name: str) -> SharedPolls:
+def shared_polls(cluster: SharedCluster, connection: str, kind: str, name: str) -> SharedPolls:
     """Return the polls of an upgrade that all waits of this event loop share, to be entered at once."""
-    return shared((SharedPolls, connection, kind, name), partial(SharedPolls, connection, kind, name))
+    make = partial(SharedPolls, connection, kind, name, cluster.line)
+    return shared((SharedPolls, connection, kind, name), make)
 
 
 def _brings_nothing(old: Observation, new: Observation) -> bool:
     """Tell whether both are records that say the same."""
     if not (isinstance(old, UpgradeProgress) and isinstance(new, UpgradeProgress)):
         return False
-    return new is old or new.says_the_same_as(old)
+    return new is old or new.content == old.content
 
 
 def _now() -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,6 +96,42 @@ def test_a_call_may_want_the_next_one() -> None:
         assert numbers == [first, first + 1, first + 2]
 
     asyncio.run(wait())
+
+
+def test_a_call_that_raises_is_asyncios_to_report_and_keeps_no_other_from_being_made() -> None:
+    async def wait() -> list[str]:
+        reported: list[str] = []
+        loop, called = asyncio.get_running_loop(), list[tuple[str, int]]()
+        loop.set_exception_handler(lambda _, context: reported.append(repr(context["exception"])))
+        number = soon(1)
+        for call in (noting([], "first"), broken, noting(called, "same beat")):
+            beat().call(number, call)
+        beat().call(number + 1, noting(called, "next beat"))
+        await until(lambda: len(called) == 2)
+        return reported
+
+    def broken(number: int) -> None:
+        raise ValueError(number)
+
+    (reported,) = asyncio.run(wait())
+    assert reported.startswith("ValueError(")
+
+
+def test_event_loops_in_several_threads_have_beats_of_their_own() -> None:
+    async def ring(times: int) -> int:
+        numbers: list[int] = []
+
+        def again(number: int) -> None:
+            numbers.append(number)
+            beat().call(number + 1, again)
+
+        beat().call(soon(1), again)
+        await until(lambda: len(numbers) >= times)
+        return len(numbers)
+
+    with ThreadPoolExecutor(4) as threads:
+        found = [threads.submit(asyncio.run, ring(20)) for _ in range(4)]
+        assert all(one.result(timeout=30) >= 20 for one in found)
 
 
 def test_calls_are_made_in_nobodys_context() -> None:

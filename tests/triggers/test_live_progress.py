@@ -256,6 +256,46 @@ def test_what_the_worker_has_pushed_is_not_pushed_again_until_it_changes(supervi
 
 
 @needs_airflow_3_3
+@pytest.mark.parametrize(
+    "later",
+    [
+        after(record(10.0), record(20.0), record(10.0)),
+        after(record(10.0), Unreachable("timed out"), record(10.0)),
+        after(record(10.0), replace(record(10.0), failed_at=NOW)),
+        after(record(10.0), replace(record(10.0), unhealthy_evaluations=("node1 is in error",))),
+    ],
+    ids=["moved and moved back", "a silence that is over", "a failure", "a reason"],
+)
+def test_what_a_reader_or_a_clock_wants_to_know_is_a_change(supervisor: Supervisor, later: Memory) -> None:
+    async def wait() -> None:
+        shown = live()
+        shown.begin(after(record(10.0)))
+        shown.show(later, NOW)
+        await turn_of(shown)
+
+    in_a_loop(wait)
+    assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"]
+
+
+@needs_airflow_3_3
+def test_a_silence_that_the_worker_saw_first_is_pushed_so_that_its_clock_outlives_the_triggerer(
+    supervisor: Supervisor,
+) -> None:
+    silent = Unreachable("timed out")
+    first, second = after(silent), after(silent, silent)
+
+    async def wait() -> None:
+        shown = live()
+        shown.begin(first)
+        shown.show(second, NOW)
+        await turn_of(shown)
+
+    in_a_loop(wait)
+    assert supervisor.pushes == ["upgrade_wait"]
+    assert recalled(first).silent_since == first.silent_since
+
+
+@needs_airflow_3_3
 def test_a_change_that_has_no_turn_yet_is_shown_later(supervisor: Supervisor) -> None:
     async def wait() -> None:
         shown = live()

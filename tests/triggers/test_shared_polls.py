@@ -6,10 +6,13 @@ import asyncio
 import contextvars
 import json
 import logging
+import os
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,8 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 CONNECTION = "service_fabric_default"
+CONNECTION_VARIABLE = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 KIND = "application_resource"
 NOW = datetime.now(timezone.utc)
+FAR = NOW + timedelta(days=1)
 MOVING = {
     "UpgradeState": "RollingForward",
     "StartTimestampUtc": "2026-03-01T03:00:00Z",
@@ -73,7 +78,8 @@ async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     server = Server()
     listening = await asyncio.start_server(server.talk, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", f"service-fabric://127.0.0.1:{port}")
+    connection = {"conn_type": "service_fabric", "host": f"http://127.0.0.1:{port}"}
+    monkeypatch.setenv(CONNECTION_VARIABLE, json.dumps(connection))
     yield server
     server.may.set()
     listening.close()
@@ -96,7 +102,7 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Server], Awa
 
 @asynccontextmanager
 async def polled(name: str = "shop") -> AsyncIterator[SharedPolls]:
-    async with shared_cluster(CONNECTION), shared_polls(CONNECTION, KIND, name) as polls:
+    async with shared_cluster(CONNECTION) as cluster, shared_polls(cluster, CONNECTION, KIND, name) as polls:
         yield polls
 
 
@@ -139,7 +145,8 @@ def test_upgrades_and_their_kinds_are_polled_apart(serving: Any) -> None:
         async with (
             polled("a") as first,
             polled("b") as second,
-            shared_polls(CONNECTION, "compose_deployment", "a") as third,
+            shared_cluster(CONNECTION) as cluster,
+            shared_polls(cluster, CONNECTION, "compose_deployment", "a") as third,
         ):
             assert len({first, second, third}) == 3
             await asyncio.gather(*(polls.next(soon()) for polls in (first, second, third)))
@@ -153,7 +160,7 @@ def test_what_brings_nothing_new_wakes_nobody_until_it_is_time(serving: Any) -> 
     async def wait(server: Server) -> None:
         async with polled() as polls:
             first = await polls.next(soon())
-            wish = soon(60.0, every=0.002, quiet_until=float("inf"), known=first)
+            wish = soon(60.0, every=0.002, quiet_until=FAR, known=first)
             quiet = asyncio.create_task(polls.next(wish))
             await asked(server, 5)
             assert not quiet.done()
@@ -174,12 +181,13 @@ def test_at_the_end_of_the_rest_an_answer_wakes_though_it_brings_nothing(serving
     async def wait(server: Server) -> None:
         async with polled() as polls:
             first = await polls.next(soon())
-            moment = asyncio.get_running_loop().time()
-            wish = soon(60.0, every=0.002, quiet_until=moment + 0.02, known=first)
+            rest = datetime.now(timezone.utc) + timedelta(seconds=0.02)
+            wish = soon(60.0, every=0.002, quiet_until=rest, known=first)
             answer = await polls.next(wish)
-            assert asyncio.get_running_loop().time() >= moment + 0.02
         assert len(server.asked) == wish.quiet + 2
-        assert answer.observation is first.observation
+        assert answer is first
+        assert wish.quiet_at is not None
+        assert wish.quiet_at < rest <= answer.at
         assert isinstance(answer.dated, UpgradeProgress)
         assert answer.dated.observed_at == answer.at
 
@@ -194,7 +202,7 @@ def test_who_missed_a_change_is_told_with_the_next_answer(serving: Any) -> None:
             old = await polls.next(soon())
             server.said = FURTHER
             await polls.next(soon())
-            answer = await polls.next(soon(quiet_until=float("inf"), known=old))
+            answer = await polls.next(soon(quiet_until=FAR, known=old))
         assert percent(answer) == 20.0
 
     serving(wait)
@@ -204,14 +212,17 @@ def test_bytes_that_differ_are_read_and_clocks_are_nothing_new(serving: Any) -> 
     """What is kept is what was there before, with the clocks of now: less to go through for the collector."""
 
     async def wait(server: Server) -> None:
-        async with shared_cluster(CONNECTION), shared_polls(CONNECTION, "application", "shop") as polls:
+        async with (
+            shared_cluster(CONNECTION) as cluster,
+            shared_polls(cluster, CONNECTION, "application", "shop") as polls,
+        ):
             server.said = {
                 **MOVING,
                 "UpgradeState": "RollingForwardInProgress",
                 "UpgradeDurationInMilliseconds": "60000",
             }
             first = await polls.next(soon())
-            wish = soon(60.0, every=0.002, quiet_until=float("inf"), known=first)
+            wish = soon(60.0, every=0.002, quiet_until=FAR, known=first)
             quiet = asyncio.create_task(polls.next(wish))
             await asked(server, 2)
             server.said = {**server.said, "UpgradeDurationInMilliseconds": "61000", "NobodyKnows": 7}
@@ -307,18 +318,30 @@ def test_an_interval_is_kept_in_step_however_late_an_answer_was(serving: Any) ->
     async def wait(_: Server) -> None:
         async with polled() as polls:
             first = (await polls.next(soon())).due
-            steady = Wish(0.0, by=float("inf"), every=5.0)
+            steady = Wish(0.0, by=float("inf"), every=50 * beat.TICK_SECONDS)
 
-            def seconds_to(wish: Wish, late: float) -> float:
-                return (polls._beat_of(wish, beat.moment(first) + late) - first) * beat.TICK_SECONDS
+            def beats_to(wish: Wish, now: int) -> int:
+                return polls._beat_of(wish, first + now) - first
 
-            late = (0.0, 0.4, 4.9, 5.0, 5.1, 12.0)
-            assert [round(seconds_to(steady, by), 3) for by in late] == [5.0, 5.0, 5.0, 5.0, 10.0, 15.0]
-            earlier = replace(steady, by=beat.moment(first) + 3.0)
-            assert seconds_to(earlier, 0.1) == pytest.approx(3.0)
-            later = replace(steady, not_before=beat.moment(first) + 7.0)
-            assert seconds_to(later, 0.1) == pytest.approx(7.0)
-            assert seconds_to(replace(steady, every=0.0), 0.0) == 0.0
+            assert [beats_to(steady, now) for now in (0, 4, 49, 50, 51, 120)] == [50, 50, 50, 50, 100, 150]
+            by = replace(steady, by=beat.moment(first + 30))
+            assert [beats_to(by, now) for now in (1, 30)] == [30, 30]
+            assert beats_to(replace(steady, not_before=beat.moment(first + 70)), 1) == 70
+            uneven = replace(steady, every=2.5 * beat.TICK_SECONDS)
+            assert [beats_to(uneven, now) for now in (0, 1, 3, 4)] == [3, 3, 3, 6]
+            assert beats_to(replace(steady, every=0.0), 0) == 1
+
+    serving(wait)
+
+
+@pytest.mark.parametrize("every", [2.0, 2.5, 10 / 3, 7.7])
+def test_an_interval_that_is_no_multiple_of_the_beat_is_kept_too(serving: Any, every: float) -> None:
+    async def wait(_: Server) -> None:
+        async with polled() as polls:
+            due = [(await polls.next(soon())).due]
+            due += [(await polls.next(soon(60.0, every=every * beat.TICK_SECONDS))).due for _ in range(4)]
+            assert all((later - sooner) % ceil(every) == 0 for sooner, later in pairwise(due))
+            assert due[-1] - due[0] < 60.0 / beat.TICK_SECONDS
 
     serving(wait)
 
@@ -423,6 +446,47 @@ def test_a_fault_of_ours_ends_each_wait_with_its_traceback(
         async with polled() as polls:
             said = await asyncio.gather(*(polls.next(soon()) for _ in range(3)), return_exceptions=True)
         assert [str(one) for one in said] == ["a secrets backend is broken"] * 3
+
+    serving(wait)
+
+
+def test_a_poll_that_somebody_else_cancels_is_made_again(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        server.may.clear()
+        async with polled() as polls:
+            waiting = asyncio.create_task(polls.next(soon()))
+            await asked(server, 1)
+            assert polls._poll is not None
+            polls._poll.cancel()
+            server.may.set()
+            assert percent(await waiting) == 10.0
+        assert len(server.asked) == 2
+
+    serving(wait)
+
+
+def test_of_a_cluster_that_answers_nobody_all_hear_soon_however_many_there_are(
+    serving: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen are asked about at a time; who stands in line since before they were is told of their silence."""
+
+    async def wait(server: Server) -> None:
+        url = json.loads(os.environ[CONNECTION_VARIABLE])["host"]
+        patience = {"connect_timeout": 0.15, "read_timeout": 0.15}
+        connection = {"conn_type": "service_fabric", "host": url, "extra": patience}
+        monkeypatch.setenv(CONNECTION_VARIABLE, json.dumps(connection))
+        server.may.clear()
+
+        async def one(number: int) -> Answer:
+            async with polled(f"shop-{number}") as polls:
+                return await polls.next(soon())
+
+        answers = await asyncio.gather(*map(one, range(320)))
+        assert {type(answer.observation) for answer in answers} == {Unreachable}
+        assert len(server.asked) <= 64
+        assert server.connections <= 64
+        server.may.set()
+        assert percent(await one(400)) == 10.0
 
     serving(wait)
 
@@ -562,7 +626,7 @@ def test_what_a_poll_has_to_say_is_said_in_the_log_of_each_wait(
     async def wait(server: Server) -> None:
         ends = asyncio.create_task(stories(trigger("shop", "mine"), trigger("shop", "yours")))
         await asked(server, 5)
-        monkeypatch.delenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT")
+        monkeypatch.delenv(CONNECTION_VARIABLE)
         await until(lambda: any("Going on" in line for line in caplog.messages))
         server.said = DONE
         await ends
