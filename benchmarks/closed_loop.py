@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TITLE = "Closed loop: CPU time of the client's process for a poll"
 
 _ROUNDS = 3
-_POLLS, _FULL_POLLS = 1_600, 16_000
+_POLLS, _FULL_POLLS = 1_600, 8_000
 _UNIT = "us CPU"
 
 _AGAINST_POOL = Bound(4.0, aim=2.0)

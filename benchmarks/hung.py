@@ -49,7 +49,7 @@ def rows(*, full: bool) -> list[Row]:
     if not full:
         return found
     calm = _Plan(plan.connections - plan.hung, 0, plan.waits, plan.interval)
-    return [*found, _row(calm, [_p99(calm) for _ in range(rounds)], None)]
+    return [*found, _row(calm, [_p99(calm)], None)]
 
 
 def _row(plan: _Plan, rounds: list[float], must: Bound | None) -> Row:

@@ -50,7 +50,7 @@ def rows(*, full: bool) -> list[Row]:
     if not full:
         return found
     theirs = Load("unbounded", _FEW, _FEW, interval)
-    return [*found, *_figures(theirs, plan, [_stall(theirs, plan) for _ in range(rounds)], is_judged=False)]
+    return [*found, *_figures(theirs, plan, [_stall(theirs, plan)], is_judged=False)]
 
 
 def _figures(load: Load, plan: _Plan, stalls: list[_Stall], *, is_judged: bool) -> list[Row]:

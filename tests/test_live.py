@@ -202,8 +202,9 @@ def test_the_clocks_go_on_exactly_after_the_triggerer_was_killed(
     assert SEEN.killed_at is not None
     assert began < SEEN.killed_at < ended
     assert ended - began >= timedelta(seconds=45)
+    has_changed = task_id != "start"  # else the triggerer before has had nothing to push
     log = str(live.task_log("restart", runs["restart"], task_id, map_index))
-    assert "Taken up again with the memory of the triggerer before" in log
+    assert ("Taken up again with the memory of the triggerer before" in log) is has_changed
 
 
 def test_the_audit_reads_the_record(live: LiveAirflow, runs: dict[str, str]) -> None:

@@ -202,8 +202,7 @@ class SharedPolls(Shared):
 
     def _leave(self, poll: asyncio.Task[None]) -> None:
         """Let another one poll."""
-        if self._poll is poll:
-            self._poll = None
+        self._poll = None
         if poll.cancelled():  # by close, or there are waits that still want it
             self._is_polling = False
             self._plan(*self._waiting())

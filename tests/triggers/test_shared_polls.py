@@ -133,7 +133,7 @@ def percent(answer: Answer) -> float | None:
 def test_all_who_wait_for_one_upgrade_get_the_answer_of_one_poll(serving: Any) -> None:
     async def wait(server: Server) -> None:
         async with polled() as polls:
-            answers = await asyncio.gather(*(polls.next(soon(0.01)) for _ in range(100)))
+            answers = await asyncio.gather(*(polls.next(soon(0.2)) for _ in range(100)))
         assert len(set(map(id, answers))) == 1
         assert server.asked == ["shop"]
 
@@ -382,7 +382,7 @@ def test_a_silence_is_looked_into_once_for_all(serving: Any) -> None:
     async def wait(server: Server) -> None:
         server.said = None
         async with polled() as polls:
-            answers = await asyncio.gather(*(polls.next(soon()) for _ in range(20)))
+            answers = await asyncio.gather(*(polls.next(soon(0.1)) for _ in range(20)))
         assert {type(answer.observation) for answer in answers} == {Unreachable}
         assert len({answer.chance for answer in answers}) == 1
         error = answers[0].observation
@@ -410,6 +410,27 @@ def test_one_who_is_cancelled_ends_nobody_elses_wait(serving: Any) -> None:
         assert isinstance(others[0], asyncio.CancelledError)
         assert [percent(answer) for answer in others[1:] if isinstance(answer, Answer)] == [10.0, 10.0]
         assert len(server.asked) == 1
+
+    serving(wait)
+
+
+def test_who_leaves_while_in_line_is_not_asked_about(serving: Any) -> None:
+    async def wait(server: Server) -> None:
+        server.may.clear()
+
+        async def one(number: int) -> Answer:
+            async with polled(f"shop-{number}") as polls:
+                return await polls.next(soon())
+
+        tasks = [asyncio.create_task(one(number)) for number in range(18)]
+        await asked(server, 16)
+        await asyncio.sleep(0.02)
+        tasks[16].cancel()
+        await asyncio.gather(tasks[16], return_exceptions=True)
+        server.may.set()
+        answers = await asyncio.gather(*tasks[:16], tasks[17])
+        assert {percent(answer) for answer in answers} == {10.0}
+        assert sorted(server.asked) == sorted(f"shop-{number}" for number in (*range(16), 17))
 
     serving(wait)
 
