@@ -58,13 +58,14 @@ class LoopTrigger(NothingTrigger):
 def _http_event(name: str, interval: float, way: Way) -> BaseTrigger:
     from airflow.providers.http.triggers.http import HttpEventTrigger  # noqa: PLC0415 - may be missing
 
-    return HttpEventTrigger(
+    trigger: BaseTrigger = HttpEventTrigger(
         "benchmarks.response_check.has_completed",
         http_conn_id=peers.CONN_ID,
         endpoint=target_of(name),
         extra_options={"ssl": client_context(way)} if way.certificate else {},
         poll_interval=interval,
     )
+    return trigger
 
 
 class Waits:
