@@ -41,7 +41,7 @@ test-airflow-2.11: $(OLD_VENV)/.installed ## Run the tests of the Airflow classe
 bench: $(VENV)/.installed-bench ## Measure what waiting costs, beside peers (about 3 minutes)
 	@$(BIN)/python -m benchmarks
 
-bench-full: $(VENV)/.installed-bench ## Measure it with ten thousand waits, in three rounds (about 40 minutes)
+bench-full: $(VENV)/.installed-bench ## Measure it with ten thousand waits, in three rounds (about half an hour)
 	@$(BIN)/python -m benchmarks --full
 
 mutants: $(VENV)/.installed-mutation ## Break the core in hundreds of small ways; the tests must notice (about 20 minutes)

@@ -1,5 +1,5 @@
 """
-What waiting costs: ``python -m benchmarks``, three minutes; ``--full`` with ten thousand waits, forty.
+What waiting costs: ``python -m benchmarks``, three minutes; ``--full`` with ten thousand waits, thirty.
 
 ``--only closed_loop,paced`` picks. Progress goes to standard error, the tables to standard output.
 """
