@@ -32,8 +32,6 @@ class Gateways:
 
     def order(self, now: float) -> tuple[str, ...]:
         """Return whom to ask: the current one first, those that rest last, the next to wake first of them."""
-        if not self.resting and not self.current:
-            return self.endpoints
         until = {one: end for one, end in self.resting if end > now}
         turned = self.endpoints[self.current :] + self.endpoints[: self.current]
         return tuple(sorted(turned, key=lambda one: until.get(one, 0.0)))

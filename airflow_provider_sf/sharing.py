@@ -66,7 +66,7 @@ class Line:
     def join(self, begin: Begin) -> None:
         """Begin at once, or when it is one's turn."""
         if not self._free:
-            self._waiting.append((_now(), begin))
+            self._waiting.append((loop_time(), begin))
         elif begin(None):
             self._free -= 1
 
@@ -79,7 +79,7 @@ class Line:
 
     def has_answer(self) -> None:
         """Note that one has got an answer."""
-        self._answered_at = _now()
+        self._answered_at = loop_time()
 
     def has_none(self, silence: Exception, began_at: float) -> None:
         """Note that one who began then has got none, and pass it on if nobody has had one since."""
@@ -108,5 +108,6 @@ def all_shared() -> dict[Hashable, Any]:
     return _here.setdefault(asyncio.get_running_loop(), {})
 
 
-def _now() -> float:
+def loop_time() -> float:
+    """Return the time of the running event loop's clock, in seconds."""
     return asyncio.get_running_loop().time()

@@ -11,7 +11,8 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     Poll = Callable[[str], Awaitable[object]]
 
 CONN_ID = "http_bench"
+
+_T = TypeVar("_T")
 
 
 def _tls(way: Way) -> ssl.SSLContext | bool:
@@ -114,16 +117,26 @@ async def _threads(poll: Callable[[str], object]) -> AsyncIterator[Poll]:
         yield lambda name: asyncio.to_thread(poll, name)
 
 
+def _one_for_each_thread(make: Callable[[], _T]) -> Callable[[], _T]:
+    """Return what gives each thread its own of something."""
+    kept = threading.local()
+
+    def mine() -> _T:
+        if not hasattr(kept, "mine"):
+            kept.mine = make()
+        own: _T = kept.mine
+        return own
+
+    return mine
+
+
 @asynccontextmanager
 async def requests_session_per_thread(way: Way) -> AsyncIterator[Poll]:
     """Poll over requests, with a session for each thread."""
-    mine = threading.local()
+    mine = _one_for_each_thread(partial(_requests_session, way))
 
     def poll(name: str) -> bytes:
-        if not hasattr(mine, "session"):
-            mine.session = _requests_session(way)
-        content: bytes = mine.session.get(way.origin + target_of(name)).content
-        return content
+        return mine().get(way.origin + target_of(name)).content
 
     async with _threads(poll) as poll_in_thread:
         yield poll_in_thread
@@ -153,12 +166,10 @@ def _requests_session(way: Way) -> requests.Session:
 @asynccontextmanager
 async def microsofts_sdk(way: Way) -> AsyncIterator[Poll]:
     """Poll with Microsoft's client, one for each thread."""
-    mine = threading.local()
+    mine = _one_for_each_thread(partial(_microsofts_client, way))
 
     def poll(name: str) -> object:
-        if not hasattr(mine, "client"):
-            mine.client = _microsofts_client(way)
-        return mine.client.mesh_application.get_upgrade_progress(name)
+        return mine().mesh_application.get_upgrade_progress(name)
 
     async with _threads(poll) as poll_in_thread:
         yield poll_in_thread

@@ -74,10 +74,11 @@ ARROWS = {
         "reasons",
         "rest",
         "security",
+        "sharing",
         "upgrades",
     },
     "links.service_fabric": {"cluster", "kinds", "upgrades"},
-    "triggers.live_progress": {"story"},
+    "triggers.live_progress": {"sharing", "story"},
     "triggers.beat": set(),
     "triggers.shared_polls": {
         "cluster",
@@ -93,6 +94,7 @@ ARROWS = {
     "triggers.service_fabric": {
         "hooks.shared_cluster",
         "narration",
+        "sharing",
         "story",
         "triggers.live_progress",
         "triggers.shared_polls",

@@ -126,7 +126,11 @@ def test_a_key_that_cannot_be_loaded_leaves_nothing_either(
 def test_requests_leave_a_context_as_it_is(
     transport: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Neither library adds public CAs, and neither does the environment: who trusts one CA trusts one."""
+    """
+    Neither library adds public CAs, and neither does the environment: who trusts one CA trusts one.
+
+    The builder is watched, since nobody else ever sees the contexts.
+    """
     (tmp_path / "theirs.pem").write_bytes(THEIRS.pem)
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(name, str(tmp_path / "theirs.pem"))
@@ -158,7 +162,7 @@ def test_without_a_bundle_the_public_authorities_are_trusted(transport: Any) -> 
 def test_a_client_that_does_not_offer_late_authentication_is_refused_by_who_asks_late(
     transport: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Windows' HTTP.sys asks late, so this is what every cluster would say without it."""
+    """Windows' HTTP.sys asks late, so this is what every cluster would say without what is taken away here."""
 
     def bare(*arguments: Any) -> Any:
         context = context_for(*arguments)

@@ -35,6 +35,7 @@ from airflow_provider_sf.rest import (
     version_in,
 )
 from airflow_provider_sf.security import day, secured_by
+from airflow_provider_sf.sharing import loop_time
 from airflow_provider_sf.upgrades import UpgradeProgress
 
 _T = TypeVar("_T")
@@ -246,7 +247,7 @@ class ServiceFabricHook(BaseHook):
 
     async def _atalk(self, ask: Ask, read: Read[_T]) -> _T:
         """Ask, and read the response; if credentials are refused, look at once whether there are new ones."""
-        cluster, sent_at = await self._ashared_cluster(), asyncio.get_running_loop().time()
+        cluster, sent_at = await self._ashared_cluster(), loop_time()
         try:
             response = await cluster.asend(ask(cluster))
             return read(cluster, self._heard(response))

@@ -8,7 +8,7 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.rest import ServiceFabricError
-from airflow_provider_sf.sharing import Line, Shared, all_shared, shared
+from airflow_provider_sf.sharing import Line, Shared, all_shared, loop_time, shared
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,12 +43,12 @@ class SharedCluster(Shared):
 
     async def current(self, load: Callable[[Cluster | None], Awaitable[Cluster]]) -> Cluster:
         """Return the cluster; if it is time, one looks it up, and the others go on with what is known."""
-        if self.cluster is not None and (self._looking_up.locked() or _now() < self.due_at):
+        if self.cluster is not None and (self._looking_up.locked() or loop_time() < self.due_at):
             return self.cluster
         async with self._looking_up:
-            if _now() < self.due_at and self._failure is not None:
+            if loop_time() < self.due_at and self._failure is not None:
                 raise copy(self._failure)
-            if self.cluster is None or _now() >= self.due_at:
+            if self.cluster is None or loop_time() >= self.due_at:
                 return await self._look_up(load)
             return self.cluster
 
@@ -67,14 +67,14 @@ class SharedCluster(Shared):
 
     async def _look_up(self, load: Callable[[Cluster | None], Awaitable[Cluster]]) -> Cluster:
         """Look the connection up; the session of before closes after its last answer."""
-        self._began_at, known = _now(), self.cluster
+        self._began_at, known = loop_time(), self.cluster
         try:
             found = await load(known)
         except ServiceFabricError as error:
-            self._failure, self.due_at = copy(error), _now() + FIRST_AGAIN_AFTER_SECONDS
+            self._failure, self.due_at = copy(error), loop_time() + FIRST_AGAIN_AFTER_SECONDS
             raise
         self._failure = None
-        self.due_at = _now() + (AGAIN_AFTER_SECONDS if found is known else LOOK_UP_EVERY_SECONDS)
+        self.due_at = loop_time() + (AGAIN_AFTER_SECONDS if found is known else LOOK_UP_EVERY_SECONDS)
         if known is not None and found == known:
             return known
         lease = AsyncExitStack()
@@ -97,7 +97,3 @@ def shared_cluster_if_any(connection: str) -> SharedCluster | None:
     """Return what is shared on a connection in this event loop, None if nobody has entered it."""
     found: SharedCluster | None = all_shared().get((SharedCluster, connection))
     return found
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

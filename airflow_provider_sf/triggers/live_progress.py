@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import XCom
 
+from airflow_provider_sf.sharing import loop_time
 from airflow_provider_sf.story import Memory, xcoms
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class _Queue:
 
     def pause_before_the_next_turn(self) -> float | None:
         """Take the next turn and return how many seconds it is away; None if that is too far."""
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         pause = max(0.0, self.free_at - now)
         if pause > MOST_SECONDS:
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import datetime, timedelta, timezone
 from sys import intern
@@ -12,6 +11,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_sf.hooks.shared_cluster import shared_cluster
 from airflow_provider_sf.narration import Told, news, quiet_for
+from airflow_provider_sf.sharing import loop_time
 from airflow_provider_sf.story import Memory
 from airflow_provider_sf.triggers.live_progress import LiveProgress
 from airflow_provider_sf.triggers.shared_polls import Wish, shared_polls
@@ -111,7 +111,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
 
     def _wish(self, answer: Answer, decision: AskAgain, live: LiveProgress, now: datetime) -> Wish:
         """Return what to wish for next, now that an answer has been taken in."""
-        policy, memory, moment = self.policy, self.memory, asyncio.get_running_loop().time()
+        policy, memory, moment = self.policy, self.memory, loop_time()
         if memory.doubted or policy.exponential_backoff:  # looks only when it wants to
             by = moment + decision.after
             return Wish(not_before=by, by=by)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook, progress_in
 from airflow_provider_sf.kinds import kind_named
 from airflow_provider_sf.rest import OK, ServiceFabricError, Unreachable, request_for
-from airflow_provider_sf.sharing import Shared, all_shared, shared
+from airflow_provider_sf.sharing import Shared, all_shared, loop_time, shared
 from airflow_provider_sf.triggers.beat import beat, number_at
 from airflow_provider_sf.upgrades import UpgradeProgress
 
@@ -69,9 +69,10 @@ class Wish:
     """
     What a wait wishes to know next. Moments are the event loop's, in seconds.
 
-    It is asked for at its interval, ``every``, after the poll before, and ``by`` a moment at the latest. No
-    answer counts that was asked for before ``not_before``. Until ``quiet_until``, a time of day, those that
-    bring nothing new to what is ``known`` are only counted: so many are ``quiet``, the last was ``quiet_at``.
+    It is asked for at its interval, ``every``, after the poll before, and ``by`` a moment at the latest; what
+    was asked for then is told in any case. No answer counts that was asked for before ``not_before``. Until
+    ``quiet_until``, a time of day, those that bring nothing new to what is ``known`` are only counted: so
+    many are ``quiet``, the last was ``quiet_at``.
     """
 
     not_before: float
@@ -136,7 +137,7 @@ class SharedPolls(Shared):
 
         The first polls of upgrades are spread over an interval; who joins later takes the next poll.
         """
-        earliest = asyncio.get_running_loop().time() + max(0.0, pause)
+        earliest = loop_time() + max(0.0, pause)
         phase = self._phase if self._last is None else 1.0
         return Wish(earliest, by=earliest + phase * min(every, MOST_SPREAD_SECONDS), every=every)
 
@@ -163,7 +164,7 @@ class SharedPolls(Shared):
         """Plan the next poll, if none is planned for an earlier beat or under way."""
         if self._is_polling or not wishes:
             return
-        now = number_at(asyncio.get_running_loop().time())
+        now = number_at(loop_time())
         due = min(self._beat_of(wish, now) for wish in wishes)
         if self._due is not None:
             if self._due <= due:
@@ -219,7 +220,7 @@ class SharedPolls(Shared):
                 wish.met.set_exception(error)
 
     async def _observe(self) -> Observation:
-        began_at = asyncio.get_running_loop().time()
+        began_at = loop_time()
         try:
             record = await self._hook.aread_upgrade_progress(self._what[0], self._ask, self._read)
         except ServiceFabricError as error:
@@ -260,7 +261,8 @@ class SharedPolls(Shared):
         for wish in self._waiting():
             if due < number_at(wish.not_before):
                 continue
-            if is_quiet and wish.known is before and wish.quiet_until and answer.at < wish.quiet_until:
+            is_early = due < number_at(wish.by) and wish.quiet_until and answer.at < wish.quiet_until
+            if is_quiet and wish.known is before and is_early:
                 wish.known, wish.quiet, wish.quiet_at = answer, wish.quiet + 1, answer.at
             else:
                 wish.met.set_result(answer)

@@ -174,7 +174,7 @@ def test_a_connection_that_was_good_is_forgiven_like_a_silence_in_poke_mode(
     waits = iter(["ftp://broken", None])
     good = os.environ[CONNECTION]
 
-    def edit(seconds: float) -> None:  # noqa: ARG001 - sleeps no time at all
+    def edit(seconds: float) -> None:  # noqa: ARG001 - sleeps no time at all: nothing else happens in mid-wait
         broken = next(waits, good)
         if broken is None:
             monkeypatch.delenv(CONNECTION)

@@ -211,6 +211,7 @@ def test_who_speaks_plain_http_or_nothing_hinders_nobody(
 def test_a_bug_of_the_simulator_shows_its_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """A bug is put into it: it has none that we know."""
     with Simulator() as simulator:
         monkeypatch.setattr(simulator, "answer", {}.__getitem__)
         connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=10)

@@ -194,6 +194,20 @@ def test_at_the_end_of_the_rest_an_answer_wakes_though_it_brings_nothing(serving
     serving(wait)
 
 
+def test_a_clock_of_the_day_that_is_set_back_lets_nobody_ask_without_a_pause(serving: Any) -> None:
+    """The moment by which an answer was wanted has come, though by the time of day the rest is not over."""
+
+    async def wait(server: Server) -> None:
+        async with polled() as polls:
+            first = await polls.next(soon())
+            wish = soon(0.01, every=60.0, quiet_until=FAR, known=first)
+            assert await polls.next(wish) is first
+            assert wish.quiet == 0
+        assert len(server.asked) == 2
+
+    serving(wait)
+
+
 def test_who_missed_a_change_is_told_with_the_next_answer(serving: Any) -> None:
     """It knows less than the answer before says, though nothing has changed since."""
 
@@ -457,6 +471,8 @@ def test_the_last_one_to_leave_ends_the_poll_that_is_under_way(serving: Any) -> 
 def test_a_fault_of_ours_ends_each_wait_with_its_traceback(
     serving: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The look-up is replaced: no backend of Airflow's raises when it is told to."""
+
     def broken(_: ServiceFabricHook) -> None:
         msg = "a secrets backend is broken"
         raise RuntimeError(msg)
