@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Begin = Callable[[Exception | None], bool]
 
-MOST_AT_ONCE = 16
+MOST_AT_ONCE = 8
 """How many connections one event loop opens to one cluster, and how many polls are under way on each."""
 
 
@@ -53,27 +53,29 @@ class Line:
     """
     In which those stand who may not begin yet, because so many are under way.
 
-    To stand costs next to nothing: a task that waited would be one more thing for the garbage collector. Each
-    has a function that begins, and tells whether it has; who has must leave. If nobody gets an answer, those
-    who stand there since before that was asked are told so instead, as their turn may be far away.
+    To stand costs nothing: a task that waited, or a tuple, would be one more thing for the garbage collector.
+    Each has a function that begins, and tells whether it has; who has must leave. If nobody gets an answer,
+    those who stand there since before that was asked are told so instead, as their turn may be far away.
     """
 
     def __init__(self, most: int = MOST_AT_ONCE) -> None:
         self._free = most
-        self._waiting: deque[tuple[float, Begin]] = deque()
+        self._waiting: deque[Begin] = deque()
+        self._since: deque[float] = deque()
         self._answered_at = float("-inf")
 
     def join(self, begin: Begin) -> None:
         """Begin at once, or when it is one's turn."""
         if not self._free:
-            self._waiting.append((loop_time(), begin))
+            self._waiting.append(begin)
+            self._since.append(loop_time())
         elif begin(None):
             self._free -= 1
 
     def leave(self) -> None:
         """Let the next one begin."""
         while self._waiting:
-            if self._waiting.popleft()[1](None):
+            if self._next()(None):
                 return
         self._free += 1
 
@@ -85,8 +87,12 @@ class Line:
         """Note that one who began then has got none, and pass it on if nobody has had one since."""
         if self._answered_at >= began_at:
             return
-        while self._waiting and self._waiting[0][0] <= began_at:
-            self._waiting.popleft()[1](silence)
+        while self._since and self._since[0] <= began_at:
+            self._next()(silence)
+
+    def _next(self) -> Begin:
+        self._since.popleft()
+        return self._waiting.popleft()
 
 
 _T = TypeVar("_T", bound=Shared)

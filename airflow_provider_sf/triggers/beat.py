@@ -69,7 +69,10 @@ class Beat:
         while self._numbers and self._numbers[0] <= latest:
             number = heappop(self._numbers)
             for call in self._calls.pop(number, ()):
-                loop.call_soon(call, number, context=self._nobodys)  # what one raises is not the others'
+                try:
+                    call(number)
+                except Exception as error:  # noqa: BLE001, PERF203 - asyncio reports it; others are called
+                    loop.call_exception_handler({"message": "a call at a beat failed", "exception": error})
         self._set_timer()
 
 

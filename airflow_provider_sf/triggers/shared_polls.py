@@ -99,6 +99,8 @@ class SharedPolls(Shared):
     __slots__ = (
         "_asked",
         "_at_beat",
+        "_at_turn",
+        "_beat",
         "_due",
         "_hook",
         "_is_polling",
@@ -125,8 +127,10 @@ class SharedPolls(Shared):
         """Digest and sender of the response that the last record was read from."""
         self._due: int | None = None
         """The beat of the next poll, once it is planned."""
-        self._at_beat = self._begin
-        """One and the same for all beats."""
+        self._at_beat, self._at_turn = self._begin, self._poll_now
+        """One and the same for all beats, and for all turns in line."""
+        self._beat = 0
+        """That of the poll that is under way, or stands in line."""
         self._is_polling = False
         """Whether a poll is under way, or stands in line."""
         self._poll: asyncio.Task[None] | None = None
@@ -155,7 +159,7 @@ class SharedPolls(Shared):
         """End what is under way."""
         if self._due is not None:
             beat().take_back(self._due, self._at_beat)
-        del self._at_beat
+        del self._at_beat, self._at_turn  # they hold this, and this holds them
         while self._poll is not None:
             self._poll.cancel()
             await asyncio.wait([self._poll], timeout=1.0)  # before 3.11 a cancellation can be lost
@@ -186,19 +190,19 @@ class SharedPolls(Shared):
         """Poll as soon as it is our turn, if somebody still wants it by now."""
         self._due = None
         if any(self._beat_of(wish, due) <= due for wish in self._waiting()):
-            self._is_polling = True
-            self._line.join(partial(self._poll_now, due))
+            self._is_polling, self._beat = True, due
+            self._line.join(self._at_turn)
         else:
             self._plan(*self._waiting())
 
-    def _poll_now(self, due: int, silence: Exception | None) -> bool:
+    def _poll_now(self, silence: Exception | None) -> bool:
         """Poll, if somebody still waits and the cluster is not known to be silent; tell whether we do."""
         self._is_polling = silence is None and bool(self._waiting())
         if self._is_polling:
-            self._poll = asyncio.get_running_loop().create_task(self._look(due))
+            self._poll = asyncio.get_running_loop().create_task(self._look())
             self._poll.add_done_callback(self._leave)
         elif isinstance(silence, ServiceFabricError):
-            self._tell(copy(silence), due)
+            self._tell(copy(silence))
         return self._is_polling
 
     def _leave(self, poll: asyncio.Task[None]) -> None:
@@ -209,11 +213,11 @@ class SharedPolls(Shared):
             self._plan(*self._waiting())
         self._line.leave()
 
-    async def _look(self, due: int) -> None:
+    async def _look(self) -> None:
         try:
             observation = await self._observe()
             self._is_polling = False
-            self._tell(observation, due)
+            self._tell(observation)
         except Exception as error:  # noqa: BLE001 - a fault of ours: each wait ends with its traceback
             self._is_polling = False
             for wish in self._waiting():
@@ -252,11 +256,11 @@ class SharedPolls(Shared):
             return last.with_clocks_of(record)
         return record
 
-    def _tell(self, observation: Observation, due: int) -> None:
+    def _tell(self, observation: Observation) -> None:
         """Meet the wishes that an observation meets, and plan the next poll for the others."""
-        before = self._last
+        before, due = self._last, self._beat
         is_quiet = before is not None and _brings_nothing(before.observation, observation)
-        answer = self._answer(observation, due)
+        answer = self._answer(observation)
         is_quiet = is_quiet and not answer.remarks
         for wish in self._waiting():
             if due < number_at(wish.not_before):
@@ -268,14 +272,14 @@ class SharedPolls(Shared):
                 wish.met.set_result(answer)
         self._plan(*self._waiting())
 
-    def _answer(self, observation: Observation, due: int) -> Answer:
+    def _answer(self, observation: Observation) -> Answer:
         """Return the answer that an observation is; nothing is made for one that is the same as before."""
         remarks, self._hook.remarks = tuple(self._hook.remarks or ()), []
         at = observation.observed_at if isinstance(observation, UpgradeProgress) else None
         if self._last is None or observation is not self._last.observation:
-            self._last = Answer(observation, due, at or _now(), remarks=remarks)
+            self._last = Answer(observation, self._beat, at or _now(), remarks=remarks)
         else:
-            self._last.due, self._last.at, self._last.remarks = due, _now(), remarks
+            self._last.due, self._last.at, self._last.remarks = self._beat, _now(), remarks
         return self._last
 
     def _waiting(self) -> list[Wish]:
