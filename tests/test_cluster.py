@@ -162,7 +162,7 @@ def test_a_body_that_stops_coming_is_cut_off(transport: Any, recorder: Any) -> N
 
 
 def test_a_queue_of_our_own_is_no_silence_of_the_cluster(simulator: Any, clock: Any) -> None:
-    """Forty rounds of 16 slow answers take twice as long as one may: who waits for a slot is not timed."""
+    """Forty rounds of slow answers take twice as long as one may: who waits for a slot is not timed."""
     clock.now = 0.0
     slow = request_for(PROGRESS, "flapping-shop")
 

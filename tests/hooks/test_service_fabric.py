@@ -15,7 +15,7 @@ from airflow_provider_sf.hooks import service_fabric, shared_cluster
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.services import ServiceProgress
-from airflow_provider_sf.sharing import all_shared
+from airflow_provider_sf.sharing import MOST_AT_ONCE, all_shared
 from airflow_provider_sf.upgrades import UpgradeProgress
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def test_a_thousand_waits_that_start_together_share_a_look_up_even_one_that_fail
             assert Counting.look_ups == 2
 
     asyncio.run(wait())
-    assert connected.connections <= 16
+    assert connected.connections <= MOST_AT_ONCE
 
 
 def test_the_last_wait_leaves_nothing_behind(connected: Any) -> None:

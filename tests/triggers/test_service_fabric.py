@@ -188,7 +188,7 @@ def test_many_waits_on_one_connection_keep_a_handful_of_connections(
     monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", recorder.url.replace("http", "service-fabric"))
     stories = run(*(trigger(f"shop-{place}") for place in range(200)))
     assert len(recorder.heard) == len(stories) == 200
-    assert recorder.connections <= 16
+    assert recorder.connections <= sharing.MOST_AT_ONCE
     assert not any(sharing._here.values())
 
 

@@ -20,7 +20,7 @@ import pytest
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.hooks.shared_cluster import shared_cluster
 from airflow_provider_sf.rest import Unreachable
-from airflow_provider_sf.sharing import all_shared
+from airflow_provider_sf.sharing import MOST_AT_ONCE, all_shared
 from airflow_provider_sf.story import Memory
 from airflow_provider_sf.triggers import beat
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
@@ -436,15 +436,16 @@ def test_who_leaves_while_in_line_is_not_asked_about(serving: Any) -> None:
             async with polled(f"shop-{number}") as polls:
                 return await polls.next(soon())
 
-        tasks = [asyncio.create_task(one(number)) for number in range(18)]
-        await asked(server, 16)
+        tasks = [asyncio.create_task(one(number)) for number in range(MOST_AT_ONCE + 2)]
+        await asked(server, MOST_AT_ONCE)
         await asyncio.sleep(0.02)
-        tasks[16].cancel()
-        await asyncio.gather(tasks[16], return_exceptions=True)
+        leaves = tasks.pop(MOST_AT_ONCE)
+        leaves.cancel()
+        await asyncio.gather(leaves, return_exceptions=True)
         server.may.set()
-        answers = await asyncio.gather(*tasks[:16], tasks[17])
+        answers = await asyncio.gather(*tasks)
         assert {percent(answer) for answer in answers} == {10.0}
-        assert sorted(server.asked) == sorted(f"shop-{number}" for number in (*range(16), 17))
+        assert sorted(server.asked) == sorted(f"shop-{number}" for number in (*range(MOST_AT_ONCE), MOST_AT_ONCE + 1))
 
     serving(wait)
 
