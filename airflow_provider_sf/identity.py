@@ -15,7 +15,7 @@ from typing import Any
 from airflow_provider_sf.outcomes import Outcome
 from airflow_provider_sf.parameters import CLOCK_SKEW_SECONDS
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wire import iso, utc
+from airflow_provider_sf.wire import changed_fields, iso, utc
 
 
 class Whose(Enum):
@@ -136,21 +136,20 @@ class Meant:
         return self.accept_current_version and is_there and record.target_version == self.target_version
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what is meant as JSON types; :meth:`from_dict` undoes it."""
-        return {
-            "previous": self.previous and self.previous.to_dict(),
-            "started_after": iso(self.started_after),
-            "clock_skew": self.clock_skew,
-            "target_version": self.target_version,
-            "accept_current_version": self.accept_current_version,
-        }
+        """Return what is not as by default, as JSON types; :meth:`from_dict` undoes it."""
+        said = changed_fields(self)
+        if self.previous is not None:
+            said["previous"] = self.previous.to_dict()
+        if self.started_after is not None:
+            said["started_after"] = iso(self.started_after)
+        return said
 
     @classmethod
     def from_dict(cls, meant: dict[str, Any]) -> Meant:
-        """Undo :meth:`to_dict`. What an earlier release did not write has its default."""
-        given = {one.name: meant[one.name] for one in fields(cls) if one.name in meant}
+        """Undo :meth:`to_dict`."""
+        said = {one.name: meant[one.name] for one in fields(cls) if one.name in meant}
         previous = meant.get("previous") and UpgradeProgress.from_dict(meant["previous"])
-        return cls(**{**given, "previous": previous, "started_after": utc(meant.get("started_after"))})
+        return cls(**{**said, "previous": previous, "started_after": utc(meant.get("started_after"))})
 
 
 def _is_after(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None:

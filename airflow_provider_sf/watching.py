@@ -28,7 +28,7 @@ from airflow_provider_sf.rest import ServiceFabricError, Unreachable, is_missing
 from airflow_provider_sf.story import Forgiven, Memory, Verdict
 from airflow_provider_sf.timeline import continued
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wire import iso, utc
+from airflow_provider_sf.wire import changed_fields, iso, utc
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,7 +47,11 @@ _MOST_DOUBLINGS = 30
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How to wait, and for what. Durations are seconds; a deadline of None is somebody else's to keep."""
+    """
+    How to wait, and for what. Durations are seconds; a deadline of None is somebody else's to keep.
+
+    The defaults are promises, as those of :class:`Meant` are: a policy that was written does not name them.
+    """
 
     poke_interval: float
     unreachable_timeout: float = 300.0
@@ -76,17 +80,15 @@ class Policy:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the policy as flat JSON types; :meth:`from_dict` undoes it."""
-        mine = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "meant"}
-        return {
-            **mine,
-            "deadline": iso(self.deadline),
-            **self.meant.to_dict(),
-        }
+        """Return what is not as by default, as flat JSON types; :meth:`from_dict` undoes it."""
+        mine = {name: value for name, value in changed_fields(self).items() if name != "meant"}
+        if self.deadline is not None:
+            mine["deadline"] = iso(self.deadline)
+        return {**mine, **self.meant.to_dict()}
 
     @classmethod
     def from_dict(cls, policy: dict[str, Any]) -> Policy:
-        """Undo :meth:`to_dict`. What an earlier release did not write has its default."""
+        """Undo :meth:`to_dict`."""
         meant = {one.name for one in fields(Meant)}
         mine = {name: value for name, value in policy.items() if name not in meant}
         return cls(**{**mine, "deadline": utc(policy.get("deadline")), "meant": Meant.from_dict(policy)})

@@ -9,14 +9,19 @@ stays on the record, and a missing detail must not end a wait.
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
+import zlib
+from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from _typeshed import DataclassInstance
 
 _DURATION = re.compile(
     r"P(?:(?P<days>[\d.]+)D)?"
@@ -230,6 +235,33 @@ def is_storable(value: object, depth: int = 0) -> bool:
     if isinstance(value, int):
         return abs(value) <= MOST_OF_ALL
     return value is None or (isinstance(value, float) and math.isfinite(value))
+
+
+def packed(value: object) -> str:
+    """Write JSON in a third of its length: compressed, in base 85. :func:`unpacked` undoes it."""
+    written = json.dumps(value, separators=(",", ":"))
+    return base64.b85encode(zlib.compress(written.encode(), level=9)).decode()
+
+
+def unpacked(value: object) -> object:
+    """
+    Undo :func:`packed`; what is no text was never packed, and is itself.
+
+    :raises ValueError: this is a text, but not one of ours
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(zlib.decompress(base64.b85decode(value)))
+    except (ValueError, zlib.error) as error:
+        msg = f"expected packed JSON, got {shortened(value, WORD_BYTES)!r}: {error}"
+        raise ValueError(msg) from error
+
+
+def changed_fields(one: DataclassInstance) -> dict[str, Any]:
+    """Return the fields of a dataclass that differ from their defaults."""
+    said = {field.name: getattr(one, field.name) for field in fields(one)}
+    return {field.name: said[field.name] for field in fields(one) if said[field.name] != field.default}
 
 
 def of_schema(schema: str, value: object) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """
 What deferred waits cost a real triggerer: ``python -m benchmarks.triggerer``, ``--full`` for more of it.
 
+The metadata database is SQLite, or on the server of a URL: ``--server postgresql+psycopg2://localhost/postgres``
+(with the packages psycopg2-binary and asyncpg, and the right to make databases).
+
 Beside our trigger, at the same time, each in a triggerer of its own, run one that only wakes up as often, and
 the same with keywords as long as ours: with SQLite it is the supervisor who reads the rows of the triggers,
 each second. Measured are the process with the event loop (the child) and the one that talks to the database
@@ -11,14 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import signal
-import sqlite3
 import statistics
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from operator import attrgetter
@@ -27,13 +28,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import psutil
 
+from benchmarks.databases import Databases, how_many
 from benchmarks.measuring import say
 from benchmarks.report import Bound, Row, shown, table
 from benchmarks.stub import Stub
-from demo.live_airflow import LiveAirflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+
+    from demo.live_airflow import LiveAirflow
 
 TITLE = "In a real triggerer"
 
@@ -133,12 +136,12 @@ class Triggerer:
         """Return what has been used until now."""
         used = _cpu_seconds(self._child), _cpu_seconds(self._supervisor)
         polls = self._stub.counts().requests if self.trigger == OURS else 0
-        return Moment(time.perf_counter(), *used, polls, self._count("xcom"))
+        return Moment(time.perf_counter(), *used, polls, how_many(self._airflow, "xcom"))
 
     def figures(self, before: Moment) -> Figures:
         """Return what has been used since."""
         now = self.now()
-        if self._count("task_instance WHERE state = 'deferred'") != self.waits:
+        if how_many(self._airflow, "task_instance WHERE state = 'deferred'") != self.waits:
             self.fail("not all tasks are deferred still")
         seconds, mib = now.at - before.at, _mib(self._child)
         polls = (now.polls - before.polls) / seconds
@@ -158,17 +161,12 @@ class Triggerer:
             blocked=self._airflow.log_file("triggerer").read_text().count("async thread was blocked"),
         )
 
-    def _count(self, what: str) -> int:
-        database = f"file:{self._airflow.home / 'airflow.db'}?mode=ro"
-        with closing(sqlite3.connect(database, uri=True)) as connection:
-            return int(connection.execute(f"SELECT count(*) FROM {what}").fetchone()[0])  # noqa: S608 - ours
-
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where triggerers are measured, a folder with a migrated home in it; and for how long."""
+    """With which databases triggerers are measured, and for how long."""
 
-    folder: Path
+    databases: Databases
     seconds: float
 
     def measure(self, waits: int, *triggers: str, mutual: bool = False) -> list[Figures]:
@@ -176,7 +174,11 @@ class Bench:
         say(f"{waits} waits{', mutual TLS' * mutual}: {' | '.join(triggers)}")
         with ExitStack() as stack:
             stub = stack.enter_context(Stub(mutual=mutual))
-            running = [Triggerer(trigger, waits, self._home(stack), stub) for trigger in triggers]
+            airflows = [stack.enter_context(self.databases.airflow()) for _ in triggers]
+            running = [
+                Triggerer(trigger, waits, airflow, stub)
+                for trigger, airflow in zip(triggers, airflows, strict=True)
+            ]
             load_seconds = START_SECONDS + waits * LOAD_SECONDS_EACH * len(triggers)
             first_poll_at = datetime.now(timezone.utc) + timedelta(seconds=load_seconds)
             for one, end in [(one, one.write(first_poll_at)) for one in running]:
@@ -193,34 +195,22 @@ class Bench:
             say(f"  {figures}")
         return found
 
-    def _home(self, stack: ExitStack) -> LiveAirflow:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=self.folder)))
-        shutil.copy(self.folder / "migrated/airflow.db", home)  # not airflow.cfg, which names its folder
-        return stack.enter_context(LiveAirflow(home, home / "dags"))
 
-
-@contextmanager
-def bench(seconds: float) -> Iterator[Bench]:
-    """Make a folder with a migrated database in it, and leave nothing of it."""
-    say("airflow db migrate")
-    with tempfile.TemporaryDirectory(prefix="benchmark-triggerer-") as folder:
-        migrated = Path(folder) / "migrated"
-        with LiveAirflow(migrated, migrated / "dags") as airflow:
-            airflow.migrate()
-        yield Bench(Path(folder), seconds)
-
-
-def rows(*, full: bool, mutual: bool = False) -> list[Row]:
+def rows(*, full: bool, mutual: bool = False, server: str | None = None) -> list[Row]:
     """Measure, and return the figures with what they must be."""
     found: list[Row] = []
     cases = [(1_000, mutual), (3_000, mutual)] if full else [(1_000, mutual)]
-    with bench(30.0 if full else 20.0) as place:
-        for waits, is_mutual in cases:
-            about = f"{waits:,} waits{', mutual TLS' * is_mutual}"
-            beside = (DO_NOTHING, LONG_ROWS, OURS)
-            many = 3 if full and waits == cases[0][0] else 1
-            rounds = [place.measure(waits, *beside, mutual=is_mutual) for _ in range(many)]
-            found += _raw(about, rounds) + _quotients(about, rounds)
+    with tempfile.TemporaryDirectory(prefix="benchmark-triggerer-") as folder:
+        databases = Databases(Path(folder), server)
+        place = Bench(databases, seconds=30.0 if full else 20.0)
+        say("airflow db migrate")
+        with databases.migrated():
+            for waits, is_mutual in cases:
+                about = f"{waits:,} waits{', mutual TLS' * is_mutual}, {databases.kind}"
+                beside = (DO_NOTHING, LONG_ROWS, OURS)
+                many = 3 if full and waits == cases[0][0] else 1
+                rounds = [place.measure(waits, *beside, mutual=is_mutual) for _ in range(many)]
+                found += _raw(about, rounds) + _quotients(about, rounds)
     return found
 
 
@@ -282,10 +272,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.triggerer", description=__doc__)
     parser.add_argument("--full", action="store_true", help="more waits, three rounds")
     parser.add_argument("--mutual", action="store_true", help="over mutual TLS")
+    parser.add_argument("--server", metavar="URL", help="of a PostgreSQL, for SQLAlchemy; else SQLite")
     asked = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit("ended by a signal"))
-    found = rows(full=asked.full, mutual=asked.mutual)
+    found = rows(full=asked.full, mutual=asked.mutual, server=asked.server)
     print(table(TITLE, found))
     return int(any(row.verdict not in {"", "met"} for row in found))
 

@@ -21,6 +21,7 @@ from airflow_provider_sf.wire import (
     number,
     objects,
     of_schema,
+    packed,
     percentage,
     places_with_room,
     seconds,
@@ -29,6 +30,7 @@ from airflow_provider_sf.wire import (
     text,
     texts_with_room,
     thing_of,
+    unpacked,
     utc,
 )
 
@@ -378,3 +380,26 @@ def test_what_airflow_takes_is_storable(value: object, *, takes: bool) -> None:
 )
 def test_a_key_that_names_something_says_what_it_is(key: str, thing: str) -> None:
     assert thing_of(key) == thing
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.dictionaries(st.text(), inner) | st.lists(inner),
+    )
+)
+def test_what_is_packed_is_text_and_comes_out_again(value: object) -> None:
+    assert packed(value).isascii()
+    assert unpacked(packed(value)) == value
+
+
+@pytest.mark.parametrize("value", [{"polls": 1}, None])
+def test_what_was_never_packed_is_itself(value: object) -> None:
+    assert unpacked(value) is value
+
+
+@pytest.mark.parametrize("value", ["", "{}", packed({"polls": 1})[:-5], "c-" * 2_000])
+def test_what_is_no_packed_text_of_ours_is_refused_and_named(value: str) -> None:
+    with pytest.raises(ValueError, match="expected packed JSON, got '") as error:
+        unpacked(value)
+    assert len(str(error.value)) < 500

@@ -16,7 +16,7 @@ from airflow_provider_sf.story import Memory
 from airflow_provider_sf.triggers.live_progress import LiveProgress
 from airflow_provider_sf.triggers.shared_polls import Wish, shared_polls
 from airflow_provider_sf.watching import AskAgain, Policy, may_rest, rested, step, until_a_clock
-from airflow_provider_sf.wire import utc
+from airflow_provider_sf.wire import packed, unpacked, utc
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,14 +30,17 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
     Poll an upgrade until it has ended or its wait has, then fire one event: the story of the wait.
 
     All keywords are JSON; they stand in Airflow's database in clear, so they name the connection and hold
-    nothing of it. Their names are promises: rows written by one release are read by the next.
+    nothing of it. Their names are promises: rows written by one release are read by the next. Rows are kept
+    short, since with SQLite every triggerer reads all of them each second: what is as by default is left out,
+    and ``memory`` and ``previous`` are packed.
 
     :param name: the name of what is upgraded; empty for the kinds that are the cluster's own
     :param kind: a name of :data:`airflow_provider_sf.kinds.KINDS`
     :param service_fabric_conn_id: the connection to the cluster
     :param first_poll_at: when to poll first, ISO 8601
-    :param memory: what the worker's first look has brought, from ``Memory.to_dict``
+    :param memory: what the worker's first look has brought, from ``Memory.to_dict``, packed or not
     :param live_progress: push record and memory as XComs while the task is deferred, where Airflow can
+    :param previous: the record from before the start, if one was given, packed or not
     :param policy: how to wait and for which upgrade, from ``Policy.to_dict``
     """
 
@@ -48,8 +51,9 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         kind: str,
         service_fabric_conn_id: str,
         first_poll_at: str,
-        memory: dict[str, Any],
+        memory: dict[str, Any] | str,
         live_progress: bool = True,
+        previous: dict[str, Any] | str | None = None,
         **policy: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow 3 leaves it untyped
@@ -57,25 +61,26 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         self.kind = intern(kind)
         self.service_fabric_conn_id = intern(service_fabric_conn_id)
         self.first_poll_at = first_poll_at
-        self.memory = Memory.from_dict(memory)
+        self.memory = Memory.from_dict(unpacked(memory))
         """What the wait knows by now."""
         self.live_progress = live_progress
-        self.policy = Policy.from_dict(policy)
+        self.policy = Policy.from_dict({**policy, "previous": unpacked(previous)})
         self._told = Told()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the keywords that make this trigger again."""
+        keywords = {
+            "name": self.name,
+            "kind": self.kind,
+            "service_fabric_conn_id": self.service_fabric_conn_id,
+            "first_poll_at": self.first_poll_at,
+            "memory": self.memory.to_dict(),
+            "live_progress": self.live_progress,
+            **self.policy.to_dict(),
+        }
         return (
             "airflow_provider_sf.triggers.service_fabric.ServiceFabricUpgradeTrigger",
-            {
-                "name": self.name,
-                "kind": self.kind,
-                "service_fabric_conn_id": self.service_fabric_conn_id,
-                "first_poll_at": self.first_poll_at,
-                "memory": self.memory.to_dict(),
-                "live_progress": self.live_progress,
-                **self.policy.to_dict(),
-            },
+            {name: packed(value) if isinstance(value, dict) else value for name, value in keywords.items()},
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:

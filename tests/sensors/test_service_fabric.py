@@ -316,7 +316,7 @@ def test_the_deferral_carries_one_absolute_deadline_and_keeps_clear_of_a_quick_r
     assert timedelta(minutes=69) < deferred.value.timeout <= timedelta(minutes=70)
     assert deferred.value.method_name == "execute_complete"
     assert deferred.value.kwargs in (None, {})
-    assert keywords["memory"]["polls"] == 1
+    assert deferred.value.trigger.memory.polls == 1
 
 
 @pytest.mark.usefixtures("simulator")
@@ -346,8 +346,8 @@ def test_a_silent_first_look_defers_and_starts_the_clock_of_the_silence(
     first_poll_at = utc(keywords["first_poll_at"])
     assert first_poll_at is not None
     assert first_poll_at - datetime.now(timezone.utc) <= timedelta(minutes=1), "a fifth of the budget"
-    assert keywords["memory"]["memory"]["silent_since"] is not None
-    assert keywords["memory"]["error"]["class"] == "Unreachable"
+    assert deferred.value.trigger.memory.silent_since is not None
+    assert isinstance(deferred.value.trigger.memory.error, Unreachable)
 
 
 @pytest.mark.usefixtures("simulator")
@@ -405,7 +405,8 @@ def test_a_deferred_wait_shows_its_first_look(ti: Any, *, do_xcom_push: bool) ->
     wait = ti.xcoms["upgrade_wait"]
     assert (wait["ended_by"], wait["ended_at"], wait["message"]) == (None, None, None)
     assert ti.xcoms["upgrade_progress"] == wait["record"]
-    assert {key: wait[key] for key in keywords["memory"]} == keywords["memory"]
+    memory = deferred.value.trigger.memory.to_dict()
+    assert {key: wait[key] for key in memory} == memory
 
 
 @pytest.mark.usefixtures("simulator")

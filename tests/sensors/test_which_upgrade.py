@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from airflow_provider_sf.sensors import service_fabric as sensor_module
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
 from airflow_provider_sf.sensors.waiting import Wait
 from airflow_provider_sf.story import Memory
+from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.watching import Policy
 from tests.sensors.running import fire, run, sensor
@@ -102,9 +104,9 @@ def test_the_policy_travels_in_the_triggers_keywords(ti: Any) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         made.execute({"ti": ti})
     _, keywords = deferred.value.trigger.serialize()
-    travelled = Policy.from_dict({name: keywords[name] for name in Policy(1.0).to_dict()})
+    travelled = ServiceFabricUpgradeTrigger(**json.loads(json.dumps(keywords))).policy
     assert replace(travelled, deadline=BEGAN + timedelta(hours=6)) == policy_of(made)
-    assert keywords["previous"]["started_at"] == "2026-02-01T00:00:00Z"
+    assert travelled.meant.previous == UpgradeProgress.from_dict(SNAPSHOT.to_dict())
 
 
 def test_what_an_operator_returns_may_be_given_before_it_is_known() -> None:

@@ -445,7 +445,9 @@ def test_who_leaves_while_in_line_is_not_asked_about(serving: Any) -> None:
         server.may.set()
         answers = await asyncio.gather(*tasks)
         assert {percent(answer) for answer in answers} == {10.0}
-        assert sorted(server.asked) == sorted(f"shop-{number}" for number in (*range(MOST_AT_ONCE), MOST_AT_ONCE + 1))
+        assert sorted(server.asked) == sorted(
+            f"shop-{number}" for number in (*range(MOST_AT_ONCE), MOST_AT_ONCE + 1)
+        )
 
     serving(wait)
 
