@@ -1,4 +1,4 @@
-"""What a poll costs in a closed loop, one at a time and sixteen at once, beside peers."""
+"""What a poll costs in a closed loop, one at a time and many at once, beside peers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.sharing import MOST_AT_ONCE
 from benchmarks.child import Child
 from benchmarks.contenders import CONTENDERS
 from benchmarks.measuring import in_turns, say
@@ -26,7 +27,6 @@ _UNIT = "us CPU"
 _AGAINST_POOL = Bound(4.0, aim=2.0)
 _AGAINST_HTTP = Bound(8.0, aim=15.0, at_least=True)
 
-_AT_ONCE = 16
 _FASTEST = ("raw_pool", "asyncio_pool", "asend", "tuned_session")
 """Who is measured with many polls at once, too; the others only one at a time, as waits poll."""
 
@@ -40,8 +40,8 @@ def rows(*, full: bool) -> list[Row]:
         say(f"closed loop, {over}: {_ROUNDS} rounds of {polls} polls, fewer for who is slow")
         with Stub(mutual=mutual) as stub:
             alone = _figures(stub, polls, 1, tuple(CONTENDERS))
-            many = _figures(stub, polls, _AT_ONCE, _FASTEST)
-        found += [*_costs(f"{over}, one at a time", alone), *_costs(f"{over}, {_AT_ONCE} at once", many)]
+            many = _figures(stub, polls, MOST_AT_ONCE, _FASTEST)
+        found += [*_costs(f"{over}, one at a time", alone), *_costs(f"{over}, {MOST_AT_ONCE} at once", many)]
         found += [*_judged(over, alone, many, is_secure=mutual)]
     return found
 
@@ -110,7 +110,7 @@ def _judged(
     to_pool, of_many = _quotients(alone, "asend", "asyncio_pool"), _quotients(many, "asend", "asyncio_pool")
     judged = [
         Row(f"asend / pool by hand, {over}, one at a time", "x", to_pool, must=_AGAINST_POOL),
-        Row(f"asend / pool by hand, {over}, {_AT_ONCE} at once", "x", of_many),
+        Row(f"asend / pool by hand, {over}, {MOST_AT_ONCE} at once", "x", of_many),
         Row(f"asend / bare sockets, {over}, one at a time", "x", _quotients(alone, "asend", "raw_pool")),
     ]
     if is_secure:

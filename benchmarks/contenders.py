@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sf.sharing import MOST_AT_ONCE
 from benchmarks import ours, peers
 from benchmarks.answers import names
 from benchmarks.asyncio_pool import asyncio_pool
 from benchmarks.child import answer_in_loop
 from benchmarks.measuring import cpu_seconds
-from benchmarks.raw_pool import SIZE, raw_pool
+from benchmarks.raw_pool import raw_pool
 from benchmarks.stub import Way
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Polling:
         self._poll = await self._context.__aenter__()
         return {}
 
-    async def poll(self, polls: int, workers: int = SIZE) -> dict[str, Any]:
+    async def poll(self, polls: int, workers: int = MOST_AT_ONCE) -> dict[str, Any]:
         """Poll as fast as it goes; the names are as many as the workers."""
         each = polls // workers
         gc.collect()

@@ -14,14 +14,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from airflow_provider_sf.sharing import MOST_AT_ONCE
 from benchmarks.answers import target_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from benchmarks.stub import Way
-
-SIZE = 16
 
 _AT_ONCE = 65536
 _LENGTH = b"Content-Length: "
@@ -71,7 +70,7 @@ class RawPool:
         self._way = way
         self._requests: dict[str, bytes] = {}
         loop = asyncio.get_running_loop()
-        self._free = [RawConnection(_connected(way), loop) for _ in range(SIZE)]
+        self._free = [RawConnection(_connected(way), loop) for _ in range(MOST_AT_ONCE)]
 
     async def poll(self, name: str) -> bytes:
         """Return the body of the answer about a name."""
