@@ -202,7 +202,7 @@ def rows(*, full: bool, mutual: bool = False, server: str | None = None) -> list
     cases = [(1_000, mutual), (3_000, mutual)] if full else [(1_000, mutual)]
     with tempfile.TemporaryDirectory(prefix="benchmark-triggerer-") as folder:
         databases = Databases(Path(folder), server)
-        place = Bench(databases, seconds=30.0 if full else 20.0)
+        place = Bench(databases, seconds=60.0 if full else 20.0)
         say("airflow db migrate")
         with databases.migrated():
             for waits, is_mutual in cases:
