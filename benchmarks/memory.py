@@ -18,7 +18,7 @@ _KIB, _MIB = 1 << 10, 1 << 20
 
 def rows(*, full: bool) -> list[Row]:
     """Measure both in turns, each in a fresh process."""
-    many, interval, rounds = (10_000, 5.0, 3) if full else (2_000, 1.0, 1)
+    many, interval, rounds = (10_000, 5.0, 3) if full else (5_000, 2.0, 1)
     found = [(_held(kind, many, interval) for kind in ("ours", "nothing")) for _ in range(rounds)]
     mine, nothing = (tuple(figures) for figures in zip(*found, strict=True))
     above = tuple((one - other) / many / _KIB for one, other in zip(mine, nothing, strict=True))
