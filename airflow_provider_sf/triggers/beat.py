@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from contextvars import Context
 from heapq import heappop, heappush
-from math import ceil, inf
+from math import ceil, floor, inf
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -65,7 +65,7 @@ class Beat:
 
     def _ring(self) -> None:
         loop, self._timer = asyncio.get_running_loop(), None
-        latest = int(loop.time() / TICK_SECONDS + _ROUNDING)
+        latest = latest_by(loop.time())
         while self._numbers and self._numbers[0] <= latest:
             number = heappop(self._numbers)
             for call in self._calls.pop(number, ()):
@@ -90,6 +90,11 @@ def beat() -> Beat:
 def number_at(moment: float) -> int:
     """Return which beat is the first at or after a moment of the event loop's clock."""
     return ceil(min(moment, _NEVER) / TICK_SECONDS - _ROUNDING)
+
+
+def latest_by(moment: float) -> int:
+    """Return which beat is the last at or before a moment of the event loop's clock."""
+    return floor(moment / TICK_SECONDS + _ROUNDING)
 
 
 def moment(number: int) -> float:

@@ -22,7 +22,7 @@ from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook, progress
 from airflow_provider_sf.kinds import kind_named
 from airflow_provider_sf.rest import OK, ServiceFabricError, Unreachable, request_for
 from airflow_provider_sf.sharing import Shared, all_shared, loop_time, shared
-from airflow_provider_sf.triggers.beat import beat, number_at
+from airflow_provider_sf.triggers.beat import beat, latest_by, number_at
 from airflow_provider_sf.upgrades import UpgradeProgress
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class SharedPolls(Shared):
         "_phase",
         "_poll",
         "_read_last",
+        "_sent",
         "_what",
         "_wishes",
     )
@@ -131,6 +132,8 @@ class SharedPolls(Shared):
         """One and the same for all beats, and for all turns in line."""
         self._beat = 0
         """That of the poll that is under way, or stands in line."""
+        self._sent = 0
+        """The latest beat when a poll was sent last; one that stood in line is sent later than it is due."""
         self._is_polling = False
         """Whether a poll is under way, or stands in line."""
         self._poll: asyncio.Task[None] | None = None
@@ -199,6 +202,7 @@ class SharedPolls(Shared):
         """Poll, if somebody still waits and the cluster is not known to be silent; tell whether we do."""
         self._is_polling = silence is None and bool(self._waiting())
         if self._is_polling:
+            self._sent = latest_by(loop_time())
             self._poll = asyncio.get_running_loop().create_task(self._look())
             self._poll.add_done_callback(self._leave)
         elif isinstance(silence, ServiceFabricError):
@@ -258,14 +262,14 @@ class SharedPolls(Shared):
 
     def _tell(self, observation: Observation) -> None:
         """Meet the wishes that an observation meets, and plan the next poll for the others."""
-        before, due = self._last, self._beat
+        before, asked = self._last, max(self._beat, self._sent)
         is_quiet = before is not None and _brings_nothing(before.observation, observation)
         answer = self._answer(observation)
         is_quiet = is_quiet and not answer.remarks
         for wish in self._waiting():
-            if due < number_at(wish.not_before):
+            if asked < number_at(wish.not_before):
                 continue
-            is_early = due < number_at(wish.by) and wish.quiet_until and answer.at < wish.quiet_until
+            is_early = asked < number_at(wish.by) and wish.quiet_until and answer.at < wish.quiet_until
             if is_quiet and wish.known is before and is_early:
                 wish.known, wish.quiet, wish.quiet_at = answer, wish.quiet + 1, answer.at
             else:
