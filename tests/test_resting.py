@@ -131,6 +131,14 @@ def test_nobody_rests_whose_last_answer_decides_with_time() -> None:
     assert memory.ours is not None
 
 
+def test_who_has_seen_a_start_or_asks_for_none_may_rest() -> None:
+    soon = Policy(15.0, meant=Meant(started_after=at(30), clock_skew=0.0))
+    memory, _ = step(soon, Memory(), answer("RollingForward", 2), at(0))
+    assert may_rest(soon, memory)
+    memory, _ = step(Policy(15.0), Memory(), answer("RollingForward", 2, started=False), at(0))
+    assert may_rest(Policy(15.0), memory)
+
+
 def test_nobody_rests_in_doubt_or_without_an_answer() -> None:
     policy = Policy(15.0)
     assert not may_rest(policy, Memory())

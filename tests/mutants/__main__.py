@@ -50,7 +50,7 @@ CORE = [
     "story",
 ]
 MUTATED = [f"airflow_provider_sf/{name}.py" for name in CORE]
-TESTS = [f"tests/test_{name}.py" for name in CORE]
+TESTS = [*(f"tests/test_{name}.py" for name in CORE), "tests/test_resting.py"]
 
 PYTEST = [
     "-xq",
