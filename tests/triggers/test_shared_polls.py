@@ -440,7 +440,7 @@ def test_one_who_is_cancelled_ends_nobody_elses_wait(serving: Any) -> None:
 
         async def one() -> Answer:
             async with polled() as polls:
-                return await polls.next(soon())
+                return await polls.next(soon(0.2))
 
         tasks = [asyncio.create_task(one()) for _ in range(3)]
         await asked(server, 1)
