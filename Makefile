@@ -10,8 +10,8 @@ OLD_AIRFLOW := 2.11.2
 OLD_VENV := .venv-airflow-$(OLD_AIRFLOW)
 OLD_BIN := $(OLD_VENV)/bin
 
-# The end-to-end tests mostly wait, so three processes have work for two processors; a file stays in one process.
-PARALLEL := --quiet --numprocesses 3 --dist loadfile
+# The end-to-end tests mostly wait, so the others need not wait for them; a file stays in one process.
+PARALLEL := --quiet --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-rollback airflow docs golden test test-airflow-2.11 bench bench-full mutants lint format build constraints clean
