@@ -140,8 +140,6 @@ class Meant:
         said = changed_fields(self)
         if self.previous is not None:
             said["previous"] = self.previous.to_dict()
-        if self.started_after is not None:
-            said["started_after"] = iso(self.started_after)
         return said
 
     @classmethod

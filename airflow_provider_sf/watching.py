@@ -28,7 +28,7 @@ from airflow_provider_sf.rest import ServiceFabricError, Unreachable, is_missing
 from airflow_provider_sf.story import Forgiven, Memory, Verdict
 from airflow_provider_sf.timeline import continued
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wire import changed_fields, iso, utc
+from airflow_provider_sf.wire import changed_fields, utc
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -81,9 +81,8 @@ class Policy:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is not as by default, as flat JSON types; :meth:`from_dict` undoes it."""
-        mine = {name: value for name, value in changed_fields(self).items() if name != "meant"}
-        if self.deadline is not None:
-            mine["deadline"] = iso(self.deadline)
+        mine = changed_fields(self)
+        del mine["meant"]
         return {**mine, **self.meant.to_dict()}
 
     @classmethod

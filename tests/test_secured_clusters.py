@@ -104,6 +104,7 @@ def test_whoever_answers_is_talked_to_if_nobody_is_to_be_verified(transport: Any
 def test_nothing_is_left_of_a_key_on_disk(
     tls: str, transport: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """In a temporary folder of its own, where whatever is left would be seen."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with simulated(tls=tls) as simulator:
         transport(Cluster.at(simulator.url, None, certified()))
@@ -113,6 +114,7 @@ def test_nothing_is_left_of_a_key_on_disk(
 def test_a_key_that_cannot_be_loaded_leaves_nothing_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """In a temporary folder of its own, where whatever is left would be seen."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     other = OURS.client()
     with pytest.raises(OSError, match="KEY_VALUES_MISMATCH"):

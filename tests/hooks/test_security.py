@@ -37,6 +37,7 @@ class Hook(ServiceFabricHook):
 
 @pytest.fixture(autouse=True)
 def nothing_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test have what another left: which certificates the process has looked at, and the count."""
     monkeypatch.setattr(service_fabric, "_looked_at", set())
     monkeypatch.setattr(Hook, "look_ups", 0)
 

@@ -93,6 +93,7 @@ class Supervisor:
 
 @pytest.fixture
 def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+    """Stand in for the channel of Airflow 3, which there is only in the process of a task."""
     standing = Supervisor()
     monkeypatch.setattr("airflow.sdk.execution_time.task_runner.SUPERVISOR_COMMS", standing, raising=False)
     return standing

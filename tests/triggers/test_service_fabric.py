@@ -11,24 +11,16 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf import sharing
-from airflow_provider_sf.identity import Meant
 from airflow_provider_sf.story import Memory
 from airflow_provider_sf.timeline import Stage
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
-from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.watching import Policy
 from airflow_provider_sf.wire import json_size
+from tests.test_watching import OLD, POLICIES
 
 pytestmark = pytest.mark.usefixtures("asked_again_at_once")
 
 NOW = datetime.now(timezone.utc)
-
-SNAPSHOT = UpgradeProgress(
-    "application_resource",
-    "good-shop",
-    state="CompletedRollforward",
-    started_at=datetime(2026, 2, 1, tzinfo=timezone.utc),
-)
 
 
 def trigger(name: str, **keywords: Any) -> ServiceFabricUpgradeTrigger:
@@ -65,21 +57,7 @@ def run(*triggers: ServiceFabricUpgradeTrigger) -> list[Memory]:
 
 def test_the_class_path_is_a_promise() -> None:
     """All that a row can name; what is as by default it does not name."""
-    policy = Policy(
-        2.0,
-        unreachable_timeout=1.0,
-        start_timeout=1.0,
-        unknown_state_timeout=1.0,
-        stall_timeout=1.0,
-        on_paused="fail",
-        on_rollback="fail_fast",
-        wait_for_existence=True,
-        exponential_backoff=True,
-        max_wait=1.0,
-        deadline=NOW,
-        meant=Meant(SNAPSHOT, NOW, 1.0, "v2", accept_current_version=True),
-    )
-    path, keywords = trigger("good-shop", **policy.to_dict()).serialize()
+    path, keywords = trigger("good-shop", **POLICIES[-1].to_dict()).serialize()
     assert path == "airflow_provider_sf.triggers.service_fabric.ServiceFabricUpgradeTrigger"
     assert sorted(keywords) == [
         "accept_current_version",
@@ -110,10 +88,10 @@ def test_the_class_path_is_a_promise() -> None:
 
 def test_a_row_is_short_and_says_what_it_was_made_from() -> None:
     """With SQLite a triggerer's supervisor reads through all rows each second."""
-    memory = Memory(polls=1, record=SNAPSHOT, timeline=(Stage.of(SNAPSHOT, NOW, ours=True),))
-    made = trigger("good-shop", memory=memory.to_dict(), previous=SNAPSHOT.to_dict())
+    memory = Memory(polls=1, record=OLD, timeline=(Stage.of(OLD, NOW, ours=True),))
+    made = trigger("good-shop", memory=memory.to_dict(), previous=OLD.to_dict())
     assert made.memory == memory
-    assert made.policy.meant.previous == SNAPSHOT
+    assert made.policy.meant.previous == OLD
     _, keywords = made.serialize()
     assert len(keywords["memory"]) < json_size(memory.to_dict()) / 2
     assert set(keywords) == {

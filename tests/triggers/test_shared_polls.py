@@ -112,6 +112,12 @@ def soon(after: float = 0.0, **fields: Any) -> Wish:
     return Wish(moment, moment + after, **fields)
 
 
+async def one_answer(name: str = "shop", after: float = 0.0) -> Answer:
+    """Join those who wait for an upgrade, wish for one answer, and leave with it."""
+    async with polled(name) as polls:
+        return await polls.next(soon(after))
+
+
 async def until(condition: Callable[[], bool]) -> None:
     while not condition():  # noqa: ASYNC110 - of things that tell nobody
         await asyncio.sleep(0.001)
@@ -418,14 +424,10 @@ def test_all_who_join_while_a_poll_is_under_way_are_told_by_the_next_one(serving
     async def wait(server: Server) -> None:
         server.may.clear()
 
-        async def one() -> Answer:
-            async with polled() as polls:
-                return await polls.next(soon())
-
-        tasks = [asyncio.create_task(one())]
+        tasks = [asyncio.create_task(one_answer())]
         await asked(server, 1)
         for _ in range(5):
-            tasks.append(asyncio.create_task(one()))
+            tasks.append(asyncio.create_task(one_answer()))
             await asyncio.sleep(5 * beat.TICK_SECONDS)
         server.may.set()
         await asyncio.gather(*tasks)
@@ -438,11 +440,7 @@ def test_one_who_is_cancelled_ends_nobody_elses_wait(serving: Any) -> None:
     async def wait(server: Server) -> None:
         server.may.clear()
 
-        async def one() -> Answer:
-            async with polled() as polls:
-                return await polls.next(soon(0.2))
-
-        tasks = [asyncio.create_task(one()) for _ in range(3)]
+        tasks = [asyncio.create_task(one_answer(after=0.2)) for _ in range(3)]
         await asked(server, 1)
         tasks[0].cancel()
         await asyncio.sleep(0.01)
@@ -459,11 +457,7 @@ def test_who_leaves_while_in_line_is_not_asked_about(serving: Any) -> None:
     async def wait(server: Server) -> None:
         server.may.clear()
 
-        async def one(number: int) -> Answer:
-            async with polled(f"shop-{number}") as polls:
-                return await polls.next(soon())
-
-        tasks = [asyncio.create_task(one(number)) for number in range(MOST_AT_ONCE + 2)]
+        tasks = [asyncio.create_task(one_answer(f"shop-{number}")) for number in range(MOST_AT_ONCE + 2)]
         await asked(server, MOST_AT_ONCE)
         await asyncio.sleep(0.02)
         leaves = tasks.pop(MOST_AT_ONCE)
@@ -483,11 +477,7 @@ def test_the_last_one_to_leave_ends_the_poll_that_is_under_way(serving: Any) -> 
     async def wait(server: Server) -> None:
         server.may.clear()
 
-        async def one() -> None:
-            async with polled() as polls:
-                await polls.next(soon())
-
-        task = asyncio.create_task(one())
+        task = asyncio.create_task(one_answer())
         await asked(server, 1)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -535,7 +525,7 @@ def test_a_poll_that_somebody_else_cancels_is_made_again(serving: Any) -> None:
 def test_of_a_cluster_that_answers_nobody_all_hear_soon_however_many_there_are(
     serving: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sixteen are asked about at a time; who stands in line since before they were is told of their silence."""
+    """A few are asked about at a time; who stands in line since before they were is told of their silence."""
 
     async def wait(server: Server) -> None:
         url = json.loads(os.environ[CONNECTION_VARIABLE])["host"]
@@ -544,16 +534,12 @@ def test_of_a_cluster_that_answers_nobody_all_hear_soon_however_many_there_are(
         monkeypatch.setenv(CONNECTION_VARIABLE, json.dumps(connection))
         server.may.clear()
 
-        async def one(number: int) -> Answer:
-            async with polled(f"shop-{number}") as polls:
-                return await polls.next(soon())
-
-        answers = await asyncio.gather(*map(one, range(320)))
+        answers = await asyncio.gather(*(one_answer(f"shop-{number}") for number in range(20 * MOST_AT_ONCE)))
         assert {type(answer.observation) for answer in answers} == {Unreachable}
-        assert len(server.asked) <= 64
-        assert server.connections <= 64
+        assert len(server.asked) <= 4 * MOST_AT_ONCE
+        assert server.connections <= 4 * MOST_AT_ONCE
         server.may.set()
-        assert percent(await one(400)) == 10.0
+        assert percent(await one_answer()) == 10.0
 
     serving(wait)
 
