@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from airflow_provider_sf.sharing import MOST_AT_ONCE
+from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
 from benchmarks.raw_pool import body_in, client_context, request_about
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.sharing import MOST_AT_ONCE
+from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
 from benchmarks.child import Child
 from benchmarks.contenders import CONTENDERS
 from benchmarks.measuring import in_turns, say

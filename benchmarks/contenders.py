@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.sharing import MOST_AT_ONCE
+from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
 from benchmarks import ours, peers
 from benchmarks.answers import names
 from benchmarks.asyncio_pool import asyncio_pool

@@ -8,17 +8,17 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.kinds import kind_named
-from airflow_provider_sf.rest import request_for
-from airflow_provider_sf.story import Memory
+from airflow_provider_sf.rest.protocol import request_for
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.watching import Policy, step
+from airflow_provider_sf.upgrades.kinds import kind_named
+from airflow_provider_sf.wait.state import Memory
+from airflow_provider_sf.wait.state_machine import Policy, step
 from benchmarks.answers import answer_about
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from airflow_provider_sf.rest import Response
+    from airflow_provider_sf.rest.protocol import Response
     from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
     from benchmarks.stub import Way
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 
-from airflow_provider_sf.sharing import MOST_AT_ONCE
+from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
 from benchmarks.answers import target_of
 from benchmarks.raw_pool import client_context
 

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from airflow_provider_sf.sharing import MOST_AT_ONCE
+from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
 from benchmarks.answers import target_of
 
 if TYPE_CHECKING:

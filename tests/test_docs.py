@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from airflow_provider_sf.connection_form import FIELDS
-from airflow_provider_sf.kinds import KINDS, Kind
-from airflow_provider_sf.outcomes import OUTCOMES
+from airflow_provider_sf.auth.connection_form import FIELDS
+from airflow_provider_sf.upgrades.kinds import KINDS, Kind
+from airflow_provider_sf.upgrades.outcomes import OUTCOMES
 
 WRITTEN = {
     "applicationResourceName": "the application resource: `shop`",

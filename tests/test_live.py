@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from airflow_provider_sf.kinds import KINDS
-from airflow_provider_sf.retelling import retelling
+from airflow_provider_sf.messages.formatting import STATE_WIDTH, state_words
+from airflow_provider_sf.messages.summary import retelling
+from airflow_provider_sf.rest.json_values import utc
 from airflow_provider_sf.simulator import Simulator
-from airflow_provider_sf.story import Memory
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
-from airflow_provider_sf.wire import utc
-from airflow_provider_sf.wording import STATE_WIDTH, state_words
+from airflow_provider_sf.upgrades.kinds import KINDS
+from airflow_provider_sf.wait.state import Memory
 from demo.live_airflow import LiveAirflow, free_ports
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 from hatchling.build import build_wheel
 
 from airflow_provider_sf import __version__, get_provider_info
-from airflow_provider_sf.cluster import EXTRA_FIELDS, Cluster
+from airflow_provider_sf.cluster import Cluster
+from airflow_provider_sf.cluster.client import EXTRA_FIELDS
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor

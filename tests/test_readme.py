@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_sf import get_provider_info
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.endings import failure, success
-from airflow_provider_sf.identity import Meant
-from airflow_provider_sf.narration import Told, news, opening
-from airflow_provider_sf.reasons import reasons_of
+from airflow_provider_sf.messages.progress_log import Told, news, opening
+from airflow_provider_sf.messages.results import failure, success
+from airflow_provider_sf.provider_info import get_provider_info
 from airflow_provider_sf.simulator.certificates import Authority
 from airflow_provider_sf.simulator.model import progress_body
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
-from airflow_provider_sf.story import Memory, Verdict
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.watching import Policy, step
-from tests.telling import KIND, START, name_of
+from airflow_provider_sf.upgrades.failure_reasons import reasons_of
+from airflow_provider_sf.wait.matching import Meant
+from airflow_provider_sf.wait.state import Memory, Verdict
+from airflow_provider_sf.wait.state_machine import Policy, step
+from tests.simulated_waits import KIND, START, name_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

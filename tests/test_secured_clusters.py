@@ -13,21 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf.certificates import ClientCertificate
+from airflow_provider_sf.auth.certificates import ClientCertificate
+from airflow_provider_sf.auth.server_verification import Trust
+from airflow_provider_sf.auth.tls import context_for
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.rest import (
-    MOST_BYTES,
-    Rejected,
-    UnexpectedAnswer,
-    Unreachable,
-)
-from airflow_provider_sf.sharing import MOST_AT_ONCE
+from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
+from airflow_provider_sf.rest import Rejected, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.rest.protocol import MOST_BYTES
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import Authority
 from airflow_provider_sf.simulator.tls import server_context
-from airflow_provider_sf.tls import context_for
-from airflow_provider_sf.trust import Trust
-from tests.asking import PING, send
+from tests.requests_to import PING, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,34 +9,32 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_sf import get_provider_info
-from airflow_provider_sf.applications import (
+from airflow_provider_sf.auth.certificates import SOON, ends_at, thumbprints
+from airflow_provider_sf.auth.settings import day, secured_by
+from airflow_provider_sf.cluster import Cluster
+from airflow_provider_sf.cluster.failover import REFUSALS
+from airflow_provider_sf.cluster.per_loop import loop_time
+from airflow_provider_sf.hooks.cluster_cache import SharedCluster, shared_cluster, shared_cluster_if_any
+from airflow_provider_sf.provider_info import get_provider_info
+from airflow_provider_sf.rest import Rejected, ServiceFabricError, Unreachable
+from airflow_provider_sf.rest.protocol import (
+    CLUSTER_VERSION,
+    UNKNOWN_CALL,
+    advised,
+    request_for,
+    version_in,
+)
+from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.upgrades.applications import (
     APPLICATION,
     APPLICATIONS,
     Application,
     ApplicationHealth,
     page_of,
 )
-from airflow_provider_sf.certificates import SOON, ends_at, thumbprints
-from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.gateways import REFUSALS
-from airflow_provider_sf.hooks.shared_cluster import SharedCluster, shared_cluster, shared_cluster_if_any
-from airflow_provider_sf.kinds import APPLICATION_HEALTH, DEFAULT_KIND, advice, kind_named
-from airflow_provider_sf.parameters import DEFAULT_CONN_ID
-from airflow_provider_sf.reasons import explanation
-from airflow_provider_sf.rest import (
-    CLUSTER_VERSION,
-    UNKNOWN_CALL,
-    Rejected,
-    ServiceFabricError,
-    Unreachable,
-    advised,
-    request_for,
-    version_in,
-)
-from airflow_provider_sf.security import day, secured_by
-from airflow_provider_sf.sharing import loop_time
-from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.upgrades.failure_reasons import explanation
+from airflow_provider_sf.upgrades.kinds import APPLICATION_HEALTH, DEFAULT_KIND, advice, kind_named
+from airflow_provider_sf.wait.parameters import DEFAULT_CONN_ID
 
 _T = TypeVar("_T")
 
@@ -45,7 +43,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_provider_sf.rest import Call, Request, Response
+    from airflow_provider_sf.rest.protocol import Call, Request, Response
 
     Ask = Callable[[Cluster], Request]
     """Makes what is sent to a cluster."""
@@ -61,7 +59,7 @@ class ServiceFabricHook(BaseHook):
     Read a Service Fabric cluster through its REST API.
 
     :param service_fabric_conn_id: the connection: ``host``, ``port`` (19080 if empty), ``schema``, and the
-        extra fields of :mod:`airflow_provider_sf.connection_form`
+        extra fields of :mod:`airflow_provider_sf.auth.connection_form`
     :param api_version: sent instead of the api-version that documents the call; rarely needed
 
     Every call raises ``Unreachable`` (ask again), ``Rejected`` (do not) or ``UnexpectedAnswer`` of
@@ -109,7 +107,7 @@ class ServiceFabricHook(BaseHook):
 
         :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web`` or
             ``shop~web``) or the compose deployment; none for the kinds that are the cluster's own
-        :param kind: a name of :data:`airflow_provider_sf.kinds.KINDS`
+        :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`
         :raises ValueError: the kind does not exist or cannot have that name; nothing was sent
         """
         try:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_sf.kinds import DEFAULT_KIND, check_name
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink, push_link
-from airflow_provider_sf.parameters import DEFAULT_CONN_ID
+from airflow_provider_sf.upgrades.kinds import DEFAULT_KIND, check_name
+from airflow_provider_sf.wait.parameters import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
 
     :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web``, ``shop~web``)
         or the compose deployment; the kinds that are the cluster's own take none; templated
-    :param kind: a name of :data:`airflow_provider_sf.kinds.KINDS`
+    :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`
     :param service_fabric_conn_id: the connection to the cluster; templated
     :param include_raw: add the cluster's untouched answer to the record, as ``raw``, if it has at most 16 KiB
 
@@ -56,8 +56,8 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         """Read, log, push."""
         # DAG files need neither connections nor words.
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415
-        from airflow_provider_sf.narration import status_line  # noqa: PLC0415
-        from airflow_provider_sf.wording import title  # noqa: PLC0415
+        from airflow_provider_sf.messages.formatting import title  # noqa: PLC0415
+        from airflow_provider_sf.messages.progress_log import status_line  # noqa: PLC0415
 
         hook = ServiceFabricHook(self.service_fabric_conn_id)
         if self.do_xcom_push:

@@ -14,9 +14,10 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_sf.kinds import DEFAULT_KIND, check_name, is_rendered_later
+from airflow_provider_sf.exceptions import UpgradeFailed
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink
-from airflow_provider_sf.parameters import (
+from airflow_provider_sf.upgrades.kinds import DEFAULT_KIND, check_name, is_rendered_later
+from airflow_provider_sf.wait.parameters import (
     CLOCK_SKEW_SECONDS,
     DEFAULT_CONN_ID,
     IDENTIFYING,
@@ -26,7 +27,6 @@ from airflow_provider_sf.parameters import (
     choice,
     seconds,
 )
-from airflow_provider_sf.sensors.failure import UpgradeFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_sf.identity import Meant
-    from airflow_provider_sf.sensors.waiting import Wait
+    from airflow_provider_sf.sensors.wait_task import Wait
     from airflow_provider_sf.upgrades import UpgradeProgress
+    from airflow_provider_sf.wait.matching import Meant
 
 __all__ = ["ServiceFabricUpgradeSensor", "UpgradeFailed"]
 
@@ -53,7 +53,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web``, ``shop~web``)
         or the compose deployment; the kinds that are the cluster's own take none; templated
-    :param kind: a name of :data:`airflow_provider_sf.kinds.KINDS`
+    :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`
     :param service_fabric_conn_id: the connection to the cluster; templated
 
     Which upgrade is meant (all that is given must hold; nothing given means the latest on record):
@@ -191,7 +191,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait; in deferrable mode look once, then defer."""
-        from airflow_provider_sf.sensors.waiting import Wait  # noqa: PLC0415 - DAG files do not wait
+        from airflow_provider_sf.sensors.wait_task import Wait  # noqa: PLC0415 - DAG files do not wait
 
         began = _first_leg_began(context) if self._forgets else None
         wait = self._wait = Wait(self, began, forgetful=self._forgets)
@@ -205,7 +205,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the upgrade; look again at once only where the answer must not wait for the next poke."""
-        from airflow_provider_sf.sensors.waiting import Wait  # noqa: PLC0415 - DAG files do not wait
+        from airflow_provider_sf.sensors.wait_task import Wait  # noqa: PLC0415 - DAG files do not wait
 
         wait = self._wait = self._wait or Wait(self)
         record = wait.poke(context)
@@ -213,7 +213,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """End the task as the trigger's event says."""
-        from airflow_provider_sf.sensors.waiting import Wait, story_in  # noqa: PLC0415 - DAG files do not wait
+        from airflow_provider_sf.sensors.wait_task import Wait, story_in  # noqa: PLC0415 - DAG files do not wait
 
         try:
             return Wait(self).end(context, story_in(event))
@@ -224,7 +224,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def meant(self, known: Iterable[str] = IDENTIFYING) -> Meant:
         """Read which upgrade is meant, from those parameters whose value is known by now."""
-        from airflow_provider_sf.intent import meant  # noqa: PLC0415 - DAG files that name no upgrade need it not
+        from airflow_provider_sf.wait.selector_input import meant  # noqa: PLC0415 - DAG files that name no upgrade need it not
 
         given = {parameter: getattr(self, parameter) for parameter in known}
         for parameter in self._identified_by:

@@ -8,8 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from airflow_provider_sf.addresses import DEFAULT_PORT
-from airflow_provider_sf.kinds import KINDS
+from airflow_provider_sf.cluster.endpoints import DEFAULT_PORT
 from airflow_provider_sf.simulator import SCENARIOS, Simulator
 from airflow_provider_sf.simulator.certificates import SERVER_CERTIFICATES
 from airflow_provider_sf.simulator.connection import (
@@ -21,6 +20,7 @@ from airflow_provider_sf.simulator.connection import (
     write_certificates,
 )
 from airflow_provider_sf.simulator.tls import TLS
+from airflow_provider_sf.upgrades.kinds import KINDS
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 

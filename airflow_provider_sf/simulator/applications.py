@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.simulator.model import application_name, type_name, unhealthy_evaluations
-from airflow_provider_sf.simulator.moments import AT_REST
+from airflow_provider_sf.simulator.timeline import AT_REST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_sf.simulator.moments import Moment
+    from airflow_provider_sf.simulator.timeline import Moment
 
 ITEMS_A_PAGE = 2
 """How many applications a page lists: few, so that there is more than one."""

@@ -7,11 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from airflow_provider_sf.applications import APPLICATION, APPLICATIONS
-from airflow_provider_sf.kinds import APPLICATION_HEALTH, KINDS
-from airflow_provider_sf.names import bare
-from airflow_provider_sf.rest import CLUSTER_VERSION, Call
-from airflow_provider_sf.simulator.answers import NOTHING, Answer, fabric_error, fault_at, json_answer
+from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Call
+from airflow_provider_sf.rest.url_names import bare
 from airflow_provider_sf.simulator.applications import (
     application_health,
     application_id,
@@ -19,15 +16,18 @@ from airflow_provider_sf.simulator.applications import (
     page_after,
 )
 from airflow_provider_sf.simulator.model import application_name, progress_answer
-from airflow_provider_sf.simulator.moments import moment_at
+from airflow_provider_sf.simulator.responses import NOTHING, Answer, fabric_error, fault_at, json_answer
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
+from airflow_provider_sf.simulator.timeline import moment_at
+from airflow_provider_sf.upgrades.applications import APPLICATION, APPLICATIONS
+from airflow_provider_sf.upgrades.kinds import APPLICATION_HEALTH, KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_sf.kinds import Kind
-    from airflow_provider_sf.simulator.moments import Moment
     from airflow_provider_sf.simulator.scenarios import Scenario
+    from airflow_provider_sf.simulator.timeline import Moment
+    from airflow_provider_sf.upgrades.kinds import Kind
 
 AAD_METADATA = Call(
     path="/$/GetAadMetadata",

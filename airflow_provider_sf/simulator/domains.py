@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.simulator.moments import WORK, checks_health, domain_at
 from airflow_provider_sf.simulator.scenarios import UPGRADE_DOMAINS
+from airflow_provider_sf.simulator.timeline import WORK, checks_health, domain_at
 
 if TYPE_CHECKING:
-    from airflow_provider_sf.simulator.moments import Moment
     from airflow_provider_sf.simulator.scenarios import Phase
+    from airflow_provider_sf.simulator.timeline import Moment
 
 PARTITION = "6f1c2f5e-0d6b-4a53-9c0e-5b7a1d2e3f40"
 """The partition, made up, for which nodes wait."""

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from airflow_provider_sf.simulator.answers import Answer, json_answer
+from airflow_provider_sf.simulator.responses import Answer, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

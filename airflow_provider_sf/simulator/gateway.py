@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from io import BufferedReader
 
-    from airflow_provider_sf.simulator.answers import Answer
+    from airflow_provider_sf.simulator.responses import Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,19 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.kinds import kind_named
-from airflow_provider_sf.simulator.answers import fault_at, json_answer
-from airflow_provider_sf.simulator.dialects import DIALECTS, Dialect
 from airflow_provider_sf.simulator.domains import NOWHERE, current_domain, domain_at_failure, upgrade_domains
 from airflow_provider_sf.simulator.health import application_evaluations, cluster_evaluations
-from airflow_provider_sf.simulator.moments import moment_at
+from airflow_provider_sf.simulator.kind_formats import DIALECTS, Dialect
+from airflow_provider_sf.simulator.responses import fault_at, json_answer
 from airflow_provider_sf.simulator.scenarios import SERVICES, UPGRADE_DOMAINS
+from airflow_provider_sf.simulator.timeline import moment_at
+from airflow_provider_sf.upgrades.kinds import kind_named
 
 if TYPE_CHECKING:
-    from airflow_provider_sf.kinds import Kind
-    from airflow_provider_sf.simulator.answers import Answer
-    from airflow_provider_sf.simulator.moments import Moment
+    from airflow_provider_sf.simulator.responses import Answer
     from airflow_provider_sf.simulator.scenarios import Scenario
+    from airflow_provider_sf.simulator.timeline import Moment
+    from airflow_provider_sf.upgrades.kinds import Kind
 
 YEAR_1 = "0001-01-01T00:00:00.000Z"
 """How the gateway writes a time that is not set."""

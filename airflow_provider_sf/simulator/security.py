@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from airflow_provider_sf.simulator.answers import Answer
 from airflow_provider_sf.simulator.certificates import Authority
 from airflow_provider_sf.simulator.cluster import AAD_METADATA, EXPLORER_PATH
 from airflow_provider_sf.simulator.entra import Entra
+from airflow_provider_sf.simulator.responses import Answer
 from airflow_provider_sf.simulator.tls import TLS, server_context
 
 if TYPE_CHECKING:

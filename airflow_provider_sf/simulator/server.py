@@ -7,9 +7,9 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.simulator.answers import FAULTS
 from airflow_provider_sf.simulator.cluster import SimulatedCluster
 from airflow_provider_sf.simulator.gateway import Gateway
+from airflow_provider_sf.simulator.responses import FAULTS
 from airflow_provider_sf.simulator.security import Security
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from airflow_provider_sf.simulator.answers import Answer
     from airflow_provider_sf.simulator.certificates import Authority, Certificate
     from airflow_provider_sf.simulator.entra import Entra
     from airflow_provider_sf.simulator.gateway import Question
+    from airflow_provider_sf.simulator.responses import Answer
 
 RUNTIME_VERSION = "10.1.2338.9590"
 

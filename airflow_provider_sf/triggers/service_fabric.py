@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_sf.hooks.shared_cluster import shared_cluster
-from airflow_provider_sf.narration import Told, news, quiet_for
-from airflow_provider_sf.sharing import loop_time
-from airflow_provider_sf.story import Memory
-from airflow_provider_sf.triggers.live_progress import LiveProgress
-from airflow_provider_sf.triggers.shared_polls import Wish, shared_polls
-from airflow_provider_sf.watching import AskAgain, Policy, may_rest, rested, step, until_a_clock
-from airflow_provider_sf.wire import packed, unpacked, utc
+from airflow_provider_sf.cluster.per_loop import loop_time
+from airflow_provider_sf.hooks.cluster_cache import shared_cluster
+from airflow_provider_sf.messages.progress_log import Told, news, quiet_for
+from airflow_provider_sf.rest.json_values import packed, unpacked, utc
+from airflow_provider_sf.triggers.poller import Wish, shared_polls
+from airflow_provider_sf.triggers.xcom_progress import LiveProgress
+from airflow_provider_sf.wait.state import Memory
+from airflow_provider_sf.wait.state_machine import AskAgain, Policy, may_rest, rested, step, until_a_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_provider_sf.triggers.shared_polls import Answer
-    from airflow_provider_sf.watching import Decision
+    from airflow_provider_sf.triggers.poller import Answer
+    from airflow_provider_sf.wait.state_machine import Decision
 
 
 class ServiceFabricUpgradeTrigger(BaseTrigger):
@@ -35,7 +35,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
     and ``memory`` and ``previous`` are packed.
 
     :param name: the name of what is upgraded; empty for the kinds that are the cluster's own
-    :param kind: a name of :data:`airflow_provider_sf.kinds.KINDS`
+    :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`
     :param service_fabric_conn_id: the connection to the cluster
     :param first_poll_at: when to poll first, ISO 8601
     :param memory: what the worker's first look has brought, from ``Memory.to_dict``, packed or not

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_sf.applications import Application
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected, UnexpectedAnswer
 from airflow_provider_sf.simulator import Simulator
+from airflow_provider_sf.upgrades.applications import Application
 
 if TYPE_CHECKING:
     from collections.abc import Callable

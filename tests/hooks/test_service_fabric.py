@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
+from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE, all_shared
 from airflow_provider_sf.hooks import service_fabric, shared_cluster
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected, Unreachable
-from airflow_provider_sf.services import ServiceProgress
-from airflow_provider_sf.sharing import MOST_AT_ONCE, all_shared
 from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.upgrades.services import ServiceProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable

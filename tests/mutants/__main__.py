@@ -36,21 +36,24 @@ if TYPE_CHECKING:
 
 # What is changed, and the tests that must notice, the slowest last. To try one file: make mutants FILES=...
 CORE = [
-    "names",
-    "outcomes",
-    "gateways",
-    "services",
-    "domains",
-    "health",
-    "upgrades",
-    "reasons",
-    "identity",
-    "timeline",
-    "watching",
-    "story",
+    "rest/url_names",
+    "upgrades/outcomes",
+    "cluster/failover",
+    "upgrades/services",
+    "upgrades/domains",
+    "upgrades/health_evaluations",
+    "upgrades/progress",
+    "upgrades/failure_reasons",
+    "wait/matching",
+    "wait/timeline",
+    "wait/state_machine",
+    "wait/state",
 ]
-MUTATED = [f"airflow_provider_sf/{name}.py" for name in CORE]
-TESTS = [*(f"tests/test_{name}.py" for name in CORE), "tests/test_resting.py"]
+MUTATED = [f"airflow_provider_sf/{module}.py" for module in CORE]
+TESTS = [
+    *("tests/{}/test_{}.py".format(*module.split("/")) for module in CORE),
+    "tests/wait/test_resting.py",
+]
 
 PYTEST = [
     "-xq",

@@ -11,13 +11,13 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
-from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.rest import Rejected
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
 from airflow_provider_sf.simulator import SCENARIOS
-from airflow_provider_sf.simulator.dialects import DIALECTS, Dialect
+from airflow_provider_sf.simulator.kind_formats import DIALECTS, Dialect
+from airflow_provider_sf.upgrades.kinds import KINDS
 from tests.sensors.running import MODES, run, sensor
-from tests.telling import SHOWN, name_of
+from tests.simulated_waits import SHOWN, name_of
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),

@@ -18,14 +18,14 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
+from airflow_provider_sf.messages.summary import retelling
 from airflow_provider_sf.rest import Rejected, UnexpectedAnswer, Unreachable
-from airflow_provider_sf.retelling import retelling
+from airflow_provider_sf.rest.json_values import utc
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
-from airflow_provider_sf.sensors.waiting import Wait
+from airflow_provider_sf.sensors.wait_task import Wait
 from airflow_provider_sf.simulator import Simulator
-from airflow_provider_sf.simulator.answers import Answer, fabric_error
-from airflow_provider_sf.story import Memory
-from airflow_provider_sf.wire import utc
+from airflow_provider_sf.simulator.responses import Answer, fabric_error
+from airflow_provider_sf.wait.state import Memory
 from tests.sensors.running import MODES, fire, run, sensor
 
 pytestmark = [

@@ -13,15 +13,15 @@ from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import DAG, AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
-from airflow_provider_sf.identity import Identity, Meant
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
 from airflow_provider_sf.sensors import service_fabric as sensor_module
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
-from airflow_provider_sf.sensors.waiting import Wait
-from airflow_provider_sf.story import Memory
+from airflow_provider_sf.sensors.wait_task import Wait
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.watching import Policy
+from airflow_provider_sf.wait.matching import Identity, Meant
+from airflow_provider_sf.wait.state import Memory
+from airflow_provider_sf.wait.state_machine import Policy
 from tests.sensors.running import fire, run, sensor
 
 pytestmark = [

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.simulator.applications import application_health, application_info, page_after
-from airflow_provider_sf.simulator.moments import moment_at
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
+from airflow_provider_sf.simulator.timeline import moment_at
 
 
 def info(scenario: str, second: float, name: str = "shop~web") -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.simulator.domains import current_domain, domain_at_failure, upgrade_domains
-from airflow_provider_sf.simulator.moments import Moment, moment_at
 from airflow_provider_sf.simulator.scenarios import SCENARIOS, Phase, Scenario
+from airflow_provider_sf.simulator.timeline import Moment, moment_at
 
 PARTITION = "6f1c2f5e-0d6b-4a53-9c0e-5b7a1d2e3f40"
 NOWHERE = {"DomainName": "", "NodeUpgradeProgressList": []}

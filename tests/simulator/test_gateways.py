@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_sf.simulator import Simulator
-from airflow_provider_sf.simulator.answers import FAULTS
+from airflow_provider_sf.simulator.responses import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.simulator.model import progress_answer
 from airflow_provider_sf.simulator.scenarios import SCENARIOS, SERVICES
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
+from airflow_provider_sf.upgrades.kinds import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_sf.simulator.answers import Answer
+    from airflow_provider_sf.simulator.responses import Answer
 
 START = 1_772_334_000.0
 SECONDS = range(0, 960, 5)

@@ -13,11 +13,11 @@ from azure.servicefabric import models
 from msrest import Deserializer
 from msrest.serialization import Model
 
-from airflow_provider_sf.kinds import KINDS
 from airflow_provider_sf.simulator.applications import application_health, application_info, page_after
 from airflow_provider_sf.simulator.model import progress_body
-from airflow_provider_sf.simulator.moments import moment_at
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
+from airflow_provider_sf.simulator.timeline import moment_at
+from airflow_provider_sf.upgrades.kinds import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,19 +15,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.kinds import KINDS
-from airflow_provider_sf.rest import (
-    CLUSTER_VERSION,
-    Call,
-    Rejected,
-    Request,
-    Unreachable,
-    json_from,
-    request_for,
-)
+from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Call, Request, json_from, request_for
 from airflow_provider_sf.simulator import SCENARIOS, Simulator
 from airflow_provider_sf.simulator.__main__ import main
-from airflow_provider_sf.simulator.answers import Answer
+from airflow_provider_sf.simulator.responses import Answer
+from airflow_provider_sf.upgrades.kinds import KINDS
 
 PROGRESS = KINDS["application_resource"].progress
 

@@ -15,9 +15,9 @@ import pytest
 import requests
 
 from airflow_provider_sf.simulator import Simulator
-from airflow_provider_sf.simulator.answers import Answer
 from airflow_provider_sf.simulator.certificates import SERVER_AUTH, Authority, Certificate
 from airflow_provider_sf.simulator.gateway import Gateway, Question
+from airflow_provider_sf.simulator.responses import Answer
 from airflow_provider_sf.simulator.tls import server_context
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sf import sharing
-from airflow_provider_sf.story import Memory
-from airflow_provider_sf.timeline import Stage
+from airflow_provider_sf.cluster import per_loop as sharing
+from airflow_provider_sf.rest.json_values import json_size
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
-from airflow_provider_sf.watching import Policy
-from airflow_provider_sf.wire import json_size
-from tests.test_watching import OLD, POLICIES
+from airflow_provider_sf.wait.state import Memory
+from airflow_provider_sf.wait.state_machine import Policy
+from airflow_provider_sf.wait.timeline import Stage
+from tests.wait.test_state_machine import OLD, POLICIES
 
 pytestmark = pytest.mark.usefixtures("asked_again_at_once")
 

@@ -1,0 +1,44 @@
+"""What Airflow asks about the package: its classes, its connection type and the connection form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_INTEGRATION = "Azure Service Fabric"
+_PACKAGE = "airflow_provider_sf"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Describe the package to Airflow, which finds this function by its entry point."""
+    from airflow_provider_sf.auth.connection_form import BEHAVIOUR, FIELDS  # noqa: PLC0415 - only Airflow needs it
+
+    return {
+        "package-name": "airflow-provider-sf",
+        "name": _INTEGRATION,
+        "description": "Wait for Azure Service Fabric upgrades, deferred, and know how they ended.",
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://learn.microsoft.com/azure/service-fabric/",
+                "tags": ["azure"],
+            }
+        ],
+        "hooks": [_modules("hooks")],
+        "sensors": [_modules("sensors")],
+        "operators": [_modules("operators")],
+        "triggers": [_modules("triggers")],
+        "extra-links": [f"{_PACKAGE}.links.service_fabric.ServiceFabricExplorerLink"],
+        "connection-types": [
+            {
+                "connection-type": "service_fabric",
+                "hook-class-name": "airflow_provider_sf.hooks.service_fabric.ServiceFabricHook",
+                "hook-name": _INTEGRATION,
+                "ui-field-behaviour": BEHAVIOUR,
+                "conn-fields": FIELDS,
+            }
+        ],
+    }
+
+
+def _modules(package: str) -> dict[str, Any]:
+    return {"integration-name": _INTEGRATION, "python-modules": [f"{_PACKAGE}.{package}.service_fabric"]}

@@ -1,0 +1,12 @@
+"""The REST protocol of Service Fabric: calls, requests, answers, errors, JSON values. No I/O, no Airflow."""
+
+from __future__ import annotations
+
+from airflow_provider_sf.rest.protocol import (
+    Rejected,
+    ServiceFabricError,
+    UnexpectedAnswer,
+    Unreachable,
+)
+
+__all__ = ["Rejected", "ServiceFabricError", "UnexpectedAnswer", "Unreachable"]

@@ -1,0 +1,111 @@
+"""What a cluster says about its classic applications besides their upgrades. Pure; no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_sf.rest import UnexpectedAnswer
+from airflow_provider_sf.rest.json_values import objects, text
+from airflow_provider_sf.rest.protocol import Call
+from airflow_provider_sf.upgrades.health_evaluations import unhealthy
+
+_PAGES = "https://learn.microsoft.com/rest/api/servicefabric"
+
+APPLICATION = Call(
+    path="/Applications/{applicationId}",
+    api_version="6.0",
+    page=f"{_PAGES}/sfclient-api-getapplicationinfo",
+)
+APPLICATIONS = Call(
+    path="/Applications",
+    api_version="6.1",
+    page=f"{_PAGES}/sfclient-api-getapplicationinfolist",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """
+    A classic application; None is "not said". ``raw`` is the untouched answer.
+
+    ``status`` is Service Fabric's word, such as ``Ready`` or ``Upgrading``, and so is ``health_state``:
+    ``Ok``, ``Warning``, ``Error``. ``parameters`` may hold secrets, so they are in no ``repr``.
+    """
+
+    name: str
+    id: str | None
+    type_name: str | None
+    type_version: str | None
+    status: str | None
+    health_state: str | None
+    parameters: dict[str, str] = field(default_factory=dict, repr=False)
+    raw: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def from_answer(cls, answer: dict[str, Any]) -> Application:
+        """
+        Read ApplicationInfo.
+
+        :raises UnexpectedAnswer: it names no application
+        """
+        name = text(answer.get("Name"))
+        if not name:
+            msg = "expected an application, got an object without its name"
+            raise UnexpectedAnswer(msg)
+        return cls(
+            name=name,
+            id=text(answer.get("Id")),
+            type_name=text(answer.get("TypeName")),
+            type_version=text(answer.get("TypeVersion")),
+            status=text(answer.get("Status")),
+            health_state=text(answer.get("HealthState")),
+            parameters={
+                str(text(item.get("Key"))): text(item.get("Value")) or ""
+                for item in objects(answer.get("Parameters"))
+            },
+            raw=answer,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationHealth:
+    """
+    The health of a classic application: ``Ok``, ``Warning`` or ``Error``, and what makes it unhealthy.
+
+    ``unhealthy_evaluations`` are short sentences, ``omitted`` is for how many more there is no room; ``raw``
+    is the untouched answer.
+    """
+
+    name: str | None
+    aggregated_health_state: str | None
+    unhealthy_evaluations: tuple[str, ...] = ()
+    omitted: int = 0
+    raw: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def from_answer(cls, answer: dict[str, Any]) -> ApplicationHealth:
+        """Read ApplicationHealth."""
+        evaluations, omitted = unhealthy(answer.get("UnhealthyEvaluations"))
+        return cls(
+            name=text(answer.get("Name")),
+            aggregated_health_state=text(answer.get("AggregatedHealthState")),
+            unhealthy_evaluations=evaluations,
+            omitted=omitted,
+            raw=answer,
+        )
+
+
+def page_of(answer: dict[str, Any], asked: set[str]) -> tuple[list[Application], str]:
+    """
+    Read one page of PagedApplicationInfoList and return the token of the next, empty if this is the last.
+
+    :param asked: the tokens so far, to which the next one is added
+    :raises UnexpectedAnswer: the next page has been asked for already, or an item names no application
+    """
+    token = text(answer.get("ContinuationToken")) or ""
+    if token in asked:
+        msg = f"expected a new page of applications, got the continuation token {token!r} again"
+        raise UnexpectedAnswer(msg)
+    asked.update({token} - {""})
+    return [Application.from_answer(item) for item in objects(answer.get("Items"))], token

@@ -1,0 +1,160 @@
+"""Certificates and keys as people have them: PEM or PFX, files or text, with and without a passphrase."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime, timedelta, timezone
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
+
+from airflow_provider_sf.auth.certificates import (
+    ClientCertificate,
+    client_certificate,
+    content,
+    ends_at,
+    key_content,
+    thumbprints,
+)
+from airflow_provider_sf.simulator.certificates import SERVER_AUTH, Authority
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AUTHORITY = Authority()
+MINE, OTHER = AUTHORITY.client(days=90), AUTHORITY.client()
+SECRET = "hunter2"
+TRADITIONAL = MINE.key.private_bytes(
+    Encoding.PEM, PrivateFormat.TraditionalOpenSSL, BestAvailableEncryption(SECRET.encode())
+)
+"""The form that OpenSSL wrote before PKCS#8, with headers."""
+
+
+def same(read: ClientCertificate) -> bool:
+    return (read.chain, read.key) == (MINE.pem, MINE.key_pem)
+
+
+# What they are read from.
+
+
+def test_pem_is_read_whether_the_certificate_is_beside_the_key_or_with_it() -> None:
+    assert same(client_certificate(MINE.pem, MINE.key_pem, None))
+    assert same(client_certificate(None, MINE.key_pem + MINE.pem, None))
+    assert same(client_certificate(None, MINE.pem + MINE.key_pem, None))
+
+
+def test_an_encrypted_key_is_read_with_its_passphrase() -> None:
+    assert same(client_certificate(MINE.pem, MINE.encrypted_key_pem(SECRET), SECRET))
+    assert same(client_certificate(MINE.pem, key_content(TRADITIONAL.decode()), SECRET))
+
+
+@pytest.mark.parametrize("passphrase", [None, SECRET])
+def test_a_pfx_is_read_with_and_without_a_passphrase(passphrase: str | None) -> None:
+    read = client_certificate(None, MINE.pfx(passphrase), passphrase)
+    assert (read.thumbprint, read.key) == (MINE.thumbprint, MINE.key_pem)
+
+
+def test_a_certificate_beside_a_pfx_is_taken_instead_of_the_one_within() -> None:
+    assert same(client_certificate(MINE.pem, MINE.pfx(SECRET), SECRET))
+
+
+def test_the_certificate_of_the_key_comes_first_whatever_stands_before_it() -> None:
+    read = client_certificate(AUTHORITY.pem + MINE.pem, MINE.key_pem, None)
+    assert read.chain == MINE.pem + AUTHORITY.pem
+
+
+def test_text_is_taken_as_it_is_and_a_path_as_its_file(tmp_path: Path) -> None:
+    (tmp_path / "client.pem").write_bytes(MINE.pem)
+    assert content("client_certificate", MINE.pem.decode()) == MINE.pem
+    assert content("client_certificate", str(tmp_path / "client.pem")) == MINE.pem
+
+
+@pytest.mark.parametrize("between", ["", " ", "\\n"])
+def test_a_form_may_have_taken_the_ends_of_lines_away(between: str) -> None:
+    mangled = MINE.key_pem.decode().strip().replace("\n", between)
+    assert same(client_certificate(MINE.pem, key_content(mangled), None))
+
+
+def test_a_key_may_be_a_path_of_either_and_a_pfx_may_be_text_in_base64(tmp_path: Path) -> None:
+    pem, pfx = tmp_path / "client.key", tmp_path / "client.pfx"
+    pem.write_bytes(MINE.key_pem)
+    pfx.write_bytes(MINE.pfx())
+    assert key_content(str(pem)) == key_content(MINE.key_pem.decode()) == MINE.key_pem
+    assert key_content(str(pfx)) == pfx.read_bytes()
+    wrapped = base64.encodebytes(MINE.pfx(SECRET)).decode()
+    assert client_certificate(None, key_content(wrapped), SECRET).thumbprint == MINE.thumbprint
+
+
+# What is wrong with them.
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "passphrase", "said"),
+    [
+        (MINE.pem, OTHER.key_pem, None, "'private_key' does not belong to the certificate in 'client_certificate'"),
+        (MINE.pem, MINE.encrypted_key_pem(SECRET), None, "'private_key' is encrypted: give 'private_key_passphrase'"),
+        (MINE.pem, MINE.encrypted_key_pem(SECRET), "other", "'private_key' cannot be read; is the passphrase wrong"),
+        (MINE.pem, MINE.key_pem, SECRET, "'private_key' is not encrypted: leave 'private_key_passphrase' out"),
+        (MINE.pem, TRADITIONAL.replace(b"\n", b""), SECRET, "If a form took the ends of its lines, give a file"),
+        (MINE.pem, MINE.pem, None, "'private_key' holds no key that can be read"),
+        (b"-----BEGIN x", MINE.key_pem, None, "'client_certificate' holds no certificate"),
+        (None, MINE.key_pem, None, "'client_certificate' holds no certificate"),
+        (None, MINE.pfx(SECRET), None, "as a PFX it cannot be read; does it need 'private_key_passphrase'"),
+        (None, MINE.pfx(SECRET), "other", "as a PFX it cannot be read; is the passphrase wrong"),
+        (None, b"something else", None, "is no PEM, and as a PFX it cannot be read"),
+    ],
+    ids=map(str, count()),
+)  # fmt: skip
+def test_what_cannot_be_used_is_refused_by_field_and_not_repeated(
+    certificate: bytes | None, key: bytes, passphrase: str | None, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said) as refused:
+        client_certificate(certificate, key, passphrase)
+    assert SECRET not in str(refused.value)
+
+
+def test_a_pfx_without_a_key_is_refused() -> None:
+    pfx = pkcs12.serialize_key_and_certificates(b"mine", None, MINE.parsed, None, NoEncryption())
+    with pytest.raises(ValueError, match="a PFX without a private key; export it together with its key"):
+        client_certificate(None, pfx, None)
+
+
+@pytest.mark.parametrize("given", ["no such file", "/", "x" * 300, "x" * 5000, "\0"])
+def test_a_path_that_leads_nowhere_is_named_unless_it_may_be_a_secret(given: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"'ca_bundle' is no PEM text, and the file.* cannot be read: "
+    ) as refused:
+        content("ca_bundle", given)
+    assert (repr(given) in str(refused.value)) is (given in {"no such file", "/"})
+    with pytest.raises(
+        ValueError, match="'private_key' is neither PEM text, nor a PFX in base64, nor a file"
+    ):
+        key_content(f"{given}?")
+
+
+# What they say.
+
+
+def test_nothing_of_a_key_is_in_a_repr() -> None:
+    assert "PRIVATE" not in repr(client_certificate(MINE.pem, MINE.key_pem, None))
+
+
+def test_a_certificate_says_whose_it_is_and_when_it_ends() -> None:
+    read = client_certificate(MINE.pem, MINE.key_pem, None)
+    assert (read.der, read.thumbprint) == (MINE.der, MINE.thumbprint)
+    assert read.ends_at == ends_at(MINE.der) > datetime.now(timezone.utc) + timedelta(days=30)
+    assert thumbprints(MINE.der) == (MINE.thumbprint, MINE.sha256)
+
+
+def test_a_certificate_is_for_clients_if_its_extended_key_usage_allows_it_or_there_is_none() -> None:
+    assert ClientCertificate(MINE.pem, b"").is_for_clients
+    assert not ClientCertificate(AUTHORITY.client(purpose=SERVER_AUTH).pem, b"").is_for_clients
+    assert ClientCertificate(AUTHORITY.pem, b"").is_for_clients  # it says nothing of its use

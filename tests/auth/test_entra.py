@@ -1,0 +1,274 @@
+"""Tokens of Entra ID, from a local issuer that azure-identity talks to as it talks to Microsoft's."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_sf.auth import token_cache as tokens
+from airflow_provider_sf.auth.entra import AAD_METADATA, Anonymous, Entra, credential_of, metadata_in
+from airflow_provider_sf.auth.token_cache import bearer
+from airflow_provider_sf.cluster import Cluster
+from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest.protocol import request_for
+from airflow_provider_sf.simulator import Simulator
+from airflow_provider_sf.simulator.certificates import Authority
+from tests.requests_to import PING, send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OURS = Authority()
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test have the tokens of another."""
+    monkeypatch.setattr(tokens, "_issued", {})
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator(authority=OURS, entra=True) as started:
+        yield started
+
+
+def signed_in(simulator: Simulator, **changes: object) -> Cluster:
+    extra = {
+        "security": "entra",
+        "credential": "client_secret",
+        "client_id": simulator.entra.client_id,
+        "client_secret": simulator.entra.client_secret,
+        "authority": simulator.url,
+        "ca_bundle": OURS.pem.decode(),
+        **changes,
+    }
+    return Cluster.at(simulator.url, None, {name: said for name, said in extra.items() if said is not None})
+
+
+# What goes through.
+
+
+def test_tenant_and_application_are_those_that_the_cluster_names(
+    transport: Any, simulator: Simulator
+) -> None:
+    assert transport(signed_in(simulator)) == {"Version": simulator.runtime_version}
+    assert f"GET {request_for(AAD_METADATA).target} HTTP/1.1" in simulator.requests
+
+
+def test_what_the_connection_names_is_not_asked_for(transport: Any, simulator: Simulator) -> None:
+    there = simulator.entra
+    transport(signed_in(simulator, tenant_id=there.tenant_id, cluster_application=there.cluster_id))
+    assert not [line for line in simulator.requests if "GetAadMetadata" in line]
+
+
+def test_a_certificate_signs_in_too(transport: Any, simulator: Simulator) -> None:
+    mine = simulator.entra.certificate
+    both = (mine.key_pem + mine.pem).decode()
+    with_it = signed_in(simulator, credential="client_certificate", client_secret=None, private_key=both)
+    assert transport(with_it)
+
+
+def test_a_ready_made_token_will_do(transport: Any, simulator: Simulator) -> None:
+    extra = {"security": "token", "token": simulator.entra.bearer_token, "ca_bundle": OURS.pem.decode()}
+    assert transport(Cluster.at(simulator.url, None, extra))
+    assert simulator.entra.tokens_issued == 0
+
+
+def test_a_token_is_asked_for_once_however_many_are_waiting(simulator: Simulator) -> None:
+    async def many() -> None:
+        cluster = signed_in(simulator)
+        async with cluster.session():
+            await asyncio.gather(*(cluster.asend(PING) for _ in range(50)))
+            await asyncio.gather(*(cluster.asend(PING) for _ in range(50)))
+
+    asyncio.run(many())
+    send(signed_in(simulator))
+    assert simulator.entra.tokens_issued == 1
+
+
+def test_a_token_that_ends_soon_is_renewed(transport: Any) -> None:
+    with Simulator(authority=OURS, entra=True, token_seconds=200) as simulator:
+        for _ in range(2):
+            transport(signed_in(simulator))
+        assert simulator.entra.tokens_issued == 2
+
+
+def test_a_token_that_the_cluster_refuses_is_renewed_once(transport: Any, simulator: Simulator) -> None:
+    transport(signed_in(simulator))
+    simulator.entra.revoke_tokens()
+    assert transport(signed_in(simulator))
+    assert simulator.entra.tokens_issued == 2
+
+
+def test_a_token_that_is_refused_anew_is_refused(transport: Any, simulator: Simulator) -> None:
+    """What another cluster issues is nothing to this one, however new."""
+    with Simulator(authority=OURS, entra=True) as other:
+        elsewhere = signed_in(simulator, authority=other.url)
+        with pytest.raises(Rejected, match=r"HTTP 401: .*give .* the role User of the cluster's application"):
+            transport(elsewhere)
+        assert other.entra.tokens_issued == 2
+
+
+def test_a_token_that_has_not_ended_will_do_while_the_issuer_is_in_trouble(
+    transport: Any, closed_port: int
+) -> None:
+    with Simulator(authority=OURS, entra=True, token_seconds=200) as simulator:
+        cluster = signed_in(simulator)
+        transport(cluster)
+        (issued,) = tokens._issued.values()
+        assert cluster.security.entra is not None
+        elsewhere = replace(cluster.security.entra, authority=f"https://127.0.0.1:{closed_port}")
+        tokens._issued[elsewhere, cluster.endpoints[0]] = issued  # and its issuer is gone
+        assert transport(replace(cluster, security=replace(cluster.security, entra=elsewhere)))
+        assert simulator.entra.tokens_issued == 1
+
+
+def test_an_issuer_in_trouble_is_asked_once_by_all_who_wait(simulator: Simulator, closed_port: int) -> None:
+    async def many() -> list[Any]:
+        cluster = signed_in(simulator, authority=f"https://127.0.0.1:{closed_port}", tenant_id=None)
+        async with cluster.session():
+            return await asyncio.gather(*(cluster.asend(PING) for _ in range(20)), return_exceptions=True)
+
+    assert {type(one) for one in asyncio.run(many())} == {Unreachable}
+    assert len([line for line in simulator.requests if "GetAadMetadata" in line]) == 1
+
+
+def test_a_thread_that_has_waited_for_one_who_asked_in_vain_does_not_ask_again() -> None:
+    """The failure came after it began to wait."""
+    entra, failure = Entra("default"), Unreachable("timed out")
+    cluster = Anonymous(
+        "c", is_verified=True, ask=lambda _: pytest.fail("asked"), http=lambda: pytest.fail("asked")
+    )
+    tokens._issued[entra, "c"] = tokens._Issued(failure=failure, failed_at=time.monotonic() + 60.0)
+    with pytest.raises(Unreachable, match="timed out") as raised:
+        bearer(entra, cluster)
+    assert raised.value is not failure
+
+
+# What does not.
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"client_secret": "hunter2"},
+            "Entra ID gives no token; check credential, client_id, client_secret, tenant_id: .*AADSTS7000215",
+        ),
+        ({"client_id": "nobody"}, "AADSTS700016"),
+        ({"tenant_id": "no tenant"}, "Invalid tenant ID provided"),
+        ({"cluster_application": "other"}, "AADSTS500011"),
+        ({"authority": None}, "says that https://127.0.0.1:.* issues its tokens, .* nothing was sent there"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    changes: dict[str, object], said: str, transport: Any, simulator: Simulator
+) -> None:
+    with pytest.raises(Rejected, match=said) as refused:
+        transport(signed_in(simulator, **changes))
+    assert "hunter2" not in str(refused.value)
+
+
+def test_nothing_secret_is_sent_to_who_the_cluster_alone_names(simulator: Simulator) -> None:
+    with pytest.raises(Rejected, match="put it into 'authority' if you trust it"):
+        send(signed_in(simulator, authority=None))
+    assert [line for line in simulator.requests if "oauth2" in line or "openid" in line] == []
+
+
+def test_a_cluster_without_entra_id_says_so(transport: Any) -> None:
+    with Simulator(authority=OURS, tls="server") as simulator:
+        cluster = signed_in(simulator)
+        with pytest.raises(Rejected, match="does not use Microsoft Entra ID: choose another 'security'"):
+            transport(cluster)
+
+
+@pytest.mark.parametrize("said", ["https://management.azure.com", "https://graph.microsoft.com/", "x y"])
+def test_a_cluster_that_says_to_be_another_service_gets_no_token_for_it(said: str) -> None:
+    told = {"tenant": "us", "cluster": said}
+    cluster = Anonymous(
+        "c",
+        is_verified=True,
+        ask=lambda _: {"type": "aad", "metadata": told},
+        http=lambda: pytest.fail("asked"),
+    )
+    with pytest.raises(Rejected, match="which is not believed: set 'cluster_application'"):
+        bearer(Entra("default"), cluster)
+
+
+def test_nor_does_one_that_is_not_verified(transport: Any, simulator: Simulator) -> None:
+    anybody = signed_in(simulator, ca_bundle=None, verify=False)
+    with pytest.raises(Rejected, match="which is not believed: set 'cluster_application'"):
+        transport(anybody)
+    assert simulator.entra.tokens_issued == 0
+
+
+@pytest.mark.parametrize("missing", ["tenant", "cluster"])
+def test_what_the_cluster_does_not_tell_must_be_said(missing: str, simulator: Simulator) -> None:
+    told = {**simulator.sign_in["metadata"], missing: ""}
+    cluster = Anonymous(
+        "c",
+        is_verified=True,
+        ask=lambda _: {"type": "aad", "metadata": told},
+        http=lambda: pytest.fail("asked"),
+    )
+    setting = {"tenant": "tenant_id", "cluster": "cluster_application"}[missing]
+    with pytest.raises(Rejected, match=f"the cluster does not say its {missing}: set '{setting}'"):
+        bearer(Entra("client_secret", client_id="me", authority=simulator.url), cluster)
+
+
+def test_an_issuer_that_does_not_answer_may_answer_later(
+    transport: Any, simulator: Simulator, closed_port: int
+) -> None:
+    with pytest.raises(
+        Unreachable, match=r"Microsoft Entra ID gives no token; check credential, .*Connection refused"
+    ):
+        transport(signed_in(simulator, authority=f"https://127.0.0.1:{closed_port}"))
+
+
+def test_without_the_library_the_extra_is_named(
+    transport: Any, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "azure.core", None)
+    with pytest.raises(Rejected, match=r"needs azure-identity: pip install 'airflow-provider-sf\[azure\]'"):
+        transport(signed_in(simulator))
+
+
+@pytest.mark.parametrize("answer", [{}, {"type": "", "metadata": {}}, {"type": "aad", "metadata": None}])
+def test_metadata_that_is_none_is_no_entra_id(answer: dict[str, Any]) -> None:
+    with pytest.raises(Rejected, match="does not use Microsoft Entra ID"):
+        metadata_in(answer)
+
+
+def test_only_texts_of_the_metadata_are_taken() -> None:
+    said = {"tenant": "us", "cluster": 5, "login": None}
+    assert metadata_in({"type": "aad", "metadata": said}) == {"tenant": "us"}
+
+
+# Credentials that only a machine of Azure has.
+
+
+@pytest.mark.parametrize(
+    ("entra", "name", "where"),
+    [
+        (Entra("managed_identity"), "ManagedIdentityCredential", {}),
+        (Entra("managed_identity", client_id="me"), "ManagedIdentityCredential", {}),
+        (Entra("default"), "DefaultAzureCredential", {}),
+        (Entra("workload_identity", tenant_id="us", client_id="me"), "WorkloadIdentityCredential", {}),
+    ],
+)
+def test_each_credential_is_that_of_the_library(
+    entra: Entra, name: str, where: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "IDENTITY_ENDPOINT"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", "/no/such/file")
+    cluster = Anonymous(
+        "c", is_verified=True, ask=lambda _: where, http=lambda: pytest.fail("nothing is sent")
+    )
+    assert type(credential_of(entra, {}, cluster)).__name__ == name

@@ -1,0 +1,297 @@
+"""How a connection says that a cluster is secured: what is read, and what is refused by the name of its field."""
+
+from __future__ import annotations
+
+import base64
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_sf.auth.certificates import ClientCertificate
+from airflow_provider_sf.auth.connection_form import FIELDS as FORM
+from airflow_provider_sf.auth.entra import CREDENTIALS, Entra
+from airflow_provider_sf.auth.server_verification import Trust
+from airflow_provider_sf.auth.settings import (
+    FIELDS,
+    MODES,
+    UNSECURED,
+    Security,
+    Token,
+    advice_on_refusal,
+    secured_by,
+    security_in,
+)
+from airflow_provider_sf.rest.protocol import Response
+from airflow_provider_sf.simulator.certificates import SERVER_AUTH, Authority
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AUTHORITY = Authority()
+CLIENT, LATE, SERVER = AUTHORITY.client(), AUTHORITY.client(days=-1), AUTHORITY.client(purpose=SERVER_AUTH)
+SHA1, SHA256 = CLIENT.thumbprint, CLIENT.sha256
+SECRET = "hunter2"
+KEY, PEM = CLIENT.key_pem.decode(), CLIENT.pem.decode()
+MINE = ClientCertificate(CLIENT.pem, CLIENT.key_pem)
+
+
+# What is read.
+
+
+@pytest.mark.parametrize(
+    "extra", [{}, {"security": "none"}, {"security": None, "token": ""}, {"verify": True}]
+)
+def test_nothing_said_is_no_security(extra: dict[str, object]) -> None:
+    assert security_in(extra) == UNSECURED == Security("none", Trust(b"", (), (), verify=True))
+
+
+@pytest.mark.parametrize(
+    ("extra", "trust"),
+    [
+        ({"ca_bundle": AUTHORITY.pem.decode()}, Trust(ca_bundle=AUTHORITY.pem)),
+        ({"ca_bundle": "# főtanúsítvány\n" + PEM}, Trust(ca_bundle="# főtanúsítvány\n".encode() + CLIENT.pem)),
+        ({"server_thumbprints": SHA1}, Trust(server_thumbprints=(SHA1,))),
+        (
+            {"server_thumbprints": f" {SHA1.lower()} ,{SHA256}"},
+            Trust(server_thumbprints=(SHA1, SHA256)),
+        ),
+        (
+            {"server_thumbprints": "\u200e" + " ".join(SHA1[i : i + 2] for i in range(0, 40, 2))},
+            Trust(server_thumbprints=(SHA1,)),
+        ),
+        (
+            {"server_thumbprints": ":".join(SHA256[i : i + 2] for i in range(0, 64, 2)) + f"\n{SHA1};"},
+            Trust(server_thumbprints=(SHA256, SHA1)),
+        ),
+        ({"server_common_name": "sf.example.com, other"}, Trust(server_common_names=("sf.example.com", "other"))),
+        (
+            {"server_common_name": "sf", "ca_bundle": AUTHORITY.pem.decode()},
+            Trust(ca_bundle=AUTHORITY.pem, server_common_names=("sf",)),
+        ),
+        ({"verify": False}, Trust(verify=False)),
+        ({"verify": "false"}, Trust(verify=False)),
+        ({"verify": "True"}, Trust()),
+    ],
+    ids=map(str, count()),
+)  # fmt: skip
+def test_by_what_the_server_is_recognised(extra: dict[str, object], trust: Trust) -> None:
+    assert security_in(extra) == Security("none", trust)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"client_certificate": PEM, "private_key": KEY},
+        {"private_key": KEY + PEM},
+        {
+            "client_certificate": PEM,
+            "private_key": CLIENT.encrypted_key_pem(SECRET).decode(),
+            "private_key_passphrase": SECRET,
+        },
+    ],
+    ids=map(str, count()),
+)
+def test_a_client_certificate_says_who_we_are(extra: dict[str, object]) -> None:
+    assert security_in({"security": "certificate", **extra}) == Security("certificate", certificate=MINE)
+
+
+def test_files_are_read_when_the_connection_is(tmp_path: Path) -> None:
+    """So a file that was rotated makes another value, and another value another session."""
+    both = tmp_path / "client.pem"
+    both.write_bytes(CLIENT.pem + CLIENT.key_pem)
+    extra = {"security": "certificate", "client_certificate": str(both)}
+    before = security_in(extra)
+    assert before == Security("certificate", certificate=MINE)
+    both.write_bytes(LATE.pem + LATE.key_pem)
+    assert security_in(extra) != before
+    both.unlink()
+    with pytest.raises(
+        ValueError,
+        match=r"'client_certificate' is no PEM text, and the file '.*client.pem' cannot be read: No such",
+    ):
+        security_in(extra)
+
+
+@pytest.mark.parametrize(
+    ("extra", "entra"),
+    [
+        (
+            {"credential": "client_secret", "client_id": "me", "client_secret": SECRET},
+            Entra("client_secret", client_id="me", client_secret=SECRET),
+        ),
+        (
+            {
+                "credential": "client_secret",
+                "client_id": "me",
+                "client_secret": SECRET,
+                "tenant_id": "us",
+                "authority": "https://login.example.com/",
+                "cluster_application": "api://cluster",
+            },
+            Entra("client_secret", "us", "me", SECRET, None, "https://login.example.com", "api://cluster"),
+        ),
+        (
+            {"credential": "client_certificate", "client_id": "me", "private_key": KEY + PEM},
+            Entra("client_certificate", client_id="me", certificate=MINE),
+        ),
+        ({"credential": "managed_identity"}, Entra("managed_identity")),
+        ({"credential": "managed_identity", "client_id": "me"}, Entra("managed_identity", client_id="me")),
+        (
+            {"credential": "workload_identity", "tenant_id": "us"},
+            Entra("workload_identity", tenant_id="us"),
+        ),
+        ({"credential": "default"}, Entra("default")),
+    ],
+    ids=map(str, count()),
+)
+def test_entra_id_says_who_we_are(extra: dict[str, object], entra: Entra) -> None:
+    assert security_in({"security": "entra", **extra}) == Security("entra", entra=entra)
+
+
+@pytest.mark.parametrize("token", ["a.b.c", "Bearer a.b.c", " a.b.c\n"])
+def test_a_ready_made_token_says_who_we_are(token: str) -> None:
+    assert security_in({"security": "token", "token": token}) == Security("token", token=Token("a.b.c"))
+
+
+# What is refused.
+
+
+CERTIFICATE: dict[str, object] = {"security": "certificate"}
+ENTRA: dict[str, object] = {"security": "entra", "credential": "client_secret", "client_id": "me"}
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ({"security": "kerberos"}, "'security' must be one of none, certificate, entra, token, not 'kerberos'"),
+        ({"security": 5}, "'security' must be a text, not a int"),
+        ({"token": SECRET}, "'token' belongs to security 'token', not to 'none'"),
+        ({"private_key": KEY}, "'private_key' belongs to security 'certificate' or 'entra', not to 'none'"),
+        ({**CERTIFICATE, "token": SECRET}, "'token' belongs to security 'token', not to 'certificate'"),
+        (CERTIFICATE, "'private_key' is missing: security 'certificate' needs it"),
+        ({**CERTIFICATE, "client_certificate": PEM}, "'private_key' is missing: the file in 'client_certificate'"),
+        ({**CERTIFICATE, "client_certificate": PEM + KEY}, "holds a private key, which Airflow shows: use 'private_"),
+        ({**CERTIFICATE, "private_key": SECRET}, "'private_key' is neither PEM text, nor a PFX in base64, nor a file"),
+        ({**CERTIFICATE, "private_key": KEY}, "'client_certificate' holds no certificate"),
+        ({"security": "token"}, "'token' is missing: security 'token' needs it"),
+        ({"security": "token", "token": f"{SECRET} {SECRET}"}, "'token' is no bearer token"),
+        ({"security": "entra"}, "'credential' must be one of client_secret, client_certificate, .*, not ''"),
+        ({**ENTRA, "credential": "password"}, "'credential' must be one of .*, not 'password'"),
+        (ENTRA, "'client_secret' is missing: credential 'client_secret' needs it"),
+        ({**ENTRA, "client_secret": SECRET, "private_key": KEY}, "'private_key' does not belong to credential 'client_"),
+        ({**ENTRA, "client_secret": SECRET, "authority": "http://x"}, "'authority' must be the https URL of a host"),
+        ({"security": "entra", "credential": "default", "client_id": "me"}, "'client_id' does not belong to credential"),
+        ({"ca_bundle": "-----BEGIN CERTIFICATE-----\nx"}, "'ca_bundle' holds no certificate that can be read"),
+        ({"ca_bundle": base64.b64encode(AUTHORITY.certificate.der).decode()}, "'ca_bundle' is no PEM text, and the file can"),
+        ({**CERTIFICATE, "client_certificate": base64.b64encode(CLIENT.pfx()).decode()}, "and the file cannot be read"),
+        ({"security": "token", "token": True}, "'token' must be a text, not a bool"),
+        ({"ca_bundle": "/no/such/file"}, "'ca_bundle' is no PEM text, and the file '/no/such/file' cannot be read: No such file"),
+        ({"ca_bundle": "/"}, "'ca_bundle' is no PEM text, and the file '/' cannot be read: Is a directory"),
+        ({"server_thumbprints": SHA1[1:]}, "is no SHA-1 and no SHA-256 thumbprint"),
+        ({"server_thumbprints": "x" * 40}, "is no SHA-1 and no SHA-256 thumbprint"),
+        ({"server_thumbprints": SHA1, "ca_bundle": "x"}, "recognises the server alone: leave 'ca_bundle' out"),
+        ({"server_thumbprints": SHA1, "server_common_name": "x"}, "alone: leave 'server_common_name' out"),
+        ({"verify": "maybe"}, "'verify' must be true or false, not 'maybe'"),
+        ({"verify": False, "ca_bundle": "x"}, "'verify' is false, which contradicts 'ca_bundle'"),
+        ({"verify": False, "server_thumbprints": SHA1}, "'verify' is false, which contradicts 'server_thumbprints'"),
+    ],
+    ids=map(str, count()),
+)  # fmt: skip
+def test_what_is_wrong_or_contradicts_is_refused_by_name_and_no_secret_is_repeated(
+    extra: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said) as refused:
+        security_in(extra)
+    assert "extra field" in str(refused.value)
+    assert SECRET not in str(refused.value)
+    assert base64.b64encode(CLIENT.pfx()).decode()[:40] not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_what_openssl_does_not_take_is_refused_when_the_connection_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(
+        ValueError, match="'client_certificate': certificate and key cannot be loaded: No such file"
+    ):
+        security_in({**CERTIFICATE, "private_key": KEY + PEM})
+
+
+# Tables.
+
+
+def test_every_field_has_its_place_in_the_form_and_every_mode_and_credential_is_offered() -> None:
+    assert set(FIELDS) <= set(FORM)
+    assert [*MODES] == FORM["security"]["schema"]["enum"]  # type: ignore[index]
+    assert [*CREDENTIALS] == FORM["credential"]["schema"]["enum"]  # type: ignore[index]
+
+
+def test_every_field_belongs_somewhere() -> None:
+    somewhere = {"security", "ca_bundle", "server_thumbprints", "server_common_name", "verify"}
+    assert {name for fields in MODES.values() for name in fields} == set(FIELDS) - somewhere
+
+
+# Words.
+
+
+def secret_ones() -> list[Any]:
+    entra = Entra("client_secret", client_id="me", client_secret=SECRET, certificate=MINE)
+    return [
+        Security("entra", entra=entra),
+        Security("token", token=Token(SECRET)),
+        MINE,
+        Security(certificate=MINE),
+    ]
+
+
+@pytest.mark.parametrize("secured", secret_ones(), ids=map(str, count()))
+def test_no_secret_is_in_a_repr(secured: object) -> None:
+    assert SECRET not in f"{secured!r} {secured}"
+    assert "PRIVATE" not in f"{secured!r} {secured}"
+
+
+@pytest.mark.parametrize(
+    ("security", "said"),
+    [
+        (UNSECURED, "the cluster wants to know who asks: set security to certificate, entra or token"),
+        (
+            Security("certificate", certificate=MINE),
+            f"does not take the certificate with the thumbprint {SHA1}: let the cluster know it, or set client_cert",
+        ),
+        (
+            Security("certificate", certificate=ClientCertificate(SERVER.pem, b"")),
+            f"{SERVER.thumbprint} is not for clients, its extended key usage lacks clientAuth: set client_certificate",
+        ),
+        (
+            Security("certificate", certificate=ClientCertificate(LATE.pem, b"")),
+            f"the certificate with the thumbprint {LATE.thumbprint} ended at ",
+        ),
+        (Security("entra", entra=Entra("client_secret", client_id="me")), "give me the role User of the cluster's"),
+        (Security("entra", entra=Entra("default")), "give this identity the role User of the cluster's application"),
+        (Security("token", token=Token("x")), "does not take the token, perhaps it has ended: set token"),
+    ],
+    ids=map(str, count()),
+)  # fmt: skip
+def test_advice_on_a_refusal_names_the_setting(security: Security, said: str) -> None:
+    assert said in advice_on_refusal(security)
+
+
+@pytest.mark.parametrize(
+    ("security", "said"),
+    [
+        (UNSECURED, "https, no credentials asked for; server certificate until "),
+        (Security("certificate", certificate=MINE), f"https, client certificate {SHA1} until "),
+        (
+            Security("entra", entra=Entra("default")),
+            "https, a token of Microsoft Entra ID; server certificate until",
+        ),
+        (Security("token", Trust(verify=False), token=Token("x")), ", not verified (verify is false)"),
+    ],
+    ids=map(str, count()),
+)
+def test_how_a_connection_is_secured_is_told_when_it_is_tested(security: Security, said: str) -> None:
+    answer = Response(200, b"{}", endpoint="https://c:19080", certificate=SERVER.der)
+    assert said in secured_by(security, answer)
+    assert secured_by(UNSECURED, Response(200, b"{}", endpoint="http://c:19080")) == "not secured: http"

@@ -1,0 +1,128 @@
+"""What a person may write where an address is asked for, and what is refused without repeating a secret."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_sf.cluster.endpoints import explorer, origins
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "endpoint"),
+    [
+        ("mycluster.example.com", None, "http://mycluster.example.com:19080"),
+        ("mycluster.example.com", 80, "http://mycluster.example.com:80"),
+        ("10.0.0.4:19081", None, "http://10.0.0.4:19081"),
+        ("10.0.0.4:19081", 19081, "http://10.0.0.4:19081"),
+        ("http://localhost", 19085, "http://localhost:19085"),
+        ("http://localhost:1/", None, "http://localhost:1"),
+        ("[::1]", None, "http://[::1]:19080"),
+        ("http://[fe80::1]:99", None, "http://[fe80::1]:99"),
+        ("fe80::1", 99, "http://[fe80::1]:99"),
+        ("müller.example.com", None, "http://xn--mller-kva.example.com:19080"),
+    ],
+)
+def test_a_host_may_name_its_port(host: str, port: int | None, endpoint: str) -> None:
+    assert origins(host, port) == (endpoint,)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "said"),
+    [
+        (None, None, "host is missing"),
+        ("", 19080, "host is missing"),
+        ("ftp://x", None, "the scheme ftp is not http or https"),
+        ("a,,b", None, "host '' is no address"),
+        ("a, ", None, "host '' is no address"),
+        ("a b", None, "'a b' is no address"),
+        ("http://a/explorer", None, "is no address"),
+        ("a?b", None, "is no address"),
+        ("http://", None, "is no address"),
+        ("a:port", None, "'a:port' is no address"),
+        ("a:99999", None, "'a:99999' is no address"),
+        ("[::1", None, "is no address"),
+        ("a:1", 2, "port 2 contradicts host 'a:1'"),
+        ("a", 99999, "port 99999 is none"),
+        ("a", -5, "port -5 is none"),
+        ("a:0", None, "port 0 is none"),
+        ("my..cluster", None, "is no address"),
+        (".x", None, "is no address"),
+        ("a" * 64, None, "is no address"),
+        ("ü" * 63, None, "is no address: .*label"),
+        ("admin:hunter2@a", None, "user name or a password"),
+    ],
+)
+def test_a_host_that_is_none_is_refused(host: str | None, port: int | None, said: str) -> None:
+    with pytest.raises(ValueError, match=said) as refused:
+        origins(host, port)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_without_a_url_explorer_is_the_one_that_the_cluster_serves(nothing: str | None) -> None:
+    own = explorer(nothing, "http://mycluster.example.com:19080")
+    assert own == "http://mycluster.example.com:19080/Explorer/index.html"
+    assert explorer(nothing, "http://[::1]:19080") == "http://[::1]:19080/Explorer/index.html"
+
+
+def test_the_word_none_is_no_link() -> None:
+    assert explorer("none", "http://a:19080") is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://sfx.example.com",
+        "http://10.0.0.4:19080/Explorer/index.html",
+        "https://[fe80::1]:443/",
+        "https://gate.example.com/clusters/shop%20one/?theme=dark&x=1",
+    ],
+)
+def test_a_url_of_explorer_is_taken_as_it_is(url: str) -> None:
+    assert explorer(url, "http://a:19080") == url
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "sfx.example.com",
+        "None",
+        "NONE",
+        " none",
+        "javascript:alert(1)",
+        "javascript://sfx.example.com/%0aalert(1)",
+        "data:text/html,hunter2",
+        "ftp://sfx.example.com",
+        "//sfx.example.com",
+        "https:sfx.example.com",
+        "https://",
+        "https:///Explorer",
+        "https://?hunter2",
+        "https://sfx..example.com",
+        "https://sfx.example.com:port",
+        "https://sfx.example.com:0",
+        "https://sfx.example.com:99999",
+        "https://[::1",
+        "https://admin:hunter2@sfx.example.com/",
+        "https://hunter2@sfx.example.com/",
+        "https://admin:hunter2",
+        "https://sfx.example.com\\@evil.example.com",
+        "https://sfx.example.com/Explorer/index.html#/apps",
+        "https://sfx.example.com/a b",
+        "https://sfx.example.com/\n",
+        " https://sfx.example.com/",
+        "\thttps://sfx.example.com/",
+        'https://sfx.example.com/"><script>',
+        5,
+        True,
+        ["https://sfx.example.com"],
+        {"url": "hunter2"},
+    ],
+)
+def test_what_is_no_url_of_explorer_is_refused_and_not_repeated(given: object) -> None:
+    with pytest.raises(
+        ValueError, match=r"^extra field 'explorer_url' must be the http or https URL"
+    ) as refused:
+        explorer(given, "http://a:19080")
+    assert "hunter2" not in str(refused.value)
+    assert refused.value.__context__ is None

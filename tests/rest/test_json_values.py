@@ -1,0 +1,405 @@
+"""What Service Fabric writes into its JSON, and what we read there."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from airflow_provider_sf.rest.json_values import (
+    at,
+    count,
+    integer,
+    is_storable,
+    iso,
+    json_size,
+    number,
+    objects,
+    of_schema,
+    packed,
+    percentage,
+    places_with_room,
+    seconds,
+    short_text,
+    shortened,
+    text,
+    texts_with_room,
+    thing_of,
+    unpacked,
+    utc,
+)
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("PT0H0M2.31669S", 2.31669),
+        ("PT0H2M0S", 120.0),
+        ("PT02H48M05S", 10_085.0),
+        ("P1DT2H03M04.1234567S", 93_784.1234567),
+        ("PT0H0M1e-05S", 0.00001),
+        ("PT0H0M1.5E+01S", 15.0),
+        ("P3D", 259_200.0),
+        (" PT1M ", 60.0),
+        ("2317", 2.317),
+        (2317, 2.317),
+        (0, 0.0),
+    ],
+)
+def test_a_duration_is_iso_8601_or_a_number_of_milliseconds(written: object, read: float) -> None:
+    assert seconds(written) == pytest.approx(read, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "written", ["P10675199DT02H48M05.4775807S", "P10675199DT2H48M5.4775807S", "P99999999D"]
+)
+def test_an_infinite_duration_is_none(written: str) -> None:
+    assert seconds(written) is None
+
+
+@pytest.mark.parametrize(
+    "written", [None, "", "P", "PT", "soon", "PT1.2.3S", "PT1e999S", [], {}, True, float("nan")]
+)
+def test_what_is_no_duration_is_none(written: object) -> None:
+    assert seconds(written) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2026-03-01T02:58:40.123Z", datetime(2026, 3, 1, 2, 58, 40, 123_000, timezone.utc)),
+        ("2026-03-01T02:58:40Z", datetime(2026, 3, 1, 2, 58, 40, 0, timezone.utc)),
+        ("2026-03-01T02:58:40", datetime(2026, 3, 1, 2, 58, 40, 0, timezone.utc)),
+        ("2026-03-01T02:58:40.1234567Z", datetime(2026, 3, 1, 2, 58, 40, 123_457, timezone.utc)),
+        ("2026-03-01T02:58:40.9999999Z", datetime(2026, 3, 1, 2, 58, 41, 0, timezone.utc)),
+        ("2026-03-01T02:58:40.5+02:00", datetime(2026, 3, 1, 0, 58, 40, 500_000, timezone.utc)),
+    ],
+)
+def test_a_time_is_read_to_the_microsecond_in_utc(written: str, read: datetime) -> None:
+    assert utc(written) == read
+    assert utc(written).tzinfo is timezone.utc  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "written", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00+14:00"]
+)
+def test_the_year_1_means_not_set(written: str) -> None:
+    assert utc(written) is None
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        None,
+        "",
+        0,
+        "today",
+        "2026-13-01T00:00:00Z",
+        "2026-03-01",
+        "9999-12-31T23:59:59-01:00",
+        "0002-01-01T00:00:00+99:00",
+    ],
+)
+def test_what_is_no_time_is_none(written: object) -> None:
+    assert utc(written) is None
+
+
+def test_a_written_time_is_read_back() -> None:
+    moment = datetime(2026, 3, 1, 4, 58, 40, 123_456, timezone(timedelta(hours=2)))
+    assert iso(moment) == "2026-03-01T02:58:40.123456Z"
+    assert utc(iso(moment)) == moment
+    assert iso(None) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("62", 62.0), (62, 62.0), ("62.5", 62.5), ("0", 0.0), ("-1", -1.0), (1 << 62, float(1 << 62))],
+)
+def test_a_number_comes_as_a_number_or_a_string(written: object, read: float) -> None:
+    assert number(written) == read
+    assert integer(written) == int(read)
+
+
+@pytest.mark.parametrize(
+    "written", [None, "", "many", True, [], {}, "nan", "inf", "1e999", float("inf"), 10**400, "9" * 10_000]
+)
+def test_what_is_no_finite_number_is_none(written: object) -> None:
+    assert number(written) is None
+    assert integer(written) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("a", "a"), ("", ""), (2, "2"), (None, None), (True, None), ([], None), ({}, None)]
+)
+def test_text_is_a_string_or_the_digits_of_a_number(written: object, read: str | None) -> None:
+    assert text(written) == read
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [([{"a": 1}, None, "b", {}], [{"a": 1}, {}]), (None, []), ("x", []), ({"a": 1}, [])]
+)
+def test_objects_are_those_of_a_list(written: object, read: list[object]) -> None:
+    assert objects(written) == read
+
+
+@pytest.mark.parametrize(
+    ("answer", "path", "there"),
+    [
+        ({"a": 1}, "a", 1),
+        ({"a": {"b": {"c": [2]}}}, "a.b.c", [2]),
+        ({"a": {"b": None}}, "a.b", None),
+        ({"a": {"b": 1}}, "a.c", None),
+        ({"a": [1]}, "a.b", None),
+        ({"a": "b"}, "a.b.c", None),
+        ({"a.b": 1}, "a.b", None),
+        (None, "a", None),
+        ([], "a.b", None),
+    ],
+)
+def test_what_stands_under_a_key_in_a_key_is_found(answer: object, path: str, there: object) -> None:
+    assert at(answer, path) == there
+
+
+def test_items_are_kept_while_there_is_room_for_them_and_a_comma_each() -> None:
+    items = [{"a": "x" * length} for length in (30, 10, 20)]
+    whole = len(json.dumps(items))
+    assert places_with_room(items, whole) == [0, 1, 2]
+    assert places_with_room(items, whole - 1) == [1, 2]
+    assert places_with_room(items, 19 + 2) == [1]
+    assert places_with_room(items, 19 + 1) == []
+    assert places_with_room([], 100) == []
+
+
+def test_items_that_go_first_are_those_marked_as_last() -> None:
+    items = [{"a": letter} for letter in "abcd"]
+    room = 2 * len(json.dumps({"a": "a"}) + ", ")
+    assert places_with_room(items, room) == [0, 1]
+    assert places_with_room(items, room, last=[True, False, True, False]) == [1, 3]
+    assert places_with_room(items, room + room // 2, last=[True, False, True, False]) == [0, 1, 3]
+    assert places_with_room(items, 10 * room, last=[True, False, True, False]) == [0, 1, 2, 3]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.text("ab", max_size=9), st.booleans()), max_size=9),
+    st.integers(0, 200),
+    st.randoms(),
+)
+def test_the_choice_of_items_fits_and_does_not_depend_on_their_order(
+    said: list[tuple[str, bool]], most: int, dice: random.Random
+) -> None:
+    def kept(listed: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+        items = [{"a": letters} for letters, _ in listed]
+        places = places_with_room(items, most, last=[done for _, done in listed])
+        assert places == sorted(set(places))
+        assert not places or json_size([items[place] for place in places]) <= most
+        return [listed[place] for place in places]
+
+    assert sorted(kept(said)) == sorted(kept(dice.sample(said, len(said))))
+
+
+def test_texts_are_taken_while_there_is_room_for_them_and_a_comma_each() -> None:
+    texts = ["x" * 30, "y" * 10, "z" * 20]
+    whole = len(json.dumps(texts))
+    assert texts_with_room(iter(texts), whole) == texts
+    assert texts_with_room(iter(texts), whole - 1) == texts[:2]
+    assert texts_with_room(iter(texts), 33) == []
+    assert texts_with_room(iter([]), 100) == []
+
+
+def test_each_text_stands_on_one_line_and_is_cut() -> None:
+    assert texts_with_room(iter([" a\r\n\tb  c\x00 "]), 100) == ["a b c?"]
+    (cut,) = texts_with_room(iter(["é" * 5_000]), 1_000)
+    assert len(json.dumps(cut)) <= 400
+    assert cut.endswith(" characters more)")
+
+
+def test_no_more_texts_are_made_than_there_is_room_for() -> None:
+    made = []
+
+    def texts() -> Iterator[str]:
+        for place in range(1_000):
+            made.append(place)
+            yield "x" * 30
+
+    assert len(texts_with_room(texts(), 340)) == 10
+    assert len(made) == 11
+
+
+@pytest.mark.parametrize("written", ["922337203685477", 922337203685478, 1e300, "P10675199DT2H48M5.4775807S"])
+def test_an_infinite_duration_is_none_in_each_of_its_forms(written: object) -> None:
+    assert seconds(written) is None
+
+
+@pytest.mark.parametrize("written", [10**300, -(10**300), 1e300, "9" * 20, 1 << 65])
+def test_a_whole_number_of_more_than_64_bits_is_none(written: object) -> None:
+    """What is stored of an answer must not grow with its digits."""
+    assert integer(written) is None
+    assert number(written) is not None
+
+
+@pytest.mark.parametrize("written", [1 << 62, -(1 << 62), str(1 << 62), 1 << 63])
+def test_a_whole_number_of_64_bits_is_read(written: object) -> None:
+    assert integer(written) == int(float(str(written)))
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\udc80"])
+def test_what_a_database_would_refuse_is_a_question_mark(odd: str) -> None:
+    """PostgreSQL takes no NUL in JSON, and half of a surrogate pair cannot be encoded."""
+    assert text(f"web{odd}") == "web?"
+    assert text("wéb 🙂") == "wéb 🙂"
+
+
+@pytest.mark.parametrize(
+    ("written", "most", "short"),
+    [
+        ("x" * 254, 256, "x" * 254),
+        ("x" * 255, 256, f"{'x' * 214}... (41 characters more)"),
+        ("é" * 42, 256, "é" * 42),
+        ("é" * 43, 256, f"{'é' * 35}... (8 characters more)"),
+        ("\x01" * 1_000_000, 256, f"{chr(1) * 35}... (999965 characters more)"),
+        ("", 256, ""),
+    ],
+    ids=["fits", "does not fit", "fits escaped", "does not fit escaped", "a million", "nothing"],
+)
+def test_a_text_that_is_too_long_is_cut_and_says_how_much_is_missing(
+    written: str, most: int, short: str
+) -> None:
+    assert shortened(written, most) == short
+    assert short_text(written, most) == short
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=60), st.integers(1, 60), st.integers(64, 600))
+def test_a_cut_text_fits_and_its_count_is_exact(piece: str, times: int, most: int) -> None:
+    written = piece * times
+    short = shortened(written, most)
+    assert len(json.dumps(short)) <= most
+    assert shortened(written, most) == shortened(short, most) == short
+    if short != written:
+        cut = re.fullmatch(r"(.*)\.\.\. \((\d+) characters more\)", short, re.DOTALL)
+        assert cut is not None
+        assert written.startswith(cut[1])
+        assert len(cut[1]) + int(cut[2]) == len(written)
+        assert len(json.dumps(cut[1])) > (most - 40) * 7 // 8 - 24
+
+
+def test_what_is_no_text_is_none_however_long_it_may_be() -> None:
+    assert short_text(None, 256) is None
+    assert short_text([], 256) is None
+    assert short_text(7, 256) == "7"
+
+
+def test_the_size_of_a_value_is_that_of_its_json() -> None:
+    assert [json_size(value) for value in ("", "é", "\U0001f600", [1, 2], {"a": None})] == [2, 8, 14, 6, 11]
+
+
+def test_an_object_of_ours_says_of_which_schema_it_is() -> None:
+    assert of_schema("ours/1", {"schema": "ours/1", "a": 1}) == {"schema": "ours/1", "a": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (None, "'NoneType'"),
+        ("ours/1", "'str'"),
+        ([], "'list'"),
+        ({}, "None"),
+        ({"schema": "ours/2"}, "'ours/2'"),
+    ],
+)
+def test_what_is_of_no_or_another_schema_is_refused(value: object, found: str) -> None:
+    with pytest.raises(ValueError, match=f"^expected an object of schema 'ours/1', got {found}$"):
+        of_schema("ours/1", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [("62", 62.0), (0, 0.0), (100, 100.0), (100.5, None), (-1, None), ("1e308", None), (None, None)],
+)
+def test_a_percentage_is_from_0_to_100(value: object, read: float | None) -> None:
+    assert percentage(value) == read
+
+
+def test_a_duration_of_hundreds_of_digits_is_no_duration() -> None:
+    assert seconds(f"P2{'0' * 303}DT4{'0' * 304}H") is None
+
+
+@pytest.mark.parametrize("value", [None, True, "7", 1.0, -1, 1 << 64, []])
+def test_what_is_no_count_of_ours_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="expected a count, got"):
+        count(value)
+    assert count(7) == 7
+
+
+def nested(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "takes"),
+    [
+        ({"a": [1, 1.5, None, True, "wéb 🙂", {}]}, True),
+        (nested(50), True),
+        (nested(51), False),
+        (10**30, False),
+        (float("nan"), False),
+        (["web\x00"], False),
+        ({"\udc80": 1}, False),
+        ({"__classname__": "x"}, False),
+        (object(), False),
+    ],
+    ids=["plain", "deep", "too deep", "wide", "no number", "NUL", "half a pair", "key", "no JSON"],
+)
+def test_what_airflow_takes_is_storable(value: object, *, takes: bool) -> None:
+    assert is_storable(value) is takes
+
+
+@pytest.mark.parametrize(
+    ("key", "thing"),
+    [
+        ("NodeTypeName", "node type"),
+        ("PartitionId", "partition"),
+        ("ReplicaOrInstanceId", "replica"),
+        ("applicationResourceName", "application resource"),
+        ("applicationId", "application"),
+        ("Name", ""),
+    ],
+)
+def test_a_key_that_names_something_says_what_it_is(key: str, thing: str) -> None:
+    assert thing_of(key) == thing
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.dictionaries(st.text(), inner) | st.lists(inner),
+    )
+)
+def test_what_is_packed_is_text_and_comes_out_again(value: object) -> None:
+    assert packed(value).isascii()
+    assert unpacked(packed(value)) == value
+
+
+@pytest.mark.parametrize("value", [{"polls": 1}, None])
+def test_what_was_never_packed_is_itself(value: object) -> None:
+    assert unpacked(value) is value
+
+
+@pytest.mark.parametrize("value", ["", "{}", packed({"polls": 1})[:-5], "c-" * 2_000])
+def test_what_is_no_packed_text_of_ours_is_refused_and_named(value: str) -> None:
+    with pytest.raises(ValueError, match="expected packed JSON, got '") as error:
+        unpacked(value)
+    assert len(str(error.value)) < 500

@@ -1,0 +1,506 @@
+"""Requests that cannot go elsewhere; answers that mean what they say."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_sf import __version__
+from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.rest.error_codes import ADVICE, LASTING_CODES, MISSING_CODES, PASSING_CODES
+from airflow_provider_sf.rest.protocol import (
+    CLUSTER_VERSION,
+    UNKNOWN_CALL,
+    Call,
+    Response,
+    advised,
+    error_from,
+    error_from_dict,
+    is_missing,
+    json_from,
+    request_for,
+    version_in,
+)
+from airflow_provider_sf.upgrades.applications import APPLICATIONS
+from airflow_provider_sf.upgrades.kinds import KINDS, advice
+
+CALL = Call(
+    "/Resources/Applications/{applicationResourceName}/$/GetUpgradeProgress", "7.0", "the founding page"
+)
+CODES = list(csv.DictReader((Path(__file__).parents[1] / "samples/error_codes.csv").read_text().splitlines()))
+DATE = "Sun, 01 Mar 2026 03:00:00 GMT"
+
+
+def answer(status: int, code: str, message: str = "Said.") -> Response:
+    return Response(status, f'{{"Error":{{"Code":"{code}","Message":"{message}"}}}}'.encode())
+
+
+def busy(**headers: str) -> ServiceFabricError:
+    return error_from(Response(503, b"", {name.replace("_", "-"): said for name, said in headers.items()}))
+
+
+# Requests.
+
+
+def test_a_request_is_the_documented_line() -> None:
+    request = request_for(CALL, "sampleApplication")
+    assert request.method == "GET"
+    assert request.target == "/Resources/Applications/sampleApplication/$/GetUpgradeProgress?api-version=7.0"
+
+
+def test_a_request_says_what_it_accepts_and_who_asks() -> None:
+    assert dict(request_for(CALL, "shop").headers) == {
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip, deflate",
+        "User-Agent": f"airflow-provider-sf/{__version__}",
+    }
+
+
+def test_a_call_without_a_name_needs_none() -> None:
+    assert request_for(CLUSTER_VERSION).target == "/$/GetClusterVersion?api-version=6.4"
+
+
+def test_a_name_that_the_path_cannot_take_is_refused() -> None:
+    with pytest.raises(ValueError, match="the name 'a/b' holds '/'"):
+        request_for(CALL, "a/b")
+    with pytest.raises(ValueError, match="a cluster has no name in its own API"):
+        request_for(CLUSTER_VERSION, "shop")
+
+
+def test_another_api_version_can_be_asked_for() -> None:
+    assert request_for(CALL, "a", api_version="9.1 &x").target.endswith("?api-version=9.1%20%26x")
+
+
+@pytest.mark.parametrize(
+    ("token", "written"),
+    [
+        ("fabric:/samples/PQueueApp1", "fabric:/samples/PQueueApp1"),
+        ("fabric:/my shop", "fabric:/my%20shop"),
+        ("a&api-version=1.0#b?c+%", "a%26api-version%3D1.0%23b%3Fc%2B%25"),
+        ("é", "%C3%A9"),
+    ],
+)
+def test_what_else_is_asked_stands_quoted_behind_the_api_version(token: str, written: str) -> None:
+    target = request_for(APPLICATIONS, ContinuationToken=token).target
+    assert target == f"/Applications?api-version=6.1&ContinuationToken={written}"
+
+
+def test_more_can_be_asked_in_the_order_in_which_it_is_said() -> None:
+    target = request_for(APPLICATIONS, api_version="9.1", ContinuationToken="t", MaxResults="5").target
+    assert target == "/Applications?api-version=9.1&ContinuationToken=t&MaxResults=5"
+
+
+# Answers.
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}', b' \n{"a": 1}'])
+def test_a_good_answer_is_a_json_object_with_or_without_a_byte_order_mark(body: bytes) -> None:
+    assert json_from(Response(200, body)) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "an empty body"),
+        (b"  ", "an empty body"),
+        (b"<html>", "an HTML or XML page of 6 bytes"),
+        (b"[]", "a JSON list"),
+        (b"null", "text of 4 bytes"),
+        (b'{"a": 1', "broken JSON"),
+        (b"\xff\xfe", "text of 2 bytes"),
+        (b"[" * 100_000, "a JSON list"),
+    ],
+)
+def test_a_good_status_without_an_object_is_unexpected(body: bytes, said: str) -> None:
+    with pytest.raises(UnexpectedAnswer, match=said) as error:
+        json_from(Response(200, body, endpoint="http://c:19080"))
+    assert error.value.status == 200
+    assert error.value.endpoint == "http://c:19080"
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>Bad gateway</html>", b'{"Error": null}', b'{"Error": {"Code": 5}}', b"[1]"]
+)
+def test_an_overloaded_cluster_is_unreachable(status: int, body: bytes) -> None:
+    assert type(error_from(Response(status, body))) is Unreachable
+
+
+@pytest.mark.parametrize("status", [204, 301, 302, 307, 308, 400, 401, 403, 404, 409, 501])
+def test_a_refusal_is_rejected(status: int) -> None:
+    assert type(error_from(Response(status, b""))) is Rejected
+
+
+def test_a_redirect_says_that_it_is_not_followed() -> None:
+    assert "redirects are not followed" in str(error_from(Response(302, b"")))
+
+
+@pytest.mark.parametrize("status", [201, 202, 206])
+def test_another_good_status_is_unexpected(status: int) -> None:
+    assert type(error_from(Response(status, b"{}"))) is UnexpectedAnswer
+
+
+def test_a_missing_application_resource_is_rejected_although_its_status_is_500() -> None:
+    said = answer(500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND", "No such application.")
+    error = error_from(replace(said, endpoint="http://c:19080"))
+    assert type(error) is Rejected
+    assert (error.status, error.code) == (500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND")
+    assert str(error).startswith(
+        "http://c:19080: HTTP 500 FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND: No such application. (check the name"
+    )
+
+
+@pytest.mark.parametrize("row", CODES, ids=lambda row: row["code"])
+def test_every_passing_code_is_asked_again_and_every_lasting_refusal_is_not(row: dict[str, str]) -> None:
+    """Lasting codes that come with status 500 and that no read of upgrade progress can bring count as passing."""
+    for status in (int(status) for status in (row["http_status"] or "404").split("|")):
+        meaning = type(error_from(answer(status, row["code"])))
+        if row["class"] == "transient":
+            assert meaning is Unreachable
+        elif status < 500 or status == 501 or row["code"] in LASTING_CODES:
+            assert meaning is (Unreachable if row["code"] in PASSING_CODES else Rejected)
+        else:
+            assert meaning is Unreachable
+
+
+@pytest.mark.parametrize(
+    ("said", "meaning"),
+    [
+        (answer(500, "CMRequestAlreadyProcessing"), Unreachable),
+        (answer(500, "JobQueueFull"), Unreachable),
+        (answer(400, "FABRIC_E_CONSTRAINT_KEY_UNDEFINED"), Unreachable),
+        (answer(409, "FABRIC_E_APPLICATION_UPGRADE_IN_PROGRESS"), Unreachable),
+        (answer(500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND"), Rejected),
+        (answer(404, "FABRIC_E_COMPOSE_DEPLOYMENT_NOT_FOUND"), Rejected),
+        (answer(404, "NotFound"), Rejected),
+        (answer(400, "E_INVALIDARG"), Rejected),
+        (answer(500, "E_INVALIDARG"), Rejected),
+        (answer(403, "E_ACCESSDENIED"), Rejected),
+        (Response(204, b""), Rejected),
+        (Response(403, b""), Rejected),
+    ],
+    ids=lambda said: (
+        f"{said.status} {said.body.decode()[17:60]}" if isinstance(said, Response) else said.__name__
+    ),
+)
+def test_what_service_fabric_is_known_to_say_has_its_meaning(
+    said: Response, meaning: type[ServiceFabricError]
+) -> None:
+    """Literals: the table test reads the same sets as the code."""
+    assert type(error_from(said)) is meaning
+
+
+def test_of_a_call_that_is_unknown_the_gateway_says_that_an_argument_is_invalid() -> None:
+    error = error_from(
+        replace(answer(400, UNKNOWN_CALL, "The parameter is incorrect."), endpoint="http://c:19080")
+    )
+    assert str(error) == "http://c:19080: HTTP 400 E_INVALIDARG: The parameter is incorrect."
+
+
+def test_advice_stands_behind_what_the_cluster_said() -> None:
+    error = error_from(
+        replace(answer(400, "E_INVALIDARG", "The parameter is incorrect."), endpoint="http://c:19080")
+    )
+    assert isinstance(error, Rejected)
+    assert str(advised(error, "upgrade the cluster")) == (
+        "http://c:19080: HTTP 400 E_INVALIDARG: The parameter is incorrect. (upgrade the cluster)"
+    )
+    assert advised(error, "why").to_dict() == {
+        **error.to_dict(),
+        "message": "The parameter is incorrect. (why)",
+    }
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_without_words_is_told_as_such(status: int) -> None:
+    """Which setting to change depends on how the connection is secured: see tests/auth/test_settings.py."""
+    assert str(error_from(Response(status, b""))) == f"HTTP {status}: answered with an empty body"
+
+
+@pytest.mark.parametrize("status", [407, 502, 503])
+def test_a_page_instead_of_an_answer_is_perhaps_a_proxys(status: int) -> None:
+    assert str(error_from(Response(status, b"<html>"))) == (
+        f"HTTP {status}: answered with an HTML or XML page of 6 bytes (perhaps a proxy or a load balancer speaks "
+        "instead of the cluster: check host if this lasts)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("FABRIC_E_APPLICATION_NOT_FOUND", 404),
+        ("FABRIC_E_COMPOSE_DEPLOYMENT_NOT_FOUND", 404),
+        ("FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND", 500),
+        ("NotFound", 404),
+    ],
+)
+def test_what_is_not_there_is_missing_and_rejected(code: str, status: int) -> None:
+    error = error_from(answer(status, code))
+    assert is_missing(error)
+    assert type(error) is Rejected
+    assert {"code": code, "http_status": str(status)}.items() <= next(
+        row for row in CODES if row["code"] == code
+    ).items()
+
+
+def test_nothing_at_all_is_missing_and_says_what_to_check() -> None:
+    error = error_from(Response(204, b"", endpoint="http://c:19080"))
+    assert is_missing(error)
+    assert str(error) == (
+        "http://c:19080: HTTP 204: answered with an empty body (check the name, and the kind: application "
+        "resources, classic applications (fabric:/...) and compose deployments are different things)"
+    )
+
+
+@pytest.mark.parametrize("status", [201, 204, 302, 400, 403, 404, 409, 500, 503])
+@pytest.mark.parametrize("code", sorted(MISSING_CODES))
+def test_what_is_missing_is_missing_with_any_status_and_never_an_answer(code: str, status: int) -> None:
+    with pytest.raises(ServiceFabricError) as error:
+        json_from(answer(status, code))
+    assert is_missing(error.value)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Response(404, b""),
+        Response(404, b"<html>Not Found</html>"),
+        Response(500, b""),
+        Response(503, b""),
+        Response(400, b"{}"),
+        answer(404, "FABRIC_E_SERVICE_DOES_NOT_EXIST"),
+        answer(404, "FABRIC_E_NODE_NOT_FOUND"),
+        answer(400, "E_INVALIDARG"),
+        answer(404, "notfound"),
+    ],
+)
+def test_what_only_looks_like_it_is_not_missing(said: Response) -> None:
+    """A bare 404 comes from a wrong port or a proxy, too."""
+    assert not is_missing(error_from(said))
+
+
+def test_a_cluster_that_did_not_answer_says_nothing_of_what_is_there() -> None:
+    assert not is_missing(Unreachable("timed out"))
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("120", 120.0), ("0", 0.0), (" 7 ", 7.0), ("007", 7.0), ("86400", 86_400.0)]
+)
+def test_the_cluster_may_say_after_how_many_seconds_to_ask_again(said: str, seconds: float) -> None:
+    error = busy(retry_after=said)
+    assert isinstance(error, Unreachable)
+    assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("Sun, 01 Mar 2026 03:00:10 GMT", 10.0),
+        ("Sun, 01 Mar 2026 05:00:10 +0200", 10.0),
+        ("Sunday, 01-Mar-26 03:01:00 GMT", 60.0),
+        ("Mon, 02 Mar 2026 03:00:00 GMT", 86_400.0),
+        (DATE, 0.0),
+        ("Sun, 01 Mar 2026 02:59:00 GMT", 0.0),
+    ],
+)
+def test_a_date_to_ask_again_counts_by_the_clock_of_the_cluster(said: str, seconds: float) -> None:
+    """Our own clock may be wrong by more than the pause."""
+    error = busy(retry_after=said, date=DATE)
+    assert isinstance(error, Unreachable)
+    assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "  ",
+        "-5",
+        "+5",
+        "5.5",
+        "1e3",
+        "5, 6",
+        "5 s",
+        "soon",
+        "٣",
+        "²",
+        "None",
+        "PT5S",
+        "2026-03-01T03:00:10Z",
+        "Sun, 99 Mar 2026 03:00:10 GMT",
+        "Sun, 01 Mar 2026 03:00:10",
+    ],
+)
+def test_an_odd_time_to_ask_again_is_none(said: str) -> None:
+    error = busy(retry_after=said, date=DATE)
+    assert isinstance(error, Unreachable)
+    assert error.retry_after is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"date": DATE},
+        {"retry_after": "Sun, 01 Mar 2026 03:00:10 GMT"},
+        {"retry_after": "Sun, 01 Mar 2026 03:00:10 GMT", "date": ""},
+        {"retry_after": "Sun, 01 Mar 2026 03:00:10 GMT", "date": "today"},
+        {"retry_after": "Sun, 01 Mar 2026 03:00:10 GMT", "date": "Sun, 01 Mar 2026 03:00:00 -0000"},
+    ],
+    ids=repr,
+)
+def test_no_time_to_ask_again_or_nothing_to_count_it_from_is_none(headers: dict[str, str]) -> None:
+    error = busy(**headers)
+    assert isinstance(error, Unreachable)
+    assert error.retry_after is None
+
+
+def test_nobody_stays_away_for_longer_than_a_day() -> None:
+    far = "Fri, 01 Jan 2100 00:00:00 GMT"
+    for headers in (
+        {"retry_after": "9" * 400},
+        {"retry_after": far, "date": "Sun, 01 Mar 2026 03:00:00 GMT"},
+    ):
+        error = busy(**headers)
+        assert isinstance(error, Unreachable)
+        assert error.retry_after == 86_400.0
+
+
+def test_seconds_to_ask_again_need_no_date() -> None:
+    error = busy(retry_after="5", date="today")
+    assert isinstance(error, Unreachable)
+    assert error.retry_after == 5.0
+
+
+@pytest.mark.parametrize("status", [201, 204, 302, 400, 403, 404])
+def test_only_what_may_pass_says_when_to_ask_again(status: int) -> None:
+    error = error_from(Response(status, b"", {"retry-after": "5"}))
+    assert not hasattr(error, "retry_after")
+
+
+def test_json_from_hands_on_when_to_ask_again() -> None:
+    with pytest.raises(Unreachable) as error:
+        json_from(Response(429, b"", {"retry-after": "5"}, "http://c:19080"))
+    assert error.value.retry_after == 5.0
+    assert error.value.endpoint == "http://c:19080"
+
+
+def test_an_unreachable_error_keeps_when_to_ask_again_through_pickle_and_copy() -> None:
+    error = Unreachable("busy", 503, "FABRIC_E_NOT_READY", "http://c", retry_after=5.0)
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301 - our own bytes
+        assert twin.retry_after == 5.0
+        assert twin.to_dict() == error.to_dict()
+
+
+def test_unless_it_is_said_nobody_knows_when_to_ask_again() -> None:
+    assert Unreachable("timed out").retry_after is None
+
+
+def test_an_error_says_where_what_and_why_on_one_line() -> None:
+    assert str(Unreachable("timed out")) == "timed out"
+    assert (
+        str(Unreachable("busy", 503, "FABRIC_E_NOT_READY", "http://c"))
+        == "http://c: HTTP 503 FABRIC_E_NOT_READY: busy"
+    )
+
+
+@pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])
+def test_an_error_survives_json_pickle_and_copy(cls: type[ServiceFabricError]) -> None:
+    error = cls("why", 503, "E_ABORT", "http://c")
+    for twin in (error_from_dict(error.to_dict()), pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - our own bytes
+        assert type(twin) is cls
+        assert twin.to_dict() == error.to_dict()
+
+
+def test_an_error_of_an_unknown_class_is_unexpected() -> None:
+    assert type(error_from_dict({"class": "Exploded"})) is UnexpectedAnswer
+    assert str(error_from_dict({})) == "no message"
+
+
+def test_a_date_that_no_calendar_holds_says_nothing() -> None:
+    headers = {
+        "retry-after": "Sun, 01 Mar 9999999999999999999 03:00:10 GMT",
+        "date": "Sun, 01 Mar 2026 03:00:00 GMT",
+    }
+    error = error_from(Response(503, b"", headers))
+    assert isinstance(error, Unreachable)
+    assert error.retry_after is None
+
+
+@pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])
+def test_of_an_error_no_more_is_kept_than_can_travel(cls: type[ServiceFabricError]) -> None:
+    error = cls("x" * 1_000_000, 503, "y" * 1_000_000, "http://c")
+    assert len(json.dumps(error.message)) <= 1_500
+    assert len(json.dumps(error.code)) <= 256
+    kept, _, more = error.message.partition("... (")
+    assert (kept, more) == ("x" * len(kept), f"{1_000_000 - len(kept)} characters more)")
+    assert error.code == f"{'y' * 214}... (999786 characters more)"
+    for twin in (error_from_dict(error.to_dict()), pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - our own bytes
+        assert twin.to_dict() == error.to_dict()
+
+
+NOT_FOUND = (
+    "check the name, and the kind: application resources, classic applications (fabric:/...) and compose deployments "
+    "are different things"
+)
+
+
+@pytest.mark.parametrize("code", ["APPLICATION", "COMPOSE_DEPLOYMENT", "SINGLE_INSTANCE_APPLICATION"])
+@pytest.mark.parametrize("letter", ["x", "é", "購"])
+def test_of_a_long_message_the_advice_is_kept(letter: str, code: str) -> None:
+    error = error_from(answer(404, f"FABRIC_E_{code}_NOT_FOUND", letter * 9_000))
+    assert error.message.endswith(f" characters more) ({NOT_FOUND})")
+    assert len(json.dumps(error.message)) <= 1_500
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "購"])
+@pytest.mark.parametrize("version", [None, "5.7.198.9494", "6.5.676.9590", "10.1.2338.9590"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_a_long_message_the_advice_about_a_kind_is_kept(
+    kind: str, version: str | None, letter: str
+) -> None:
+    error, said = error_from(answer(400, "E_INVALIDARG", letter * 9_000)), advice(kind, version)
+    assert isinstance(error, Rejected)
+    assert advised(error, said).message.endswith(f" characters more) ({said})")
+
+
+@pytest.mark.parametrize("advice", ADVICE.values())
+def test_every_advice_fits_behind_a_message_that_was_cut(advice: str) -> None:
+    assert len(json.dumps(f" ({advice})")) <= 300
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ({"Version": "6.4.514.9494"}, "6.4.514.9494"),
+        ({"Version": "10.1\x00", "Odd": 1}, "10.1?"),
+        ({"Version": "v" * 5_000}, f"{'v' * 214}... (4786 characters more)"),
+    ],
+)
+def test_a_cluster_says_its_version(said: dict[str, object], version: str) -> None:
+    assert version_in(said) == version
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"Version": ""}, {"Version": None}, {"Version": 6.4}, {"version": "6.4"}]
+)
+def test_a_cluster_without_a_version_is_unexpected(said: dict[str, object]) -> None:
+    with pytest.raises(
+        UnexpectedAnswer, match=r"^expected the version of the cluster, got an object without it$"
+    ):
+        version_in(said)
+
+
+def test_a_message_that_fits_is_kept_whole() -> None:
+    assert error_from(answer(503, "FABRIC_E_NOT_READY", "x" * 1_198)).message == "x" * 1_198
+
+
+def test_a_code_that_is_cut_has_kept_its_meaning() -> None:
+    assert type(error_from(answer(500, "FABRIC_E_" + "X" * 900))) is Unreachable
+    assert type(error_from(answer(400, "FABRIC_E_" + "X" * 900))) is Rejected

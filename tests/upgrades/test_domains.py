@@ -1,0 +1,446 @@
+"""Where a rolling upgrade is and what it waits for there: what is read, how it is said, what there is room for."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from airflow_provider_sf.rest.json_values import json_size
+from airflow_provider_sf.upgrades.domains import (
+    CHECKS_BYTES,
+    NODES_BYTES,
+    UNITS_BYTES,
+    DomainProgress,
+    Domains,
+    NodeProgress,
+    UpgradeUnit,
+    domains_of,
+)
+
+PARTITION = "6a1fcd54-0000-4000-8000-2d6e3b1f0a01"
+NOTHING_OMITTED = {
+    "upgrade_domains": 0,
+    "upgrade_domains_completed": 0,
+    "upgrade_units": 0,
+    "upgrade_units_completed": 0,
+    "current_nodes": 0,
+    "pending_safety_checks": 0,
+    "nodes_at_failure": 0,
+    "safety_checks_at_failure": 0,
+}
+
+
+def listed(*states: str) -> list[dict[str, Any]]:
+    return [{"Name": f"UD{place}", "State": state} for place, state in enumerate(states)]
+
+
+def units(*states: str) -> tuple[UpgradeUnit, ...]:
+    return tuple(UpgradeUnit(f"UD{place}", state) for place, state in enumerate(states))
+
+
+def node(name: str, phase: str, *checks: object) -> dict[str, Any]:
+    return {"NodeName": name, "UpgradePhase": phase, "PendingSafetyChecks": list(checks)}
+
+
+def check(kind: object, partition: object = PARTITION) -> dict[str, Any]:
+    return {"SafetyCheck": {"Kind": kind, "PartitionId": partition}}
+
+
+def progress(name: str | None, *nodes: object) -> dict[str, Any]:
+    return {"DomainName": name, "NodeUpgradeProgressList": list(nodes)}
+
+
+def read(**said: object) -> Domains:
+    domains, omitted = domains_of(said)
+    assert omitted == NOTHING_OMITTED
+    return domains
+
+
+def checks_in(*checks: object) -> tuple[str, ...]:
+    return read(current_domain=progress("UD0", node("n0", "Upgrading", *checks))).current.safety_checks
+
+
+# What is read.
+
+
+def test_where_an_upgrade_is_is_read_in_the_order_of_the_answer() -> None:
+    assert read(
+        upgrade_domains=listed("InProgress", "Pending"),
+        upgrade_units=[{"Name": "n7", "State": "Failed"}],
+        current_domain=progress(
+            "UD0", node("n2", "PreUpgradeSafetyCheck", check("EnsureAvailability")), node("n1", "Upgrading")
+        ),
+        failure_domain=progress("UD1", node("n3", "PostUpgradeSafetyCheck", check("WaitForPrimarySwap"))),
+    ) == Domains(
+        (UpgradeUnit("UD0", "InProgress"), UpgradeUnit("UD1", "Pending")),
+        (UpgradeUnit("n7", "Failed"),),
+        DomainProgress(
+            "UD0",
+            (NodeProgress("n2", "PreUpgradeSafetyCheck"), NodeProgress("n1", "Upgrading")),
+            (f"n2 waits for EnsureAvailability: partition {PARTITION} would not be available",),
+        ),
+        DomainProgress(
+            "UD1",
+            (NodeProgress("n3", "PostUpgradeSafetyCheck"),),
+            (
+                (
+                    f"n3 waits for WaitForPrimarySwap: the primary replica of partition {PARTITION} is to move to "
+                    "another node first"
+                ),
+            ),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        dict.fromkeys(("upgrade_domains", "upgrade_units", "current_domain", "failure_domain")),
+        {"upgrade_domains": "UD0", "upgrade_units": 5, "current_domain": [], "failure_domain": "UD1"},
+        {"upgrade_domains": [None, 3, "UD0"], "current_domain": {"NodeUpgradeProgressList": {}}},
+        {"current_domain": progress("", "n0", None), "current_unit": 7, "failure_domain": progress(None)},
+    ],
+)
+def test_what_says_nothing_of_a_place_is_read_as_none(said: dict[str, object]) -> None:
+    assert read(**said) == Domains()
+
+
+def test_what_has_no_name_is_told_as_one() -> None:
+    domains = read(
+        upgrade_domains=[{"State": "Pending"}],
+        current_domain={"NodeUpgradeProgressList": [{"PendingSafetyChecks": [check("EnsureAvailability")]}]},
+    )
+    assert domains.upgrade_domains == (UpgradeUnit("?", "Pending"),)
+    assert domains.current.nodes == (NodeProgress("?", None),)
+    assert domains.current.safety_checks[0].startswith("? waits for EnsureAvailability")
+
+
+NODES = (NodeProgress("n0", "Upgrading"),)
+
+
+@pytest.mark.parametrize(
+    ("domain", "unit", "current"),
+    [
+        (progress("UD0", node("n0", "Upgrading")), progress(""), DomainProgress("UD0", NODES)),
+        (progress("UD0", node("n0", "Upgrading")), progress("u", node("n1", "")), DomainProgress("UD0", NODES)),
+        (progress("UD0"), progress(""), DomainProgress("UD0")),
+        (progress("UD0"), progress("u1"), DomainProgress("UD0")),
+        (progress("UD0"), None, DomainProgress("UD0")),
+        (progress("UD0"), progress("", node("n0", "Upgrading")), DomainProgress(None, NODES)),
+        (progress(""), progress("u1", node("n0", "Upgrading")), DomainProgress("u1", NODES)),
+        (progress(""), progress("u1"), DomainProgress("u1")),
+        (None, progress("u1"), DomainProgress("u1")),
+        (progress(""), progress(""), DomainProgress()),
+    ],
+)  # fmt: skip
+def test_runtimes_say_domain_and_unit_and_the_one_that_says_more_counts(
+    domain: object, unit: object, current: DomainProgress
+) -> None:
+    assert read(current_domain=domain, current_unit=unit).current == current
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("EnsureSeedNodeQuorum", "a quorum of the seed nodes would be lost"),
+        ("EnsurePartitionQuorum", f"partition {PARTITION} would lose its quorum of replicas"),
+        ("EnsureAvailability", f"partition {PARTITION} would not be available"),
+        ("WaitForPrimaryPlacement", f"the primary replica of partition {PARTITION} is to come back first"),
+        ("WaitForPrimarySwap", f"the primary replica of partition {PARTITION} is to move to another node first"),
+        ("WaitForReconfiguration", f"partition {PARTITION} is still reconfiguring"),
+        ("WaitForInbuildReplica", f"a replica of partition {PARTITION} is still being built"),
+    ],
+)  # fmt: skip
+def test_each_safety_check_says_what_the_node_waits_for(kind: str, said: str) -> None:
+    assert checks_in(check(kind)) == (f"n0 waits for {kind}: {said}",)
+
+
+def test_every_safety_check_of_the_specification_is_known(sample: Any) -> None:
+    kinds = sample("upgrade_progress.swagger")["definitions"]["SafetyCheckKind"]["enum"]
+    assert len(kinds) == 8
+    for kind in kinds:
+        (sentence,) = checks_in(check(kind, None))
+        assert (": " in sentence) == (kind != "Invalid")
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (check("ACheckOfTomorrow"), f"n0 waits for ACheckOfTomorrow: partition {PARTITION}"),
+        (check("ACheckOfTomorrow", None), "n0 waits for ACheckOfTomorrow"),
+        (
+            check("EnsureAvailability", None),
+            "n0 waits for EnsureAvailability: partition unknown would not be available",
+        ),
+        (
+            check("EnsureAvailability", []),
+            "n0 waits for EnsureAvailability: partition unknown would not be available",
+        ),
+        (
+            check("WaitForReconfiguration", "{}{x}"),
+            "n0 waits for WaitForReconfiguration: partition {}{x} is still reconfiguring",
+        ),
+        (check(None, None), "n0 waits for a check without a name"),
+        ({"Kind": "EnsureSeedNodeQuorum"}, "n0 waits for EnsureSeedNodeQuorum: a quorum of the seed nodes would be lost"),
+        ({"SafetyCheck": None}, "n0 waits for a check without a name"),
+        (check(4, None), "n0 waits for 4"),
+    ],
+)  # fmt: skip
+def test_an_odd_safety_check_is_told_as_far_as_it_is_said(said: object, sentence: str) -> None:
+    assert checks_in(said) == (sentence,)
+
+
+@pytest.mark.parametrize("said", [None, {}, "EnsureAvailability", [], [None, 4]])
+def test_what_lists_no_safety_checks_is_none(said: object) -> None:
+    nodes = [{"NodeName": "n0", "PendingSafetyChecks": said}]
+    assert read(current_domain={"NodeUpgradeProgressList": nodes}).current.safety_checks == ()
+
+
+# How it is said.
+
+
+@pytest.mark.parametrize(
+    ("domains", "done", "place"),
+    [
+        (Domains(), None, None),
+        (Domains(units("InProgress", "Pending", "Pending")), (0, 3), "domain UD0 (1 of 3)"),
+        (Domains(units("Completed", "InProgress", "Pending")), (1, 3), "domain UD1 (2 of 3)"),
+        (Domains(units("Completed", "Pending", "Pending")), (1, 3), "1 of 3 domains"),
+        (Domains(units("Completed", "Completed")), (2, 2), "2 of 2 domains"),
+        (Domains((), units("Completed", "Failed", "InProgress")), (1, 3), "unit UD2 (2 of 3)"),
+        (Domains((), units("Completed", "Failed")), (1, 2), "1 of 2 units"),
+        (Domains(units("InProgress"), units("Completed", "InProgress")), (0, 1), "domain UD0 (1 of 1)"),
+        (Domains(current=DomainProgress("UD3")), None, "domain UD3"),
+        (Domains(current=DomainProgress(None, NODES)), None, None),
+        (Domains(units("Completed", "Pending"), current=DomainProgress("UD1")), (1, 2), "1 of 2 domains"),
+        (Domains((UpgradeUnit("UD0", None),)), (0, 1), "0 of 1 domains"),
+    ],
+)
+def test_the_place_is_a_domain_or_between_two(
+    domains: Domains, done: tuple[int, int] | None, place: str | None
+) -> None:
+    assert domains.done({}) == done
+    assert domains.place({}) == place
+
+
+def test_what_is_omitted_counts_for_the_place() -> None:
+    omitted = {"upgrade_domains": 100, "upgrade_domains_completed": 90, "upgrade_units": 7}
+    assert Domains(units("Completed", "InProgress")).place(omitted) == "domain UD1 (92 of 102)"
+    omitted = {"upgrade_units": 100, "upgrade_units_completed": 90, "upgrade_domains": 7}
+    assert Domains((), units("Completed", "Pending")).place(omitted) == "91 of 102 units"
+
+
+@pytest.mark.parametrize(("state", "completed"), [("Completed", True), ("Failed", False), (None, False)])
+def test_a_unit_is_completed_when_service_fabric_says_so(state: str | None, *, completed: bool) -> None:
+    assert UpgradeUnit("UD0", state).completed is completed
+
+
+# The position.
+
+BUSY: dict[str, Any] = {
+    "upgrade_domains": listed("InProgress", "Pending", "Completed"),
+    "upgrade_units": listed("Pending", "InProgress"),
+    "current_domain": progress(
+        "UD0",
+        node("n0", "PreUpgradeSafetyCheck", check("EnsureAvailability"), check("WaitForPrimarySwap")),
+        node("n1", "Upgrading"),
+    ),
+    "failure_domain": progress("UD1", node("n3", "Upgrading")),
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"upgrade_domains": listed("Completed", "InProgress", "Completed")},
+        {"upgrade_domains": listed("InProgress", "Pending")},
+        {"upgrade_units": listed("Completed", "InProgress")},
+        {"current_domain": progress("UD1", *BUSY["current_domain"]["NodeUpgradeProgressList"])},
+        {"current_domain": progress("UD0", *BUSY["current_domain"]["NodeUpgradeProgressList"][:1])},
+        {
+            "current_domain": progress(
+                "UD0",
+                node("n0", "Upgrading", check("EnsureAvailability"), check("WaitForPrimarySwap")),
+                node("n1", "Upgrading"),
+            )
+        },
+        {
+            "current_domain": progress(
+                "UD0",
+                node("n0", "PreUpgradeSafetyCheck", check("EnsureAvailability")),
+                node("n1", "Upgrading"),
+            )
+        },
+    ],
+)
+def test_the_position_moves_with_domains_units_nodes_and_checks(change: dict[str, Any]) -> None:
+    assert read(**{**BUSY, **change}).position != read(**BUSY).position
+
+
+def test_the_position_is_the_same_in_whatever_order_it_is_listed_and_wherever_it_failed() -> None:
+    nodes = BUSY["current_domain"]["NodeUpgradeProgressList"]
+    turned = [{**one, "PendingSafetyChecks": one["PendingSafetyChecks"][::-1]} for one in nodes[::-1]]
+    again = read(
+        upgrade_domains=BUSY["upgrade_domains"][::-1],
+        upgrade_units=BUSY["upgrade_units"][::-1],
+        current_domain=progress("UD0", *turned),
+    )
+    assert again != read(**BUSY)
+    assert again.position == read(**BUSY).position
+    assert hash(again.position) == hash(read(**BUSY).position)
+
+
+def test_of_too_much_the_same_is_kept_in_whatever_order_it_is_listed() -> None:
+    """A cluster that lists its nodes and checks anew has not moved; a stall must be seen."""
+    nodes = [
+        node(f"n{place}", "Upgrading", *[check("EnsureAvailability", f"{place}-{one}") for one in range(5)])
+        for place in range(60)
+    ]
+    units = listed(*["Pending", "Completed"] * 50)
+    dice = random.Random(7)  # noqa: S311 - any order will do
+    said = {"upgrade_domains": units, "current_domain": progress("UD0", *nodes)}
+    shuffled = {
+        "upgrade_domains": dice.sample(units, 100),
+        "current_domain": progress("UD0", *dice.sample(nodes, 60)),
+    }
+    (one, omitted), (other, omitted_too) = domains_of(said), domains_of(shuffled)
+    assert one.position == other.position
+    assert omitted == omitted_too
+    assert min(omitted["upgrade_domains"], omitted["current_nodes"], omitted["pending_safety_checks"]) > 0
+
+
+# What there is room for.
+
+
+def test_of_too_many_domains_those_completed_go_first_and_all_are_counted() -> None:
+    states = ["Completed" if place % 3 else "Pending" for place in range(150)]
+    domains, omitted = domains_of({"upgrade_domains": listed(*states[:60]), "upgrade_units": listed(*states)})
+    assert {unit.state for unit in domains.upgrade_units} == {"Pending"}
+    assert omitted["upgrade_units"] == 150 - len(domains.upgrade_units)
+    assert omitted["upgrade_units_completed"] == 100
+    assert domains.done(omitted) == (40, 60)
+    assert Domains((), domains.upgrade_units).done(omitted) == (100, 150)
+
+
+def test_what_is_kept_is_in_the_order_of_the_answer() -> None:
+    domains, _ = domains_of({"upgrade_domains": listed(*["Completed", "Pending", "InProgress"] * 30)})
+    places = [int(unit.name.removeprefix("UD")) for unit in domains.upgrade_domains]
+    assert places == sorted(places)
+
+
+def test_domains_nodes_and_checks_are_each_kept_up_to_one_kib() -> None:
+    assert (UNITS_BYTES, NODES_BYTES, CHECKS_BYTES) == (1_024, 1_024, 1_024)
+    crowd = [node(f"n{place:03}", "Upgrading", check(f"C{place:03}")) for place in range(200)]
+    domains, omitted = domains_of(
+        {
+            "upgrade_domains": listed(*["Pending"] * 200),
+            "upgrade_units": listed(*["Pending"] * 200),
+            "current_domain": progress("UD0", *crowd),
+            "failure_domain": progress("UD1", *crowd),
+        }
+    )
+    written = domains.to_dict()
+    sizes = {
+        "upgrade_domains": written["upgrade_domains"],
+        "upgrade_units": written["upgrade_units"],
+        "current_nodes": written["current_domain"]["nodes"],
+        "pending_safety_checks": written["pending_safety_checks"],
+        "nodes_at_failure": written["nodes_at_failure"],
+        "safety_checks_at_failure": written["safety_checks_at_failure"],
+    }
+    for what, kept in sizes.items():
+        assert 900 < json_size(kept) <= 1_024
+        assert omitted[what] == 200 - len(kept)
+    assert omitted["upgrade_domains_completed"] == omitted["upgrade_units_completed"] == 0
+
+
+def test_names_and_states_are_cut() -> None:
+    long, cut = "x" * 5_000, f"{'x' * 214}... (4786 characters more)"
+    domains = read(
+        upgrade_domains=[{"Name": long, "State": long}],
+        current_domain=progress(long, node(long, long)),
+    )
+    assert domains.upgrade_domains == (UpgradeUnit(cut, cut),)
+    assert domains.current == DomainProgress(cut, (NodeProgress(cut, cut),))
+
+
+def test_a_safety_check_is_cut_to_one_sentence_on_one_line() -> None:
+    (sentence,) = checks_in(check(f"{'x ' * 100}\n", "p" * 5_000))
+    assert json_size(sentence) <= 400
+    assert sentence.startswith(f"n0 waits for {'x ' * 100}")
+    assert sentence.endswith(" characters more)")
+    assert "\n" not in sentence
+
+
+# Its JSON.
+
+
+def test_a_place_reads_as_documented() -> None:
+    assert read(**BUSY).to_dict() == {
+        "upgrade_domains": [
+            {"name": "UD0", "state": "InProgress"},
+            {"name": "UD1", "state": "Pending"},
+            {"name": "UD2", "state": "Completed"},
+        ],
+        "upgrade_units": [{"name": "UD0", "state": "Pending"}, {"name": "UD1", "state": "InProgress"}],
+        "current_domain": {
+            "name": "UD0",
+            "nodes": [
+                {"name": "n0", "phase": "PreUpgradeSafetyCheck"},
+                {"name": "n1", "phase": "Upgrading"},
+            ],
+        },
+        "pending_safety_checks": [
+            f"n0 waits for EnsureAvailability: partition {PARTITION} would not be available",
+            (
+                f"n0 waits for WaitForPrimarySwap: the primary replica of partition {PARTITION} is to move to another "
+                "node first"
+            ),
+        ],
+        "failure_domain": "UD1",
+        "nodes_at_failure": [{"name": "n3", "phase": "Upgrading"}],
+        "safety_checks_at_failure": [],
+    }  # fmt: skip
+
+
+def test_no_place_has_all_keys_too() -> None:
+    assert Domains().to_dict() == {
+        "upgrade_domains": [],
+        "upgrade_units": [],
+        "current_domain": None,
+        "pending_safety_checks": [],
+        "failure_domain": None,
+        "nodes_at_failure": [],
+        "safety_checks_at_failure": [],
+    }
+
+
+@pytest.mark.parametrize(
+    "domains",
+    [
+        Domains(),
+        read(**BUSY),
+        Domains(current=DomainProgress("UD0")),
+        Domains(current=DomainProgress(None, NODES, ("n0 waits for A",))),
+        Domains(at_failure=DomainProgress("UD0")),
+        Domains(at_failure=DomainProgress(None, NODES, ("n0 waits for A",))),
+        Domains((), (UpgradeUnit("n0", None),)),
+    ],
+)
+def test_a_place_survives_json(domains: Domains) -> None:
+    assert Domains.from_dict(json.loads(json.dumps(domains.to_dict()))) == domains
+
+
+def test_a_place_that_an_earlier_release_wrote_is_read() -> None:
+    """Before it knew units and what was at the failure, schema 1 had no such keys."""
+    written = {
+        "upgrade_domains": [{"name": "UD0", "state": "Pending"}],
+        "current_domain": None,
+        "pending_safety_checks": [],
+        "failure_domain": None,
+    }
+    assert Domains.from_dict(written) == Domains((UpgradeUnit("UD0", "Pending"),))

@@ -1,0 +1,362 @@
+"""Which upgrade users mean, read or refused; a refusal names parameter, value and fix."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+import pendulum
+import pytest
+
+from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.upgrades.kinds import KINDS
+from airflow_provider_sf.upgrades.services import ServiceProgress
+from airflow_provider_sf.wait.matching import Meant
+from airflow_provider_sf.wait.parameters import IDENTIFYING
+from airflow_provider_sf.wait.selector_input import check_previous, meant
+
+SNAPSHOT = UpgradeProgress(
+    kind="application_resource",
+    name="shop",
+    state="CompletedRollforward",
+    target_version="v6",
+    percent_completed=100.0,
+    started_at=datetime(2026, 2, 1, 3, 0, 0, 123_000, timezone.utc),
+    duration_seconds=93.5,
+    status_details='The owner\'s "shop".',
+    services=(ServiceProgress("web", 8, 0),),
+    observed_at=datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc),
+    endpoint="http://localhost:19080",
+)
+WRITTEN: dict[str, Any] = {
+    "schema": "service_fabric.upgrade_progress/1",
+    "kind": "application_resource",
+    "name": "shop",
+    "outcome": "succeeded",
+    "state": "CompletedRollforward",
+    "target_version": "v6",
+    "previous_version": None,
+    "percent_completed": 100.0,
+    "started_at": "2026-02-01T03:00:00.123Z",
+    "failed_at": None,
+    "duration_seconds": 93.5,
+    "upgrade_kind": None,
+    "rolling_upgrade_mode": None,
+    "replica_check_timeout_seconds": None,
+    "status_details": 'The owner\'s "shop".',
+    "failure_reason": None,
+    "failure_domain": None,
+    "health_check_phase": None,
+    "services": [{"name": "web", "completed_replicas": 8, "pending_replicas": 0}],
+    "upgrade_domains": [],
+    "current_domain": None,
+    "unhealthy_evaluations": [],
+    "pending_safety_checks": [],
+    "observed_at": "2026-03-01T03:00:00Z",
+    "endpoint": "http://localhost:19080",
+}
+NO_RECORD = (
+    "previous must be a record that ServiceFabricUpgradeProgressOperator returned, for example "
+    "previous=snapshot.output, not "
+)
+NO_MOMENT = "started_after must be a date and time with a time zone, not "
+NO_TIME = "started_after is no time: "
+NO_VERSION = "target_version must be a version in Service Fabric's words, not "
+AS_THIS = "; write it as '2026-03-01T03:00:00Z'"
+
+
+def read(**given: Any) -> Meant:
+    return meant(clock_skew=60.0, accept_current_version=False, **given)
+
+
+def refusal_of(**given: object) -> str:
+    with pytest.raises(ValueError, match=next(iter(given))) as refused:
+        read(**given)
+    return str(refused.value)
+
+
+def test_nothing_said_means_the_latest_upgrade() -> None:
+    assert read() == Meant(None, None, 60.0, None, accept_current_version=False)
+
+
+@pytest.mark.parametrize("parameter", IDENTIFYING)
+def test_none_is_nothing_said(parameter: str) -> None:
+    assert read(**{parameter: None}) == read()
+
+
+def test_everything_that_is_said_is_meant() -> None:
+    assert meant(
+        previous=SNAPSHOT,
+        started_after="2026-03-01T03:00:00Z",
+        target_version="v7",
+        clock_skew=5.0,
+        accept_current_version=True,
+    ) == Meant(
+        previous=SNAPSHOT,
+        started_after=datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc),
+        clock_skew=5.0,
+        target_version="v7",
+        accept_current_version=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [SNAPSHOT, WRITTEN, json.dumps(WRITTEN), json.dumps(WRITTEN, indent=2), str(WRITTEN), f"\n{WRITTEN!s}\n"],
+    ids=["record", "dict", "JSON", "indented JSON", "printed by a template", "printed between line ends"],
+)
+def test_a_previous_record_is_read_in_each_form_it_comes_in(given: object) -> None:
+    assert read(previous=given).previous == SNAPSHOT
+
+
+def test_a_previous_record_may_say_more_than_this_release_knows() -> None:
+    assert read(previous={**WRITTEN, "new_in_the_next_release": 1}).previous == SNAPSHOT
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, "None"),
+        ([], "'list'"),
+        (7, "'int'"),
+        (b"{}", "'bytes'"),
+        ("{}", "None"),
+        ("[]", "'list'"),
+        ("null", "'NoneType'"),
+        ("None", "'NoneType'"),
+        ({"schema": "shop/1"}, "'shop/1'"),
+        ('{"schema": "shop/1"}', "'shop/1'"),
+        ({"schema": "service_fabric.upgrade_progress/2"}, "'service_fabric.upgrade_progress/2'"),
+    ],
+)
+def test_what_is_of_no_known_schema_is_no_previous_record(given: object, found: str) -> None:
+    reason = f"expected an object of schema 'service_fabric.upgrade_progress/1', got {found}"
+    assert refusal_of(previous=given) == f'{NO_RECORD}{given!r}: ValueError("{reason}")'
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("{[]: 1}", "'{[]: 1}': TypeError("),
+        ("", "'': SyntaxError("),
+        ("the last release", "'the last release': SyntaxError("),
+        ("{'schema': ", "\"{'schema': \": SyntaxError("),
+        ("shop", "'shop': ValueError("),
+        ("open('/etc/passwd').read()", "\"open('/etc/passwd').read()\": ValueError("),
+    ],
+)
+def test_text_that_is_no_previous_record_is_refused_and_never_run(given: str, said: str) -> None:
+    assert refusal_of(previous=given).startswith(NO_RECORD + said)
+
+
+@pytest.mark.parametrize("key", ["kind", "name", "state", "started_at", "services", "endpoint"])
+def test_a_previous_record_that_lacks_a_key_is_refused_by_its_name(key: str) -> None:
+    given = {ours: value for ours, value in WRITTEN.items() if ours != key}
+    shown = repr(given)[:100]
+    assert refusal_of(previous=given) == f"{NO_RECORD}{shown}...: KeyError('{key}')"
+    assert refusal_of(previous=str(given)).endswith(f"...: KeyError('{key}')")
+
+
+@pytest.mark.parametrize("services", [7, [7], [{}], [{"name": "web"}]])
+def test_a_previous_record_whose_services_are_odd_is_refused(services: object) -> None:
+    assert "TypeError(" in refusal_of(previous={**WRITTEN, "services": services})
+
+
+def test_the_cause_of_a_refusal_is_kept() -> None:
+    with pytest.raises(ValueError, match="previous") as refused:
+        read(previous={"schema": "service_fabric.upgrade_progress/1"})
+    assert isinstance(refused.value.__cause__, KeyError)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        datetime(2026, 3, 1, 3, 0, 0, 123_456, timezone.utc),
+        datetime(2026, 3, 1, 5, 0, 0, 123_456, timezone(timedelta(hours=2))),
+        datetime(2026, 2, 28, 21, 30, 0, 123_456, timezone(-timedelta(hours=5, minutes=30))),
+        "2026-03-01T03:00:00.123456Z",
+        "2026-03-01T03:00:00.123456",
+        "2026-03-01 03:00:00.123456",
+        "2026-03-01T03:00:00.123456+00:00",
+        "2026-03-01T05:00:00.123456+02:00",
+        "2026-02-28T21:30:00.123456-05:30",
+    ],
+)
+def test_a_time_is_kept_in_utc_and_is_in_utc_unless_it_says_otherwise(given: object) -> None:
+    moment = read(started_after=given).started_after
+    assert moment == datetime(2026, 3, 1, 3, 0, 0, 123_456, timezone.utc)
+    assert type(moment) is datetime
+    assert moment.tzinfo is timezone.utc
+
+
+def test_a_time_may_be_without_seconds() -> None:
+    assert read(started_after="2026-03-01T03:00").started_after == datetime(
+        2026, 3, 1, 3, tzinfo=timezone.utc
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (datetime(2026, 3, 1, 3, 0), "datetime.datetime(2026, 3, 1, 3, 0)"),  # noqa: DTZ001 - refused for it
+        (date(2026, 3, 1), "datetime.date(2026, 3, 1)"),
+        (1_772_334_000, "1772334000"),
+        (1_772_334_000.5, "1772334000.5"),
+        (0, "0"),
+        (True, "True"),
+        (timedelta(hours=1), "datetime.timedelta(seconds=3600)"),
+        ([], "[]"),
+        ("now", "'now'"),
+        ("2026-03-01", "'2026-03-01'"),
+        ("2026-03", "'2026-03'"),
+        ("03:00", "'03:00'"),
+        ("PT1H", "'PT1H'"),
+        ("P1D", "'P1D'"),
+        ("2026-03-01T03:00:00Z/PT1H", "'2026-03-01T03:00:00Z/PT1H'"),
+    ],
+)
+def test_what_is_no_date_and_time_with_a_zone_is_refused(given: object, shown: str) -> None:
+    assert refusal_of(started_after=given) == NO_MOMENT + shown + AS_THIS
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", " ", "None", "NOW", "yesterday", "1772334000", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z"],
+)
+def test_text_that_is_no_time_is_refused(given: str) -> None:
+    assert refusal_of(started_after=given) == f"{NO_TIME}{given!r}{AS_THIS}"
+
+
+@pytest.mark.parametrize("given", ["v7", "1.0.0", "7", "none of them", "版本"])
+def test_a_version_is_text_as_service_fabric_has_it(given: str) -> None:
+    assert read(target_version=given).target_version == given
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("", "''"),
+        (" ", "' '"),
+        ("None", "'None'"),
+        (" None\n", "' None\\n'"),
+        (7, "7"),
+        (1.0, "1.0"),
+        (True, "True"),
+        (b"v7", "b'v7'"),
+        (["v7"], "['v7']"),
+    ],
+)
+def test_what_is_no_version_is_refused(given: object, shown: str) -> None:
+    """A template prints None for an XCom that is not there."""
+    assert refusal_of(target_version=given) == NO_VERSION + shown
+
+
+@pytest.mark.parametrize(
+    ("parameter", "given", "said"),
+    [
+        ("started_after", "9" * 98, f"{NO_TIME}'{'9' * 98}'{AS_THIS}"),
+        ("started_after", "9" * 99, f"{NO_TIME}'{'9' * 99}...{AS_THIS}"),
+        ("started_after", [7] * 1000, f"{NO_MOMENT}[{'7, ' * 33}...{AS_THIS}"),
+        ("target_version", [7] * 1000, f"{NO_VERSION}[{'7, ' * 33}..."),
+        ("target_version", " " * 1000, f"{NO_VERSION}'{' ' * 99}..."),
+        ("previous", [7] * 1000, f"{NO_RECORD}[{'7, ' * 33}...: ValueError("),
+    ],
+)
+def test_a_long_value_is_shown_by_its_first_hundred_characters(
+    parameter: str, given: object, said: str
+) -> None:
+    refusal = refusal_of(**{parameter: given})
+    assert refusal.startswith(said)
+    assert len(refusal) < 400
+
+
+@pytest.mark.parametrize("name", ["shop", "SHOP", "Shop"])
+def test_a_previous_record_of_the_same_application_is_right(name: str) -> None:
+    check_previous(SNAPSHOT, "application_resource", name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("application_resource", "till", "application_resource 'till'"),
+        ("application_resource", "shop2", "application_resource 'shop2'"),
+        ("application_resource", "", "application_resource ''"),
+        ("application", "shop", "application 'shop'"),
+        ("Application_Resource", "shop", "Application_Resource 'shop'"),
+        ("compose_deployment", "till", "compose_deployment 'till'"),
+    ],
+)
+def test_a_previous_record_of_something_else_is_refused(kind: str, name: str, said: str) -> None:
+    with pytest.raises(ValueError, match="previous") as refused:
+        check_previous(SNAPSHOT, kind, name)
+    assert str(refused.value) == f"previous is a record of application_resource 'shop', not of {said}"
+
+
+@pytest.mark.parametrize("given", [5, "2026-02-01 00:00:00+00:00", "0001-01-01T00:00:00Z", "Sun Feb 1"])
+def test_a_previous_record_whose_start_cannot_be_read_is_refused(given: object) -> None:
+    """Without its start, the same old upgrade would pass for a new one."""
+    assert "the field 'started_at' of a record cannot be read" in refusal_of(
+        previous={**WRITTEN, "started_at": given}
+    )
+
+
+@pytest.mark.parametrize("name", [None, [], True])
+def test_a_previous_record_without_a_name_is_refused(name: object) -> None:
+    assert "the field 'name' of a record cannot be read" in refusal_of(previous={**WRITTEN, "name": name})
+
+
+@pytest.mark.parametrize(
+    "given", ["[" * 100_000, "-" * 200_000, "1+" * 50_000 + "1", "{broken " + "x" * 5000]
+)
+def test_text_that_is_too_much_is_refused_in_few_words(given: str) -> None:
+    assert len(refusal_of(previous=given)) < 500
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "P99999999999D",
+        "2026-03-01/03:00:00Z",
+        "9999-12-31T23:59:59-14:00",
+        "0001-01-01T00:00:00Z",
+        "1969-12-31T00:00Z",
+    ],
+)
+def test_a_time_at_which_nothing_could_start_is_refused(given: str) -> None:
+    assert repr(given) in refusal_of(started_after=given)
+
+
+def test_blanks_around_a_version_are_not_meant() -> None:
+    assert read(target_version=" v7\n").target_version == "v7"
+
+
+def test_the_hour_that_comes_twice_is_the_one_that_was_meant() -> None:
+    zone = "Europe/Berlin"
+    twice = [pendulum.datetime(2026, 10, 25, 2, 30, tz=zone, fold=fold) for fold in (0, 1)]
+    assert [read(started_after=one).started_after for one in twice] == [
+        datetime(2026, 10, 25, 0, 30, tzinfo=timezone.utc),
+        datetime(2026, 10, 25, 1, 30, tzinfo=timezone.utc),
+    ]
+
+
+def test_a_name_may_be_written_as_the_cluster_writes_it() -> None:
+    check_previous(replace(SNAPSHOT, name="fabric:/Shop"), "application_resource", "shop")
+
+
+@pytest.mark.parametrize("mine", ["fabric:/shop/web", "shop/web", "shop~web", "FABRIC:/Shop/Web"])
+@pytest.mark.parametrize("given", ["fabric:/shop/web", "shop/web", "shop~web"])
+def test_three_spellings_are_one_application(mine: str, given: str) -> None:
+    check_previous(UpgradeProgress("application", mine), "application", given)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_previous_record_of_the_same_kind_and_name_is_right_for_every_kind(kind: str) -> None:
+    name = "shop" if KINDS[kind].takes_name else ""
+    before = UpgradeProgress(kind, name)
+    check_previous(before, kind, name)
+    assert read(previous=before.to_dict()).previous == before
+    for other in set(KINDS) - {kind}:
+        with pytest.raises(ValueError, match=f"^previous is a record of {kind} '{name}', not of {other} '"):
+            check_previous(before, other, "shop" if KINDS[other].takes_name else "")

@@ -1,0 +1,345 @@
+"""The stages of a wait: what begins one, what is kept of it, what is left out when there are too many."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
+from airflow_provider_sf.upgrades.domains import Domains, UpgradeUnit
+from airflow_provider_sf.upgrades.services import ServiceProgress
+from airflow_provider_sf.wait.timeline import Stage, continued, last_forward
+
+START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
+OURS = True
+BEHIND = ServiceProgress("api", 2, 3)
+LONG = ServiceProgress("n" * 254, 1 << 63, 1 << 63)
+"""As large as a service can be after the limits of the record."""
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def record(state: str, percent: float = 0.0, **fields: Any) -> UpgradeProgress:
+    fields = {"started_at": START, "target_version": "v1", **fields}
+    return UpgradeProgress("application_resource", "shop", state=state, percent_completed=percent, **fields)
+
+
+def timeline(*looks: tuple[float, UpgradeProgress, bool]) -> tuple[Stage, ...]:
+    stages: tuple[Stage, ...] = ()
+    for seconds, look, ours in looks:
+        stages = continued(stages, look, at(seconds), ours=ours)
+    return stages
+
+
+def size(stages: tuple[Stage, ...]) -> int:
+    return len(json.dumps([stage.to_dict() for stage in stages]))
+
+
+# What begins a stage, and what is kept in it.
+
+
+def test_the_timeline_has_one_stage_for_each_state_with_the_last_progress_in_it() -> None:
+    stages = timeline(
+        (0, record("ProvisioningTarget"), True),
+        (15, record("RollingForward", 10, services=(BEHIND,)), True),
+        (30, record("RollingForward", 62, services=(BEHIND, ServiceProgress("web", 8, 0))), True),
+        (45, record("RollingBack", 40, target_version="v0"), True),
+    )
+    assert stages == (
+        Stage("ProvisioningTarget", Outcome.IN_PROGRESS, OURS, START, at(0), at(0), "v1", 0.0),
+        Stage("RollingForward", Outcome.IN_PROGRESS, OURS, START, at(15), at(30), "v1", 62.0, (BEHIND,)),
+        Stage("RollingBack", Outcome.ROLLING_BACK, OURS, START, at(45), at(45), "v0", 40.0),
+    )
+
+
+PAUSED: dict[str, Any] = {"failed_at": at(5), "rolling_upgrade_mode": "UnmonitoredManual"}
+
+
+@pytest.mark.parametrize(
+    ("second", "ours"),
+    [
+        (record("RollingForward", **PAUSED), True),
+        (record("RollingForward"), False),
+        (record("RollingForward", started_at=at(600)), True),
+        (record("RollingForwardInProgress"), True),
+    ],
+    ids=["a pause", "not ours", "another start", "another state"],
+)
+def test_a_new_stage_begins_with(second: UpgradeProgress, *, ours: bool) -> None:
+    assert len(timeline((0, record("RollingForward"), True), (15, second, ours))) == 2
+
+
+def test_a_start_time_that_is_set_late_does_not_begin_a_stage() -> None:
+    (stage,) = timeline(
+        (0, record("RollingForward", started_at=None), True),
+        (15, record("RollingForward"), True),
+        (30, record("RollingForward", started_at=None), True),
+    )
+    assert stage.started_at == START
+    assert (stage.first_seen_at, stage.last_seen_at) == (at(0), at(30))
+
+
+def test_a_failure_stays_with_its_stage_after_service_fabric_has_forgotten_it() -> None:
+    (stage,) = timeline(
+        (0, record("RollingForward"), True),
+        (15, record("RollingForward", failed_at=at(5)), True),
+        (30, record("RollingForward"), True),
+    )
+    assert stage.failed_at == at(5)
+    (later,) = continued((stage,), record("RollingForward", failed_at=at(40)), at(45), ours=True)
+    assert later.failed_at == at(40)
+
+
+def test_the_reason_of_a_failure_stays_with_its_stage_too() -> None:
+    (stage,) = timeline(
+        (0, record("RollingForward"), True),
+        (15, record("RollingForward", failure_reason="HealthCheck"), True),
+        (30, record("RollingForward"), True),
+    )
+    assert stage.failure_reason == "HealthCheck"
+    (later,) = continued((stage,), record("RollingForward", failure_reason="Interrupted"), at(45), ours=True)
+    assert later.failure_reason == "Interrupted"
+
+
+def in_domain(place: int, **fields: Any) -> UpgradeProgress:
+    states = ["Completed"] * place + ["InProgress"] + ["Pending"] * (4 - place)
+    units = tuple(UpgradeUnit(f"UD{number}", state) for number, state in enumerate(states))
+    return record("RollingForwardInProgress", domains=Domains(units), **fields)
+
+
+def test_a_stage_says_where_a_rolling_upgrade_was_last() -> None:
+    (stage,) = timeline((0, in_domain(0), True), (15, in_domain(1), True))
+    assert stage.place == "domain UD1 (2 of 5)"
+    (later,) = continued((stage,), record("RollingForwardInProgress"), at(30), ours=True)
+    assert later.place == "domain UD1 (2 of 5)"
+
+
+def test_a_place_and_a_reason_are_not_handed_on_to_the_next_stage() -> None:
+    _, back = timeline(
+        (0, in_domain(1, failure_reason="HealthCheck"), True), (15, record("RollingBackInProgress"), True)
+    )
+    assert (back.place, back.failure_reason) == (None, None)
+
+
+@pytest.mark.parametrize("way", ["RollingForward", "RollingBack"])
+def test_to_and_fro_between_two_domains_is_one_stage(way: str) -> None:
+    looks = [(15.0 * place, record(f"{way}{state}", place), True)
+             for place, state in enumerate(["InProgress", "Pending", "InProgress", "Pending"])]  # fmt: skip
+    (stage,) = timeline(*looks)
+    assert (stage.state, stage.percent_completed) == (f"{way}Pending", 3)
+    assert (stage.first_seen_at, stage.last_seen_at) == (at(0), at(45))
+
+
+def test_a_wait_for_a_person_between_two_domains_is_a_stage_of_its_own() -> None:
+    waits = record("RollingForwardPending", rolling_upgrade_mode="UnmonitoredManual")
+    moves = record("RollingForwardInProgress", rolling_upgrade_mode="UnmonitoredManual")
+    assert len(timeline((0, moves, True), (15, waits, True), (30, moves, True))) == 3
+
+
+def test_a_stage_names_five_of_the_services_that_are_behind_and_counts_the_others() -> None:
+    late = tuple(ServiceProgress(f"s{place}", 0, 3) for place in range(7))
+    done = ServiceProgress("done", 3, 0)
+    (five,) = timeline((0, record("RollingForward", services=(*late[:5], done)), True))
+    assert (five.services_behind, five.more_behind) == (late[:5], 0)
+    (seven,) = timeline((0, record("RollingForward", services=(done, *late)), True))
+    assert (seven.services_behind, seven.more_behind) == (late[:5], 2)
+
+
+def test_a_stage_counts_the_services_behind_for_which_the_record_has_no_room() -> None:
+    omitted = (("services", 900), ("services_behind", 800))
+    late = tuple(ServiceProgress(f"s{place}", 0, 3) for place in range(7))
+    (stage,) = timeline((0, record("RollingForward", services=late, omitted=omitted), True))
+    assert stage.more_behind == 802
+
+
+@pytest.mark.parametrize("listed", [3, 5, 6, 500, 4000])
+def test_named_and_counted_services_behind_are_all_that_the_cluster_lists(listed: int) -> None:
+    services = [{"ServiceName": f"s{place}", "PendingReplicaCount": place % 3} for place in range(listed)]
+    answer = {"UpgradeState": "RollingForward", "ServiceUpgradeProgress": services}
+    (stage,) = timeline((0, UpgradeProgress.from_answer("application_resource", "shop", answer), True))
+    assert len(stage.services_behind) + stage.more_behind == listed - len(range(0, listed, 3))
+
+
+# How far it came.
+
+
+def test_the_last_stage_forward_is_ours_and_goes_forward() -> None:
+    forward, back = record("RollingForward", 62), record("RollingBack", 40)
+    paused = record("RollingForwardPending", 70, rolling_upgrade_mode="UnmonitoredManual")
+    paused_back = record("RollingBackPending", 30, rolling_upgrade_mode="UnmonitoredManual")
+    stages = timeline((0, forward, True), (15, back, True), (30, paused_back, True), (45, forward, False))
+    assert last_forward(stages) is stages[0]
+    stages = timeline((0, forward, True), (15, paused, True), (30, back, True))
+    assert last_forward(stages) is stages[1]
+    assert last_forward(timeline((0, back, True), (15, paused_back, True), (30, forward, False))) is None
+    assert last_forward(()) is None
+
+
+# What is left out.
+
+
+def test_short_stages_are_all_kept() -> None:
+    states = ["RollingForward", "RollingBack"]
+    stages = timeline(*[(15 * place, record(states[place % 2]), True) for place in range(20)])
+    assert len(stages) == 20
+    assert {stage.skipped for stage in stages} == {0}
+
+
+def test_of_many_stages_the_first_and_the_latest_are_kept_and_those_left_out_are_counted() -> None:
+    states = ["RollingForward", "RollingBack"]
+    stages = timeline(*[(15 * place, record(states[place % 2], place), True) for place in range(500)])
+    assert size(stages) <= 8_192 + 512
+    assert len(stages) + sum(stage.skipped for stage in stages) == 500
+    assert stages[0].percent_completed == 0
+    assert [stage.skipped > 0 for stage in stages] == [False, True, *[False] * (len(stages) - 2)]
+    assert [stage.percent_completed for stage in stages[1:]] == list(range(501 - len(stages), 500))
+
+
+@pytest.mark.parametrize(("too_many", "kept"), [(0, 5), (1, 4)])
+def test_all_stages_are_kept_that_take_eight_kib_without_the_last(too_many: int, kept: int) -> None:
+    stages = timeline(*[(15 * place, record(f"S{place}", target_version=""), True) for place in range(4)])
+    room = 8_192 - sum(len(json.dumps(stage.to_dict())) for stage in stages)
+    full = (*stages[:3], replace(stages[3], target_version="v" * (room + too_many)))
+    assert len(continued(full, record("Failed"), at(60), ours=True)) == kept
+
+
+def test_the_last_stage_forward_stands_between_what_is_left_out_before_and_after_it() -> None:
+    forward = [(15 * place, record(f"Forward{place}"), True) for place in range(40)]
+    last = (600, record("RollingForward", 62, services=(BEHIND,)), True)
+    back = [(615 + 15 * place, record(f"Back{place}"), True) for place in range(100)]
+    stages = timeline(*forward, last, *back)
+    assert [stage.state for stage in stages[:2]] == ["Forward0", "RollingForward"]
+    assert [stage.skipped for stage in stages[:3]] == [0, 39, 100 - len(stages[2:])]
+    assert last_forward(stages) == stages[1]
+    assert (stages[1].percent_completed, stages[1].services_behind) == (62, (BEHIND,))
+
+
+def test_a_stage_that_goes_on_still_says_what_was_left_out_before_it() -> None:
+    stages = timeline(*[(15 * place, record(f"S{place}"), True) for place in range(30)])
+    cut = (*stages[:1], replace(stages[-1], skipped=28))
+    later = continued(cut, record("S29", 5), at(900), ours=True)
+    assert (len(later), later[-1].skipped, later[-1].last_seen_at) == (2, 28, at(900))
+
+
+def test_stages_as_large_as_they_can_be_leave_room_for_those_that_must_stay() -> None:
+    fields: dict[str, Any] = {"target_version": "v" * 254, "services": (LONG,) * 9, "failed_at": at(0.000001)}
+    forward = record("RollingForward", -1.2345678901234567e-300, **fields)
+    back = record("B" * 254, -1.2345678901234567e-300, **fields)
+    stages = timeline(
+        (0, back, False),
+        (0.1, forward, True),
+        *[(place + 0.1, replace(back, state=f"{place:03}{'B' * 251}"), True) for place in range(1, 99)],
+    )
+    assert [stage.state for stage in stages[:2]] == [back.state, "RollingForward"]
+    assert len(stages) + sum(stage.skipped for stage in stages) == 100
+    assert size(stages) <= 8_192 + 3_072
+
+
+def test_stages_of_a_rolling_upgrade_as_large_as_they_can_be_leave_room_for_those_that_must_stay() -> None:
+    long = UpgradeUnit("u" * 254, "InProgress")
+    fields: dict[str, Any] = {
+        "target_version": "v" * 254,
+        "failure_reason": "f" * 254,
+        "domains": Domains((long,)),
+        "failed_at": at(0.000001),
+    }
+    forward, back = record("RollingForwardInProgress", **fields), record("B" * 254, **fields)
+    stages = timeline(
+        (0, back, False),
+        (0.1, forward, True),
+        *[(place + 0.1, replace(back, state=f"{place:03}{'B' * 251}"), True) for place in range(1, 99)],
+    )
+    assert [stage.state for stage in stages[:2]] == [back.state, "RollingForwardInProgress"]
+    assert len(stages) + sum(stage.skipped for stage in stages) == 100
+    assert size(stages) <= 8_192 + 3_072
+
+
+def test_stages_larger_than_they_can_be_are_kept_if_they_must_stay() -> None:
+    """A limit that some day grows must not end a wait."""
+    huge = record("RollingForward", target_version="v" * 9_000)
+    stages = timeline(
+        (0, huge, False), (15, huge, True), (30, replace(huge, state="RollingBack"), True), (45, huge, False)
+    )
+    assert [stage.skipped for stage in stages] == [0, 0, 0, 0]
+
+
+looks = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["RollingForward", "RollingForwardPending", "RollingBack", "CompletedRollback", "Strange"]
+        ),
+        st.booleans(),
+        st.integers(0, 6),
+        st.sampled_from(["v1", "v" * 254, "\x00" * 40]),
+    ),
+    min_size=1,
+    max_size=120,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(looks)
+def test_whatever_comes_the_first_stage_and_the_last_one_forward_stay(
+    said: list[tuple[str, bool, int, str]],
+) -> None:
+    stages: tuple[Stage, ...] = ()
+    uncut: list[Stage] = []
+    for place, (state, ours, late, version) in enumerate(said):
+        seen = record(state, place, services=(LONG,) * late, target_version=version)
+        stages = continued(stages, seen, at(place), ours=ours)
+        new = Stage.of(seen, at(place), ours=ours)
+        if uncut and uncut[-1].goes_on_in(new):
+            uncut[-1] = replace(new, first_seen_at=uncut[-1].first_seen_at)
+        else:
+            uncut.append(new)
+    assert len(stages) + sum(stage.skipped for stage in stages) == len(uncut)
+    assert [replace(stage, skipped=0) for stage in (stages[0], stages[-1])] == [uncut[0], uncut[-1]]
+    kept, meant = last_forward(stages), last_forward(uncut)
+    assert (kept and replace(kept, skipped=0)) == meant
+    assert size(stages) <= 8_192 + 3_072
+    places = []
+    here = -1
+    for stage in stages:
+        here += 1 + stage.skipped
+        places.append(here)
+    assert [uncut[here] for here in places] == [replace(stage, skipped=0) for stage in stages]
+
+
+# Its JSON.
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        Stage(
+            "RollingForward", Outcome.IN_PROGRESS, OURS, START, at(0), at(30), "v1", 62.0, (BEHIND,), 4, at(5),
+            "HealthCheck", "domain UD1 (2 of 5)", 2,
+        ),
+        Stage(None, Outcome.UNKNOWN, not OURS, None, at(0), at(0), None, None),
+    ],
+)  # fmt: skip
+def test_a_stage_is_json_and_survives_it(stage: Stage) -> None:
+    assert Stage.from_dict(json.loads(json.dumps(stage.to_dict(), allow_nan=False))) == stage
+
+
+def test_a_stage_that_an_earlier_release_wrote_is_read() -> None:
+    """Before it knew places and reasons, schema 1 had no such keys."""
+    (stage,) = timeline((0, in_domain(1, failure_reason="HealthCheck"), True))
+    written = stage.to_dict()
+    del written["place"], written["failure_reason"]
+    assert Stage.from_dict(written) == replace(stage, place=None, failure_reason=None)
+
+
+@pytest.mark.parametrize("time", ["first_seen_at", "last_seen_at"])
+def test_a_stage_without_its_times_is_refused(time: str) -> None:
+    (stage,) = timeline((0, record("Failed"), True))
+    with pytest.raises(ValueError, match="expected an ISO 8601 time, got None"):
+        Stage.from_dict({**stage.to_dict(), time: None})
