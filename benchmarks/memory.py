@@ -9,7 +9,7 @@ from benchmarks.measuring import say
 from benchmarks.report import Bound, Row
 from benchmarks.stub import Stub
 
-TITLE = "Memory: resident, of a process with many waits"
+TITLE = "WaitState: resident, of a process with many waits"
 
 _MEMORY = Bound(6.0, aim=4.0)
 _INTERVALS = 4

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.rest.protocol import request_for
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.upgrades.kinds import kind_named
-from airflow_provider_sf.wait.state import Memory
-from airflow_provider_sf.wait.state_machine import Policy, step
+from airflow_provider_sf.upgrades.kinds import get_kind
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import WaitState
+from airflow_provider_sf.wait.state_machine import step
 from benchmarks.answers import answer_about
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ HOURS_TO_GO = 6
 @asynccontextmanager
 async def asend(way: Way) -> AsyncIterator[Callable[[str], Awaitable[Response]]]:
     """Send requests to a cluster, and leave the bytes of the answers alone."""
-    cluster, call = Cluster.at(way.origin, extra=way.extra), kind_named(KIND).progress
+    cluster, call = Cluster.at(way.origin, extra=way.extra), get_kind(KIND).progress
     async with cluster.session():
         yield lambda name: cluster.asend(request_for(call, name))
 
@@ -57,7 +58,7 @@ def wait_for(
     policy = Policy(poke_interval=interval, deadline=now + timedelta(hours=HOURS_TO_GO))
     answer = json.loads(answer_about(name).partition(b"\r\n\r\n")[2])
     record = UpgradeProgress.from_answer(KIND, name, answer, observed_at=now)
-    memory, _ = step(policy, Memory(began_at=now), record, now)
+    memory, _ = step(policy, WaitState(began_at=now), record, now)
     return ServiceFabricUpgradeTrigger(
         name=name,
         kind=KIND,

@@ -8,23 +8,24 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.messages.progress_log import Line, Told, news, opening
-from airflow_provider_sf.messages.results import failure, success, timed_out
-from airflow_provider_sf.messages.summary import retelling
+from airflow_provider_sf.messages.progress_log import Line, LogState, changed_lines, opening_lines
+from airflow_provider_sf.messages.results import failure, success, timeout_message
+from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable
 from airflow_provider_sf.rest.protocol import Response
 from airflow_provider_sf.simulator.model import progress_answer
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.domains import DomainProgress, Domains, UpgradeUnit
-from airflow_provider_sf.upgrades.failure_reasons import reasons_of
+from airflow_provider_sf.upgrades.failure_reasons import failure_reasons
 from airflow_provider_sf.upgrades.kinds import KINDS
-from airflow_provider_sf.wait.state import Memory, Verdict
-from airflow_provider_sf.wait.state_machine import AskAgain, Policy, judge, step
+from airflow_provider_sf.wait.state import Verdict, WaitState
+from airflow_provider_sf.wait.state_machine import AskAgain, judge, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_sf.wait.policy import Policy
     from airflow_provider_sf.wait.state_machine import Observation
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
@@ -53,7 +54,7 @@ class Telling:
     kind: str
     name: str
     lines: list[Line]
-    story: Memory
+    story: WaitState
     end: str
 
     def levels(self) -> list[tuple[str, str]]:
@@ -64,7 +65,7 @@ class Telling:
     def text(self) -> str:
         """All that is logged and said."""
         log = [f"{level:<7}  {line}" for level, line in self.levels()]
-        again = [f"INFO     {line}" for line in retelling(self.kind, self.name, self.story)]
+        again = [f"INFO     {line}" for line in summary_lines(self.kind, self.name, self.story)]
         group = ["INFO     ::group::The whole wait again", *again, "INFO     ::endgroup::"]
         return "\n".join([*log, *group, self.end, ""])
 
@@ -121,34 +122,34 @@ def tell(
     """Wait as the adapters do, but let time pass at once."""
     policy = replace(policy, deadline=begins + timedelta(seconds=timeout))
     limit = ("timeout", timeout)
-    lines = [(logging.INFO, line) for line in opening(kind, name, ENDPOINT, policy, limit)]
-    memory, told, now = Memory(), Told(), begins
+    lines = [(logging.INFO, line) for line in opening_lines(kind, name, ENDPOINT, policy, limit)]
+    memory, told, now = WaitState(), LogState(), begins
     while True:
         before = memory
         memory, decision = step(policy, before, look(now), now)
-        told, more = news(told, before, memory, policy, now)
+        told, more = changed_lines(told, before, memory, policy, now)
         lines += more
         if not isinstance(decision, AskAgain):
             break
         now += timedelta(seconds=decision.after)
     story = memory.ended(decision.by, now)
     if story.record is not None and verdict(policy, story) is Verdict.FAILED:
-        story = replace(story, reasons=reasons_of([story.record]))
+        story = replace(story, reasons=failure_reasons([story.record]))
     return Telling(kind, name, lines, story, _end(policy, kind, name, story, limit))
 
 
-def verdict(policy: Policy, story: Memory) -> Verdict | None:
+def verdict(policy: Policy, story: WaitState) -> Verdict | None:
     """Judge what has ended a wait, if that is an upgrade."""
     if story.ended_by != "upgrade" or story.record is None or story.ended_at is None:
         return None
-    return judge(policy, policy.meant.whose(story.record, story.ended_at, story.ours), story.record)
+    return judge(policy, policy.selector.match(story.record, story.ended_at, story.expected), story.record)
 
 
-def _end(policy: Policy, kind: str, name: str, story: Memory, limit: tuple[str, float]) -> str:
+def _end(policy: Policy, kind: str, name: str, story: WaitState, limit: tuple[str, float]) -> str:
     record = story.record
     if story.ended_by in {"error", "unreachable"}:
         return f"{type(story.error).__name__}: {story.error}"
     end = verdict(policy, story)
     if record is None or end is None:
-        return timed_out(policy, story, kind, name, limit)
+        return timeout_message(policy, story, kind, name, limit)
     return success(story, record) if end is Verdict.SUCCEEDED else failure(policy, story, record, end)

@@ -26,7 +26,7 @@ def test_a_poll_of_the_closed_loop_is_one_request(contender: str, mutual: Any) -
 
 
 def test_waits_poll_the_stub_at_their_interval_and_end_when_it_says_so() -> None:
-    load = Load("ours", 20, 4, 0.3)
+    load = Load("expected", 20, 4, 0.3)
     with Stub(mutual=True) as stub, running(stub) as work:
         work.start(load)
         time.sleep(2.0)

@@ -16,12 +16,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from airflow_provider_sf.messages.formatting import STATE_WIDTH, state_words
-from airflow_provider_sf.messages.summary import retelling
+from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.rest.json_values import utc
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
 from airflow_provider_sf.upgrades.kinds import KINDS
-from airflow_provider_sf.wait.state import Memory
+from airflow_provider_sf.wait.state import WaitState
 from demo.live_airflow import LiveAirflow, free_ports
 
 if TYPE_CHECKING:
@@ -145,7 +145,9 @@ def test_the_log_of_the_wait_is_one_story_in_order_of_worker_and_triggerer_and_o
     live: LiveAirflow, runs: dict[str, str]
 ) -> None:
     lines = log_lines(live, runs, "wait_for_upgrade", "wait")
-    story = Memory.from_dict(live.xcom("wait_for_upgrade", runs["wait_for_upgrade"], "wait", "upgrade_wait"))
+    story = WaitState.from_dict(
+        live.xcom("wait_for_upgrade", runs["wait_for_upgrade"], "wait", "upgrade_wait")
+    )
     opening = next(
         place
         for place, line in enumerate(lines)
@@ -156,7 +158,7 @@ def test_the_log_of_the_wait_is_one_story_in_order_of_worker_and_triggerer_and_o
     told = [line for line in lines[opening + 1 : begin] if "  [" in line and "]" in line]
     states = [state_words(stage.state) for stage in story.timeline]
     assert [state for state, _ in groupby(line[9 : 9 + STATE_WIDTH].rstrip() for line in told)] == states
-    again = list(retelling("application_resource", "previous_first-shop", story))
+    again = list(summary_lines("application_resource", "previous_first-shop", story))
     assert lines[begin + 1 : end] == again
     assert any("from v1 to v2 completed in" in line for line in lines[end:])
     assert not [line for line in lines if "Traceback" in line]
@@ -187,7 +189,7 @@ def test_record_and_link_of_a_mapped_task_are_there_while_it_is_deferred() -> No
     [
         ("start", "start", "verdict_since"),
         ("stall", "stall", "moved_at"),
-        ("silence", "unreachable", "silent_since"),
+        ("silence", "unreachable", "unreachable_since"),
     ],
 )
 def test_the_clocks_go_on_exactly_after_the_triggerer_was_killed(

@@ -17,11 +17,12 @@ from airflow._shared.secrets_masker.secrets_masker import should_hide_value_for_
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 from hatchling.build import build_wheel
 
-from airflow_provider_sf import __version__, get_provider_info
+from airflow_provider_sf import __version__
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.cluster.client import EXTRA_FIELDS
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
+from airflow_provider_sf.provider_info import get_provider_info
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
 
 ROOT = Path(__file__).parent.parent

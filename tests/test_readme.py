@@ -14,17 +14,18 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.messages.progress_log import Told, news, opening
+from airflow_provider_sf.messages.progress_log import LogState, changed_lines, opening_lines
 from airflow_provider_sf.messages.results import failure, success
 from airflow_provider_sf.provider_info import get_provider_info
 from airflow_provider_sf.simulator.certificates import Authority
 from airflow_provider_sf.simulator.model import progress_body
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.upgrades.failure_reasons import reasons_of
-from airflow_provider_sf.wait.matching import Meant
-from airflow_provider_sf.wait.state import Memory, Verdict
-from airflow_provider_sf.wait.state_machine import Policy, step
+from airflow_provider_sf.upgrades.failure_reasons import failure_reasons
+from airflow_provider_sf.wait.matching import UpgradeSelector
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import Verdict, WaitState
+from airflow_provider_sf.wait.state_machine import step
 from tests.simulated_waits import KIND, START, name_of
 
 ROOT = Path(__file__).parent.parent
@@ -128,13 +129,13 @@ def progress(scenario: str, second: float, speed: float = 1.0, kind: str = KIND)
 
 def watched(
     policy: Policy, scenario: str, seconds: tuple[float, ...], speed: float = 1.0, kind: str = KIND
-) -> tuple[list[str], Memory]:
+) -> tuple[list[str], WaitState]:
     """Return the log lines and the story of a wait that polls a simulated upgrade at these seconds."""
-    memory, told, said = Memory(), Told(), []
+    memory, told, said = WaitState(), LogState(), []
     for second in seconds:
         now = START + timedelta(seconds=second)
         before, (memory, _) = memory, step(policy, memory, progress(scenario, second, speed, kind), now)
-        told, lines = news(told, before, memory, policy, now)
+        told, lines = changed_lines(told, before, memory, policy, now)
         said += [line for _, line in lines]
     return said, memory.ended("upgrade", START + timedelta(seconds=seconds[-1]))
 
@@ -144,11 +145,11 @@ def text_blocks() -> list[str]:
 
 
 def test_the_log_in_the_readme_is_what_is_logged() -> None:
-    policy = Policy(10.0, meant=Meant(previous=progress("previous_first", 0, 12.0)))
+    policy = Policy(10.0, selector=UpgradeSelector(previous=progress("previous_first", 0, 12.0)))
     lines, story = watched(policy, "previous_first", (3, 18, 28, 38, 48, 58), speed=12.0)
     assert story.record is not None
     where = "http://127.0.0.1:19080"
-    head = opening("application_resource", "previous_first-shop", where, policy, ("timeout", 7_200.0))
+    head = opening_lines("application_resource", "previous_first-shop", where, policy, ("timeout", 7_200.0))
     assert text_blocks()[0].splitlines() == [*head, *lines, success(story, story.record)]
 
 
@@ -156,5 +157,5 @@ def test_the_failure_in_the_readme_is_what_is_raised() -> None:
     _, story = watched(Policy(15.0), "rolled_back", (330, 345, 375, 600, 602), kind="application")
     record = story.record
     assert record is not None
-    story = replace(story, reasons=reasons_of([record]))
+    story = replace(story, reasons=failure_reasons([record]))
     assert text_blocks()[1].strip() == failure(Policy(15.0), story, record, Verdict.FAILED)

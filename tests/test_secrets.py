@@ -87,7 +87,7 @@ def clusters() -> Iterator[list[Simulator]]:
 def world(clusters: list[Simulator]) -> World:
     """Return good connections and bad ones, of every sort."""
     world, authority, passphrase = World(), clusters[0].authority, token_urlsafe()
-    mutual, faithful, forgetful = (cluster.url for cluster in clusters)
+    mutual, faithful, earlier_polls_unknown = (cluster.url for cluster in clusters)
     mine, theirs, entra = authority.client(), Authority().client(), clusters[2].entra
     trust = {"ca_bundle": authority.pem.decode()}
 
@@ -104,17 +104,22 @@ def world(clusters: list[Simulator]) -> World:
     world.connect("stranger", mutual, **certified, private_key=theirs.key_pem.decode())
     world.secrets["the key of pem and pfx in clear"] = pieces(mine.key_pem.decode())
 
-    identity = {**trust, "security": "entra", "client_id": entra.client_id, "authority": forgetful}
+    identity = {
+        **trust,
+        "security": "entra",
+        "client_id": entra.client_id,
+        "authority": earlier_polls_unknown,
+    }
     secret = {**identity, "credential": "client_secret"}
-    world.connect("client_secret", forgetful, **secret, client_secret=entra.client_secret)
-    world.connect("wrong_secret", forgetful, **secret, client_secret=token_urlsafe())
+    world.connect("client_secret", earlier_polls_unknown, **secret, client_secret=entra.client_secret)
+    world.connect("wrong_secret", earlier_polls_unknown, **secret, client_secret=token_urlsafe())
     signs = entra.certificate
     signed = {**identity, "credential": "client_certificate", "client_certificate": signs.pem.decode()}
-    world.connect("client_certificate", forgetful, **signed, private_key=signs.key_pem.decode())
+    world.connect("client_certificate", earlier_polls_unknown, **signed, private_key=signs.key_pem.decode())
 
     ready_made = {**trust, "security": "token"}
     world.connect("token", faithful, **ready_made, token=clusters[1].entra.bearer_token)
-    world.connect("revoked", forgetful, **ready_made, token=entra.bearer_token)
+    world.connect("revoked", earlier_polls_unknown, **ready_made, token=entra.bearer_token)
     return world
 
 

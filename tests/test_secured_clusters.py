@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_sf.auth.certificates import ClientCertificate
-from airflow_provider_sf.auth.server_verification import Trust
+from airflow_provider_sf.auth.server_verification import ServerVerification
 from airflow_provider_sf.auth.tls import context_for
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-OURS, THEIRS = Authority(), Authority()
-CLIENT = OURS.client(days=90)
+EXPECTED, THEIRS = Authority(), Authority()
+CLIENT = EXPECTED.client(days=90)
 
 
 def trusting(**extra: object) -> dict[str, object]:
-    return {"ca_bundle": OURS.pem.decode(), **extra}
+    return {"ca_bundle": EXPECTED.pem.decode(), **extra}
 
 
 def certified(client: Any = CLIENT, **extra: object) -> dict[str, object]:
@@ -48,7 +48,7 @@ def certified(client: Any = CLIENT, **extra: object) -> dict[str, object]:
 
 @contextmanager
 def simulated(**how: Any) -> Iterator[Simulator]:
-    with Simulator(**{"authority": OURS, **how}) as simulator:
+    with Simulator(**{"authority": EXPECTED, **how}) as simulator:
         yield simulator
 
 
@@ -112,9 +112,9 @@ def test_a_key_that_cannot_be_loaded_leaves_nothing_either(
 ) -> None:
     """In a temporary folder of its own, where whatever is left would be seen."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    other = OURS.client()
+    other = EXPECTED.client()
     with pytest.raises(OSError, match="KEY_VALUES_MISMATCH"):
-        context_for(Trust(verify=False), ClientCertificate(CLIENT.pem, other.key_pem))
+        context_for(ServerVerification(verify=False), ClientCertificate(CLIENT.pem, other.key_pem))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -152,7 +152,7 @@ def test_requests_leave_a_context_as_it_is(
 
 
 def test_without_a_bundle_the_public_authorities_are_trusted(transport: Any) -> None:
-    assert context_for(Trust()).cert_store_stats()["x509_ca"] > 50
+    assert context_for(ServerVerification()).cert_store_stats()["x509_ca"] > 50
     with simulated(tls="server") as simulator, pytest.raises(Rejected, match="no CA that is trusted here"):
         transport(Cluster.at(simulator.url))
 
@@ -188,7 +188,7 @@ def test_on_a_pin_mismatch_the_server_has_seen_no_request(digits: int, transport
 
 @pytest.mark.parametrize(
     "extra",
-    [{"server_common_name": "sf.example.com", "ca_bundle": OURS.pem.decode()}, {}],
+    [{"server_common_name": "sf.example.com", "ca_bundle": EXPECTED.pem.decode()}, {}],
     ids=["name", "ca"],
 )
 def test_nor_has_a_server_of_another_name_or_ca(extra: dict[str, object], transport: Any) -> None:
@@ -320,7 +320,7 @@ def test_a_gateway_that_hangs_holds_up_no_more_waits_than_there_are_slots(record
 
 def test_a_server_that_insists_in_the_handshake_is_told_alike_by_both(transport: Any) -> None:
     """Not a cluster, which refuses in HTTP, but perhaps something in front of one."""
-    context = server_context(OURS.server(), "server")
+    context = server_context(EXPECTED.server(), "server")
     context.verify_mode = ssl.CERT_REQUIRED
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=insist, args=(listener, context), daemon=True).start()

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.rest.json_values import WORD_BYTES, shortened
+from airflow_provider_sf.rest.storage_limits import WORD_BYTES, shorten
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,7 +85,7 @@ def content(field_name: str, given: str, *, secret: bool = False) -> bytes:
     if secret or _ENCODED.search(given) or not given.isprintable():
         shown = ""  # a key that was put into the wrong field
     else:
-        shown = f" {shortened(given, WORD_BYTES)!r}"
+        shown = f" {shorten(given, WORD_BYTES)!r}"
     try:
         return Path(given).read_bytes()
     except (OSError, ValueError) as error:

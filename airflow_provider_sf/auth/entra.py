@@ -71,7 +71,7 @@ class Entra:
 
 
 @dataclass(frozen=True, slots=True)
-class Anonymous:
+class PublicClient:
     """What may be asked of a cluster by anybody, and how: ``http`` makes a session that recognises it."""
 
     name: str
@@ -93,7 +93,7 @@ def metadata_in(answer: dict[str, Any]) -> dict[str, str]:
     return {key: value for key, value in said.items() if isinstance(value, str)}
 
 
-def application_in(told: dict[str, str], cluster: Anonymous) -> str:
+def application_in(told: dict[str, str], cluster: PublicClient) -> str:
     """
     Return the application that the cluster says to be.
 
@@ -109,7 +109,7 @@ def application_in(told: dict[str, str], cluster: Anonymous) -> str:
     return said
 
 
-def credential_of(entra: Entra, told: dict[str, str], cluster: Anonymous) -> Any:
+def credential_of(entra: Entra, told: dict[str, str], cluster: PublicClient) -> Any:
     """Return a new credential of azure-identity: a new one keeps no token of before."""
     from azure import identity  # noqa: PLC0415 - an extra
 
@@ -132,7 +132,7 @@ def credential_of(entra: Entra, told: dict[str, str], cluster: Anonymous) -> Any
     return identity.ClientSecretCredential(client_secret=entra.client_secret, **where)
 
 
-def _authority(entra: Entra, told: dict[str, str], cluster: Anonymous) -> dict[str, Any]:
+def _authority(entra: Entra, told: dict[str, str], cluster: PublicClient) -> dict[str, Any]:
     """Say who issues the tokens; one of the connection's own is recognised as the cluster is."""
     authority = entra.authority or told.get("login", AUTHORITIES[0]).rstrip("/")
     if authority in AUTHORITIES:

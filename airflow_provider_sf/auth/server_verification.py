@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class ServerVerification:
     """
     By what a server is recognised.
 
@@ -21,5 +21,5 @@ class Trust:
     verify: bool = True
 
 
-PUBLIC = Trust()
+PUBLIC = ServerVerification()
 """By the public CAs, and the name that is dialled."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_sf.auth.certificates import client_certificate, content, ends_at, key_content
 from airflow_provider_sf.auth.entra import CREDENTIALS, Entra
-from airflow_provider_sf.auth.server_verification import PUBLIC, Trust
+from airflow_provider_sf.auth.server_verification import PUBLIC, ServerVerification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,7 +58,7 @@ class Security:
     """
 
     mode: str = "none"
-    trust: Trust = PUBLIC
+    trust: ServerVerification = PUBLIC
     certificate: ClientCertificate | None = None
     entra: Entra | None = None
     token: Token | None = None
@@ -186,7 +186,7 @@ def _need(given: Mapping[str, str], names: Iterable[str], why: str) -> None:
             raise ValueError(msg)
 
 
-def _trust(given: Mapping[str, str]) -> Trust:
+def _trust(given: Mapping[str, str]) -> ServerVerification:
     verify = _truth(given.get("verify", "true"))
     said = [name for name in _TRUST[:3] if name in given]
     if not verify and said:
@@ -196,7 +196,7 @@ def _trust(given: Mapping[str, str]) -> Trust:
         other = next(name for name in said if name != "server_thumbprints")
         msg = f"extra field 'server_thumbprints' recognises the server alone: leave {other!r} out"
         raise ValueError(msg)
-    return Trust(
+    return ServerVerification(
         ca_bundle=content("ca_bundle", given["ca_bundle"]) if "ca_bundle" in given else b"",
         server_thumbprints=_thumbprints(given.get("server_thumbprints", "")),
         server_common_names=tuple(_listed(given.get("server_common_name", ""))),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_sf.auth.certificates import ClientCertificate
-    from airflow_provider_sf.auth.server_verification import Trust
+    from airflow_provider_sf.auth.server_verification import ServerVerification
 
 
 _CERTIFICATES = re.compile(
@@ -38,7 +38,7 @@ class ServerRefused(ssl.SSLCertVerificationError):
 class Context(ssl.SSLContext):
     """A context that looks at the server's certificate itself, and remembers it."""
 
-    trust: Trust
+    trust: ServerVerification
     shown: dict[str | None, bytes]
     """Host -> the certificate, as DER, that it has shown last, if it was recognised."""
 
@@ -78,7 +78,7 @@ class _Object(ssl.SSLObject):
         self.context.recognise(self)
 
 
-def context_for(trust: Trust, certificate: ClientCertificate | None = None) -> Context:
+def context_for(trust: ServerVerification, certificate: ClientCertificate | None = None) -> Context:
     """
     Return a new context; a transport must not share it with another, as libraries change contexts.
 

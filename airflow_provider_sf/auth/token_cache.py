@@ -25,7 +25,7 @@ from airflow_provider_sf.auth.entra import (
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, Unreachable
 
 if TYPE_CHECKING:
-    from airflow_provider_sf.auth.entra import Anonymous, Entra
+    from airflow_provider_sf.auth.entra import Entra, PublicClient
 
 _EARLY_SECONDS = 300.0
 """How long before its end a token is renewed."""
@@ -54,7 +54,7 @@ _asking: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[Entra, str], as
 )
 
 
-def bearer(entra: Entra, cluster: Anonymous, refused: str = "") -> str:
+def bearer(entra: Entra, cluster: PublicClient, refused: str = "") -> str:
     """
     Return a token for a cluster, the same one until it is about to end. Blocks; one asks for all who wait.
 
@@ -73,7 +73,7 @@ def bearer(entra: Entra, cluster: Anonymous, refused: str = "") -> str:
         return issued.value
 
 
-async def abearer(entra: Entra, cluster: Anonymous, refused: str = "") -> str:
+async def abearer(entra: Entra, cluster: PublicClient, refused: str = "") -> str:
     """Do as :func:`bearer` does, without blocking the event loop."""
     key = entra, cluster.name
     issued = _issued.setdefault(key, _Issued())
@@ -86,7 +86,7 @@ async def abearer(entra: Entra, cluster: Anonymous, refused: str = "") -> str:
         return await asyncio.to_thread(bearer, entra, cluster, refused)
 
 
-def _renew(issued: _Issued, entra: Entra, cluster: Anonymous) -> None:
+def _renew(issued: _Issued, entra: Entra, cluster: PublicClient) -> None:
     try:
         issued.value, issued.ends_at = _ask_for_token(entra, cluster)
         issued.failure = None
@@ -94,7 +94,7 @@ def _renew(issued: _Issued, entra: Entra, cluster: Anonymous) -> None:
         issued.failure, issued.failed_at = error, time.monotonic()
 
 
-def _ask_for_token(entra: Entra, cluster: Anonymous) -> tuple[str, float]:
+def _ask_for_token(entra: Entra, cluster: PublicClient) -> tuple[str, float]:
     known = entra.cluster_application and entra.tenant_id and entra.authority
     told = {} if known else metadata_in(cluster.ask(AAD_METADATA))
     scope = f"{entra.cluster_application or application_in(told, cluster)}/.default"

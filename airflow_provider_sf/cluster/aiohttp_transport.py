@@ -14,7 +14,7 @@ from airflow_provider_sf.auth.tls import Context, context_for
 from airflow_provider_sf.cluster.network_errors import fault
 from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE, Shared, shared
 from airflow_provider_sf.cluster.time_limit import TimeLimit
-from airflow_provider_sf.rest.protocol import HEADERS, MOST_BYTES, Response, lower_case, too_large
+from airflow_provider_sf.rest.protocol import HEADERS, MOST_BYTES, Response, lower_case, too_large_error
 
 if TYPE_CHECKING:
     from airflow_provider_sf.auth.settings import Security
@@ -112,5 +112,5 @@ async def _body(answer: aiohttp.ClientResponse, endpoint: str) -> bytes:
         pieces.append(piece)
         size += len(piece)
         if size > MOST_BYTES:
-            raise too_large(endpoint)
+            raise too_large_error(endpoint)
     return b"".join(pieces)

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_sf.auth.entra import Anonymous
+from airflow_provider_sf.auth.entra import PublicClient
 from airflow_provider_sf.auth.settings import (
     FIELDS,
     UNSECURED,
@@ -26,8 +26,9 @@ from airflow_provider_sf.auth.token_cache import abearer, bearer
 from airflow_provider_sf.cluster.endpoints import explorer, origins
 from airflow_provider_sf.cluster.failover import REFUSALS, Gateways, conversation
 from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest.errors import with_advice
 from airflow_provider_sf.rest.json_values import number
-from airflow_provider_sf.rest.protocol import advised, authorised, json_from, request_for
+from airflow_provider_sf.rest.protocol import json_object, request_for, with_token
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -136,7 +137,7 @@ class Cluster:
                     return cast("Response", end.value)
                 token = self._token(refused=token) if one.anew else token
                 try:
-                    heard = fetch(adapter, one.endpoint, authorised(request, token), self.patience)
+                    heard = fetch(adapter, one.endpoint, with_token(request, token), self.patience)
                 except (Rejected, Unreachable) as error:
                     heard = error
 
@@ -155,7 +156,7 @@ class Cluster:
                     return cast("Response", end.value)
                 token = await self._atoken(refused=token) if one.anew else token
                 try:
-                    heard = await fetch(session, one.endpoint, authorised(request, token))
+                    heard = await fetch(session, one.endpoint, with_token(request, token))
                 except (Rejected, Unreachable) as error:
                     heard = error
 
@@ -177,11 +178,11 @@ class Cluster:
             which setting to change
         """
         try:
-            return json_from(response)
+            return json_object(response)
         except Rejected as error:
             if error.status not in REFUSALS:
                 raise
-            raise advised(error, advice_on_refusal(self.security)) from error
+            raise with_advice(error, advice_on_refusal(self.security)) from error
 
     def _conversation(self) -> Generator[Try, Heard | None, Response]:
         return conversation(_known, self.endpoints, time.monotonic, renewable=self.security.entra is not None)
@@ -197,11 +198,11 @@ class Cluster:
             return await abearer(self.security.entra, self._anonymous(), refused)
         return self._token()
 
-    def _anonymous(self) -> Anonymous:
+    def _anonymous(self) -> PublicClient:
         from airflow_provider_sf.cluster.requests_transport import session_for  # noqa: PLC0415 - see above
 
         nobody = replace(self, security=Security(trust=self.security.trust))
-        return Anonymous(
+        return PublicClient(
             name=",".join(self.endpoints),
             is_verified=self.security.trust.verify,
             ask=lambda call: nobody.read(nobody.send(request_for(call))),

@@ -17,12 +17,12 @@ from urllib3.exceptions import HTTPError
 
 from airflow_provider_sf.auth.tls import Context, context_for
 from airflow_provider_sf.cluster.network_errors import fault
-from airflow_provider_sf.rest.protocol import MOST_BYTES, Response, lower_case, too_large
+from airflow_provider_sf.rest.protocol import MOST_BYTES, Response, lower_case, too_large_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_sf.auth.server_verification import Trust
+    from airflow_provider_sf.auth.server_verification import ServerVerification
     from airflow_provider_sf.auth.settings import Security
     from airflow_provider_sf.rest.protocol import Request
 
@@ -98,7 +98,7 @@ def adapter_for(security: Security, *, is_secure: bool) -> Iterator[Adapter]:
         adapter.close()
 
 
-def session_for(trust: Trust) -> requests.Session:
+def session_for(trust: ServerVerification) -> requests.Session:
     """Return a session that recognises servers as those of a cluster are recognised."""
     session = requests.Session()
     session.trust_env = False
@@ -153,5 +153,5 @@ def _body(answer: requests.Response, endpoint: str) -> bytes:
     while piece := answer.raw.read1(_PIECE, decode_content=True):
         body += piece
         if len(body) > MOST_BYTES:
-            raise too_large(endpoint)
+            raise too_large_error(endpoint)
     return bytes(body)

@@ -25,7 +25,7 @@ FIRST_AGAIN_AFTER_SECONDS = 1.0
 """The same while none has brought anything: all who ask meanwhile share the failure."""
 
 
-class SharedCluster(Shared):
+class CachedCluster(Shared):
     """The cluster behind a connection, as it was looked up last."""
 
     def __init__(self) -> None:
@@ -88,12 +88,12 @@ class SharedCluster(Shared):
         await self.lease.aclose()
 
 
-def shared_cluster(connection: str) -> SharedCluster:
+def cached_cluster(connection: str) -> CachedCluster:
     """Return what is shared on a connection in this event loop, to be entered at once."""
-    return shared((SharedCluster, connection), SharedCluster)
+    return shared((CachedCluster, connection), CachedCluster)
 
 
-def shared_cluster_if_any(connection: str) -> SharedCluster | None:
+def cached_cluster_if_any(connection: str) -> CachedCluster | None:
     """Return what is shared on a connection in this event loop, None if nobody has entered it."""
-    found: SharedCluster | None = all_shared().get((SharedCluster, connection))
+    found: CachedCluster | None = all_shared().get((CachedCluster, connection))
     return found

@@ -14,16 +14,11 @@ from airflow_provider_sf.auth.settings import day, secured_by
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.cluster.failover import REFUSALS
 from airflow_provider_sf.cluster.per_loop import loop_time
-from airflow_provider_sf.hooks.cluster_cache import SharedCluster, shared_cluster, shared_cluster_if_any
+from airflow_provider_sf.hooks.cluster_cache import CachedCluster, cached_cluster, cached_cluster_if_any
 from airflow_provider_sf.provider_info import get_provider_info
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, Unreachable
-from airflow_provider_sf.rest.protocol import (
-    CLUSTER_VERSION,
-    UNKNOWN_CALL,
-    advised,
-    request_for,
-    version_in,
-)
+from airflow_provider_sf.rest.errors import with_advice
+from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, UNKNOWN_CALL, request_for, runtime_version
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.applications import (
     APPLICATION,
@@ -33,7 +28,7 @@ from airflow_provider_sf.upgrades.applications import (
     page_of,
 )
 from airflow_provider_sf.upgrades.failure_reasons import explanation
-from airflow_provider_sf.upgrades.kinds import APPLICATION_HEALTH, DEFAULT_KIND, advice, kind_named
+from airflow_provider_sf.upgrades.kinds import APPLICATION_HEALTH, DEFAULT_KIND, advice, get_kind
 from airflow_provider_sf.wait.parameters import DEFAULT_CONN_ID
 
 _T = TypeVar("_T")
@@ -111,16 +106,16 @@ class ServiceFabricHook(BaseHook):
         :raises ValueError: the kind does not exist or cannot have that name; nothing was sent
         """
         try:
-            return self._talk(partial(progress_in, kind, name), kind_named(kind).progress, name)
+            return self._talk(partial(read_progress, kind, name), get_kind(kind).progress, name)
         except Rejected as error:
             if error.code != UNKNOWN_CALL:
                 raise
-            raise advised(error, advice(kind, self._version())) from error
+            raise with_advice(error, advice(kind, self._version())) from error
 
     async def aget_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
         """Do as :meth:`get_upgrade_progress` does, without blocking the event loop."""
-        ask = partial(self._request, kind_named(kind).progress, name, {})
-        return await self.aread_upgrade_progress(kind, ask, partial(progress_in, kind, name))
+        ask = partial(self._request, get_kind(kind).progress, name, {})
+        return await self.aread_upgrade_progress(kind, ask, partial(read_progress, kind, name))
 
     async def aread_upgrade_progress(self, kind: str, ask: Ask, read: Read[_T]) -> _T:
         """Do as :meth:`aget_upgrade_progress` does, but send what ``ask`` and return what ``read`` makes."""
@@ -129,15 +124,15 @@ class ServiceFabricHook(BaseHook):
         except Rejected as error:
             if error.code != UNKNOWN_CALL:
                 raise
-            raise advised(error, advice(kind, await self._aversion())) from error
+            raise with_advice(error, advice(kind, await self._aversion())) from error
 
     def get_cluster_version(self) -> str:
         """Return the version of the runtime, ``10.1.2338.9590`` or the like: ``GET /$/GetClusterVersion``."""
-        return version_in(self._ask(CLUSTER_VERSION)[0])
+        return runtime_version(self._ask(CLUSTER_VERSION)[0])
 
     async def aget_cluster_version(self) -> str:
         """Do as :meth:`get_cluster_version` does, without blocking the event loop."""
-        return version_in((await self._aask(CLUSTER_VERSION))[0])
+        return runtime_version((await self._aask(CLUSTER_VERSION))[0])
 
     def get_application(self, name: str) -> Application:
         """
@@ -183,7 +178,7 @@ class ServiceFabricHook(BaseHook):
             applications += more
         return applications
 
-    def get_explanations(self, name: str, *, kind: str) -> tuple[list[UpgradeProgress], list[str]]:
+    def get_failure_details(self, name: str, *, kind: str) -> tuple[list[UpgradeProgress], list[str]]:
         """
         Ask what else a cluster says about an upgrade that failed, once, and return what could be read of it.
 
@@ -191,7 +186,7 @@ class ServiceFabricHook(BaseHook):
         upgrade ended is known by then, and nothing may hide it.
         """
         records, remarks = [], []
-        for call in kind_named(kind).explained_by:
+        for call in get_kind(kind).explained_by:
             try:
                 records.append(explanation(self._ask(call, name)[0]))
             except Exception as error:  # noqa: BLE001, PERF203 - a secrets backend may raise anything
@@ -202,7 +197,7 @@ class ServiceFabricHook(BaseHook):
         """Ask the cluster for its version; say what it answered and how it is secured, or what is wrong."""
         try:
             cluster, response = self._talk(lambda *told: told, CLUSTER_VERSION)
-            version = version_in(cluster.read(response))
+            version = runtime_version(cluster.read(response))
         except (AirflowNotFoundException, ServiceFabricError, ValueError) as error:
             return False, str(error)
         return (
@@ -223,13 +218,13 @@ class ServiceFabricHook(BaseHook):
         except ServiceFabricError:
             return None
 
-    def connected(self) -> SharedCluster:
+    def connected(self) -> CachedCluster:
         """
         Return what all in this event loop share on the connection, to be entered: one look-up, one session.
 
         The last one to leave closes it. If nobody is in, a call does a look-up, with a session of its own.
         """
-        return shared_cluster(self.service_fabric_conn_id)
+        return cached_cluster(self.service_fabric_conn_id)
 
     def _ask(self, call: Call, name: str = "", **query: str) -> tuple[dict[str, Any], Response]:
         """Return the JSON of an answer, and the answer."""
@@ -266,7 +261,7 @@ class ServiceFabricHook(BaseHook):
             self._warn_of_the_end("server", response.certificate)
         return response
 
-    def _warn_of_the_end(self, whose: str, certificate: bytes) -> None:
+    def _warn_of_the_end(self, owner: str, certificate: bytes) -> None:
         """Warn, once in a process, of a certificate in use that ends soon."""
         if certificate in _looked_at:
             return
@@ -275,7 +270,7 @@ class ServiceFabricHook(BaseHook):
         left = end - datetime.now(timezone.utc)
         if left <= SOON:
             how = f"ends in {left.days} days" if left > timedelta(0) else "has ended"
-            self._remark(f"The {whose} certificate {thumbprint} {how}, at {day(end)}: renew it")
+            self._remark(f"The {owner} certificate {thumbprint} {how}, at {day(end)}: renew it")
 
     def _remark(self, text: str) -> None:
         if self.remarks is None:
@@ -284,7 +279,7 @@ class ServiceFabricHook(BaseHook):
             self.remarks.append(text)
 
     async def _ashared_cluster(self, refused: Cluster | None = None, sent_at: float = 0.0) -> Cluster:
-        shared = shared_cluster_if_any(self.service_fabric_conn_id)
+        shared = cached_cluster_if_any(self.service_fabric_conn_id)
         if shared is None:
             return await self._aget_conn()
         async with shared:
@@ -331,7 +326,7 @@ def _extra(connection: Connection) -> dict[str, Any]:
     return extra
 
 
-def progress_in(kind: str, name: str, cluster: Cluster, response: Response) -> UpgradeProgress:
+def read_progress(kind: str, name: str, cluster: Cluster, response: Response) -> UpgradeProgress:
     """Return the record that the response to a kind's progress call holds, as of now."""
     answer, now = cluster.read(response), datetime.now(timezone.utc)
     return UpgradeProgress.from_answer(kind, name, answer, observed_at=now, endpoint=response.endpoint)

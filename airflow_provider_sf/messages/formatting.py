@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.upgrades.services import ServiceProgress
-    from airflow_provider_sf.wait.matching import Meant
+    from airflow_provider_sf.wait.matching import UpgradeSelector
     from airflow_provider_sf.wait.timeline import Stage
 
 MOST_NAMED = 6
@@ -181,20 +181,20 @@ def which(record: UpgradeProgress) -> str:
     return f"{direction} {version(record.target_version)}{start if says_when else ''}"
 
 
-def meaning(meant: Meant) -> str:
+def meaning(selector: UpgradeSelector) -> str:
     """Say which upgrade is meant."""
     said = []
-    if meant.previous is not None and meant.previous.outcome is Outcome.NOT_UPGRADED:
+    if selector.previous is not None and selector.previous.outcome is Outcome.NOT_UPGRADED:
         said.append("the first one ever (previous)")
-    elif meant.previous is not None:
-        said.append(f"another than the one {which(meant.previous)} (previous)")
-    if meant.started_after is not None:
-        skew = f" or up to {span(meant.clock_skew)} before" if meant.clock_skew else ""
-        said.append(f"one that starts after {clock(meant.started_after)}{skew} (started_after)")
-    if meant.target_version is not None:
-        said.append(f"one to {version(meant.target_version)} (target_version)")
-    there = f"; {version(meant.target_version)} there already is enough (accept_current_version)"
-    return (" and ".join(said) or "the latest on record") + (there if meant.accept_current_version else "")
+    elif selector.previous is not None:
+        said.append(f"another than the one {which(selector.previous)} (previous)")
+    if selector.started_after is not None:
+        skew = f" or up to {span(selector.clock_skew)} before" if selector.clock_skew else ""
+        said.append(f"one that starts after {clock(selector.started_after)}{skew} (started_after)")
+    if selector.target_version is not None:
+        said.append(f"one to {version(selector.target_version)} (target_version)")
+    there = f"; {version(selector.target_version)} there already is enough (accept_current_version)"
+    return (" and ".join(said) or "the latest on record") + (there if selector.accept_current_version else "")
 
 
 def pause(record: UpgradeProgress) -> str:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.upgrades.services import ServiceProgress
-    from airflow_provider_sf.wait.state import Memory
-    from airflow_provider_sf.wait.state_machine import Policy
+    from airflow_provider_sf.wait.policy import Policy
+    from airflow_provider_sf.wait.state import WaitState
 
 Line = tuple[int, str]
 """A level of the logging module and a text of one line."""
@@ -56,7 +56,7 @@ _NOT_OURS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LogState:
     """
     What the log of this process said last: about which record, when that was, and when anything was.
 
@@ -69,12 +69,14 @@ class Told:
     checks: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, record: UpgradeProgress | None, now: datetime) -> Told:
+    def of(cls, record: UpgradeProgress | None, now: datetime) -> LogState:
         """Return what another process of this wait has said, as far as that is known."""
         return cls(record, now, now)
 
 
-def opening(kind: str, name: str, endpoint: str, policy: Policy, limit: tuple[str, float]) -> tuple[str, str]:
+def opening_lines(
+    kind: str, name: str, endpoint: str, policy: Policy, limit: tuple[str, float]
+) -> tuple[str, str]:
     """Say what is awaited and where and which upgrade is meant; and, as a second line, by which clocks."""
     clocks = {
         limit[0]: limit[1],
@@ -86,7 +88,7 @@ def opening(kind: str, name: str, endpoint: str, policy: Policy, limit: tuple[st
     said = ", ".join(f"{name} {span(seconds)}" for name, seconds in clocks.items() if seconds is not None)
     growing = " at first" if policy.exponential_backoff else ""
     return (
-        f"Waiting for the upgrade of {title(kind, name)} at {endpoint}: {meaning(policy.meant)}",
+        f"Waiting for the upgrade of {title(kind, name)} at {endpoint}: {meaning(policy.selector)}",
         f"Asking every {span(policy.poke_interval)}{growing}; {said}",
     )
 
@@ -109,7 +111,9 @@ def status_line(record: UpgradeProgress, services: Iterable[ServiceProgress], *,
     return "  ".join(line)
 
 
-def news(told: Told, before: Memory, after: Memory, policy: Policy, now: datetime) -> tuple[Told, list[Line]]:
+def changed_lines(
+    told: LogState, before: WaitState, after: WaitState, policy: Policy, now: datetime
+) -> tuple[LogState, list[Line]]:
     """
     Return what a poll has changed, as log lines, and what the log says then; mostly there is nothing to say.
 
@@ -129,7 +133,7 @@ def news(told: Told, before: Memory, after: Memory, policy: Policy, now: datetim
     return told, [(level, f"{elapsed}  {text}") for level, text in lines]
 
 
-def quiet_for(told: Told, memory: Memory, policy: Policy, now: datetime) -> float:
+def quiet_for(told: LogState, memory: WaitState, policy: Policy, now: datetime) -> float:
     """Return for how many seconds there is nothing to say if polls bring nothing new."""
     record = memory.record
     if told.at is None or record is None:
@@ -146,14 +150,21 @@ def quiet_for(told: Told, memory: Memory, policy: Policy, now: datetime) -> floa
     return max(0.0, min(silent))
 
 
-def _of_silence(before: Memory, after: Memory, policy: Policy, now: datetime) -> Iterator[Line]:
+def _of_silence(before: WaitState, after: WaitState, policy: Policy, now: datetime) -> Iterator[Line]:
     """Tell of what is missing; a single lost answer among others is only counted, not told."""
     enough = 2 if before.answers else 1
-    if isinstance(after.error, Unreachable) and after.silent_polls == enough:
+    if isinstance(after.error, Unreachable) and after.unreachable_polls == enough:
         budget = span(policy.unreachable_timeout)
         yield logging.WARNING, f"no usable answer, forgiven for {budget}: {_reason(after)}"
-    if before.silent_since is not None and after.silent_since is None and before.silent_polls >= enough:
-        yield logging.WARNING, f"the cluster answers again after {span(_seconds(before.silent_since, now))}"
+    if (
+        before.unreachable_since is not None
+        and after.unreachable_since is None
+        and before.unreachable_polls >= enough
+    ):
+        yield (
+            logging.WARNING,
+            f"the cluster answers again after {span(_seconds(before.unreachable_since, now))}",
+        )
     is_new = before.record is not None or before.verdict is not after.verdict
     if _is_missing(after) and is_new:
         yield (
@@ -163,7 +174,7 @@ def _of_silence(before: Memory, after: Memory, policy: Policy, now: datetime) ->
 
 
 def _of_the_record(
-    told: Told, before: Memory, after: Memory, policy: Policy, now: datetime
+    told: LogState, before: WaitState, after: WaitState, policy: Policy, now: datetime
 ) -> Iterator[Line]:
     record = after.record
     if record is None or after.error is not None:
@@ -188,26 +199,26 @@ def _of_the_record(
         yield logging.WARNING, f"nothing has changed for {still}; stall_timeout is {limit}{place}{whom}"
 
 
-def _heartbeat(after: Memory, policy: Policy, now: datetime) -> Line:
+def _heartbeat(after: WaitState, policy: Policy, now: datetime) -> Line:
     """Say that the wait goes on, and for how long nothing has changed."""
-    if after.silent_polls > 1:
-        silence = _seconds(after.silent_since, now)
+    if after.unreachable_polls > 1:
+        silence = _seconds(after.unreachable_since, now)
         left = span(policy.unreachable_timeout - silence)
         return logging.WARNING, f"still no usable answer, for {span(silence)}; forgiven for {left} more"
     still = span(_seconds(after.moved_at, now))
-    if after.record is None or after.verdict is Verdict.NOT_BEGUN:
+    if after.record is None or after.verdict is Verdict.NOT_STARTED:
         left = span(policy.start_timeout - _seconds(after.verdict_since, now))
-        what = "ours is gone" if after.ours else "not begun"
+        what = "ours is gone" if after.expected else "not begun"
         return logging.INFO, f"{what}: nothing has changed for {still}; start_timeout is in {left}"
     paused = "paused, " if after.record.outcome is Outcome.PAUSED else ""
     return logging.INFO, f"{status_line(after.record, ())}  {paused}unchanged for {still}"
 
 
-def _is_new_stage(before: Memory, after: Memory) -> bool:
+def _is_new_stage(before: WaitState, after: WaitState) -> bool:
     return not before.timeline or before.timeline[-1].first_seen_at != after.timeline[-1].first_seen_at
 
 
-def _is_worth_a_line(told: Told, record: UpgradeProgress, now: datetime) -> bool:
+def _is_worth_a_line(told: LogState, record: UpgradeProgress, now: datetime) -> bool:
     """Whether progress within one state is to be told: often enough to follow it, and no more."""
     if told.record is None or _is_long_ago(told.record_at, now):
         return told.record is None or told.record.position != record.position
@@ -223,61 +234,61 @@ def _is_worth_a_line(told: Told, record: UpgradeProgress, now: datetime) -> bool
     return domain not in {None, before} and (is_further or not is_known or before is None)
 
 
-def _level(before: Memory, after: Memory, record: UpgradeProgress, moves_again: str | None) -> int:
+def _level(before: WaitState, after: WaitState, record: UpgradeProgress, moves_again: str | None) -> int:
     """Warn of what goes badly with ours, of the end of that, and of what nobody knows."""
     if moves_again or _was_paused(before):
         return logging.WARNING
-    is_concern = after.timeline[-1].ours or after.verdict in {Verdict.OVERTAKEN, Verdict.UNKNOWN}
+    is_concern = after.timeline[-1].expected or after.verdict in {Verdict.SUPERSEDED, Verdict.UNKNOWN}
     goes_well = record.outcome in {Outcome.IN_PROGRESS, Outcome.SUCCEEDED} and not _is_overtaken(after)
     return logging.INFO if goes_well or not is_concern else logging.WARNING
 
 
-def _remark(before: Memory, after: Memory, record: UpgradeProgress) -> str | None:
+def _remark(before: WaitState, after: WaitState, record: UpgradeProgress) -> str | None:
     """Say what the state alone does not: whose upgrade it is, or that we do not know the state."""
     earlier = before.timeline[-1] if before.timeline else None
     if record.outcome is Outcome.UNKNOWN:
         return NOBODY_KNOWS
     if record.outcome is Outcome.NOT_UPGRADED:
-        is_gone = after.ours and after.verdict is not Verdict.SUCCEEDED
+        is_gone = after.expected and after.verdict is not Verdict.SUCCEEDED
         return "no upgrade is on record any more: ours is gone" if is_gone else "no upgrade is on record yet"
     if _is_overtaken(after):
         return f"another upgrade has taken the place of ours: {which(record)}"
-    if not after.timeline[-1].ours:
+    if not after.timeline[-1].expected:
         return _NOT_OURS[after.verdict is Verdict.SUCCEEDED].format(which(record))
-    if earlier and not earlier.ours:
+    if earlier and not earlier.expected:
         return f"the upgrade meant: {which(record)}"
     return "moves again" if _was_paused(before) and record.outcome in _SHOULD_MOVE else None
 
 
-def _is_overtaken(after: Memory) -> bool:
-    return after.verdict is Verdict.OVERTAKEN
+def _is_overtaken(after: WaitState) -> bool:
+    return after.verdict is Verdict.SUPERSEDED
 
 
-def _is_missing(after: Memory) -> bool:
-    return after.record is None and after.verdict is Verdict.NOT_BEGUN
+def _is_missing(after: WaitState) -> bool:
+    return after.record is None and after.verdict is Verdict.NOT_STARTED
 
 
-def _is_refused(after: Memory) -> bool:
+def _is_refused(after: WaitState) -> bool:
     """Whether the wait ends with an error, which speaks for itself."""
     return after.error is not None and not isinstance(after.error, Unreachable) and not _is_missing(after)
 
 
-def _was_paused(before: Memory) -> bool:
+def _was_paused(before: WaitState) -> bool:
     return bool(before.timeline) and before.timeline[-1].outcome is Outcome.PAUSED
 
 
-def _reason(after: Memory) -> str:
+def _reason(after: WaitState) -> str:
     return plain(str(after.error), 500)
 
 
-def _half_stalled(before: Memory, after: Memory, stall_timeout: float, now: datetime) -> bool:
+def _half_stalled(before: WaitState, after: WaitState, stall_timeout: float, now: datetime) -> bool:
     """Whether half of the time without change has passed with this answer, in a state that should move."""
     if not _should_move(after) or not before.timeline:
         return False
     return _was_still(before) < stall_timeout / 2 <= _seconds(after.moved_at, now)
 
 
-def _moves_again(before: Memory, after: Memory, policy: Policy, now: datetime) -> str | None:
+def _moves_again(before: WaitState, after: WaitState, policy: Policy, now: datetime) -> str | None:
     """Say that an end has come to a time without change that was warned of."""
     has_moved = before.moved_at != after.moved_at
     if policy.stall_timeout is None or not before.timeline or not _should_move(before) or not has_moved:
@@ -288,16 +299,16 @@ def _moves_again(before: Memory, after: Memory, policy: Policy, now: datetime) -
     return f"{again}after {span(_seconds(before.moved_at, now))} without a change"
 
 
-def _should_move(memory: Memory) -> bool:
+def _should_move(memory: WaitState) -> bool:
     return memory.record is not None and memory.record.outcome in _SHOULD_MOVE
 
 
-def _was_still(before: Memory) -> float:
+def _was_still(before: WaitState) -> float:
     """For how long nothing had changed at the last answer."""
     return _seconds(before.moved_at, before.timeline[-1].last_seen_at)
 
 
-def _held_up_by(memory: Memory, now: datetime) -> tuple[str, ...]:
+def _held_up_by(memory: WaitState, now: datetime) -> tuple[str, ...]:
     """Return the safety checks that have been pending for a while and nothing else has changed."""
     if memory.record is None or _seconds(memory.moved_at, now) < STILL_SECONDS:
         return ()

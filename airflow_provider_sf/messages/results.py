@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_sf.upgrades import UpgradeProgress
-    from airflow_provider_sf.wait.state import Memory
-    from airflow_provider_sf.wait.state_machine import Policy
+    from airflow_provider_sf.wait.policy import Policy
+    from airflow_provider_sf.wait.state import WaitState
     from airflow_provider_sf.wait.timeline import Stage
 
 _WATCHED = "This task only watched it: nothing was stopped or rolled back."
 _MOST_DETAILS, _MOST_OF_A_REASON, _MOST_REASONS = 500, 300, 5
 
 
-def success(story: Memory, record: UpgradeProgress) -> str:
+def success(story: WaitState, record: UpgradeProgress) -> str:
     """Say that the upgrade ended well, or that its version was there already."""
     what = title(record.kind, record.name)
-    if story.timeline and not story.timeline[-1].ours:
+    if story.timeline and not story.timeline[-1].expected:
         start = f", from an upgrade that started {clock(record.started_at)}" if record.started_at else ""
         never = ", and was never upgraded" if record.outcome is Outcome.NOT_UPGRADED else ""
         there = version(record.target_version)
@@ -53,9 +53,9 @@ def success(story: Memory, record: UpgradeProgress) -> str:
     return f"Upgrade of {what}{_from_to(old, new)} completed{took}"
 
 
-def failure(policy: Policy, story: Memory, record: UpgradeProgress, verdict: Verdict) -> str:
+def failure(policy: Policy, story: WaitState, record: UpgradeProgress, verdict: Verdict) -> str:
     """Say what ended badly, from which version to which, how far it had come, who was behind, what to do."""
-    if verdict is Verdict.OVERTAKEN:
+    if verdict is Verdict.SUPERSEDED:
         return _overtaken(story, record)
     old, new = _versions(record, story.timeline)
     what = f"Upgrade of {title(record.kind, record.name)}{_from_to(old, new)}"
@@ -79,16 +79,16 @@ def failure(policy: Policy, story: Memory, record: UpgradeProgress, verdict: Ver
     return "\n".join((*lines, _what_next(record, who)))
 
 
-def timed_out(policy: Policy, story: Memory, kind: str, name: str, limit: tuple[str, float]) -> str:
+def timeout_message(policy: Policy, story: WaitState, kind: str, name: str, limit: tuple[str, float]) -> str:
     """Say which clock ran out while nothing was decided, and how far it was; ``limit`` is the last clock."""
     what = title(kind, name)
     clocks = {
-        "start": f"{span(policy.start_timeout)} (start_timeout)",
-        "stall": f"{span(policy.stall_timeout)} (stall_timeout)",
-        "unknown": f"{span(policy.unknown_state_timeout)} (unknown_state_timeout)",
+        "start_timeout": f"{span(policy.start_timeout)} (start_timeout)",
+        "stall_timeout": f"{span(policy.stall_timeout)} (stall_timeout)",
+        "unknown_state_timeout": f"{span(policy.unknown_state_timeout)} (unknown_state_timeout)",
     }
     ran_out = clocks.get(story.ended_by or "", f"{span(limit[1])} ({limit[0]})")
-    upgrade = f"Upgrade of {what}{_from_to(None, story.ours.target_version if story.ours else None)}"
+    upgrade = f"Upgrade of {what}{_from_to(None, story.expected.target_version if story.expected else None)}"
     first, *more = _state_of_things(policy, story, what, upgrade, ran_out)
     if isinstance(story.error, Unreachable):
         more.insert(0, f"The cluster was silent at the end: {_reason(story)}")
@@ -97,16 +97,16 @@ def timed_out(policy: Policy, story: Memory, kind: str, name: str, limit: tuple[
     return "\n".join((first, *more))
 
 
-def _state_of_things(policy: Policy, story: Memory, what: str, upgrade: str, ran_out: str) -> list[str]:
-    record, is_ours = story.record, bool(story.timeline) and story.timeline[-1].ours
+def _state_of_things(policy: Policy, story: WaitState, what: str, upgrade: str, ran_out: str) -> list[str]:
+    record, is_ours = story.record, bool(story.timeline) and story.timeline[-1].expected
     latest = upgrade if is_ours else f"Upgrade of {what}"
-    if record is not None and story.ended_by == "unknown":
+    if record is not None and story.ended_by == "unknown_state_timeout":
         return _unknown(latest, ran_out, record)
-    if record is not None and story.ended_by == "stall":
+    if record is not None and story.ended_by == "stall_timeout":
         return _stalled(upgrade, ran_out, record, is_ours=is_ours)
     if record is not None and (is_ours or record.outcome is Outcome.UNKNOWN):
         return _not_over(latest, ran_out, record)
-    if story.ours is not None:
+    if story.expected is not None:
         return _gone(upgrade, ran_out, story, record)
     if record is None and (story.error is None or isinstance(story.error, Unreachable)):
         return [f"{upgrade} was not seen to end within {ran_out}; the cluster does not answer.", _WATCHED]
@@ -156,8 +156,8 @@ def _not_over(upgrade: str, ran_out: str, record: UpgradeProgress) -> list[str]:
     return [*lines, _WATCHED]
 
 
-def _gone(upgrade: str, ran_out: str, story: Memory, record: UpgradeProgress | None) -> list[str]:
-    since = "nothing of it was there for" if story.ended_by == "start" else "the wait ended after"
+def _gone(upgrade: str, ran_out: str, story: WaitState, record: UpgradeProgress | None) -> list[str]:
+    since = "nothing of it was there for" if story.ended_by == "start_timeout" else "the wait ended after"
     return [
         f"{upgrade} is gone from the record; {since} {ran_out}.",
         *_last_seen(story),
@@ -177,13 +177,13 @@ def _not_begun(policy: Policy, what: str, ran_out: str, record: UpgradeProgress 
     return [
         f"{sentence(what)}: no matching upgrade appeared within {ran_out}; {found}.",
         *paused,
-        f"Awaited was {meaning(policy.meant)}.",
+        f"Awaited was {meaning(policy.selector)}.",
         "Next: see whether the task that starts the upgrade did so, and whether it started what is awaited.",
     ]
 
 
-def _overtaken(story: Memory, record: UpgradeProgress) -> str:
-    to = _from_to(None, story.ours.target_version if story.ours else None)
+def _overtaken(story: WaitState, record: UpgradeProgress) -> str:
+    to = _from_to(None, story.expected.target_version if story.expected else None)
     what = f"Upgrade of {title(record.kind, record.name)}{to}"
     lines = [
         f"{what} was overtaken{_at(last_forward(story.timeline))}: another upgrade has taken its place.",
@@ -195,12 +195,12 @@ def _overtaken(story: Memory, record: UpgradeProgress) -> str:
     return "\n".join(lines)
 
 
-def _last_seen(story: Memory) -> list[str]:
+def _last_seen(story: WaitState) -> list[str]:
     """Say in one line when and how our upgrade was seen last; in none if it never was."""
     return [
         f"Ours{f', started {clock(stage.started_at)},' if stage.started_at else ''} was last seen at "
         f"{clock(stage.last_seen_at)}: {_in_a_sentence(stage)}."
-        for stage in [stage for stage in story.timeline if stage.ours][-1:]
+        for stage in [stage for stage in story.timeline if stage.expected][-1:]
     ]
 
 
@@ -269,7 +269,7 @@ def _turn(timeline: tuple[Stage, ...], failed_at: datetime | None) -> str:
 
 def _failed_at(timeline: Iterable[Stage]) -> datetime | None:
     """Return the failure that was seen last: Service Fabric forgets it when it tries again."""
-    seen = [stage.failed_at for stage in timeline if stage.ours and stage.failed_at]
+    seen = [stage.failed_at for stage in timeline if stage.expected and stage.failed_at]
     return seen[-1] if seen else None
 
 
@@ -289,7 +289,7 @@ def _versions(record: UpgradeProgress, timeline: Iterable[Stage]) -> tuple[str |
 
 def _found(timeline: Iterable[Stage]) -> str | None:
     """Return the version that an earlier upgrade had brought, if that was seen right before ours."""
-    earlier = list(takewhile(lambda stage: not stage.ours, timeline))[-1:]
+    earlier = list(takewhile(lambda stage: not stage.expected, timeline))[-1:]
     return next((stage.target_version for stage in earlier if stage.outcome is Outcome.SUCCEEDED), None)
 
 
@@ -315,5 +315,5 @@ def _word(record: UpgradeProgress) -> str:
     return plain(record.state or "no state")
 
 
-def _reason(story: Memory) -> str:
+def _reason(story: WaitState) -> str:
     return plain(str(story.error), _MOST_DETAILS)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_sf.upgrades import UpgradeProgress
-    from airflow_provider_sf.wait.state import Memory
+    from airflow_provider_sf.wait.state import WaitState
     from airflow_provider_sf.wait.timeline import Stage
 
 MOST_ROWS = 20
@@ -34,13 +34,10 @@ _WIDEST = 40
 _ENDS = {
     "upgrade": "the upgrade",
     "error": "an error",
-    "unreachable": "a silence",
-    "timeout": "timeout",
-    "unknown": "unknown_state_timeout",
 }
 
 
-def retelling(kind: str, name: str, story: Memory) -> Iterator[str]:
+def summary_lines(kind: str, name: str, story: WaitState) -> Iterator[str]:
     """Tell which states were seen for how long, how far services are, what was forgiven, what came last."""
     waited = span(_seconds(story.began_at, story.ended_at))
     what = f"the upgrade of {title(kind, name)}"
@@ -49,12 +46,12 @@ def retelling(kind: str, name: str, story: Memory) -> Iterator[str]:
         yield from _states(story.timeline)
     if story.record is not None and story.record.services:
         yield from _services(story.record)
-    forgiven = story.forgiven
-    if forgiven.silences:
+    outages = story.outages
+    if outages.silences:
         yield (
-            f"Forgiven: {many(forgiven.polls, 'poll')} without a usable answer, in "
-            f"{many(forgiven.silences, 'silence')} of {span(forgiven.longest_seconds)} at most; the last: "
-            f"{plain(forgiven.last_error or '', 300)}"
+            f"Forgiven: {many(outages.polls, 'poll')} without a usable answer, in "
+            f"{many(outages.silences, 'silence')} of {span(outages.longest_seconds)} at most; the last: "
+            f"{plain(outages.last_error or '', 300)}"
         )
     if story.error is not None:
         yield f"The last error: {plain(str(story.error), 300)}"
@@ -63,8 +60,8 @@ def retelling(kind: str, name: str, story: Memory) -> Iterator[str]:
     yield "The last record: " + record.replace("group::", "group:\\u003a")
 
 
-def _end(story: Memory) -> str:
-    return _ENDS.get(story.ended_by or "", f"{story.ended_by}_timeout")
+def _end(story: WaitState) -> str:
+    return _ENDS.get(story.ended_by or "", str(story.ended_by))
 
 
 def _states(timeline: tuple[Stage, ...]) -> Iterator[str]:
@@ -89,7 +86,7 @@ def _states(timeline: tuple[Stage, ...]) -> Iterator[str]:
 def _marks(stage: Stage) -> str:
     """Say what the state alone does not: that a person had to act, and that it was not ours."""
     paused = "  (paused)" if stage.outcome is Outcome.PAUSED else ""
-    is_anothers = not stage.ours and stage.outcome is not Outcome.NOT_UPGRADED
+    is_anothers = not stage.expected and stage.outcome is not Outcome.NOT_UPGRADED
     return f"{paused}  (not ours)" if is_anothers else paused
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink, push_link
-from airflow_provider_sf.upgrades.kinds import DEFAULT_KIND, check_name
-from airflow_provider_sf.wait.parameters import DEFAULT_CONN_ID
+from airflow_provider_sf.upgrades.kinds import DEFAULT_KIND
+from airflow_provider_sf.wait.parameters import DEFAULT_CONN_ID, check_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from airflow_provider_sf.rest.protocol import (
-    Rejected,
-    ServiceFabricError,
-    UnexpectedAnswer,
-    Unreachable,
-)
+from airflow_provider_sf.rest.errors import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
 
 __all__ = ["Rejected", "ServiceFabricError", "UnexpectedAnswer", "Unreachable"]

@@ -1,10 +1,4 @@
-"""How a cluster speaks: calls become requests, answers become JSON or a typed error. Pure; no I/O.
-
-ServiceFabricError          what went wrong between us and the cluster, not with the upgrade
-|-- Unreachable             no usable answer now; asking again may help
-|-- Rejected                the cluster understood and refused; asking again will not help
-`-- UnexpectedAnswer        an answer that this package does not understand; please report it
-"""
+"""Calls become requests, answers become JSON or a typed error. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -16,87 +10,16 @@ from urllib.parse import quote
 
 from airflow_provider_sf import __version__
 from airflow_provider_sf.rest.error_codes import ADVICE, LASTING_CODES, MISSING_CODES, PASSING_CODES
-from airflow_provider_sf.rest.json_values import shortened, storable
-from airflow_provider_sf.rest.url_names import filled
+from airflow_provider_sf.rest.errors import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.rest.storage_limits import make_storable, shorten
+from airflow_provider_sf.rest.url_names import fill_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-_MESSAGE_BYTES, _SAID_BYTES, _CODE_BYTES = 1_500, 1_200, 256
-"""How much is kept of a message, of the cluster's part of it, and of a code: an error travels in XComs."""
-
-
-class ServiceFabricError(Exception):
-    """
-    What went wrong between us and the cluster; never a statement about the upgrade.
-
-    ``status`` is the HTTP status (None if none came), ``code`` the ``Error.Code`` of a
-    FabricError body, ``endpoint`` the address that spoke or stayed silent. Pickles and copies whole.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        status: int | None = None,
-        code: str | None = None,
-        endpoint: str | None = None,
-    ) -> None:
-        message = shortened(storable(message), _MESSAGE_BYTES)
-        code = code and shortened(storable(code), _CODE_BYTES)
-        super().__init__(message, status, code, endpoint)
-        self.message = message
-        self.status = status
-        self.code = code
-        self.endpoint = endpoint
-
-    def __str__(self) -> str:
-        """Say where, what and why on one line."""
-        said = " ".join(str(part) for part in (self.status and f"HTTP {self.status}", self.code) if part)
-        return " ".join(": ".join(part for part in (self.endpoint, said, self.message) if part).split())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the error as JSON types; :func:`error_from_dict` undoes it."""
-        return {
-            "class": type(self).__name__,
-            "status": self.status,
-            "code": self.code,
-            "message": self.message,
-            "endpoint": self.endpoint,
-        }
-
-
-class Unreachable(ServiceFabricError):
-    """No usable answer now; asking again may help, after ``retry_after`` seconds if the cluster said so."""
-
-    def __init__(
-        self,
-        message: str,
-        status: int | None = None,
-        code: str | None = None,
-        endpoint: str | None = None,
-        *,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(message, status, code, endpoint)
-        self.retry_after = retry_after
-
-
-class Rejected(ServiceFabricError):
-    """The cluster understood and refused; asking again will not help."""
-
-
-class UnexpectedAnswer(ServiceFabricError):
-    """An answer that this package does not understand; please report it."""
-
-
-def error_from_dict(said: dict[str, Any]) -> ServiceFabricError:
-    """Undo :meth:`ServiceFabricError.to_dict`; an unknown class becomes UnexpectedAnswer."""
-    classes = {cls.__name__: cls for cls in (Unreachable, Rejected, UnexpectedAnswer)}
-    cls = classes.get(said.get("class", ""), UnexpectedAnswer)
-    return cls(
-        said.get("message") or "no message", said.get("status"), said.get("code"), said.get("endpoint")
-    )
+_SAID_BYTES, _CODE_BYTES = 1_200, 256
+"""How much JSON the cluster's part of a message, and a version, may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +69,7 @@ MOST_BYTES = 16 * 1024 * 1024
 """How large the body of a response may be, also after it was decompressed."""
 
 
-def authorised(request: Request, token: str) -> Request:
+def with_token(request: Request, token: str) -> Request:
     """Return a request with a bearer token, if there is one."""
     return (
         replace(request, headers=(*request.headers, ("Authorization", f"Bearer {token}")))
@@ -155,7 +78,7 @@ def authorised(request: Request, token: str) -> Request:
     )
 
 
-def too_large(endpoint: str) -> UnexpectedAnswer:
+def too_large_error(endpoint: str) -> UnexpectedAnswer:
     """Return the error for an answer that is larger than any that Service Fabric gives."""
     size = f"{MOST_BYTES // 1024 // 1024} MiB"
     msg = f"the answer is larger than {size}; is this address a Service Fabric cluster? check host"
@@ -186,10 +109,10 @@ def request_for(call: Call, name: str = "", *, api_version: str | None = None, *
     """
     said = {"api-version": api_version or call.api_version, **query}
     told = "&".join(f"{key}={quote(value, safe=':/')}" for key, value in said.items())
-    return Request("GET", f"{filled(call.path, name)}?{told}")
+    return Request("GET", f"{fill_path(call.path, name)}?{told}")
 
 
-def json_from(response: Response) -> dict[str, Any]:
+def json_object(response: Response) -> dict[str, Any]:
     """
     Return the JSON object of a good answer.
 
@@ -218,19 +141,14 @@ def error_from(response: Response) -> ServiceFabricError:
     looks = _looks_like(response.body)
     if not advice and looks.startswith(_PAGE):
         advice = _NOT_THE_CLUSTER
-    said = shortened(message or f"answered with {looks}", _SAID_BYTES)
+    said = shorten(message or f"answered with {looks}", _SAID_BYTES)
     error = cls(f"{said} ({advice})" if advice else said, status, code, response.endpoint)
     if isinstance(error, Unreachable):
         error.retry_after = _retry_after(response.headers)
     return error
 
 
-def advised(error: Rejected, advice: str) -> Rejected:
-    """Return an error with advice added."""
-    return Rejected(f"{error.message} ({advice})", error.status, error.code, error.endpoint)
-
-
-def version_in(answer: dict[str, Any]) -> str:
+def runtime_version(answer: dict[str, Any]) -> str:
     """
     Return the version of the runtime in the answer of GetClusterVersion.
 
@@ -240,7 +158,7 @@ def version_in(answer: dict[str, Any]) -> str:
     if not isinstance(version, str) or not version:
         msg = "expected the version of the cluster, got an object without it"
         raise UnexpectedAnswer(msg)
-    return shortened(storable(version), _CODE_BYTES)
+    return shorten(make_storable(version), _CODE_BYTES)
 
 
 def is_missing(error: ServiceFabricError) -> bool:

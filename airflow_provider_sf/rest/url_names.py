@@ -6,8 +6,6 @@ import re
 import unicodedata
 from urllib.parse import quote
 
-from airflow_provider_sf.rest.json_values import thing_of
-
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 _APPLICATION = "applicationId"
@@ -24,7 +22,7 @@ def takes_name(path: str) -> bool:
     return _PARAMETER.search(path) is not None
 
 
-def filled(path: str, name: object) -> str:
+def fill_path(path: str, name: object) -> str:
     """
     Put a name, quoted, into a path of a REST page; what the parameter is called says how it is written.
 
@@ -93,3 +91,9 @@ def path_segment(name: str) -> str:
         msg = f"the name {name!r} holds a control character"
         raise ValueError(msg)
     return quote(name, safe="")
+
+
+def thing_of(key: str) -> str:
+    """Return what a key names, as words: ``NodeTypeName`` is a node type, ``PartitionId`` a partition."""
+    stem = re.sub("(OrInstance)?(Name|Id)$", "", key)
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", stem).lower()

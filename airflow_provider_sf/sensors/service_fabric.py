@@ -16,15 +16,17 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_sf.exceptions import UpgradeFailed
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink
-from airflow_provider_sf.upgrades.kinds import DEFAULT_KIND, check_name, is_rendered_later
+from airflow_provider_sf.upgrades.kinds import DEFAULT_KIND
 from airflow_provider_sf.wait.parameters import (
     CLOCK_SKEW_SECONDS,
     DEFAULT_CONN_ID,
-    IDENTIFYING,
-    check_identifying,
-    check_rhythm,
-    check_without_memory,
+    SELECTOR_PARAMETERS,
+    check_name,
+    check_poke_interval,
+    check_reschedule_mode,
+    check_selector_parameters,
     choice,
+    is_rendered_later,
     seconds,
 )
 
@@ -34,9 +36,9 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_sf.sensors.wait_task import Wait
+    from airflow_provider_sf.sensors.wait_task import WaitTask
     from airflow_provider_sf.upgrades import UpgradeProgress
-    from airflow_provider_sf.wait.matching import Meant
+    from airflow_provider_sf.wait.matching import UpgradeSelector
 
 __all__ = ["ServiceFabricUpgradeSensor", "UpgradeFailed"]
 
@@ -108,7 +110,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
     ui_color = "#0078d4"
     ui_fgcolor = "#ffffff"
 
-    _wait: Wait | None = None
+    _wait: WaitTask | None = None
 
     def __init__(
         self,
@@ -152,21 +154,21 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         self.on_rollback = choice("on_rollback", on_rollback, ("wait", "fail_fast"))
         self.wait_for_existence = wait_for_existence
         self.live_progress = live_progress
-        identifying = zip(IDENTIFYING, (previous, started_after, target_version), strict=True)
+        identifying = zip(SELECTOR_PARAMETERS, (previous, started_after, target_version), strict=True)
         self._identified_by = [name for name, given in identifying if given is not _NOT_GIVEN]
         self._check()
 
     def _check(self) -> None:
         """Refuse at parse time what can be known to be wrong then."""
         check_name(self.kind, self.name)
-        check_identifying(self.kind, self._identified_by)
+        check_selector_parameters(self.kind, self._identified_by)
         if self.accept_current_version and self.target_version is None:
             msg = "accept_current_version needs a target_version: the version that may be there already"
             raise ValueError(msg)
         seconds("timeout", self.timeout)
         if self._forgets:
-            check_without_memory(self.stall_timeout, self._identified_by)
-        check_rhythm(self.poke_interval, self.max_wait, deferrable=self.deferrable)
+            check_reschedule_mode(self.stall_timeout, self._identified_by)
+        check_poke_interval(self.poke_interval, self.max_wait, deferrable=self.deferrable)
         if self.stall_timeout == 0:
             msg = "stall_timeout must be more than 0 s: something is still for a moment in every upgrade"
             raise ValueError(msg)
@@ -175,7 +177,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
             raise ValueError(msg)
         known = [given for given in self._identified_by if not is_rendered_later(getattr(self, given))]
         if known:
-            self.meant(known)
+            self.selector(known)
         if self.poke_interval < SHORT_POKE_INTERVAL:
             warnings.warn(
                 f"poke_interval is {self.poke_interval:g} s; an upgrade takes minutes, so ask every "
@@ -191,10 +193,10 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait; in deferrable mode look once, then defer."""
-        from airflow_provider_sf.sensors.wait_task import Wait  # noqa: PLC0415 - DAG files do not wait
+        from airflow_provider_sf.sensors.wait_task import WaitTask  # noqa: PLC0415 - DAG files do not wait
 
         began = _first_leg_began(context) if self._forgets else None
-        wait = self._wait = Wait(self, began, forgetful=self._forgets)
+        wait = self._wait = WaitTask(self, began, earlier_polls_unknown=self._forgets)
         try:
             return super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException) as ended:
@@ -205,26 +207,26 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look at the upgrade; look again at once only where the answer must not wait for the next poke."""
-        from airflow_provider_sf.sensors.wait_task import Wait  # noqa: PLC0415 - DAG files do not wait
+        from airflow_provider_sf.sensors.wait_task import WaitTask  # noqa: PLC0415 - DAG files do not wait
 
-        wait = self._wait = self._wait or Wait(self)
+        wait = self._wait = self._wait or WaitTask(self)
         record = wait.poke(context)
         return PokeReturnValue(is_done=record is not None, xcom_value=record)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """End the task as the trigger's event says."""
-        from airflow_provider_sf.sensors.wait_task import Wait, story_in  # noqa: PLC0415 - DAG files do not wait
+        from airflow_provider_sf.sensors.wait_task import WaitTask, state_from_event  # noqa: PLC0415 - DAG files do not wait
 
         try:
-            return Wait(self).end(context, story_in(event))
+            return WaitTask(self).end(context, state_from_event(event))
         except Exception as error:
             if self.never_fail:  # as Airflow does for what poke() raises, in every mode and version
                 raise AirflowSkipException(str(error)) from error
             raise
 
-    def meant(self, known: Iterable[str] = IDENTIFYING) -> Meant:
+    def selector(self, known: Iterable[str] = SELECTOR_PARAMETERS) -> UpgradeSelector:
         """Read which upgrade is meant, from those parameters whose value is known by now."""
-        from airflow_provider_sf.wait.selector_input import meant  # noqa: PLC0415 - DAG files that name no upgrade need it not
+        from airflow_provider_sf.wait.selector_input import read_selector  # noqa: PLC0415 - DAG files that name no upgrade need it not
 
         given = {parameter: getattr(self, parameter) for parameter in known}
         for parameter in self._identified_by:
@@ -234,7 +236,9 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
                     f"tell it push its XCom? To take the latest upgrade on record, leave {parameter} out"
                 )
                 raise ValueError(msg)
-        return meant(**given, clock_skew=self.clock_skew, accept_current_version=self.accept_current_version)
+        return read_selector(
+            **given, clock_skew=self.clock_skew, accept_current_version=self.accept_current_version
+        )
 
 
 def _first_leg_began(context: Context) -> datetime | None:

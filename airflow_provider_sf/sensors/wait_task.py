@@ -13,16 +13,17 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, Airflo
 from airflow_provider_sf.exceptions import UpgradeFailed
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.links.service_fabric import push_link
-from airflow_provider_sf.messages.progress_log import Told, news, opening
-from airflow_provider_sf.messages.results import failure, success, timed_out
-from airflow_provider_sf.messages.summary import retelling
+from airflow_provider_sf.messages.progress_log import LogState, changed_lines, opening_lines
+from airflow_provider_sf.messages.results import failure, success, timeout_message
+from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.rest.json_values import iso
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
-from airflow_provider_sf.upgrades.failure_reasons import reasons_of
+from airflow_provider_sf.upgrades.failure_reasons import failure_reasons
+from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.selector_input import check_previous
-from airflow_provider_sf.wait.state import Memory, Verdict, xcoms
-from airflow_provider_sf.wait.state_machine import AskAgain, Ended, Policy, judge, step
+from airflow_provider_sf.wait.state import Verdict, WaitState, xcom_values
+from airflow_provider_sf.wait.state_machine import AskAgain, Ended, judge, step
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -40,23 +41,23 @@ never polls sooner than this after it.
 BACKSTOP = timedelta(minutes=10)
 """Airflow's own limit of the deferral lies this much after the deadline: it matters if no triggerer runs."""
 
-CLOCKS = frozenset({"timeout", "start", "stall", "unknown"})
+CLOCKS = frozenset({"timeout", "start_timeout", "stall_timeout", "unknown_state_timeout"})
 
 
-def story_in(event: object) -> Memory:
+def state_from_event(event: object) -> WaitState:
     """
     Read the event of a trigger.
 
     :raises UnexpectedAnswer: it is not understood, so the upgrade counts as not done
     """
     try:
-        return Memory.from_dict(event)
+        return WaitState.from_dict(event)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         msg = f"the trigger's event is not understood, so the upgrade counts as not done: {error!r}"
         raise UnexpectedAnswer(msg) from error
 
 
-class Wait:
+class WaitTask:
     """
     What one process of a task does for a sensor.
 
@@ -65,11 +66,15 @@ class Wait:
     """
 
     def __init__(
-        self, sensor: ServiceFabricUpgradeSensor, began: datetime | None = None, *, forgetful: bool = False
+        self,
+        sensor: ServiceFabricUpgradeSensor,
+        began: datetime | None = None,
+        *,
+        earlier_polls_unknown: bool = False,
     ) -> None:
         self._sensor = sensor
-        self._memory = Memory(began_at=began or _now(), forgetful=forgetful)
-        self._told = Told()
+        self._memory = WaitState(began_at=began or _now(), earlier_polls_unknown=earlier_polls_unknown)
+        self._told = LogState()
         self.has_ended = False
 
     def poke(self, context: Context) -> dict[str, Any] | None:
@@ -87,7 +92,7 @@ class Wait:
             self._defer(context, decision.after)
         return None
 
-    def end(self, context: Context, story: Memory) -> dict[str, Any]:
+    def end(self, context: Context, story: WaitState) -> dict[str, Any]:
         """Tell the story, then return the record of a success or raise what it was instead."""
         self.has_ended = True
         end, story = self._ending(story)
@@ -108,9 +113,9 @@ class Wait:
     def policy(self) -> Policy:
         """Return how to wait, and for what, as the sensor says it by now."""
         sensor, began = self._sensor, self._memory.began_at
-        meant = sensor.meant()
-        if meant.previous is not None:
-            check_previous(meant.previous, sensor.kind, sensor.name)
+        selector = sensor.selector()
+        if selector.previous is not None:
+            check_previous(selector.previous, sensor.kind, sensor.name)
         return Policy(
             poke_interval=sensor.poke_interval,
             unreachable_timeout=sensor.unreachable_timeout,
@@ -123,7 +128,7 @@ class Wait:
             exponential_backoff=sensor.exponential_backoff,
             max_wait=sensor.max_wait.total_seconds() if sensor.max_wait else None,
             deadline=began and began + timedelta(seconds=self._limit()[1]),
-            meant=meant,
+            selector=selector,
         )
 
     def observe(self) -> Observation:
@@ -146,8 +151,8 @@ class Wait:
         sensor, cluster = self._sensor, self._hook().get_conn()
         if sensor.do_xcom_push:
             push_link(context, cluster, sensor.kind, sensor.name)
-        if not self._memory.forgetful:
-            lines = opening(sensor.kind, sensor.name, cluster.endpoint, self.policy(), self._limit())
+        if not self._memory.earlier_polls_unknown:
+            lines = opening_lines(sensor.kind, sensor.name, cluster.endpoint, self.policy(), self._limit())
             for line in lines:
                 sensor.log.info("%s", line)
         return cluster
@@ -157,7 +162,7 @@ class Wait:
         observation = self.observe()
         now = _now()
         self._memory, decision = step(policy, before, observation, now, chance=random())  # noqa: S311 - no secret
-        self._told, lines = news(self._told, before, self._memory, policy, now)
+        self._told, lines = changed_lines(self._told, before, self._memory, policy, now)
         for level, line in lines:
             self._sensor.log.log(level, "%s", line)
         return decision
@@ -170,13 +175,13 @@ class Wait:
         the next poke. In reschedule mode nothing remembers a silence or an unknown state from leg to leg.
         """
         memory = self._memory
-        if memory.doubted and memory.silent_since is None:
+        if memory.unconfirmed and memory.unreachable_since is None:
             return True
         if self._sensor.deferrable:
             return False
-        if memory.forgetful:
-            return memory.silent_since is not None or memory.verdict is Verdict.UNKNOWN
-        return memory.silent_since is not None or decision.after < self.policy().interval(memory.answers)
+        if memory.earlier_polls_unknown:
+            return memory.unreachable_since is not None or memory.verdict is Verdict.UNKNOWN
+        return memory.unreachable_since is not None or decision.after < self.policy().interval(memory.answers)
 
     def _limit(self) -> tuple[str, float]:
         """Return the clock that runs out first, and its seconds. While deferred, both are ours to keep."""
@@ -205,11 +210,11 @@ class Wait:
             timeout=left + BACKSTOP,
         )
 
-    def _ending(self, story: Memory) -> tuple[str | Exception, Memory]:
+    def _ending(self, story: WaitState) -> tuple[str | Exception, WaitState]:
         """Return how a wait ended, a success in words, else the error to raise; and its story."""
         policy, record = self.policy(), story.record
         if story.ended_by == "upgrade" and record is not None:
-            verdict = judge(policy, policy.meant.whose(record, _now(), story.ours), record)
+            verdict = judge(policy, policy.selector.match(record, _now(), story.expected), record)
             if verdict is Verdict.SUCCEEDED:
                 return success(story, record), story
             if verdict.bad:
@@ -223,30 +228,30 @@ class Wait:
         msg = f"the wait ended by {story.ended_by!r} with {outcome}, which is no end that this version knows"
         return UnexpectedAnswer(msg), story
 
-    def _reasons(self, story: Memory, verdict: Verdict) -> tuple[str, ...]:
+    def _reasons(self, story: WaitState, verdict: Verdict) -> tuple[str, ...]:
         """Return why an upgrade failed: what its record says, and what the cluster says if asked once."""
         if story.record is None or verdict is not Verdict.FAILED:
             return ()
-        records, remarks = self._hook().get_explanations(self._sensor.name, kind=self._sensor.kind)
+        records, remarks = self._hook().get_failure_details(self._sensor.name, kind=self._sensor.kind)
         for remark in remarks:
             self._sensor.log.info("Perhaps not all is known about why it failed: %s", remark)
-        return reasons_of([story.record, *records])
+        return failure_reasons([story.record, *records])
 
-    def _timed_out(self, story: Memory) -> str:
-        return timed_out(self.policy(), story, self._sensor.kind, self._sensor.name, self._limit())
+    def _timed_out(self, story: WaitState) -> str:
+        return timeout_message(self.policy(), story, self._sensor.kind, self._sensor.name, self._limit())
 
-    def _tell(self, context: Context, story: Memory, message: str) -> None:
+    def _tell(self, context: Context, story: WaitState, message: str) -> None:
         """Push how the wait ended, and log the whole story once more: the triggerer's lines may be lost."""
         self._push(context, story, message)
         log = self._sensor.log
         log.info("::group::The whole wait again")
-        for line in retelling(self._sensor.kind, self._sensor.name, story):
+        for line in summary_lines(self._sensor.kind, self._sensor.name, story):
             log.info("%s", line)
         log.info("::endgroup::")
 
-    def _push(self, context: Context, story: Memory, message: str | None = None) -> None:
+    def _push(self, context: Context, story: WaitState, message: str | None = None) -> None:
         if self._sensor.do_xcom_push:
-            for key, value in xcoms(self._sensor.kind, self._sensor.name, story, message).items():
+            for key, value in xcom_values(self._sensor.kind, self._sensor.name, story, message).items():
                 context["ti"].xcom_push(key=key, value=value)
 
 

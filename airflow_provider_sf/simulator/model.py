@@ -13,7 +13,7 @@ from airflow_provider_sf.simulator.kind_formats import DIALECTS, Dialect
 from airflow_provider_sf.simulator.responses import fault_at, json_answer
 from airflow_provider_sf.simulator.scenarios import SERVICES, UPGRADE_DOMAINS
 from airflow_provider_sf.simulator.timeline import moment_at
-from airflow_provider_sf.upgrades.kinds import kind_named
+from airflow_provider_sf.upgrades.kinds import get_kind
 
 if TYPE_CHECKING:
     from airflow_provider_sf.simulator.responses import Answer
@@ -48,7 +48,7 @@ def progress_body(
     scenario: Scenario, name: str, *, kind: str, second: float, started_at: float, speed: float
 ) -> dict[str, Any]:
     """Return the body of a kind's progress, what its row has keys for, each in the type that the wire has."""
-    row = kind_named(kind)
+    row = get_kind(kind)
     moment = moment_at(scenario, second, started_at=started_at, speed=speed)
     if not _DOMAINS & set(row.keys):
         moment = replace(moment, check=None)

@@ -19,17 +19,17 @@ from random import random
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.cluster.per_loop import Shared, all_shared, loop_time, shared
-from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook, progress_in
+from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook, read_progress
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable
 from airflow_provider_sf.rest.protocol import OK, request_for
 from airflow_provider_sf.triggers.beat import beat, latest_by, number_at
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.upgrades.kinds import kind_named
+from airflow_provider_sf.upgrades.kinds import get_kind
 
 if TYPE_CHECKING:
     from airflow_provider_sf.cluster import Cluster
     from airflow_provider_sf.cluster.per_loop import Line
-    from airflow_provider_sf.hooks.cluster_cache import SharedCluster
+    from airflow_provider_sf.hooks.cluster_cache import CachedCluster
     from airflow_provider_sf.rest.protocol import Request, Response
     from airflow_provider_sf.wait.state_machine import Observation
 
@@ -94,7 +94,7 @@ class Wish:
         return replace(known, observed_at=self.quiet_at)
 
 
-class SharedPolls(Shared):
+class Poller(Shared):
     """The polls for one upgrade, as often as those who wait for it wish."""
 
     __slots__ = (
@@ -245,7 +245,7 @@ class SharedPolls(Shared):
         """Return the request; it is made once for a cluster."""
         if self._asked is None or self._asked[0] is not cluster:
             kind, name = self._what
-            call, version = kind_named(kind).progress, cluster.api_version
+            call, version = get_kind(kind).progress, cluster.api_version
             self._asked = cluster, request_for(call, name, api_version=version)
         return self._asked[1]
 
@@ -255,7 +255,7 @@ class SharedPolls(Shared):
         last = self._last and self._last.observation
         if response.status == OK and said == self._read_last and isinstance(last, UpgradeProgress):
             return last
-        record = replace(progress_in(*self._what, cluster, response), raw=None)
+        record = replace(read_progress(*self._what, cluster, response), raw=None)
         self._read_last = said
         if isinstance(last, UpgradeProgress) and record.content == last.content:
             return last.with_clocks_of(record)
@@ -293,10 +293,10 @@ class SharedPolls(Shared):
         return self._wishes
 
 
-def shared_polls(cluster: SharedCluster, connection: str, kind: str, name: str) -> SharedPolls:
+def shared_polls(cluster: CachedCluster, connection: str, kind: str, name: str) -> Poller:
     """Return the polls of an upgrade that all waits of this event loop share, to be entered at once."""
-    make = partial(SharedPolls, connection, kind, name, cluster.line)
-    return shared((SharedPolls, connection, kind, name), make)
+    make = partial(Poller, connection, kind, name, cluster.line)
+    return shared((Poller, connection, kind, name), make)
 
 
 def _brings_nothing(old: Observation, new: Observation) -> bool:

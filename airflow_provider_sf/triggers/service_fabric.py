@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_sf.cluster.per_loop import loop_time
-from airflow_provider_sf.hooks.cluster_cache import shared_cluster
-from airflow_provider_sf.messages.progress_log import Told, news, quiet_for
-from airflow_provider_sf.rest.json_values import packed, unpacked, utc
+from airflow_provider_sf.hooks.cluster_cache import cached_cluster
+from airflow_provider_sf.messages.progress_log import LogState, changed_lines, quiet_for
+from airflow_provider_sf.rest.json_values import utc
+from airflow_provider_sf.serialization import packed, unpacked
 from airflow_provider_sf.triggers.poller import Wish, shared_polls
-from airflow_provider_sf.triggers.xcom_progress import LiveProgress
-from airflow_provider_sf.wait.state import Memory
-from airflow_provider_sf.wait.state_machine import AskAgain, Policy, may_rest, rested, step, until_a_clock
+from airflow_provider_sf.triggers.xcom_progress import XComProgress
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import WaitState
+from airflow_provider_sf.wait.state_machine import AskAgain, may_rest, rested, step, until_a_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,7 +40,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
     :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`
     :param service_fabric_conn_id: the connection to the cluster
     :param first_poll_at: when to poll first, ISO 8601
-    :param memory: what the worker's first look has brought, from ``Memory.to_dict``, packed or not
+    :param memory: what the worker's first look has brought, from ``WaitState.to_dict``, packed or not
     :param live_progress: push record and memory as XComs while the task is deferred, where Airflow can
     :param previous: the record from before the start, if one was given, packed or not
     :param policy: how to wait and for which upgrade, from ``Policy.to_dict``
@@ -61,11 +63,11 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         self.kind = intern(kind)
         self.service_fabric_conn_id = intern(service_fabric_conn_id)
         self.first_poll_at = first_poll_at
-        self.memory = Memory.from_dict(unpacked(memory))
+        self.memory = WaitState.from_dict(unpacked(memory))
         """What the wait knows by now."""
         self.live_progress = live_progress
         self.policy = Policy.from_dict({**policy, "previous": unpacked(previous)})
-        self._told = Told()
+        self._told = LogState()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the keywords that make this trigger again."""
@@ -88,15 +90,15 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         first_poll_at, connection = utc(self.first_poll_at) or _now(), self.service_fabric_conn_id
         ti = self.task_instance if self.live_progress else None
         async with (
-            shared_cluster(connection) as cluster,
+            cached_cluster(connection) as cluster,
             shared_polls(cluster, connection, self.kind, self.name) as polls,
-            LiveProgress(self.kind, self.name, ti, self) as live,
+            XComProgress(self.kind, self.name, ti, self) as live,
         ):
             if _now() > first_poll_at:  # another triggerer has polled already, and perhaps for long
                 self.memory = await live.recalled(self.memory)
             else:
                 live.begin(self.memory)
-            self._told = Told.of(self.memory.record, _now())
+            self._told = LogState.of(self.memory.record, _now())
             wish = polls.first_wish((first_poll_at - _now()).total_seconds(), self.policy.poke_interval)
             while isinstance(decision := self._take_in(await polls.next(wish), wish), AskAgain):
                 live.show(self.memory, _now())
@@ -109,15 +111,15 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         if quietly := wish.quietly:
             before = rested(before, wish.quiet, quietly)
         self.memory, decision = step(self.policy, before, answer.dated, now, chance=answer.chance)
-        self._told, lines = news(self._told, before, self.memory, self.policy, now)
+        self._told, lines = changed_lines(self._told, before, self.memory, self.policy, now)
         for level, line in (*((logging.WARNING, remark) for remark in answer.remarks), *lines):
             self.log.log(level, "%s", line)
         return decision
 
-    def _wish(self, answer: Answer, decision: AskAgain, live: LiveProgress, now: datetime) -> Wish:
+    def _wish(self, answer: Answer, decision: AskAgain, live: XComProgress, now: datetime) -> Wish:
         """Return what to wish for next, now that an answer has been taken in."""
         policy, memory, moment = self.policy, self.memory, loop_time()
-        if memory.doubted or policy.exponential_backoff:  # looks only when it wants to
+        if memory.unconfirmed or policy.exponential_backoff:  # looks only when it wants to
             by = moment + decision.after
             return Wish(not_before=by, by=by)
         if memory.error is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import XCom
 
 from airflow_provider_sf.cluster.per_loop import loop_time
-from airflow_provider_sf.wait.state import Memory, xcoms
+from airflow_provider_sf.wait.state import WaitState, xcom_values
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,10 +33,10 @@ MOST_SECONDS = 30.0
 """For an answer of Airflow's, and for a turn: if it is further away, a wait does not queue up."""
 
 
-_NOTHING = Memory()
+_NOTHING = WaitState()
 
 
-class LiveProgress:
+class XComProgress:
     """
     Push record and memory of a wait when something has changed, and read the memory back after a restart.
 
@@ -89,18 +89,18 @@ class LiveProgress:
         await asyncio.wait([self._turn], timeout=MOST_SECONDS)
         self._turn.cancel()
 
-    def begin(self, memory: Memory) -> None:
+    def begin(self, memory: WaitState) -> None:
         """Begin with what has been pushed, but show again since when there is a silence: clocks count it."""
         self._latest = memory
-        self._shown = None if memory.silent_since else _what_matters(memory)
+        self._shown = None if memory.unreachable_since else _what_matters(memory)
 
-    async def recalled(self, memory: Memory) -> Memory:
+    async def recalled(self, memory: WaitState) -> WaitState:
         """Return the memory as the triggerer before this one pushed it last; all clocks go on from there."""
         if not self._where:
             return memory.after_restart()
         try:
             read = XCom.aget_one(key="upgrade_wait", **self._where)
-            last = Memory.from_dict(await asyncio.wait_for(read, MOST_SECONDS))
+            last = WaitState.from_dict(await asyncio.wait_for(read, MOST_SECONDS))
         except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the wait goes on without
             self._complain("The memory of this wait could not be read back", error)
             return memory.after_restart()
@@ -113,7 +113,7 @@ class LiveProgress:
         log.info("Taken up again with the memory of the triggerer before, of poll %s", last.polls)
         return last.taken_up()
 
-    def show(self, memory: Memory, now: datetime) -> None:
+    def show(self, memory: WaitState, now: datetime) -> None:
         """Push in the background, if something has changed; but not too often."""
         self._latest = memory
         has_a_turn = self._turn is not None and not self._turn.done()
@@ -137,7 +137,7 @@ class LiveProgress:
         self._is_pushing = True
         self._shown = _what_matters(self._latest)
         try:
-            for key, value in xcoms(*self._about, self._latest).items():
+            for key, value in xcom_values(*self._about, self._latest).items():
                 await XCom.aset(key=key, value=value, **self._where)
         except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the wait goes on without
             self._shown = None
@@ -179,7 +179,7 @@ def _obstacle() -> str | None:
     return None if XCom is BaseXCom else "a custom XCom backend would hold up all triggers"
 
 
-def _what_matters(memory: Memory) -> object:
+def _what_matters(memory: WaitState) -> object:
     """Return what makes one memory differ from another to a reader, and to its clocks."""
-    clocks = memory.verdict, memory.verdict_since, memory.moved_at, memory.silent_since
-    return memory.record and memory.record.content, memory.ours, memory.forgiven.silences, clocks
+    clocks = memory.verdict, memory.verdict_since, memory.moved_at, memory.unreachable_since
+    return memory.record and memory.record.content, memory.expected, memory.outages.silences, clocks

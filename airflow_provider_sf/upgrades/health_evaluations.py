@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.rest.json_values import DEEPEST, objects, text, texts_with_room, thing_of
+from airflow_provider_sf.rest.json_values import objects, text
+from airflow_provider_sf.rest.storage_limits import DEEPEST, texts_that_fit
+from airflow_provider_sf.rest.url_names import thing_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +28,7 @@ _MOST_NAMED = 3
 def unhealthy(evaluations: object) -> tuple[tuple[str, ...], int]:
     """Return a sentence for each innermost evaluation there is room for, and how many are omitted."""
     causes = list(_causes(evaluations))
-    kept = texts_with_room((_sentence(trail) for trail in causes), EVALUATIONS_BYTES)
+    kept = texts_that_fit((_sentence(trail) for trail in causes), EVALUATIONS_BYTES)
     return tuple(kept), len(causes) - len(kept)
 
 

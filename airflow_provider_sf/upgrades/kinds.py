@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow_provider_sf.rest.json_values import at, text
 from airflow_provider_sf.rest.protocol import Call
-from airflow_provider_sf.rest.url_names import filled, takes_name
+from airflow_provider_sf.rest.url_names import fill_path, takes_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -193,7 +193,7 @@ KINDS: dict[str, Kind] = {
 DEFAULT_KIND = "application_resource"
 
 
-def kind_named(name: str) -> Kind:
+def get_kind(name: str) -> Kind:
     """
     Return the row of a kind.
 
@@ -208,10 +208,10 @@ def kind_named(name: str) -> Kind:
 
 def explorer_path(kind: str, name: str, answer: object = None) -> str:
     """Return what stands behind ``#`` in the URL of something's page in Service Fabric Explorer."""
-    path, type_name = kind_named(kind).explorer, text(at(answer, "TypeName"))
+    path, type_name = get_kind(kind).explorer, text(at(answer, "TypeName"))
     if "{TypeName}" not in path:
         return path
-    return filled(path.replace("{TypeName}", quote(type_name, safe="")), name) if type_name else NO_PAGE
+    return fill_path(path.replace("{TypeName}", quote(type_name, safe="")), name) if type_name else NO_PAGE
 
 
 def advice(kind: str, version: str | None) -> str:
@@ -220,7 +220,7 @@ def advice(kind: str, version: str | None) -> str:
 
     :param version: of the cluster's runtime, None if it does not say it
     """
-    row, runtime = kind_named(kind), _version(version or "")
+    row, runtime = get_kind(kind), _version(version or "")
     if runtime is None:
         return f"probably this runtime lacks the call, which is there from {row.since} on{row.remark}"
     known = [one.name for one in KINDS.values() if (_version(one.since) or runtime) <= runtime]
@@ -233,19 +233,3 @@ def advice(kind: str, version: str | None) -> str:
 def _version(written: str) -> tuple[int, int] | None:
     found = re.match(r"(\d{1,9})\.(\d{1,9})", written, re.ASCII)
     return (int(found[1]), int(found[2])) if found else None
-
-
-def check_name(kind: str, name: Any) -> None:
-    """
-    Check what a DAG file says, as far as it can be known before templates and XComArgs are resolved.
-
-    :raises ValueError: there is no such kind, or it cannot have that name, see :func:`names.filled`
-    """
-    row = kind_named(kind)
-    if not (row.takes_name and is_rendered_later(name)):
-        filled(row.progress.path, name)
-
-
-def is_rendered_later(value: object) -> bool:
-    """Whether Airflow puts something else in the place of a value later: an XComArg, a template."""
-    return hasattr(value, "resolve") or any(mark in str(value) for mark in ("{{", "{%", "{#"))

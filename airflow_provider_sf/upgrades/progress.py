@@ -9,23 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import (
-    WORD_BYTES,
     at,
     integer,
-    is_storable,
     iso,
-    json_size,
     number,
-    of_schema,
     percentage,
     seconds,
     short_text,
     text,
     utc,
 )
+from airflow_provider_sf.rest.storage_limits import WORD_BYTES, is_storable, json_size
+from airflow_provider_sf.serialization import of_schema
 from airflow_provider_sf.upgrades.domains import Domains, domains_of
 from airflow_provider_sf.upgrades.health_evaluations import unhealthy
-from airflow_provider_sf.upgrades.kinds import KINDS, kind_named
+from airflow_provider_sf.upgrades.kinds import KINDS, get_kind
 from airflow_provider_sf.upgrades.outcomes import (
     BETWEEN_DOMAINS,
     OUTCOMES,
@@ -103,7 +101,7 @@ class UpgradeProgress:
         return outcome
 
     def _was_never_upgraded(self) -> bool:
-        never = kind_named(self.kind).never_upgraded
+        never = get_kind(self.kind).never_upgraded
         return any(getattr(self, field) == value for field, value in never.items())
 
     @property
@@ -175,7 +173,7 @@ class UpgradeProgress:
         :raises UnexpectedAnswer: the answer is not a JSON object
         :raises ValueError: there is no such kind
         """
-        keys = kind_named(kind).keys
+        keys = get_kind(kind).keys
         if not isinstance(answer, dict):
             msg = f"expected a JSON object about {name!r}, got {type(answer).__name__}"
             raise UnexpectedAnswer(msg, endpoint=endpoint)
@@ -266,7 +264,7 @@ class UpgradeProgress:
             msg = "the field 'name' of a record cannot be read"
             raise ValueError(msg)
         return cls(
-            kind=kind_named(record["kind"]).name,
+            kind=get_kind(record["kind"]).name,
             name=name,
             state=text(record["state"]),
             target_version=text(record["target_version"]),

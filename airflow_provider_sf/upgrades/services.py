@@ -5,14 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_sf.rest.json_values import (
-    MOST_OF_ALL,
-    WORD_BYTES,
-    integer,
-    objects,
-    places_with_room,
-    short_text,
-)
+from airflow_provider_sf.rest.json_values import integer, objects, short_text
+from airflow_provider_sf.rest.storage_limits import MOST_OF_ALL, WORD_BYTES, indices_that_fit
 
 SERVICES_BYTES = 7_168
 """How much JSON the services of a record may take."""
@@ -44,7 +38,7 @@ def services_of(listed: object) -> tuple[tuple[ServiceProgress, ...], dict[str, 
     """Read the list of an answer: the services there is room for, in their order, and what is omitted."""
     services = [_service(item) for item in objects(listed)]
     done = [not service.behind for service in services]
-    room = places_with_room([service.to_dict() for service in services], SERVICES_BYTES, last=done)
+    room = indices_that_fit([service.to_dict() for service in services], SERVICES_BYTES, last=done)
     kept = tuple(services[place] for place in room)
     return kept, _counted([service for place, service in enumerate(services) if place not in room])
 

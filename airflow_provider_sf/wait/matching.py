@@ -12,37 +12,40 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
-from airflow_provider_sf.rest.json_values import changed_fields, iso, utc
+from airflow_provider_sf.rest.json_values import iso, utc
+from airflow_provider_sf.serialization import changed_fields
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.parameters import CLOCK_SKEW_SECONDS
 
 
-class Whose(Enum):
-    """Whose upgrade a record is about."""
+class Match(Enum):
+    """Match upgrade a record is about."""
 
-    OURS = auto()
-    ANOTHERS = auto()
+    EXPECTED = auto()
+    OTHER = auto()
     """Not the one that is meant, as far as can be told; ours may still come."""
-    SUCCESSORS = auto()
+    REPLACED = auto()
     """Another one, after ours was seen: it has taken the place of ours, which can have no end any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class UpgradeIdentity:
     """What is known of our upgrade, once it was seen: when it started, and to which version it goes."""
 
     started_at: datetime | None
     target_version: str | None
 
     @classmethod
-    def of(cls, record: UpgradeProgress) -> Identity:
+    def of(cls, record: UpgradeProgress) -> UpgradeIdentity:
         """Return what a record says of the upgrade that it is about."""
         return cls(record.started_at, record.new_version)
 
-    def completed_by(self, record: UpgradeProgress) -> Identity:
+    def completed_by(self, record: UpgradeProgress) -> UpgradeIdentity:
         """Return the same identity with what a later record of the same upgrade adds."""
-        return Identity(self.started_at or record.started_at, self.target_version or record.new_version)
+        return UpgradeIdentity(
+            self.started_at or record.started_at, self.target_version or record.new_version
+        )
 
     def is_of(self, record: UpgradeProgress) -> bool:
         """Whether a record has the same start."""
@@ -54,7 +57,7 @@ class Identity:
             return self.target_version != record.new_version
         return self.started_at != record.started_at
 
-    def is_contradicted_by(self, record: UpgradeProgress) -> bool:
+    def contradicts(self, record: UpgradeProgress) -> bool:
         """
         Whether a record is certainly another upgrade's: another start, or another target going forward.
 
@@ -69,13 +72,13 @@ class Identity:
         return {"started_at": iso(self.started_at), "target_version": self.target_version}
 
     @classmethod
-    def from_dict(cls, identity: dict[str, Any]) -> Identity:
+    def from_dict(cls, identity: dict[str, Any]) -> UpgradeIdentity:
         """Undo :meth:`to_dict`."""
         return cls(utc(identity["started_at"]), identity["target_version"])
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
+class UpgradeSelector:
     """
     Which upgrade is meant: what is given must all hold. Nothing given means the latest.
 
@@ -90,33 +93,41 @@ class Meant:
     target_version: str | None = None
     accept_current_version: bool = False
 
-    def whose(
-        self, record: UpgradeProgress, now: datetime, ours: Identity | None, before: Identity | None = None
-    ) -> Whose:
+    def match(
+        self,
+        record: UpgradeProgress,
+        now: datetime,
+        expected: UpgradeIdentity | None,
+        before: UpgradeIdentity | None = None,
+    ) -> Match:
         """
         Tell whose upgrade a record is about.
 
         ``ours`` is what was seen of ours so far, ``before`` what this wait found on record before it.
         """
         if record.outcome is Outcome.NOT_UPGRADED:
-            return Whose.ANOTHERS
-        if ours and ours.is_contradicted_by(record):
-            return Whose.SUCCESSORS
-        if ours and ours.is_of(record):
-            return Whose.OURS
+            return Match.OTHER
+        if expected and expected.contradicts(record):
+            return Match.REPLACED
+        if expected and expected.is_of(record):
+            return Match.EXPECTED
         proof = self.proves(record, now, before)
-        if ours:
-            return Whose.ANOTHERS if proof is False else Whose.OURS
-        return Whose.OURS if proof else Whose.ANOTHERS
+        if expected:
+            return Match.OTHER if proof is False else Match.EXPECTED
+        return Match.EXPECTED if proof else Match.OTHER
 
-    def learned(self, record: UpgradeProgress, whose: Whose, ours: Identity | None) -> Identity | None:
+    def learned(
+        self, record: UpgradeProgress, match: Match, expected: UpgradeIdentity | None
+    ) -> UpgradeIdentity | None:
         """Return what is known of our upgrade after one more record; at rest it teaches nothing new."""
-        if whose is Whose.OURS and record.outcome.moving:
-            return ours.completed_by(record) if ours else Identity.of(record)
-        mistaken = whose is Whose.ANOTHERS and record.outcome is not Outcome.NOT_UPGRADED
-        return None if mistaken else ours
+        if match is Match.EXPECTED and record.outcome.moving:
+            return expected.completed_by(record) if expected else UpgradeIdentity.of(record)
+        mistaken = match is Match.OTHER and record.outcome is not Outcome.NOT_UPGRADED
+        return None if mistaken else expected
 
-    def proves(self, record: UpgradeProgress, now: datetime, before: Identity | None = None) -> bool | None:
+    def proves(
+        self, record: UpgradeProgress, now: datetime, before: UpgradeIdentity | None = None
+    ) -> bool | None:
         """Tell whether the upgrade on record is the one that is meant; None if nothing says so or not."""
         said: list[bool | None] = []
         if self.previous is not None:
@@ -143,11 +154,11 @@ class Meant:
         return said
 
     @classmethod
-    def from_dict(cls, meant: dict[str, Any]) -> Meant:
+    def from_dict(cls, selector: dict[str, Any]) -> UpgradeSelector:
         """Undo :meth:`to_dict`."""
-        said = {one.name: meant[one.name] for one in fields(cls) if one.name in meant}
-        previous = meant.get("previous") and UpgradeProgress.from_dict(meant["previous"])
-        return cls(**{**said, "previous": previous, "started_after": utc(meant.get("started_after"))})
+        said = {one.name: selector[one.name] for one in fields(cls) if one.name in selector}
+        previous = selector.get("previous") and UpgradeProgress.from_dict(selector["previous"])
+        return cls(**{**said, "previous": previous, "started_after": utc(selector.get("started_after"))})
 
 
 def _is_after(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None:
@@ -177,7 +188,7 @@ def _starts_late_enough(earliest: datetime, record: UpgradeProgress, now: dateti
     return None if start is None else start >= earliest
 
 
-def _heads_for(version: str, record: UpgradeProgress, before: Identity | None) -> bool | None:
+def _heads_for(version: str, record: UpgradeProgress, before: UpgradeIdentity | None) -> bool | None:
     """
     Compare versions going forward.
 

@@ -12,27 +12,27 @@ from datetime import datetime, timezone
 
 from airflow_provider_sf.rest.url_names import bare
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.matching import Meant
-from airflow_provider_sf.wait.parameters import MOST_SHOWN, shown
+from airflow_provider_sf.wait.matching import UpgradeSelector
+from airflow_provider_sf.wait.parameters import MOST_SHOWN, shorten_repr
 
 _EPOCH, _END_OF_TIME = 1970, 9000
 
 
-def meant(
+def read_selector(
     *,
     previous: object = None,
     started_after: object = None,
     target_version: object = None,
     clock_skew: float,
     accept_current_version: bool,
-) -> Meant:
+) -> UpgradeSelector:
     """
     Read which upgrade is meant.
 
     ``previous`` may be a record, its dict, or that dict as text (JSON, or as a template prints it);
     ``started_after`` may be text, in UTC unless it says otherwise.
     """
-    return Meant(
+    return UpgradeSelector(
         previous=None if previous is None else _record(previous),
         started_after=None if started_after is None else _moment(started_after),
         clock_skew=clock_skew,
@@ -56,7 +56,7 @@ def _record(value: object) -> UpgradeProgress:
     except (KeyError, TypeError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
         msg = (
             "previous must be a record that ServiceFabricUpgradeProgressOperator returned, for example "
-            f"previous=snapshot.output, not {shown(value)}: {shown(error, 2 * MOST_SHOWN)}"
+            f"previous=snapshot.output, not {shorten_repr(value)}: {shorten_repr(error, 2 * MOST_SHOWN)}"
         )
         raise ValueError(msg) from error
 
@@ -74,16 +74,16 @@ def _moment(value: object) -> datetime:
     try:
         read = pendulum.parse(value, exact=True) if isinstance(value, str) else value
     except (ValueError, TypeError, OverflowError) as error:
-        msg = f"started_after is no time: {shown(value)}; write it as '2026-03-01T03:00:00Z'"
+        msg = f"started_after is no time: {shorten_repr(value)}; write it as '2026-03-01T03:00:00Z'"
         raise ValueError(msg) from error
     if not isinstance(read, datetime) or read.tzinfo is None or value == "now":
         msg = (
-            f"started_after must be a date and time with a time zone, not {shown(value)}; "
+            f"started_after must be a date and time with a time zone, not {shorten_repr(value)}; "
             "write it as '2026-03-01T03:00:00Z'"
         )
         raise ValueError(msg)
     if not _EPOCH <= read.year < _END_OF_TIME:
-        msg = f"started_after is no time at which an upgrade could start: {shown(value)}"
+        msg = f"started_after is no time at which an upgrade could start: {shorten_repr(value)}"
         raise ValueError(msg)
     plain = datetime.combine(read.date(), read.time(), read.tzinfo).replace(fold=read.fold)  # not pendulum's
     return plain.astimezone(timezone.utc)
@@ -91,6 +91,6 @@ def _moment(value: object) -> datetime:
 
 def _version(value: object) -> str:
     if not isinstance(value, str) or value.strip() in {"", "None"}:
-        msg = f"target_version must be a version in Service Fabric's words, not {shown(value)}"
+        msg = f"target_version must be a version in Service Fabric's words, not {shorten_repr(value)}"
         raise ValueError(msg)
     return value.strip()

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.rest.json_values import count, iso, number, of_schema, shortened, text, utc
-from airflow_provider_sf.rest.protocol import error_from_dict
+from airflow_provider_sf.rest.errors import error_from_dict
+from airflow_provider_sf.rest.json_values import iso, number, text, utc
+from airflow_provider_sf.rest.storage_limits import shorten
+from airflow_provider_sf.serialization import count, of_schema
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.matching import Identity
+from airflow_provider_sf.wait.matching import UpgradeIdentity
 from airflow_provider_sf.wait.timeline import Stage
 
 if TYPE_CHECKING:
@@ -35,9 +37,9 @@ class Verdict(Enum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     """It ended badly, or it stands where the policy does not want to wait on."""
-    OVERTAKEN = "overtaken"
+    SUPERSEDED = "overtaken"
     """Another upgrade has taken the place of ours."""
-    NOT_BEGUN = "not_begun"
+    NOT_STARTED = "not_begun"
     """What is on record is at rest and not ours."""
     UNKNOWN = "unknown"
     """Service Fabric reports a state that this package does not know."""
@@ -45,11 +47,11 @@ class Verdict(Enum):
     @property
     def bad(self) -> bool:
         """Whether it would end the wait badly."""
-        return self in {Verdict.FAILED, Verdict.OVERTAKEN}
+        return self in {Verdict.FAILED, Verdict.SUPERSEDED}
 
 
 @dataclass(frozen=True, slots=True)
-class Forgiven:
+class OutageStats:
     """The silences that are over: how many, of how many polls in all, how long the longest, why the last."""
 
     silences: int = 0
@@ -57,11 +59,11 @@ class Forgiven:
     longest_seconds: float = 0.0
     last_error: str | None = None
 
-    def and_one_more(self, polls: int, seconds: float, error: object) -> Forgiven:
+    def and_one_more(self, polls: int, seconds: float, error: object) -> OutageStats:
         """Return what is forgiven after one more silence of so many polls has ended."""
         longest = max(self.longest_seconds, seconds)
-        return Forgiven(
-            self.silences + 1, self.polls + polls, longest, shortened(str(error), _LAST_ERROR_BYTES)
+        return OutageStats(
+            self.silences + 1, self.polls + polls, longest, shorten(str(error), _LAST_ERROR_BYTES)
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,18 +76,18 @@ class Forgiven:
         }
 
     @classmethod
-    def from_dict(cls, forgiven: dict[str, Any]) -> Forgiven:
+    def from_dict(cls, outages: dict[str, Any]) -> OutageStats:
         """Undo :meth:`to_dict`."""
         return cls(
-            silences=count(forgiven["silences"]),
-            polls=count(forgiven["polls"]),
-            longest_seconds=number(forgiven["longest_seconds"]) or 0.0,
-            last_error=text(forgiven["last_error"]),
+            silences=count(outages["silences"]),
+            polls=count(outages["polls"]),
+            longest_seconds=number(outages["longest_seconds"]) or 0.0,
+            last_error=text(outages["last_error"]),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class WaitState:
     """
     All that a wait knows.
 
@@ -99,43 +101,43 @@ class Memory:
     polls: int = 0
     answers: int = 0
     record: UpgradeProgress | None = None
-    ours: Identity | None = None
-    before: Identity | None = None
+    expected: UpgradeIdentity | None = None
+    before: UpgradeIdentity | None = None
     verdict: Verdict | None = None
     verdict_since: datetime | None = None
     moved_at: datetime | None = None
     timeline: tuple[Stage, ...] = ()
     error: ServiceFabricError | None = None
-    silent_since: datetime | None = None
-    silent_polls: int = 0
-    forgiven: Forgiven = field(default_factory=Forgiven)
+    unreachable_since: datetime | None = None
+    unreachable_polls: int = 0
+    outages: OutageStats = field(default_factory=OutageStats)
     began_at: datetime | None = None
     ended_by: str | None = None
     ended_at: datetime | None = None
     reasons: tuple[str, ...] = ()
-    forgetful: bool = False
+    earlier_polls_unknown: bool = False
     """Whether earlier looks of this wait are forgotten, so that what is at rest may have been so for long."""
-    outdated: bool = False
+    stale: bool = False
     """Whether another process went on from here and has ended since: more has happened than this knows."""
 
     @property
-    def doubted(self) -> bool:
+    def unconfirmed(self) -> bool:
         """Whether the last answer would end the wait badly, if one more confirms it."""
         return self.verdict is not None and self.verdict.bad
 
-    def after_restart(self) -> Memory:
+    def after_restart(self) -> WaitState:
         """Return what can still be relied on after another process went on from this memory and has ended."""
-        return replace(self, silent_since=None, silent_polls=0, outdated=True)
+        return replace(self, unreachable_since=None, unreachable_polls=0, stale=True)
 
-    def taken_up(self) -> Memory:
+    def taken_up(self) -> WaitState:
         """
         Return what can be relied on of the last memory of a process that has ended: all of it.
 
         But nobody has asked since, so a silence is looked into anew, though its time goes on.
         """
-        return replace(self, silent_polls=0, outdated=True)
+        return replace(self, unreachable_polls=0, stale=True)
 
-    def ended(self, by: str, now: datetime) -> Memory:
+    def ended(self, by: str, now: datetime) -> WaitState:
         """Return the story of a wait ended by ``upgrade``, ``error``, ``unreachable`` or a clock."""
         return replace(self, ended_by=by, ended_at=now)
 
@@ -146,11 +148,11 @@ class Memory:
             "ended_by": self.ended_by,
             "began_at": iso(self.began_at),
             "ended_at": iso(self.ended_at),
-            "upgrade": self.ours and self.ours.to_dict(),
+            "upgrade": self.expected and self.expected.to_dict(),
             "record": self.record and self.record.to_dict(),
             "timeline": [stage.to_dict() for stage in self.timeline],
             "polls": self.polls,
-            "forgiven": self.forgiven.to_dict(),
+            "outages": self.outages.to_dict(),
             "error": self.error and self.error.to_dict(),
             "reasons": list(self.reasons),
             "memory": {
@@ -159,13 +161,13 @@ class Memory:
                 "verdict": self.verdict and self.verdict.value,
                 "verdict_since": iso(self.verdict_since),
                 "moved_at": iso(self.moved_at),
-                "silent_since": iso(self.silent_since),
-                "silent_polls": self.silent_polls,
+                "unreachable_since": iso(self.unreachable_since),
+                "unreachable_polls": self.unreachable_polls,
             },
         }
 
     @classmethod
-    def from_dict(cls, said: object) -> Memory:
+    def from_dict(cls, said: object) -> WaitState:
         """
         Read what :meth:`to_dict` wrote.
 
@@ -177,16 +179,16 @@ class Memory:
             polls=count(said["polls"]),
             answers=count(inner["answers"]),
             record=said["record"] and UpgradeProgress.from_dict(said["record"]),
-            ours=said["upgrade"] and Identity.from_dict(said["upgrade"]),
-            before=inner["before"] and Identity.from_dict(inner["before"]),
+            expected=said["upgrade"] and UpgradeIdentity.from_dict(said["upgrade"]),
+            before=inner["before"] and UpgradeIdentity.from_dict(inner["before"]),
             verdict=inner["verdict"] and Verdict(inner["verdict"]),
             verdict_since=utc(inner["verdict_since"]),
             moved_at=utc(inner["moved_at"]),
             timeline=tuple(Stage.from_dict(stage) for stage in said["timeline"]),
             error=said["error"] and error_from_dict(said["error"]),
-            silent_since=utc(inner["silent_since"]),
-            silent_polls=count(inner["silent_polls"]),
-            forgiven=Forgiven.from_dict(said["forgiven"]),
+            unreachable_since=utc(inner["unreachable_since"]),
+            unreachable_polls=count(inner["unreachable_polls"]),
+            outages=OutageStats.from_dict(said["outages"]),
             began_at=utc(said["began_at"]),
             ended_by=said["ended_by"],
             ended_at=utc(said["ended_at"]),
@@ -194,7 +196,7 @@ class Memory:
         )
 
 
-def xcoms(kind: str, name: str, story: Memory, message: str | None = None) -> dict[str, Any]:
+def xcom_values(kind: str, name: str, story: WaitState, message: str | None = None) -> dict[str, Any]:
     """Return what is pushed to XCom, by key: the story with what it is about, and the last record."""
     told = story.to_dict()
     wait = {"schema": told.pop("schema"), "kind": kind, "name": name, "message": message, **told}

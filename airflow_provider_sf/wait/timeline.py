@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.rest.json_values import count, iso, json_size, number, text, utc
+from airflow_provider_sf.rest.json_values import iso, number, text, utc
+from airflow_provider_sf.rest.storage_limits import json_size
+from airflow_provider_sf.serialization import count
 from airflow_provider_sf.upgrades.outcomes import Outcome, goes_back, stretch
 from airflow_provider_sf.upgrades.services import ServiceProgress
 
@@ -40,7 +42,7 @@ class Stage:
 
     state: str | None
     outcome: Outcome
-    ours: bool
+    expected: bool
     started_at: datetime | None
     first_seen_at: datetime
     last_seen_at: datetime
@@ -54,13 +56,13 @@ class Stage:
     skipped: int = 0
 
     @classmethod
-    def of(cls, record: UpgradeProgress, now: datetime, *, ours: bool) -> Stage:
+    def of(cls, record: UpgradeProgress, now: datetime, *, expected: bool) -> Stage:
         """Return the stage that begins with a record."""
         behind = tuple(service for service in record.services if service.behind)
         return cls(
             state=record.state,
             outcome=record.outcome,
-            ours=ours,
+            expected=expected,
             started_at=record.started_at,
             first_seen_at=now,
             last_seen_at=now,
@@ -76,7 +78,7 @@ class Stage:
     def goes_on_in(self, later: Stage) -> bool:
         """Whether a later look shows the same upgrade in the same state."""
         same_start = None in {self.started_at, later.started_at} or self.started_at == later.started_at
-        mine, theirs = ((stretch(stage.state), stage.outcome, stage.ours) for stage in (self, later))
+        mine, theirs = ((stretch(stage.state), stage.outcome, stage.expected) for stage in (self, later))
         return same_start and mine == theirs
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,7 +86,7 @@ class Stage:
         return {
             "state": self.state,
             "outcome": self.outcome.value,
-            "ours": self.ours,
+            "expected": self.expected,
             "started_at": iso(self.started_at),
             "first_seen_at": iso(self.first_seen_at),
             "last_seen_at": iso(self.last_seen_at),
@@ -104,7 +106,7 @@ class Stage:
         return cls(
             state=stage["state"],
             outcome=Outcome(stage["outcome"]),
-            ours=stage["ours"],
+            expected=stage["expected"],
             started_at=utc(stage["started_at"]),
             first_seen_at=_time(stage["first_seen_at"]),
             last_seen_at=_time(stage["last_seen_at"]),
@@ -119,11 +121,11 @@ class Stage:
         )
 
 
-def continued(
-    timeline: tuple[Stage, ...], record: UpgradeProgress, now: datetime, *, ours: bool
+def extend_timeline(
+    timeline: tuple[Stage, ...], record: UpgradeProgress, now: datetime, *, expected: bool
 ) -> tuple[Stage, ...]:
     """Return a timeline after one more answer: its last stage goes on, or a new one begins."""
-    new = Stage.of(record, now, ours=ours)
+    new = Stage.of(record, now, expected=expected)
     last = timeline[-1] if timeline else None
     if last is None or not last.goes_on_in(new):
         return (*_cut(timeline), new)
@@ -142,7 +144,9 @@ def continued(
 def last_forward(timeline: Iterable[Stage]) -> Stage | None:
     """Return the stage in which our upgrade was last seen on its way forward."""
     forward = [
-        stage for stage in timeline if stage.ours and stage.outcome in _FORWARD and not goes_back(stage.state)
+        stage
+        for stage in timeline
+        if stage.expected and stage.outcome in _FORWARD and not goes_back(stage.state)
     ]
     return forward[-1] if forward else None
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_sf.auth import token_cache as tokens
-from airflow_provider_sf.auth.entra import AAD_METADATA, Anonymous, Entra, credential_of, metadata_in
+from airflow_provider_sf.auth.entra import AAD_METADATA, Entra, PublicClient, credential_of, metadata_in
 from airflow_provider_sf.auth.token_cache import bearer
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.rest import Rejected, Unreachable
@@ -23,7 +23,7 @@ from tests.requests_to import PING, send
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OURS = Authority()
+EXPECTED = Authority()
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    with Simulator(authority=OURS, entra=True) as started:
+    with Simulator(authority=EXPECTED, entra=True) as started:
         yield started
 
 
@@ -45,7 +45,7 @@ def signed_in(simulator: Simulator, **changes: object) -> Cluster:
         "client_id": simulator.entra.client_id,
         "client_secret": simulator.entra.client_secret,
         "authority": simulator.url,
-        "ca_bundle": OURS.pem.decode(),
+        "ca_bundle": EXPECTED.pem.decode(),
         **changes,
     }
     return Cluster.at(simulator.url, None, {name: said for name, said in extra.items() if said is not None})
@@ -75,7 +75,7 @@ def test_a_certificate_signs_in_too(transport: Any, simulator: Simulator) -> Non
 
 
 def test_a_ready_made_token_will_do(transport: Any, simulator: Simulator) -> None:
-    extra = {"security": "token", "token": simulator.entra.bearer_token, "ca_bundle": OURS.pem.decode()}
+    extra = {"security": "token", "token": simulator.entra.bearer_token, "ca_bundle": EXPECTED.pem.decode()}
     assert transport(Cluster.at(simulator.url, None, extra))
     assert simulator.entra.tokens_issued == 0
 
@@ -93,7 +93,7 @@ def test_a_token_is_asked_for_once_however_many_are_waiting(simulator: Simulator
 
 
 def test_a_token_that_ends_soon_is_renewed(transport: Any) -> None:
-    with Simulator(authority=OURS, entra=True, token_seconds=200) as simulator:
+    with Simulator(authority=EXPECTED, entra=True, token_seconds=200) as simulator:
         for _ in range(2):
             transport(signed_in(simulator))
         assert simulator.entra.tokens_issued == 2
@@ -108,7 +108,7 @@ def test_a_token_that_the_cluster_refuses_is_renewed_once(transport: Any, simula
 
 def test_a_token_that_is_refused_anew_is_refused(transport: Any, simulator: Simulator) -> None:
     """What another cluster issues is nothing to this one, however new."""
-    with Simulator(authority=OURS, entra=True) as other:
+    with Simulator(authority=EXPECTED, entra=True) as other:
         elsewhere = signed_in(simulator, authority=other.url)
         with pytest.raises(Rejected, match=r"HTTP 401: .*give .* the role User of the cluster's application"):
             transport(elsewhere)
@@ -118,7 +118,7 @@ def test_a_token_that_is_refused_anew_is_refused(transport: Any, simulator: Simu
 def test_a_token_that_has_not_ended_will_do_while_the_issuer_is_in_trouble(
     transport: Any, closed_port: int
 ) -> None:
-    with Simulator(authority=OURS, entra=True, token_seconds=200) as simulator:
+    with Simulator(authority=EXPECTED, entra=True, token_seconds=200) as simulator:
         cluster = signed_in(simulator)
         transport(cluster)
         (issued,) = tokens._issued.values()
@@ -142,7 +142,7 @@ def test_an_issuer_in_trouble_is_asked_once_by_all_who_wait(simulator: Simulator
 def test_a_thread_that_has_waited_for_one_who_asked_in_vain_does_not_ask_again() -> None:
     """The failure came after it began to wait."""
     entra, failure = Entra("default"), Unreachable("timed out")
-    cluster = Anonymous(
+    cluster = PublicClient(
         "c", is_verified=True, ask=lambda _: pytest.fail("asked"), http=lambda: pytest.fail("asked")
     )
     tokens._issued[entra, "c"] = tokens._Issued(failure=failure, failed_at=time.monotonic() + 60.0)
@@ -182,7 +182,7 @@ def test_nothing_secret_is_sent_to_who_the_cluster_alone_names(simulator: Simula
 
 
 def test_a_cluster_without_entra_id_says_so(transport: Any) -> None:
-    with Simulator(authority=OURS, tls="server") as simulator:
+    with Simulator(authority=EXPECTED, tls="server") as simulator:
         cluster = signed_in(simulator)
         with pytest.raises(Rejected, match="does not use Microsoft Entra ID: choose another 'security'"):
             transport(cluster)
@@ -191,7 +191,7 @@ def test_a_cluster_without_entra_id_says_so(transport: Any) -> None:
 @pytest.mark.parametrize("said", ["https://management.azure.com", "https://graph.microsoft.com/", "x y"])
 def test_a_cluster_that_says_to_be_another_service_gets_no_token_for_it(said: str) -> None:
     told = {"tenant": "us", "cluster": said}
-    cluster = Anonymous(
+    cluster = PublicClient(
         "c",
         is_verified=True,
         ask=lambda _: {"type": "aad", "metadata": told},
@@ -211,7 +211,7 @@ def test_nor_does_one_that_is_not_verified(transport: Any, simulator: Simulator)
 @pytest.mark.parametrize("missing", ["tenant", "cluster"])
 def test_what_the_cluster_does_not_tell_must_be_said(missing: str, simulator: Simulator) -> None:
     told = {**simulator.sign_in["metadata"], missing: ""}
-    cluster = Anonymous(
+    cluster = PublicClient(
         "c",
         is_verified=True,
         ask=lambda _: {"type": "aad", "metadata": told},
@@ -268,7 +268,7 @@ def test_each_credential_is_that_of_the_library(
     for variable in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "IDENTITY_ENDPOINT"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", "/no/such/file")
-    cluster = Anonymous(
+    cluster = PublicClient(
         "c", is_verified=True, ask=lambda _: where, http=lambda: pytest.fail("nothing is sent")
     )
     assert type(credential_of(entra, {}, cluster)).__name__ == name

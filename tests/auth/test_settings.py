@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_sf.auth.certificates import ClientCertificate
 from airflow_provider_sf.auth.connection_form import FIELDS as FORM
 from airflow_provider_sf.auth.entra import CREDENTIALS, Entra
-from airflow_provider_sf.auth.server_verification import Trust
+from airflow_provider_sf.auth.server_verification import ServerVerification
 from airflow_provider_sf.auth.settings import (
     FIELDS,
     MODES,
@@ -43,39 +43,39 @@ MINE = ClientCertificate(CLIENT.pem, CLIENT.key_pem)
     "extra", [{}, {"security": "none"}, {"security": None, "token": ""}, {"verify": True}]
 )
 def test_nothing_said_is_no_security(extra: dict[str, object]) -> None:
-    assert security_in(extra) == UNSECURED == Security("none", Trust(b"", (), (), verify=True))
+    assert security_in(extra) == UNSECURED == Security("none", ServerVerification(b"", (), (), verify=True))
 
 
 @pytest.mark.parametrize(
     ("extra", "trust"),
     [
-        ({"ca_bundle": AUTHORITY.pem.decode()}, Trust(ca_bundle=AUTHORITY.pem)),
-        ({"ca_bundle": "# főtanúsítvány\n" + PEM}, Trust(ca_bundle="# főtanúsítvány\n".encode() + CLIENT.pem)),
-        ({"server_thumbprints": SHA1}, Trust(server_thumbprints=(SHA1,))),
+        ({"ca_bundle": AUTHORITY.pem.decode()}, ServerVerification(ca_bundle=AUTHORITY.pem)),
+        ({"ca_bundle": "# főtanúsítvány\n" + PEM}, ServerVerification(ca_bundle="# főtanúsítvány\n".encode() + CLIENT.pem)),
+        ({"server_thumbprints": SHA1}, ServerVerification(server_thumbprints=(SHA1,))),
         (
             {"server_thumbprints": f" {SHA1.lower()} ,{SHA256}"},
-            Trust(server_thumbprints=(SHA1, SHA256)),
+            ServerVerification(server_thumbprints=(SHA1, SHA256)),
         ),
         (
             {"server_thumbprints": "\u200e" + " ".join(SHA1[i : i + 2] for i in range(0, 40, 2))},
-            Trust(server_thumbprints=(SHA1,)),
+            ServerVerification(server_thumbprints=(SHA1,)),
         ),
         (
             {"server_thumbprints": ":".join(SHA256[i : i + 2] for i in range(0, 64, 2)) + f"\n{SHA1};"},
-            Trust(server_thumbprints=(SHA256, SHA1)),
+            ServerVerification(server_thumbprints=(SHA256, SHA1)),
         ),
-        ({"server_common_name": "sf.example.com, other"}, Trust(server_common_names=("sf.example.com", "other"))),
+        ({"server_common_name": "sf.example.com, other"}, ServerVerification(server_common_names=("sf.example.com", "other"))),
         (
             {"server_common_name": "sf", "ca_bundle": AUTHORITY.pem.decode()},
-            Trust(ca_bundle=AUTHORITY.pem, server_common_names=("sf",)),
+            ServerVerification(ca_bundle=AUTHORITY.pem, server_common_names=("sf",)),
         ),
-        ({"verify": False}, Trust(verify=False)),
-        ({"verify": "false"}, Trust(verify=False)),
-        ({"verify": "True"}, Trust()),
+        ({"verify": False}, ServerVerification(verify=False)),
+        ({"verify": "false"}, ServerVerification(verify=False)),
+        ({"verify": "True"}, ServerVerification()),
     ],
     ids=map(str, count()),
 )  # fmt: skip
-def test_by_what_the_server_is_recognised(extra: dict[str, object], trust: Trust) -> None:
+def test_by_what_the_server_is_recognised(extra: dict[str, object], trust: ServerVerification) -> None:
     assert security_in(extra) == Security("none", trust)
 
 
@@ -287,7 +287,10 @@ def test_advice_on_a_refusal_names_the_setting(security: Security, said: str) ->
             Security("entra", entra=Entra("default")),
             "https, a token of Microsoft Entra ID; server certificate until",
         ),
-        (Security("token", Trust(verify=False), token=Token("x")), ", not verified (verify is false)"),
+        (
+            Security("token", ServerVerification(verify=False), token=Token("x")),
+            ", not verified (verify is false)",
+        ),
     ],
     ids=map(str, count()),
 )

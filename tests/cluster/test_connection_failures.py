@@ -21,8 +21,8 @@ from tests.requests_to import asend, send
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-OURS, THEIRS = Authority(), Authority()
-PEM = OURS.pem.decode()
+EXPECTED, THEIRS = Authority(), Authority()
+PEM = EXPECTED.pem.decode()
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def page(status: str, *headers: str) -> bytes:
     return "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", body]).encode()
 
 
-GOOD = client(OURS.client())
+GOOD = client(EXPECTED.client())
 MUTUAL = {"tls": "mutual"}
 TLS = {"tls": "server"}
 
@@ -75,9 +75,9 @@ CASES = [
     Case("any", "the server has none of the thumbprints", TLS, {"server_thumbprints": "A" * 40}),
     Case("any", "a pinned certificate has ended", {**TLS, "server_certificate": "expired"}, {"server_thumbprints": "{thumbprint}"}),
     Case("certificate", "the cluster does not know the certificate", MUTUAL, {**client(THEIRS.client()), "ca_bundle": PEM}),
-    Case("certificate", "the certificate is not for clients", MUTUAL, client(OURS.client(purpose=SERVER_AUTH))),
-    Case("certificate", "the certificate has ended", MUTUAL, client(OURS.client(days=-1))),
-    Case("certificate", "... and the server asks late", {"tls": "mutual-late"}, client(OURS.client(days=-1))),
+    Case("certificate", "the certificate is not for clients", MUTUAL, client(EXPECTED.client(purpose=SERVER_AUTH))),
+    Case("certificate", "the certificate has ended", MUTUAL, client(EXPECTED.client(days=-1))),
+    Case("certificate", "... and the server asks late", {"tls": "mutual-late"}, client(EXPECTED.client(days=-1))),
     Case("certificate", "https, but the cluster is not secured", {}, GOOD, host="https://{address}"),
     Case("entra", "the cluster does not use Entra ID", TLS, {"security": "entra", "ca_bundle": PEM}),
     Case("entra", "a wrong client secret", {"entra": True}, {"security": "entra", "client_secret": "wrong"}),
@@ -89,7 +89,7 @@ CASES = [
 @contextmanager
 def answering(case: Case) -> Iterator[tuple[str, Simulator]]:
     """Start what a case is about, and return its address, which may be another server's."""
-    with Simulator(authority=OURS, **case.cluster) as simulator:
+    with Simulator(authority=EXPECTED, **case.cluster) as simulator:
         if case.listens and case.answers is None:
             yield simulator.url, simulator
             return
@@ -171,7 +171,7 @@ def test_a_redirect_to_another_host_gets_no_credentials_and_is_an_error(transpor
     with socket.create_server(("127.0.0.1", 0)) as here, socket.create_server(("127.0.0.1", 0)) as elsewhere:
         where = f"https://127.0.0.1:{elsewhere.getsockname()[1]}/"
         answer = page("307 Temporary Redirect", f"Location: {where}")
-        secure = server_context(OURS.server(), "server").wrap_socket(here, server_side=True)
+        secure = server_context(EXPECTED.server(), "server").wrap_socket(here, server_side=True)
         threading.Thread(target=serve, args=(secure, answer, heard), daemon=True).start()
         extra = {"security": "token", "token": "hunter2", "ca_bundle": PEM}
         with pytest.raises(Rejected, match="redirects are not followed, nothing was sent there: set host"):

@@ -1,4 +1,4 @@
-"""Whose time has run out is cancelled, and can be told from who was cancelled by somebody else."""
+"""Match time has run out is cancelled, and can be told from who was cancelled by somebody else."""
 
 from __future__ import annotations
 

@@ -87,13 +87,13 @@ def test_airflow_listens_on_ports_and_in_a_home_of_its_own(tmp_path: Path) -> No
 
 
 def test_what_airflows_page_folds_is_folded() -> None:
-    ours = "airflow_provider_sf.sensors.service_fabric"
+    expected = "airflow_provider_sf.sensors.service_fabric"
     events = [
-        (ours, "one"),
-        (ours, "::group::All again"),
-        (ours, "two"),
+        (expected, "one"),
+        (expected, "::group::All again"),
+        (expected, "two"),
         ("airflow", "three"),
-        (ours, "::endgroup::"),
+        (expected, "::endgroup::"),
     ]
-    log = [{"logger": logger, "event": event} for logger, event in [*events, (ours, "four")]]
+    log = [{"logger": logger, "event": event} for logger, event in [*events, (expected, "four")]]
     assert [entry["event"] for entry in _own_lines(log)] == ["one", "> All again (folded)", "four"]

@@ -180,7 +180,7 @@ def test_a_cluster_that_does_not_say_its_version_is_asked_once(ask: Any, connect
 
 
 def remarks_of(hook: ServiceFabricHook, name: str = "shop") -> list[str]:
-    records, remarks = hook.get_explanations(name, kind="application_resource")
+    records, remarks = hook.get_failure_details(name, kind="application_resource")
     assert records == []
     return remarks
 
@@ -191,7 +191,7 @@ def test_what_explains_a_failure_is_asked_once_each(simulator: Any, clock: Any) 
     hook.get_upgrade_progress("rolled_back-shop")
     clock.now += 3600
     simulator.requests.clear()
-    records, remarks = hook.get_explanations("rolled_back-shop", kind="application_resource")
+    records, remarks = hook.get_failure_details("rolled_back-shop", kind="application_resource")
     assert remarks == []
     assert [record.failure_reason for record in records] == ["HealthCheck", None]
     assert [len(record.unhealthy_evaluations) > 0 for record in records] == [True, True]
@@ -200,7 +200,7 @@ def test_what_explains_a_failure_is_asked_once_each(simulator: Any, clock: Any) 
 
 @pytest.mark.usefixtures("simulator")
 def test_a_kind_that_says_it_all_itself_needs_no_explanation(simulator: Any) -> None:
-    assert ServiceFabricHook().get_explanations("shop", kind="application") == ([], [])
+    assert ServiceFabricHook().get_failure_details("shop", kind="application") == ([], [])
     assert simulator.requests == []
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.models.connection import Connection
 
-from airflow_provider_sf.hooks import service_fabric, shared_cluster
+from airflow_provider_sf.hooks import cluster_cache, service_fabric
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected
 from airflow_provider_sf.simulator import Simulator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
-OURS = Authority()
+EXPECTED = Authority()
 
 
 class Hook(ServiceFabricHook):
@@ -45,12 +45,12 @@ def nothing_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def mutual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     """A cluster that wants certificates, and a connection to it whose certificate is in a file."""
-    with Simulator(tls="mutual", authority=OURS) as simulator:
-        give(tmp_path, OURS.client(days=90))
+    with Simulator(tls="mutual", authority=EXPECTED) as simulator:
+        give(tmp_path, EXPECTED.client(days=90))
         extra: dict[str, object] = {
             "security": "certificate",
             "client_certificate": str(tmp_path / "client.pem"),
-            "ca_bundle": OURS.pem.decode(),
+            "ca_bundle": EXPECTED.pem.decode(),
         }
         connect(monkeypatch, simulator.url, extra)
         yield simulator
@@ -116,7 +116,7 @@ def test_a_connection_says_the_same_as_json_and_as_a_uri(host: str, monkeypatch:
             "extra field 'server_common_name' needs https",
         ),
         (
-            {"extra": {"ca_bundle": OURS.pem.decode()}, "host": "http://c"},
+            {"extra": {"ca_bundle": EXPECTED.pem.decode()}, "host": "http://c"},
             "extra field 'ca_bundle' needs https",
         ),
         ({"extra": {"api_version": "newest"}}, "extra field 'api_version' must be a version such as '9.1'"),
@@ -167,7 +167,7 @@ def test_a_client_certificate_that_ends_soon_is_warned_of_once(
     days: float, how: str, mutual: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert mutual.requests == []
-    certificate = OURS.client(days=days)
+    certificate = EXPECTED.client(days=days)
     give(tmp_path, certificate)
     for _ in range(3):
         Hook().get_conn()
@@ -201,7 +201,7 @@ def test_a_rotated_certificate_is_taken_up_at_once_when_the_old_one_is_refused(
         async with hook.connected():
             with pytest.raises(Rejected, match="HTTP 403"):
                 await hook.aget_cluster_version()
-            give(tmp_path, OURS.client())
+            give(tmp_path, EXPECTED.client())
             assert await hook.aget_cluster_version() == mutual.runtime_version
 
     asyncio.run(wait())
@@ -233,7 +233,7 @@ def test_a_look_up_that_fails_is_tried_again_soon(mutual: Simulator, tmp_path: P
     async def wait() -> tuple[float, float]:
         hook = Hook()
         async with hook.connected():
-            shared = shared_cluster.shared_cluster_if_any(hook.service_fabric_conn_id)
+            shared = cluster_cache.cached_cluster_if_any(hook.service_fabric_conn_id)
             assert shared is not None
             await hook.aget_cluster_version()
             now = asyncio.get_running_loop().time()
@@ -243,8 +243,8 @@ def test_a_look_up_that_fails_is_tried_again_soon(mutual: Simulator, tmp_path: P
             return good, shared.due_at - now
 
     good, failed = asyncio.run(wait())
-    assert 290.0 < good <= shared_cluster.LOOK_UP_EVERY_SECONDS
-    assert 20.0 < failed <= shared_cluster.AGAIN_AFTER_SECONDS + 5.0
+    assert 290.0 < good <= cluster_cache.LOOK_UP_EVERY_SECONDS
+    assert 20.0 < failed <= cluster_cache.AGAIN_AFTER_SECONDS + 5.0
 
 
 def test_a_wait_that_is_cancelled_while_it_moves_leaves_the_new_cluster_to_the_others(
@@ -253,7 +253,7 @@ def test_a_wait_that_is_cancelled_while_it_moves_leaves_the_new_cluster_to_the_o
     async def wait() -> None:
         hook = Hook()
         async with hook.connected():
-            shared = shared_cluster.shared_cluster_if_any(hook.service_fabric_conn_id)
+            shared = cluster_cache.cached_cluster_if_any(hook.service_fabric_conn_id)
             assert shared is not None
             await hook.aget_cluster_version()
             closing = asyncio.Event()
@@ -264,7 +264,7 @@ def test_a_wait_that_is_cancelled_while_it_moves_leaves_the_new_cluster_to_the_o
 
             shared.lease.push_async_callback(hang)
             before, shared.due_at = shared.cluster, 0.0
-            give(tmp_path, OURS.client())
+            give(tmp_path, EXPECTED.client())
             moving = asyncio.create_task(hook.aget_cluster_version())
             await closing.wait()
             moving.cancel()
@@ -309,11 +309,11 @@ def test_what_has_been_renewed_meanwhile_is_not_looked_up_again(mutual: Simulato
         hook = Hook()
         async with hook.connected():
             await hook.aget_cluster_version()
-            shared = shared_cluster.shared_cluster_if_any(hook.service_fabric_conn_id)
+            shared = cluster_cache.cached_cluster_if_any(hook.service_fabric_conn_id)
             assert shared is not None
             old = shared.cluster
             assert old is not None
-            give(tmp_path, OURS.client())
+            give(tmp_path, EXPECTED.client())
             now = asyncio.get_running_loop().time()
             new = await shared.instead_of(old, now, hook._aload)
             assert await shared.instead_of(old, now, hook._aload) is new is not old

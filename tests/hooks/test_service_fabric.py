@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE, all_shared
-from airflow_provider_sf.hooks import service_fabric, shared_cluster
+from airflow_provider_sf.hooks import cluster_cache, service_fabric
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.upgrades import UpgradeProgress
@@ -134,7 +134,7 @@ def test_a_look_up_that_hangs_holds_up_nobody_who_knows_the_cluster(
 ) -> None:
     """The second look-up hangs until it is given up, 1 s here and 30 in life; the other wait polls on meanwhile."""
     monkeypatch.setattr(service_fabric, "MOST_LOOK_UP_SECONDS", 1.0)
-    monkeypatch.setattr(shared_cluster, "LOOK_UP_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(cluster_cache, "LOOK_UP_EVERY_SECONDS", 0.0)
     hanging = threading.Event()
 
     class Hook(ServiceFabricHook):

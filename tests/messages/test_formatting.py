@@ -32,7 +32,7 @@ from airflow_provider_sf.messages.formatting import (
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.matching import Meant
+from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.timeline import Stage
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
@@ -247,7 +247,7 @@ def test_every_state_of_service_fabric_fits_into_its_column(state: str) -> None:
 )
 def test_what_was_never_upgraded_does_not_stand_as_completed(look: UpgradeProgress, words: str) -> None:
     assert standing(look) == words
-    assert standing(Stage.of(look, START, ours=False)) == words
+    assert standing(Stage.of(look, START, expected=False)) == words
 
 
 @pytest.mark.parametrize(
@@ -275,39 +275,42 @@ def test_an_upgrade_is_named_by_its_target_and_its_start(look: UpgradeProgress, 
 
 
 @pytest.mark.parametrize(
-    ("meant", "words"),
+    ("selector", "words"),
     [
-        (Meant(), "the latest on record"),
-        (Meant(previous=OLD), "another than the one to v0, started 2026-02-28 03:00:00 UTC (previous)"),
-        (Meant(previous=NEVER), "the first one ever (previous)"),
+        (UpgradeSelector(), "the latest on record"),
         (
-            Meant(previous=record("ProvisioningTarget", started_at=None)),
+            UpgradeSelector(previous=OLD),
+            "another than the one to v0, started 2026-02-28 03:00:00 UTC (previous)",
+        ),
+        (UpgradeSelector(previous=NEVER), "the first one ever (previous)"),
+        (
+            UpgradeSelector(previous=record("ProvisioningTarget", started_at=None)),
             "another than the one to v1, not started yet (previous)",
         ),
         (
-            Meant(previous=record("CompletedRollback", target_version="v0")),
+            UpgradeSelector(previous=record("CompletedRollback", target_version="v0")),
             "another than the one back to v0, started 2026-03-01 03:00:00 UTC (previous)",
         ),
         (
-            Meant(previous=record("Failed", target_version=None)),
+            UpgradeSelector(previous=record("Failed", target_version=None)),
             "another than the one to an unknown version, started 2026-03-01 03:00:00 UTC (previous)",
         ),
         (
-            Meant(started_after=START),
+            UpgradeSelector(started_after=START),
             "one that starts after 2026-03-01 03:00:00 UTC or up to 1m00s before (started_after)",
         ),
         (
-            Meant(started_after=START, clock_skew=0.0),
+            UpgradeSelector(started_after=START, clock_skew=0.0),
             "one that starts after 2026-03-01 03:00:00 UTC (started_after)",
         ),
-        (Meant(target_version="v1"), "one to v1 (target_version)"),
-        (Meant(target_version="v\n1"), "one to v 1 (target_version)"),
+        (UpgradeSelector(target_version="v1"), "one to v1 (target_version)"),
+        (UpgradeSelector(target_version="v\n1"), "one to v 1 (target_version)"),
         (
-            Meant(target_version="v1", accept_current_version=True),
+            UpgradeSelector(target_version="v1", accept_current_version=True),
             "one to v1 (target_version); v1 there already is enough (accept_current_version)",
         ),
         (
-            Meant(previous=OLD, started_after=START, clock_skew=5.0, target_version="v1"),
+            UpgradeSelector(previous=OLD, started_after=START, clock_skew=5.0, target_version="v1"),
             (
                 "another than the one to v0, started 2026-02-28 03:00:00 UTC (previous) and "
                 "one that starts after 2026-03-01 03:00:00 UTC or up to 5s before (started_after) and "
@@ -316,8 +319,8 @@ def test_an_upgrade_is_named_by_its_target_and_its_start(look: UpgradeProgress, 
         ),
     ],
 )
-def test_it_is_said_which_upgrade_is_meant(meant: Meant, words: str) -> None:
-    assert meaning(meant) == words
+def test_it_is_said_which_upgrade_is_meant(selector: UpgradeSelector, words: str) -> None:
+    assert meaning(selector) == words
 
 
 # Pauses.
@@ -354,6 +357,9 @@ def test_a_pause_says_why_and_what_a_person_must_do(look: UpgradeProgress, words
 
 
 def test_our_own_words_are_ascii() -> None:
-    said = [meaning(Meant(OLD, START, 5.0, "v1", accept_current_version=True)), pause(record("RollingBack"))]
+    said = [
+        meaning(UpgradeSelector(OLD, START, 5.0, "v1", accept_current_version=True)),
+        pause(record("RollingBack")),
+    ]
     said += [span(None), bar(50.0), percent(None), which(OLD), title("application_resource", "shop")]
     assert json.dumps(said, ensure_ascii=False).isascii()

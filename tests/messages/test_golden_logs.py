@@ -11,9 +11,9 @@ import pytest
 from airflow_provider_sf.simulator import SCENARIOS
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.kinds import KINDS
-from airflow_provider_sf.wait.matching import Meant
-from airflow_provider_sf.wait.state import xcoms
-from airflow_provider_sf.wait.state_machine import Policy
+from airflow_provider_sf.wait.matching import UpgradeSelector
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import xcom_values
 from tests.simulated_waits import KIND, SHOWN, START, Telling, domains, name_of, simulated, tell
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ WITH_XCOMS = ("application_resource", "application")
 """The kinds whose XComs are kept, too: between them they say all that there is to say."""
 
 
-def snapshot(scenario: str, kind: str) -> Meant:
+def snapshot(scenario: str, kind: str) -> UpgradeSelector:
     record = simulated(scenario, kind=kind)(START)
     assert isinstance(record, UpgradeProgress)
-    return Meant(previous=record)
+    return UpgradeSelector(previous=record)
 
 
 def policy(scenario: str, kind: str) -> Policy:
@@ -36,7 +36,7 @@ def policy(scenario: str, kind: str) -> Policy:
     if scenario == "stuck":
         return Policy(15.0, stall_timeout=1_800.0)
     if scenario == "previous_first":
-        return Policy(15.0, meant=snapshot(scenario, kind))
+        return Policy(15.0, selector=snapshot(scenario, kind))
     return Policy(15.0, wait_for_existence=scenario == "not_found")
 
 
@@ -53,7 +53,7 @@ def test_the_log_and_the_last_words_are_as_reviewed(kind: str, scenario: str, go
 @pytest.mark.parametrize(("kind", "scenario"), [one for one in SHOWN if one[0] in WITH_XCOMS])
 def test_the_xcoms_are_as_reviewed(kind: str, scenario: str, golden: Any) -> None:
     told = telling(scenario, kind)
-    pushed = xcoms(kind, told.name, told.story, told.end)
+    pushed = xcom_values(kind, told.name, told.story, told.end)
     golden(STORIES / kind / f"{scenario}.json", json.dumps(pushed, indent=2) + "\n")
 
 

@@ -12,15 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_sf.messages.progress_log import Told, news, opening, status_line
+from airflow_provider_sf.messages.progress_log import LogState, changed_lines, opening_lines, status_line
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.matching import Meant
-from airflow_provider_sf.wait.state import Memory
-from airflow_provider_sf.wait.state_machine import AskAgain, Observation, Policy, step
+from airflow_provider_sf.wait.matching import UpgradeSelector
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import WaitState
+from airflow_provider_sf.wait.state_machine import AskAgain, Observation, step
 from tests.simulated_waits import Telling, domains, simulated, tell
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ DONE = record("CompletedRollforward", 100.0, services=())
 NEVER = record("CompletedRollforward", 100.0, started_at=None, duration_seconds=0.0, services=())
 YESTERDAYS: dict[str, Any] = {"started_at": YESTERDAY, "target_version": "v0", "services": ()}
 OLD = record("CompletedRollforward", 100.0, **YESTERDAYS)
-AFTER_OLD = Policy(poke_interval=15.0, meant=Meant(previous=OLD))
+AFTER_OLD = Policy(poke_interval=15.0, selector=UpgradeSelector(previous=OLD))
 MANUAL: dict[str, Any] = {"rolling_upgrade_mode": "UnmonitoredManual", "services": ()}
 MANUAL_BACK = record("RollingBackPending", 75.0, target_version="v0", **MANUAL)
 SILENT = Unreachable("Connection refused", endpoint="http://c:19080")
@@ -82,13 +83,13 @@ PAUSED_BETWEEN_DOMAINS = (
 
 def lines(*looks: Observation, policy: Policy = POLICY) -> list[tuple[int, str]]:
     """Return what is said over a wait with a look every 15 seconds; only the last may end it."""
-    memory, told = Memory(), Told()
+    memory, told = WaitState(), LogState()
     said: list[tuple[int, str]] = []
     for poll, look in enumerate(looks):
         before, now = memory, START + timedelta(seconds=15 * poll)
         memory, decision = step(policy, before, look, now)
         assert isinstance(decision, AskAgain) or poll == len(looks) - 1, "the wait went on after its end"
-        told, more = news(told, before, memory, policy, now)
+        told, more = changed_lines(told, before, memory, policy, now)
         said += more
     return said
 
@@ -105,8 +106,8 @@ def warning(*texts: str) -> list[tuple[int, str]]:
 
 
 def test_the_opening_says_what_is_awaited_where_and_by_which_clocks() -> None:
-    policy = Policy(poke_interval=15.0, meant=Meant(target_version="v1"))
-    assert opening("application_resource", "shop", "http://c:19080", policy, ("timeout", 21_600.0)) == (
+    policy = Policy(poke_interval=15.0, selector=UpgradeSelector(target_version="v1"))
+    assert opening_lines("application_resource", "shop", "http://c:19080", policy, ("timeout", 21_600.0)) == (
         "Waiting for the upgrade of application resource 'shop' at http://c:19080: one to v1 (target_version)",
         (
             "Asking every 15s; timeout 6h00m, start_timeout 15m00s, unknown_state_timeout 10m00s, "
@@ -118,7 +119,7 @@ def test_the_opening_says_what_is_awaited_where_and_by_which_clocks() -> None:
 def test_the_opening_names_each_clock_that_is_set() -> None:
     policy = Policy(30.0, 120.0, start_timeout=60.0, unknown_state_timeout=90.0, stall_timeout=1800.0)
     limit = ("execution_timeout", 7_200.0)
-    assert opening("application_resource", "shop", "http://c:19080", policy, limit) == (
+    assert opening_lines("application_resource", "shop", "http://c:19080", policy, limit) == (
         "Waiting for the upgrade of application resource 'shop' at http://c:19080: the latest on record",
         (
             "Asking every 30s; execution_timeout 2h00m, start_timeout 1m00s, stall_timeout 30m00s, "
@@ -129,7 +130,7 @@ def test_the_opening_names_each_clock_that_is_set() -> None:
 
 def test_the_opening_promises_no_constant_pace_if_pauses_grow() -> None:
     policy = Policy(15.0, exponential_backoff=True)
-    _, said = opening("application_resource", "shop", "http://c:19080", policy, ("timeout", 60.0))
+    _, said = opening_lines("application_resource", "shop", "http://c:19080", policy, ("timeout", 60.0))
     assert said.startswith("Asking every 15s at first; timeout 1m00s, ")
 
 
@@ -310,13 +311,13 @@ def test_a_sign_of_life_comes_every_ten_minutes_and_says_how_long_nothing_has_ch
 
 def test_a_process_that_takes_over_says_nothing_before_it_is_time() -> None:
     """The trigger begins with what its worker has told."""
-    memory, _ = step(POLICY, Memory(), FORWARD, START)
-    told = Told.of(FORWARD, START)
-    assert news(told, memory, memory, POLICY, START) == (told, [])
+    memory, _ = step(POLICY, WaitState(), FORWARD, START)
+    told = LogState.of(FORWARD, START)
+    assert changed_lines(told, memory, memory, POLICY, START) == (told, [])
     early, late = START + timedelta(seconds=599), START + timedelta(seconds=600)
-    assert news(told, memory, memory, POLICY, early) == (told, [])
-    assert news(told, memory, memory, POLICY, late) == (
-        Told(FORWARD, START, late),
+    assert changed_lines(told, memory, memory, POLICY, early) == (told, [])
+    assert changed_lines(told, memory, memory, POLICY, late) == (
+        LogState(FORWARD, START, late),
         info(" 10m00s  rolling forward               62 %  [############--------]  unchanged for 10m00s"),
     )
 
@@ -365,7 +366,7 @@ def test_what_is_at_rest_and_not_meant_is_said_once() -> None:
 
 
 def test_what_moves_and_is_not_meant_is_said_once_in_each_state() -> None:
-    policy = Policy(poke_interval=15.0, meant=Meant(started_after=START))
+    policy = Policy(poke_interval=15.0, selector=UpgradeSelector(started_after=START))
     looks = (
         record(ROLLING, 90.0, **YESTERDAYS),
         record(ROLLING, 95.0, **YESTERDAYS),
@@ -434,8 +435,8 @@ def test_an_unknown_state_is_never_silent_and_explained_each_time_it_is_entered(
 
 
 def test_an_old_success_that_is_accepted_is_said_to_be_enough() -> None:
-    meant = Meant(started_after=START, target_version="v0", accept_current_version=True)
-    assert lines(OLD, policy=Policy(poke_interval=15.0, meant=meant)) == info(
+    selector = UpgradeSelector(started_after=START, target_version="v0", accept_current_version=True)
+    assert lines(OLD, policy=Policy(poke_interval=15.0, selector=selector)) == info(
         "     0s  completed rollforward        100 %  [####################]  "
         "(there already, which is enough (accept_current_version): to v0, started 2026-02-28 03:00:00 UTC)"
     )
@@ -571,7 +572,7 @@ def test_half_a_stall_is_said_with_the_answer_that_ends_a_silence() -> None:
 
 @pytest.mark.parametrize("look", [record(PENDING, **MANUAL), OLD, record("Invalid")])
 def test_what_need_not_move_does_not_stall(look: UpgradeProgress) -> None:
-    policy = Policy(poke_interval=15.0, stall_timeout=90.0, meant=Meant(previous=OLD))
+    policy = Policy(poke_interval=15.0, stall_timeout=90.0, selector=UpgradeSelector(previous=OLD))
     assert lines(*[look] * 9, policy=policy) == lines(look, policy=policy)
 
 
@@ -698,14 +699,14 @@ def test_every_line_of_a_wait_begins_with_the_time_since_it_began(scenario: str)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_log_is_never_silent_for_longer_than_ten_minutes_and_a_poll(scenario: str) -> None:
     """The narration is asked at each poll, so the lines of each poll are known by when they come."""
-    memory, told, now, silent_since = Memory(), Told(), START, START
+    memory, told, now, unreachable_since = WaitState(), LogState(), START, START
     policy, look = Policy(15.0, start_timeout=3_600.0, unknown_state_timeout=3_600.0), simulated(scenario)
     while now < START + timedelta(hours=1):
         before = memory
         memory, decision = step(policy, before, look(now), now)
-        told, said = news(told, before, memory, policy, now)
-        silent_since = now if said else silent_since
-        assert now - silent_since <= timedelta(minutes=10)
+        told, said = changed_lines(told, before, memory, policy, now)
+        unreachable_since = now if said else unreachable_since
+        assert now - unreachable_since <= timedelta(minutes=10)
         if not isinstance(decision, AskAgain):
             break
         now += timedelta(seconds=decision.after)
@@ -746,18 +747,20 @@ ERRORS = st.builds(Unreachable, HOSTILE, st.none() | st.just(503), HOSTILE, HOST
         st.just(30.0),
         stall_timeout=st.sampled_from([None, 90.0]),
         wait_for_existence=st.booleans(),
-        meant=st.builds(Meant, previous=st.none() | RECORDS, target_version=st.none() | HOSTILE),
+        selector=st.builds(UpgradeSelector, previous=st.none() | RECORDS, target_version=st.none() | HOSTILE),
     ),
 )
 def test_one_entry_is_one_readable_line_whatever_the_cluster_says(
     looks: list[tuple[Observation, int]], policy: Policy
 ) -> None:
-    said = [*opening("application_resource", "a\n::group::b", "http://c:19080", policy, ("timeout", 60.0))]
-    memory, told, now = Memory(), Told(), START
+    said = [
+        *opening_lines("application_resource", "a\n::group::b", "http://c:19080", policy, ("timeout", 60.0))
+    ]
+    memory, told, now = WaitState(), LogState(), START
     for look in [look for look, times in looks for _ in range(times)]:
         before = memory
         memory, decision = step(policy, before, look, now)
-        told, more = news(told, before, memory, policy, now)
+        told, more = changed_lines(told, before, memory, policy, now)
         said += [line for _, line in more]
         if not isinstance(decision, AskAgain):
             break

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_sf.messages.results import failure, success, timed_out
+from airflow_provider_sf.messages.results import failure, success, timeout_message
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.matching import Meant
-from airflow_provider_sf.wait.state import Memory, Verdict
-from airflow_provider_sf.wait.state_machine import Ended, Observation, Policy, step
+from airflow_provider_sf.wait.matching import UpgradeSelector
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import Verdict, WaitState
+from airflow_provider_sf.wait.state_machine import Ended, Observation, step
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 YESTERDAY = START - timedelta(days=1)
@@ -53,7 +54,7 @@ DONE = record("CompletedRollforward", 100.0)
 NEVER = record("CompletedRollforward", 100.0, started_at=None, duration_seconds=0.0, services=())
 YESTERDAYS: dict[str, Any] = {"started_at": YESTERDAY, "target_version": "v0", "services": ()}
 OLD = record("CompletedRollforward", 100.0, **YESTERDAYS)
-AFTER_OLD = Meant(previous=OLD)
+AFTER_OLD = UpgradeSelector(previous=OLD)
 MANUAL: dict[str, Any] = {"rolling_upgrade_mode": "UnmonitoredManual"}
 PAUSED = record("RollingForward", failed_at=at(-60), **MANUAL)
 BETWEEN_DOMAINS = record("RollingForwardPending", **MANUAL)
@@ -90,9 +91,9 @@ PAUSED_IN_ROLLBACK = (
 )
 
 
-def wait(*looks: Observation, policy: Policy = PATIENT) -> Memory:
+def wait(*looks: Observation, policy: Policy = PATIENT) -> WaitState:
     """Look every 30 seconds until the wait has ended, which it must with the last look."""
-    memory, ends = Memory(), []
+    memory, ends = WaitState(), []
     for poll, look in enumerate(looks):
         memory, decision = step(policy, memory, look, at(30 * poll))
         ends.append(decision.by if isinstance(decision, Ended) else "")
@@ -113,7 +114,7 @@ def ran_out(*looks: Observation, policy: Policy = ONE_MINUTE, clock: str = "time
     """Return what is said of a wait that a clock ends."""
     story = wait(*looks, policy=policy)
     assert story.ended_by == clock
-    return short(timed_out(policy, story, "application_resource", "shop", ("timeout", 60.0)))
+    return short(timeout_message(policy, story, "application_resource", "shop", ("timeout", 60.0)))
 
 
 def short(text: str) -> list[str]:
@@ -147,7 +148,7 @@ def test_a_success_without_a_duration_invents_none() -> None:
 def test_a_success_of_which_no_timeline_is_left_is_still_told() -> None:
     """No wait of ours ends so; but a story comes from a database."""
     done = record("CompletedRollforward", 100.0)
-    assert success(Memory(record=done, ended_by="upgrade"), done) == (
+    assert success(WaitState(record=done, ended_by="upgrade"), done) == (
         "Upgrade of application resource 'shop' from v0 to v1 completed in 12m04s"
     )
 
@@ -171,8 +172,8 @@ def test_a_success_of_which_no_timeline_is_left_is_still_told() -> None:
 def test_a_version_that_is_there_already_is_not_told_as_an_upgrade_of_ours(
     look: UpgradeProgress, words: str
 ) -> None:
-    meant = Meant(started_after=START, target_version="v1", accept_current_version=True)
-    assert succeeded(look, policy=replace(PATIENT, meant=meant)) == words
+    selector = UpgradeSelector(started_after=START, target_version="v1", accept_current_version=True)
+    assert succeeded(look, policy=replace(PATIENT, selector=selector)) == words
 
 
 # It was rolled back.
@@ -233,7 +234,7 @@ def test_a_pause_is_a_step_forward_and_a_pause_on_the_way_back_is_not() -> None:
 
 def test_what_another_upgrade_did_before_ours_is_not_told_as_ours() -> None:
     theirs = record("RollingForward", 99.0, **YESTERDAYS, failed_at=YESTERDAY)
-    assert failed(theirs, ROLLED_BACK, policy=replace(PATIENT, meant=AFTER_OLD))[:2] == [
+    assert failed(theirs, ROLLED_BACK, policy=replace(PATIENT, selector=AFTER_OLD))[:2] == [
         "Upgrade of application resource 'shop' from v0 to v1 was rolled back (CompletedRollback).",
         "How far it had come is not known: it was going back already when this task first saw it.",
     ]
@@ -420,9 +421,9 @@ def test_an_upgrade_that_was_overtaken_on_its_way_back_has_perhaps_no_known_vers
 
 
 def test_an_upgrade_may_be_overtaken_before_it_has_a_start_time() -> None:
-    ours = record("ProvisioningTarget", 0.0, started_at=None)
+    expected = record("ProvisioningTarget", 0.0, started_at=None)
     theirs = record("ProvisioningTarget", 0.0, started_at=None, target_version="v2")
-    assert failed(ours, theirs) == [
+    assert failed(expected, theirs) == [
         "Upgrade of application resource 'shop' to v1 was overtaken at 0 %: another upgrade has taken its place.",
         "Ours was last seen at 2026-03-01 03:00:00 UTC: provisioning target, 0 %.",
         "On record is now: provisioning target, 0 %, to v2, not started yet.",
@@ -434,9 +435,9 @@ def test_an_upgrade_may_be_overtaken_before_it_has_a_start_time() -> None:
 def test_a_story_without_a_timeline_tells_what_is_left() -> None:
     """No wait of ours ends so; but a story comes from a database."""
     story = wait(FORWARD, *[record("RollingForward", 10.0, started_at=at(25), target_version="v2")] * 2)
-    left = replace(story, ours=None, timeline=())
+    left = replace(story, expected=None, timeline=())
     assert left.record is not None
-    assert failure(PATIENT, left, left.record, Verdict.OVERTAKEN).splitlines()[:2] == [
+    assert failure(PATIENT, left, left.record, Verdict.SUPERSEDED).splitlines()[:2] == [
         "Upgrade of application resource 'shop' was overtaken: another upgrade has taken its place.",
         "On record is now: rolling forward, 10 %, to v2, started 2026-03-01 03:00:25 UTC.",
     ]
@@ -447,7 +448,7 @@ def test_a_story_without_a_timeline_tells_what_is_left() -> None:
 
 def test_a_timeout_names_its_clock_and_the_last_progress() -> None:
     story = wait(FORWARD, FORWARD, FORWARD, policy=ONE_MINUTE)
-    text = timed_out(ONE_MINUTE, story, "application_resource", "shop", ("execution_timeout", 3600.0))
+    text = timeout_message(ONE_MINUTE, story, "application_resource", "shop", ("execution_timeout", 3600.0))
     assert text.splitlines() == [
         (
             "Upgrade of application resource 'shop' to v1 is not over after 1h00m (execution_timeout); "
@@ -482,8 +483,8 @@ def test_a_timeout_in_a_silence_says_so() -> None:
 
 
 def test_a_timeout_before_the_first_look_says_so() -> None:
-    story = Memory().ended("timeout", START)
-    text = timed_out(ONE_MINUTE, story, "application_resource", "shop", ("timeout", 60.0))
+    story = WaitState().ended("timeout", START)
+    text = timeout_message(ONE_MINUTE, story, "application_resource", "shop", ("timeout", 60.0))
     assert text.splitlines() == [
         "Upgrade of application resource 'shop' was not seen to end within 1m00s (timeout); the cluster does not answer.",
         WATCHED,
@@ -541,7 +542,7 @@ def test_a_timeout_in_an_unknown_state_says_so() -> None:
 
 def test_a_timeout_in_an_unknown_state_of_what_is_not_ours_says_no_more() -> None:
     theirs = record("RollingSideways", **YESTERDAYS)
-    assert ran_out(theirs, theirs, theirs, policy=replace(ONE_MINUTE, meant=AFTER_OLD)) == [
+    assert ran_out(theirs, theirs, theirs, policy=replace(ONE_MINUTE, selector=AFTER_OLD)) == [
         (
             "Upgrade of application resource 'shop' is not over after 1m00s (timeout); "
             "last seen: rolling sideways, 62 %."
@@ -569,7 +570,7 @@ def test_a_timeout_in_an_unknown_state_of_what_is_not_ours_says_no_more() -> Non
     ],
 )
 def test_a_timeout_before_ours_has_begun_says_what_is_there_instead(look: Observation, words: str) -> None:
-    assert ran_out(look, look, look, policy=replace(ONE_MINUTE, meant=AFTER_OLD)) == [
+    assert ran_out(look, look, look, policy=replace(ONE_MINUTE, selector=AFTER_OLD)) == [
         f"Application resource 'shop': no matching upgrade appeared within 1m00s (timeout); {words}",
         "Awaited was another than the one to v0, started 2026-02-28 03:00:00 UTC (previous).",
         LOOK_AT_THE_START,
@@ -577,7 +578,7 @@ def test_a_timeout_before_ours_has_begun_says_what_is_there_instead(look: Observ
 
 
 def test_a_timeout_before_ours_has_begun_may_fall_into_a_silence() -> None:
-    assert ran_out(OLD, SILENT, SILENT, policy=replace(ONE_MINUTE, meant=AFTER_OLD)) == [
+    assert ran_out(OLD, SILENT, SILENT, policy=replace(ONE_MINUTE, selector=AFTER_OLD)) == [
         (
             "Application resource 'shop': no matching upgrade appeared within 1m00s (timeout); "
             "the last one on record is completed rollforward, 100 %, to v0, started 2026-02-28 03:00:00 UTC."
@@ -602,7 +603,7 @@ def test_a_timeout_before_ours_has_begun_says_that_anothers_waits_for_a_person(
     last_seen = {"RollingForward": "rolling forward", "RollingForwardPending": "rolling forward pending"}[
         state
     ]
-    assert ran_out(theirs, theirs, theirs, policy=replace(ONE_MINUTE, meant=AFTER_OLD)) == [
+    assert ran_out(theirs, theirs, theirs, policy=replace(ONE_MINUTE, selector=AFTER_OLD)) == [
         (
             "Application resource 'shop': no matching upgrade appeared within 1m00s (timeout); another one is "
             f"under way: {last_seen}, 62 %, to v0, started 2026-02-28 03:00:00 UTC."
@@ -627,7 +628,7 @@ def test_what_did_not_exist_before_a_silence_was_not_seen_to_end() -> None:
 
 @pytest.mark.parametrize("clock", ["timeout", "start_timeout"])
 def test_what_does_not_exist_ends_the_wait_like_what_has_not_begun(clock: str) -> None:
-    waits = Policy(poke_interval=30.0, wait_for_existence=True, meant=Meant(target_version="v1"))
+    waits = Policy(poke_interval=30.0, wait_for_existence=True, selector=UpgradeSelector(target_version="v1"))
     by_clock = {
         "timeout": replace(waits, deadline=at(60)),
         "start_timeout": replace(waits, start_timeout=60.0),
@@ -645,7 +646,7 @@ def test_what_does_not_exist_ends_the_wait_like_what_has_not_begun(clock: str) -
 
 
 def test_what_is_at_rest_and_not_meant_ends_the_wait_with_start_timeout() -> None:
-    policy = replace(PATIENT, start_timeout=60.0, meant=AFTER_OLD)
+    policy = replace(PATIENT, start_timeout=60.0, selector=AFTER_OLD)
     assert ran_out(OLD, OLD, OLD, policy=policy, clock="start") == [
         (
             "Application resource 'shop': no matching upgrade appeared within 1m00s (start_timeout); "
@@ -779,7 +780,7 @@ def test_a_stall_with_nobody_behind_does_not_speak_of_replicas() -> None:
 
 def test_a_stall_of_another_upgrade_is_not_told_as_ours() -> None:
     theirs = record("RollingForward", **YESTERDAYS)
-    assert ran_out(theirs, theirs, theirs, policy=replace(STALLS, meant=AFTER_OLD), clock="stall") == [
+    assert ran_out(theirs, theirs, theirs, policy=replace(STALLS, selector=AFTER_OLD), clock="stall") == [
         (
             "Another upgrade of application resource 'shop' has stalled: nothing changed for 1m00s (stall_timeout); "
             "last seen: rolling forward, 62 %."
@@ -833,8 +834,8 @@ POLICIES = st.builds(
     on_rollback=st.sampled_from(["wait", "fail_fast"]),
     wait_for_existence=st.booleans(),
     deadline=st.just(at(120)),
-    meant=st.builds(
-        Meant,
+    selector=st.builds(
+        UpgradeSelector,
         previous=st.none() | st.just(OLD),
         started_after=TIMES,
         target_version=st.just("v1") | HOSTILE,
@@ -845,7 +846,7 @@ POLICIES = st.builds(
 
 def ending(policy: Policy, looks: list[Observation]) -> str:
     """Return the last words of a wait for these looks, the last of them for ever."""
-    memory, poll = Memory(), 0
+    memory, poll = WaitState(), 0
     while True:
         now = at(30 * poll)
         memory, decision = step(policy, memory, looks[min(poll, len(looks) - 1)], now)
@@ -856,7 +857,7 @@ def ending(policy: Policy, looks: list[Observation]) -> str:
     if decision.by == "error":
         return f"Rejected: {story.error}"
     if decision.by != "upgrade":
-        return timed_out(policy, story, "application_resource", "shop", ("timeout", 120.0))
+        return timeout_message(policy, story, "application_resource", "shop", ("timeout", 120.0))
     assert story.record is not None
     assert story.verdict is not None
     if story.verdict is Verdict.SUCCEEDED:
@@ -890,7 +891,7 @@ def test_the_first_line_of_an_end_is_a_subject_of_an_e_mail(
         )
         for look in looks
     ]
-    policy = replace(policy, meant=replace(policy.meant, target_version="1.20.300-rc1"))
+    policy = replace(policy, selector=replace(policy.selector, target_version="1.20.300-rc1"))
     subject = ending(policy, list(normal)).split("\n")[0]
     assert subject.split("pplication resource ")[1].startswith(("'payment-service'", "'shop'"))
     assert len(subject) < (220 if "_timeout)" in subject or "(timeout)" in subject else 200)

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_sf.messages.summary import retelling
+from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES, Outcome
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.state import Forgiven, Memory, Verdict
-from airflow_provider_sf.wait.state_machine import Policy
-from airflow_provider_sf.wait.timeline import Stage, continued
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import OutageStats, Verdict, WaitState
+from airflow_provider_sf.wait.timeline import Stage, extend_timeline
 from tests.simulated_waits import simulated, tell
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
@@ -39,14 +39,16 @@ def record(
     return UpgradeProgress("application_resource", "shop", state=state, percent_completed=percent, **said)
 
 
-def stage(look: UpgradeProgress, first: float, last: float, *, ours: bool = True, skipped: int = 0) -> Stage:
-    return replace(Stage.of(look, at(first), ours=ours), last_seen_at=at(last), skipped=skipped)
+def stage(
+    look: UpgradeProgress, first: float, last: float, *, expected: bool = True, skipped: int = 0
+) -> Stage:
+    return replace(Stage.of(look, at(first), expected=expected), last_seen_at=at(last), skipped=skipped)
 
 
 def told(**fields: Any) -> list[str]:
     """Return what is told of a minute's wait of which these things are known."""
     said = {"polls": 2, "began_at": START, "ended_by": "timeout", "ended_at": at(60), **fields}
-    return list(retelling("application_resource", "shop", Memory(**said)))
+    return list(summary_lines("application_resource", "shop", WaitState(**said)))
 
 
 # How long, and how it ended.
@@ -106,9 +108,9 @@ def test_states_that_are_left_out_are_counted_and_their_time_is_nobody_elses() -
 
 def test_what_was_not_ours_is_marked_and_what_nobody_upgraded_is_neither_ours_nor_completed() -> None:
     timeline = (
-        stage(record("CompletedRollforward", 100.0, started_at=None), 0, 15, ours=False),
-        stage(record("RollingForward", 10.0, services=(WEB,)), 30, 45, ours=False),
-        stage(record("CompletedRollforward", 100.0), 60, 60, ours=False),
+        stage(record("CompletedRollforward", 100.0, started_at=None), 0, 15, expected=False),
+        stage(record("RollingForward", 10.0, services=(WEB,)), 30, 45, expected=False),
+        stage(record("CompletedRollforward", 100.0), 60, 60, expected=False),
     )
     assert told(timeline=timeline)[2:-1] == [
         "2026-03-01 03:00:00      30s  not upgraded                       -",
@@ -120,7 +122,7 @@ def test_what_was_not_ours_is_marked_and_what_nobody_upgraded_is_neither_ours_no
 def test_a_row_says_that_a_person_had_to_act() -> None:
     """A pause after a failure has the same state as the way forward."""
     paused = record(failed_at=START, rolling_upgrade_mode="UnmonitoredManual")
-    timeline = (stage(record(), 0, 15), stage(paused, 30, 45), stage(paused, 60, 60, ours=False))
+    timeline = (stage(record(), 0, 15), stage(paused, 30, 45), stage(paused, 60, 60, expected=False))
     assert told(timeline=timeline)[2:-1] == [
         "2026-03-01 03:00:00      30s  rolling forward                 62 %",
         "2026-03-01 03:00:30      30s  rolling forward                 62 %  (paused)",
@@ -167,13 +169,15 @@ def test_a_long_service_name_is_cut() -> None:
 
 
 def test_forgiven_silences_are_counted() -> None:
-    forgiven = Forgiven(silences=1, polls=4, longest_seconds=75.0, last_error="http://c: Connection\nrefused")
-    assert told(forgiven=forgiven)[1] == (
-        "Forgiven: 4 polls without a usable answer, in 1 silence of 1m15s at most; "
+    outages = OutageStats(
+        silences=1, polls=4, longest_seconds=75.0, last_error="http://c: Connection\nrefused"
+    )
+    assert told(outages=outages)[1] == (
+        "OutageStats: 4 polls without a usable answer, in 1 silence of 1m15s at most; "
         "the last: http://c: Connection refused"
     )
-    assert told(forgiven=replace(forgiven, silences=2, polls=1, last_error=None))[1] == (
-        "Forgiven: 1 poll without a usable answer, in 2 silences of 1m15s at most; the last: ?"
+    assert told(outages=replace(outages, silences=2, polls=1, last_error=None))[1] == (
+        "OutageStats: 1 poll without a usable answer, in 2 silences of 1m15s at most; the last: ?"
     )
 
 
@@ -214,7 +218,7 @@ def test_a_whole_story_is_told_in_this_order() -> None:
         ended_at=at(602),
         timeline=(stage(record(services=(WEB, API)), 0, 345), stage(look, 360, 602)),
         record=look,
-        forgiven=Forgiven(1, 2, 30.0, "http://c: Connection refused"),
+        outages=OutageStats(1, 2, 30.0, "http://c: Connection refused"),
         error=Unreachable("Connection reset", endpoint="http://c"),
     )
     assert story[:-1] == [
@@ -225,7 +229,7 @@ def test_a_whole_story_is_told_in_this_order() -> None:
         "  service  replicas  to come",
         "  api           5/5        0",
         (
-            "Forgiven: 2 polls without a usable answer, in 1 silence of 30s at most; "
+            "OutageStats: 2 polls without a usable answer, in 1 silence of 30s at most; "
             "the last: http://c: Connection refused"
         ),
         "The last error: http://c: Connection reset",
@@ -235,7 +239,7 @@ def test_a_whole_story_is_told_in_this_order() -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_simulated_wait_is_told_again_in_a_few_lines(scenario: str) -> None:
     story = tell(f"{scenario}-shop", simulated(scenario), Policy(15.0, stall_timeout=1_200.0)).story
-    lines = list(retelling("application_resource", f"{scenario}-shop", story))
+    lines = list(summary_lines("application_resource", f"{scenario}-shop", story))
     assert len(lines) <= 14
     assert all(line.isascii() and line.isprintable() and line == line.rstrip() for line in lines)
 
@@ -245,12 +249,12 @@ def test_a_wait_of_endless_changes_is_told_again_in_60_lines() -> None:
     timeline: tuple[Stage, ...] = ()
     for poll in range(500):
         look = UpgradeProgress("application_resource", "shop", state="Failed" if poll % 2 else None)
-        timeline = continued(timeline, look, at(poll), ours=True)
+        timeline = extend_timeline(timeline, look, at(poll), expected=True)
     services = tuple(ServiceProgress("s", 1, 1) for _ in range(21))
     lines = told(
         timeline=timeline,
         record=record(services=services),
-        forgiven=Forgiven(1, 1, 1.0, "no"),
+        outages=OutageStats(1, 1, 1.0, "no"),
         error=Unreachable("no"),
     )
     assert sum(stage.skipped for stage in timeline) + len(timeline) == 500
@@ -272,7 +276,7 @@ STAGES = st.builds(
     Stage,
     state=st.sampled_from([*OUTCOMES, None]) | HOSTILE,
     outcome=st.sampled_from(Outcome),
-    ours=st.booleans(),
+    expected=st.booleans(),
     started_at=st.none(),
     first_seen_at=st.just(START),
     last_seen_at=st.just(at(60)),
@@ -283,7 +287,7 @@ STAGES = st.builds(
     skipped=st.integers(0, 9),
 )
 STORIES = st.builds(
-    Memory,
+    WaitState,
     polls=st.integers(0, 10**6),
     record=st.none()
     | st.builds(
@@ -297,7 +301,7 @@ STORIES = st.builds(
     verdict=st.sampled_from(Verdict),
     timeline=st.lists(STAGES, max_size=4).map(tuple),
     error=st.none() | st.builds(Rejected, HOSTILE, st.just(500), HOSTILE, HOSTILE),
-    forgiven=st.builds(Forgiven, st.integers(0, 2), st.integers(0, 9), st.just(1.0), HOSTILE),
+    outages=st.builds(OutageStats, st.integers(0, 2), st.integers(0, 9), st.just(1.0), HOSTILE),
     began_at=st.just(START),
     ended_by=st.sampled_from(["upgrade", "error", "unreachable", "timeout", "start", "stall", "unknown"]),
     ended_at=st.just(at(60)),
@@ -306,8 +310,8 @@ STORIES = st.builds(
 
 @settings(max_examples=60)
 @given(STORIES)
-def test_one_entry_is_one_readable_line_whatever_the_cluster_says(story: Memory) -> None:
-    *lines, last = retelling("application_resource", "a\n::group::b", story)
+def test_one_entry_is_one_readable_line_whatever_the_cluster_says(story: WaitState) -> None:
+    *lines, last = summary_lines("application_resource", "a\n::group::b", story)
     for line in lines:
         assert len(line) <= 700
     for line in (*lines, last):

@@ -13,26 +13,25 @@ from hypothesis import given, settings
 
 from airflow_provider_sf.rest.json_values import (
     at,
-    count,
     integer,
-    is_storable,
     iso,
-    json_size,
     number,
     objects,
-    of_schema,
-    packed,
     percentage,
-    places_with_room,
     seconds,
     short_text,
-    shortened,
     text,
-    texts_with_room,
-    thing_of,
-    unpacked,
     utc,
 )
+from airflow_provider_sf.rest.storage_limits import (
+    indices_that_fit,
+    is_storable,
+    json_size,
+    shorten,
+    texts_that_fit,
+)
+from airflow_provider_sf.rest.url_names import thing_of
+from airflow_provider_sf.serialization import count, of_schema, packed, unpacked
 
 if TYPE_CHECKING:
     import random
@@ -172,20 +171,20 @@ def test_what_stands_under_a_key_in_a_key_is_found(answer: object, path: str, th
 def test_items_are_kept_while_there_is_room_for_them_and_a_comma_each() -> None:
     items = [{"a": "x" * length} for length in (30, 10, 20)]
     whole = len(json.dumps(items))
-    assert places_with_room(items, whole) == [0, 1, 2]
-    assert places_with_room(items, whole - 1) == [1, 2]
-    assert places_with_room(items, 19 + 2) == [1]
-    assert places_with_room(items, 19 + 1) == []
-    assert places_with_room([], 100) == []
+    assert indices_that_fit(items, whole) == [0, 1, 2]
+    assert indices_that_fit(items, whole - 1) == [1, 2]
+    assert indices_that_fit(items, 19 + 2) == [1]
+    assert indices_that_fit(items, 19 + 1) == []
+    assert indices_that_fit([], 100) == []
 
 
 def test_items_that_go_first_are_those_marked_as_last() -> None:
     items = [{"a": letter} for letter in "abcd"]
     room = 2 * len(json.dumps({"a": "a"}) + ", ")
-    assert places_with_room(items, room) == [0, 1]
-    assert places_with_room(items, room, last=[True, False, True, False]) == [1, 3]
-    assert places_with_room(items, room + room // 2, last=[True, False, True, False]) == [0, 1, 3]
-    assert places_with_room(items, 10 * room, last=[True, False, True, False]) == [0, 1, 2, 3]
+    assert indices_that_fit(items, room) == [0, 1]
+    assert indices_that_fit(items, room, last=[True, False, True, False]) == [1, 3]
+    assert indices_that_fit(items, room + room // 2, last=[True, False, True, False]) == [0, 1, 3]
+    assert indices_that_fit(items, 10 * room, last=[True, False, True, False]) == [0, 1, 2, 3]
 
 
 @settings(max_examples=100, deadline=None)
@@ -199,7 +198,7 @@ def test_the_choice_of_items_fits_and_does_not_depend_on_their_order(
 ) -> None:
     def kept(listed: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
         items = [{"a": letters} for letters, _ in listed]
-        places = places_with_room(items, most, last=[done for _, done in listed])
+        places = indices_that_fit(items, most, last=[done for _, done in listed])
         assert places == sorted(set(places))
         assert not places or json_size([items[place] for place in places]) <= most
         return [listed[place] for place in places]
@@ -210,15 +209,15 @@ def test_the_choice_of_items_fits_and_does_not_depend_on_their_order(
 def test_texts_are_taken_while_there_is_room_for_them_and_a_comma_each() -> None:
     texts = ["x" * 30, "y" * 10, "z" * 20]
     whole = len(json.dumps(texts))
-    assert texts_with_room(iter(texts), whole) == texts
-    assert texts_with_room(iter(texts), whole - 1) == texts[:2]
-    assert texts_with_room(iter(texts), 33) == []
-    assert texts_with_room(iter([]), 100) == []
+    assert texts_that_fit(iter(texts), whole) == texts
+    assert texts_that_fit(iter(texts), whole - 1) == texts[:2]
+    assert texts_that_fit(iter(texts), 33) == []
+    assert texts_that_fit(iter([]), 100) == []
 
 
 def test_each_text_stands_on_one_line_and_is_cut() -> None:
-    assert texts_with_room(iter([" a\r\n\tb  c\x00 "]), 100) == ["a b c?"]
-    (cut,) = texts_with_room(iter(["é" * 5_000]), 1_000)
+    assert texts_that_fit(iter([" a\r\n\tb  c\x00 "]), 100) == ["a b c?"]
+    (cut,) = texts_that_fit(iter(["é" * 5_000]), 1_000)
     assert len(json.dumps(cut)) <= 400
     assert cut.endswith(" characters more)")
 
@@ -231,7 +230,7 @@ def test_no_more_texts_are_made_than_there_is_room_for() -> None:
             made.append(place)
             yield "x" * 30
 
-    assert len(texts_with_room(texts(), 340)) == 10
+    assert len(texts_that_fit(texts(), 340)) == 10
     assert len(made) == 11
 
 
@@ -274,7 +273,7 @@ def test_what_a_database_would_refuse_is_a_question_mark(odd: str) -> None:
 def test_a_text_that_is_too_long_is_cut_and_says_how_much_is_missing(
     written: str, most: int, short: str
 ) -> None:
-    assert shortened(written, most) == short
+    assert shorten(written, most) == short
     assert short_text(written, most) == short
 
 
@@ -282,9 +281,9 @@ def test_a_text_that_is_too_long_is_cut_and_says_how_much_is_missing(
 @given(st.text(max_size=60), st.integers(1, 60), st.integers(64, 600))
 def test_a_cut_text_fits_and_its_count_is_exact(piece: str, times: int, most: int) -> None:
     written = piece * times
-    short = shortened(written, most)
+    short = shorten(written, most)
     assert len(json.dumps(short)) <= most
-    assert shortened(written, most) == shortened(short, most) == short
+    assert shorten(written, most) == shorten(short, most) == short
     if short != written:
         cut = re.fullmatch(r"(.*)\.\.\. \((\d+) characters more\)", short, re.DOTALL)
         assert cut is not None

@@ -14,18 +14,17 @@ import pytest
 from airflow_provider_sf import __version__
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.rest.error_codes import ADVICE, LASTING_CODES, MISSING_CODES, PASSING_CODES
+from airflow_provider_sf.rest.errors import error_from_dict, with_advice
 from airflow_provider_sf.rest.protocol import (
     CLUSTER_VERSION,
     UNKNOWN_CALL,
     Call,
     Response,
-    advised,
     error_from,
-    error_from_dict,
     is_missing,
-    json_from,
+    json_object,
     request_for,
-    version_in,
+    runtime_version,
 )
 from airflow_provider_sf.upgrades.applications import APPLICATIONS
 from airflow_provider_sf.upgrades.kinds import KINDS, advice
@@ -101,7 +100,7 @@ def test_more_can_be_asked_in_the_order_in_which_it_is_said() -> None:
 
 @pytest.mark.parametrize("body", [b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}', b' \n{"a": 1}'])
 def test_a_good_answer_is_a_json_object_with_or_without_a_byte_order_mark(body: bytes) -> None:
-    assert json_from(Response(200, body)) == {"a": 1}
+    assert json_object(Response(200, body)) == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +118,7 @@ def test_a_good_answer_is_a_json_object_with_or_without_a_byte_order_mark(body: 
 )
 def test_a_good_status_without_an_object_is_unexpected(body: bytes, said: str) -> None:
     with pytest.raises(UnexpectedAnswer, match=said) as error:
-        json_from(Response(200, body, endpoint="http://c:19080"))
+        json_object(Response(200, body, endpoint="http://c:19080"))
     assert error.value.status == 200
     assert error.value.endpoint == "http://c:19080"
 
@@ -208,10 +207,10 @@ def test_advice_stands_behind_what_the_cluster_said() -> None:
         replace(answer(400, "E_INVALIDARG", "The parameter is incorrect."), endpoint="http://c:19080")
     )
     assert isinstance(error, Rejected)
-    assert str(advised(error, "upgrade the cluster")) == (
+    assert str(with_advice(error, "upgrade the cluster")) == (
         "http://c:19080: HTTP 400 E_INVALIDARG: The parameter is incorrect. (upgrade the cluster)"
     )
-    assert advised(error, "why").to_dict() == {
+    assert with_advice(error, "why").to_dict() == {
         **error.to_dict(),
         "message": "The parameter is incorrect. (why)",
     }
@@ -262,7 +261,7 @@ def test_nothing_at_all_is_missing_and_says_what_to_check() -> None:
 @pytest.mark.parametrize("code", sorted(MISSING_CODES))
 def test_what_is_missing_is_missing_with_any_status_and_never_an_answer(code: str, status: int) -> None:
     with pytest.raises(ServiceFabricError) as error:
-        json_from(answer(status, code))
+        json_object(answer(status, code))
     assert is_missing(error.value)
 
 
@@ -386,7 +385,7 @@ def test_only_what_may_pass_says_when_to_ask_again(status: int) -> None:
 
 def test_json_from_hands_on_when_to_ask_again() -> None:
     with pytest.raises(Unreachable) as error:
-        json_from(Response(429, b"", {"retry-after": "5"}, "http://c:19080"))
+        json_object(Response(429, b"", {"retry-after": "5"}, "http://c:19080"))
     assert error.value.retry_after == 5.0
     assert error.value.endpoint == "http://c:19080"
 
@@ -467,7 +466,7 @@ def test_of_a_long_message_the_advice_about_a_kind_is_kept(
 ) -> None:
     error, said = error_from(answer(400, "E_INVALIDARG", letter * 9_000)), advice(kind, version)
     assert isinstance(error, Rejected)
-    assert advised(error, said).message.endswith(f" characters more) ({said})")
+    assert with_advice(error, said).message.endswith(f" characters more) ({said})")
 
 
 @pytest.mark.parametrize("advice", ADVICE.values())
@@ -484,7 +483,7 @@ def test_every_advice_fits_behind_a_message_that_was_cut(advice: str) -> None:
     ],
 )
 def test_a_cluster_says_its_version(said: dict[str, object], version: str) -> None:
-    assert version_in(said) == version
+    assert runtime_version(said) == version
 
 
 @pytest.mark.parametrize(
@@ -494,7 +493,7 @@ def test_a_cluster_without_a_version_is_unexpected(said: dict[str, object]) -> N
     with pytest.raises(
         UnexpectedAnswer, match=r"^expected the version of the cluster, got an object without it$"
     ):
-        version_in(said)
+        runtime_version(said)
 
 
 def test_a_message_that_fits_is_kept_whole() -> None:

@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import assume, given, settings
 
-from airflow_provider_sf.rest.url_names import application_id, bare, filled, path_segment, takes_name
+from airflow_provider_sf.rest.url_names import application_id, bare, fill_path, path_segment, takes_name
 
 RESOURCE = "/Resources/Applications/{applicationResourceName}"
 APPLICATION = "/Applications/{applicationId}/$/GetHealth"
@@ -19,7 +19,7 @@ CLUSTER = "/$/GetUpgradeProgress"
 
 def refusal_of(path: str, name: object) -> str:
     with pytest.raises(ValueError, match="name") as refused:
-        filled(path, name)
+        fill_path(path, name)
     return str(refused.value)
 
 
@@ -52,7 +52,7 @@ def test_a_path_without_a_parameter_takes_none(path: str) -> None:
     ],
 )
 def test_a_name_takes_the_place_of_the_parameter(path: str, name: object, written: str) -> None:
-    assert filled(path, name) == written
+    assert fill_path(path, name) == written
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_part_of_a_name_that_could_change_the_path_is_refused_with_its_value(n
 def test_whatever_is_not_refused_stays_in_its_place(name: str) -> None:
     for path in (RESOURCE, APPLICATION, DEPLOYMENT):
         try:
-            written = filled(path, name)
+            written = fill_path(path, name)
         except ValueError:
             continue
         before, _, after = re.split(r"(\{\w+\})", path)
@@ -231,7 +231,7 @@ def test_whatever_is_not_refused_stays_in_its_place(name: str) -> None:
 def test_three_spellings_are_one_application(parts: list[str]) -> None:
     assume(not {".", ".."} & set(parts))
     spellings = [f"fabric:/{'/'.join(parts)}", "/".join(parts), "~".join(parts)]
-    assert len({filled(APPLICATION, name) for name in spellings}) == 1
+    assert len({fill_path(APPLICATION, name) for name in spellings}) == 1
     assert len({bare(name) for name in spellings}) == 1
 
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from jsonschema import Draft202012Validator
 
 from airflow_provider_sf.rest import UnexpectedAnswer
-from airflow_provider_sf.rest.json_values import is_storable, json_size
+from airflow_provider_sf.rest.storage_limits import is_storable, json_size
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES, Outcome

@@ -50,7 +50,7 @@ FAILED, ROLLED_BACK, ROLLING_BACK = (
     "UpgradeFailed: rolled back",
     "UpgradeFailed: being rolled back",
 )
-PAUSED, OVERTAKEN = "UpgradeFailed: paused", "UpgradeFailed: overtaken"
+PAUSED, SUPERSEDED = "UpgradeFailed: paused", "UpgradeFailed: overtaken"
 START, STALL = "AirflowSensorTimeout: start_timeout", "AirflowSensorTimeout: stall_timeout"
 UNKNOWN, TIMEOUT = "AirflowSensorTimeout: unknown_state_timeout", "AirflowSensorTimeout: timeout"
 REJECTED = "Rejected"
@@ -98,8 +98,8 @@ CASES = [
         keywords={"target_version": "v1", "accept_current_version": True},
         version="v2",
     ),
-    Case("overtaken", "", OVERTAKEN, OF_ANOTHER),
-    Case("superseded", "", OVERTAKEN, OF_ANOTHER),
+    Case("overtaken", "", SUPERSEDED, OF_ANOTHER),
+    Case("superseded", "", SUPERSEDED, OF_ANOTHER),
     Case("superseded", "previous", SUCCESS, snapshot=True, version="v2"),
     Case("not_found", "", REJECTED),
     Case(

@@ -18,14 +18,14 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
-from airflow_provider_sf.messages.summary import retelling
+from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.rest import Rejected, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.rest.json_values import utc
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
-from airflow_provider_sf.sensors.wait_task import Wait
+from airflow_provider_sf.sensors.wait_task import WaitTask
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.responses import Answer, fabric_error
-from airflow_provider_sf.wait.state import Memory
+from airflow_provider_sf.wait.state import WaitState
 from tests.sensors.running import MODES, fire, run, sensor
 
 pytestmark = [
@@ -89,7 +89,7 @@ def test_every_mode_raises_the_story_of_a_rollback(mode: str, clock: Any, ti: An
 
 @pytest.mark.usefixtures("simulator")
 def test_every_mode_names_who_was_behind_when_service_fabric_gave_up(mode: str, clock: Any, ti: Any) -> None:
-    Wait(sensor("failed-shop")).observe()
+    WaitTask(sensor("failed-shop")).observe()
     clock.now += 3600
     with pytest.raises(
         UpgradeFailed, match=r"web 6/8 \(2 to come\), api 2/5 \(3 to come\), worker 2/3 \(1 to come\)"
@@ -100,7 +100,7 @@ def test_every_mode_names_who_was_behind_when_service_fabric_gave_up(mode: str, 
 
 @pytest.mark.usefixtures("simulator")
 def test_a_bad_end_is_read_twice_in_every_mode(mode: str, simulator: Any, clock: Any, ti: Any) -> None:
-    Wait(sensor("failed-shop")).observe()
+    WaitTask(sensor("failed-shop")).observe()
     clock.now += 3600
     with pytest.raises(UpgradeFailed):
         run(lambda: sensor("failed-shop", mode), ti)
@@ -183,9 +183,9 @@ def test_a_connection_that_was_good_is_forgiven_like_a_silence_in_poke_mode(
 
     monkeypatch.setattr("time.sleep", edit)
     assert run(lambda: sensor("good-shop", "poke"), ti)["outcome"] == "succeeded"
-    forgiven = ti.xcoms["upgrade_wait"]["forgiven"]
-    assert (forgiven["silences"], forgiven["polls"]) == (1, 2)
-    assert "the connection was good and is not now" in forgiven["last_error"]
+    outages = ti.xcoms["upgrade_wait"]["outages"]
+    assert (outages["silences"], outages["polls"]) == (1, 2)
+    assert "the connection was good and is not now" in outages["last_error"]
 
 
 @pytest.mark.usefixtures("simulator")
@@ -346,7 +346,7 @@ def test_a_silent_first_look_defers_and_starts_the_clock_of_the_silence(
     first_poll_at = utc(keywords["first_poll_at"])
     assert first_poll_at is not None
     assert first_poll_at - datetime.now(timezone.utc) <= timedelta(minutes=1), "a fifth of the budget"
-    assert deferred.value.trigger.memory.silent_since is not None
+    assert deferred.value.trigger.memory.unreachable_since is not None
     assert isinstance(deferred.value.trigger.memory.error, Unreachable)
 
 
@@ -372,8 +372,8 @@ def test_every_mode_tells_the_whole_story_again_before_its_end(
         run(lambda: sensor("rolled_back-shop", mode), ti)
     said = [record.getMessage() for record in caplog.records if record.name == "sensor"]
     begin, end = said.index("::group::The whole wait again"), said.index("::endgroup::")
-    story = Memory.from_dict(ti.xcoms["upgrade_wait"])
-    assert said[begin + 1 : end] == list(retelling("application_resource", "rolled_back-shop", story))
+    story = WaitState.from_dict(ti.xcoms["upgrade_wait"])
+    assert said[begin + 1 : end] == list(summary_lines("application_resource", "rolled_back-shop", story))
 
 
 @pytest.mark.usefixtures("simulator")
@@ -423,10 +423,10 @@ def test_live_progress_can_be_turned_off(ti: Any) -> None:
         True,
         {"status": "success"},
         {"schema": "service_fabric.upgrade_wait/1"},
-        {**Memory(ended_by="upgrade").to_dict(), "timeline": [{}]},
-        Memory().to_dict(),
-        Memory(ended_by="upgrade").to_dict(),
-        Memory(ended_by="hunger").to_dict(),
+        {**WaitState(ended_by="upgrade").to_dict(), "timeline": [{}]},
+        WaitState().to_dict(),
+        WaitState(ended_by="upgrade").to_dict(),
+        WaitState(ended_by="hunger").to_dict(),
     ],
 )
 def test_an_event_that_is_not_understood_is_a_failure(event: Any, ti: Any) -> None:
@@ -437,9 +437,9 @@ def test_an_event_that_is_not_understood_is_a_failure(event: Any, ti: Any) -> No
 @pytest.mark.usefixtures("simulator")
 def test_the_worker_judges_the_record_again(ti: Any, clock: Any) -> None:
     """An older triggerer may say that it ended; what counts is what the record says."""
-    progress = Wait(sensor("good-shop")).observe()
+    progress = WaitTask(sensor("good-shop")).observe()
     clock.now += 3600
-    event = Memory(record=progress, ended_by="upgrade").to_dict()  # type: ignore[arg-type]
+    event = WaitState(record=progress, ended_by="upgrade").to_dict()  # type: ignore[arg-type]
     event["record"]["outcome"] = "succeeded"
     with pytest.raises(UnexpectedAnswer, match="outcome in_progress, which is no end"):
         sensor("good-shop", "deferrable").execute_complete({"ti": ti}, event)

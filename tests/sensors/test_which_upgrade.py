@@ -16,12 +16,12 @@ from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
 from airflow_provider_sf.sensors import service_fabric as sensor_module
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
-from airflow_provider_sf.sensors.wait_task import Wait
+from airflow_provider_sf.sensors.wait_task import WaitTask
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.matching import Identity, Meant
-from airflow_provider_sf.wait.state import Memory
-from airflow_provider_sf.wait.state_machine import Policy
+from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import WaitState
 from tests.sensors.running import fire, run, sensor
 
 pytestmark = [
@@ -41,7 +41,7 @@ BEGAN = datetime(2026, 3, 1, tzinfo=timezone.utc)
 
 
 def policy_of(made: ServiceFabricUpgradeSensor) -> Policy:
-    return Wait(made, BEGAN).policy()
+    return WaitTask(made, BEGAN).policy()
 
 
 def test_nothing_given_is_the_policy_of_the_documentation() -> None:
@@ -56,7 +56,7 @@ def test_nothing_given_is_the_policy_of_the_documentation() -> None:
         on_rollback="wait",
         wait_for_existence=False,
         deadline=BEGAN + timedelta(hours=6),
-        meant=Meant(clock_skew=60.0),
+        selector=UpgradeSelector(clock_skew=60.0),
     )
 
 
@@ -85,10 +85,14 @@ def test_all_that_is_given_goes_into_the_policy(previous: Any) -> None:
         max_wait=timedelta(seconds=50),
     )
     policy = policy_of(made)
-    assert policy.meant.previous is not None
-    assert policy.meant.previous.started_at == SNAPSHOT.started_at
-    assert policy.meant.started_after == datetime(2026, 3, 1, 2, 0, tzinfo=timezone.utc)
-    assert (policy.meant.clock_skew, policy.meant.target_version, policy.meant.accept_current_version) == (
+    assert policy.selector.previous is not None
+    assert policy.selector.previous.started_at == SNAPSHOT.started_at
+    assert policy.selector.started_after == datetime(2026, 3, 1, 2, 0, tzinfo=timezone.utc)
+    assert (
+        policy.selector.clock_skew,
+        policy.selector.target_version,
+        policy.selector.accept_current_version,
+    ) == (
         5.0,
         "v2",
         True,
@@ -106,7 +110,7 @@ def test_the_policy_travels_in_the_triggers_keywords(ti: Any) -> None:
     _, keywords = deferred.value.trigger.serialize()
     travelled = ServiceFabricUpgradeTrigger(**json.loads(json.dumps(keywords))).policy
     assert replace(travelled, deadline=BEGAN + timedelta(hours=6)) == policy_of(made)
-    assert travelled.meant.previous == UpgradeProgress.from_dict(SNAPSHOT.to_dict())
+    assert travelled.selector.previous == UpgradeProgress.from_dict(SNAPSHOT.to_dict())
 
 
 def test_what_an_operator_returns_may_be_given_before_it_is_known() -> None:
@@ -206,8 +210,8 @@ def test_the_success_of_another_upgrade_is_pushed_as_progress_and_fails(clock: A
     look = ServiceFabricHook().get_upgrade_progress
     look("good-shop")
     clock.now += 3600
-    ours = Identity(datetime(2026, 1, 1, tzinfo=timezone.utc), "v9")
-    event = Memory(record=look("good-shop"), ours=ours, ended_by="upgrade").to_dict()
+    expected = UpgradeIdentity(datetime(2026, 1, 1, tzinfo=timezone.utc), "v9")
+    event = WaitState(record=look("good-shop"), expected=expected, ended_by="upgrade").to_dict()
     with pytest.raises(UpgradeFailed, match="to v9 was overtaken"):
         sensor("good-shop", "deferrable").execute_complete({"ti": ti}, event)
     assert ti.xcoms["upgrade_progress"]["outcome"] == "succeeded"
@@ -222,8 +226,8 @@ def test_the_story_of_a_wait_names_the_upgrade_that_it_was_about(clock: Any, ti:
         "Upgrade of application resource 'overtaken-shop' to v1 was overtaken at 43 %: another upgrade has taken its place."
     )
     assert ti.xcoms["upgrade_wait"]["upgrade"]["target_version"] == "v1"
-    ours = [stage["ours"] for stage in ti.xcoms["upgrade_wait"]["timeline"]]
-    assert (ours[0], ours[-1]) == (True, False)
+    expected = [stage["expected"] for stage in ti.xcoms["upgrade_wait"]["timeline"]]
+    assert (expected[0], expected[-1]) == (True, False)
 
 
 @pytest.mark.usefixtures("simulator")
@@ -283,4 +287,4 @@ def test_the_trigger_asks_for_the_upgrade_that_is_meant(ti: Any, clock: Any) -> 
     result = made.execute_complete({"ti": ti}, fire(deferred.value))
     assert (result["target_version"], result["outcome"]) == ("v2", "succeeded")
     timeline = ti.xcoms["upgrade_wait"]["timeline"]
-    assert [stage["ours"] for stage in timeline] == [False, True, True, True, True]
+    assert [stage["expected"] for stage in timeline] == [False, True, True, True, True]

@@ -18,7 +18,7 @@ from airflow_provider_sf.simulator.certificates import (
     Certificate,
 )
 
-OURS, THEIRS = Authority(), Authority()
+EXPECTED, THEIRS = Authority(), Authority()
 
 
 def common_name(certificate: Certificate) -> str:
@@ -34,14 +34,14 @@ def days_left(certificate: Certificate) -> float:
 
 
 def test_a_thumbprint_is_a_hash_of_what_goes_over_the_wire() -> None:
-    server = OURS.server()
+    server = EXPECTED.server()
     assert server.der == x509.load_pem_x509_certificate(server.pem).public_bytes(Encoding.DER)
     assert server.thumbprint == hashlib.new("sha1", server.der, usedforsecurity=False).hexdigest().upper()
     assert server.sha256 == hashlib.sha256(server.der).hexdigest().upper()
 
 
 def test_a_server_has_all_names_of_this_machine() -> None:
-    server = OURS.server()
+    server = EXPECTED.server()
     names = server.parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert common_name(server) == "CN=localhost"
     assert [str(name.value) for name in names] == ["localhost", "127.0.0.1", "::1"]
@@ -58,7 +58,7 @@ def test_a_server_has_all_names_of_this_machine() -> None:
     ],
 )
 def test_a_server_can_be_bad_in_one_way(kind: str, name: str, issuer: str, *, is_valid: bool) -> None:
-    server = OURS.server(kind)
+    server = EXPECTED.server(kind)
     assert (common_name(server), server.parsed.issuer.rfc4514_string()) == (name, issuer)
     assert (days_left(server) > 0) is is_valid
 
@@ -66,16 +66,16 @@ def test_a_server_can_be_bad_in_one_way(kind: str, name: str, issuer: str, *, is
 def test_there_is_no_other_kind_of_server() -> None:
     assert SERVER_CERTIFICATES == ("good", "expired", "wrong_name", "self_signed")
     with pytest.raises(ValueError, match="server_certificate 'bad' is none; choose one of: good, expired, "):
-        OURS.server("bad")
+        EXPECTED.server("bad")
 
 
 @pytest.mark.parametrize("days", [-1.0, 3.0, 90.0])
 def test_a_client_ends_when_it_is_told_to(days: float) -> None:
-    assert days_left(OURS.client(days=days)) == pytest.approx(days, abs=0.01)
+    assert days_left(EXPECTED.client(days=days)) == pytest.approx(days, abs=0.01)
 
 
 def test_a_client_is_for_clients_unless_told_otherwise() -> None:
-    assert (purposes(OURS.client()), purposes(OURS.client(purpose=SERVER_AUTH))) == (
+    assert (purposes(EXPECTED.client()), purposes(EXPECTED.client(purpose=SERVER_AUTH))) == (
         [CLIENT_AUTH],
         [SERVER_AUTH],
     )
@@ -84,23 +84,23 @@ def test_a_client_is_for_clients_unless_told_otherwise() -> None:
 @pytest.mark.parametrize(
     ("certificate", "accepted"),
     [
-        (OURS.client(), True),
-        (OURS.client(rsa_key=True), True),
-        (OURS.client(days=-1), False),
-        (OURS.client(purpose=SERVER_AUTH), False),
+        (EXPECTED.client(), True),
+        (EXPECTED.client(rsa_key=True), True),
+        (EXPECTED.client(days=-1), False),
+        (EXPECTED.client(purpose=SERVER_AUTH), False),
         (THEIRS.client(), False),
-        (OURS.server("self_signed"), False),
-        (OURS.certificate, False),
+        (EXPECTED.server("self_signed"), False),
+        (EXPECTED.certificate, False),
     ],
     ids=["good", "rsa", "expired", "for servers", "a stranger's", "self-signed", "the authority"],
 )
 def test_an_authority_accepts_its_own_valid_clients_only(certificate: Certificate, *, accepted: bool) -> None:
-    assert OURS.accepts(certificate.der) is accepted
+    assert EXPECTED.accepts(certificate.der) is accepted
 
 
 @pytest.mark.parametrize("rsa_key", [False, True])
 def test_a_key_can_be_written_for_who_knows_the_passphrase(*, rsa_key: bool) -> None:
-    client = OURS.client(rsa_key=rsa_key)
+    client = EXPECTED.client(rsa_key=rsa_key)
     written = client.encrypted_key_pem("open sesame")
     assert written.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
     key = load_pem_private_key(written, b"open sesame")
@@ -112,7 +112,7 @@ def test_a_key_can_be_written_for_who_knows_the_passphrase(*, rsa_key: bool) -> 
 
 @pytest.mark.parametrize("passphrase", [None, "open sesame"])
 def test_a_pfx_holds_certificate_and_key(passphrase: str | None) -> None:
-    client = OURS.client()
+    client = EXPECTED.client()
     key, certificate, others = pkcs12.load_key_and_certificates(
         client.pfx(passphrase), passphrase.encode() if passphrase else None
     )

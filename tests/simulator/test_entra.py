@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-OURS = Authority()
+EXPECTED = Authority()
 VERSION = "/$/GetClusterVersion?api-version=6.4"
 METADATA = "/$/GetAadMetadata?api-version=6.0"
 CONFIGURATION = f"/{Entra.tenant_id}/v2.0/.well-known/openid-configuration"
@@ -41,7 +41,7 @@ GOOD = {
 
 @pytest.fixture
 def cluster(clock: Any) -> Iterator[Simulator]:
-    with Simulator(entra=True, authority=OURS, clock=clock, token_seconds=600) as simulator:
+    with Simulator(entra=True, authority=EXPECTED, clock=clock, token_seconds=600) as simulator:
         yield simulator
 
 
@@ -198,13 +198,13 @@ def test_the_application_may_sign_in_with_its_certificate(algorithm: str, cluste
 
 
 def test_no_other_certificate_signs_in(cluster: Simulator) -> None:
-    stranger = OURS.client(rsa_key=True)
+    stranger = EXPECTED.client(rsa_key=True)
     assert signed_in(cluster, client_assertion=assertion(stranger, "RS256"))[0] == 401
 
 
 def test_every_gateway_issues_under_its_own_address() -> None:
     """So signing in goes on while another gateway is down."""
-    with Simulator(entra=True, gateways=2, authority=OURS) as simulator:
+    with Simulator(entra=True, gateways=2, authority=EXPECTED) as simulator:
         simulator.down(0)
         status, body = ask(simulator, CONFIGURATION, gateway=1)
         issuer = f"{simulator.urls[1]}/7f9a3c52-4b1e-4d0a-9c57-3e8d2b6f1a04"
@@ -225,16 +225,16 @@ def test_another_tenant_is_not_found(cluster: Simulator) -> None:
 
 
 def test_a_cluster_without_entra_issues_nothing() -> None:
-    with Simulator(tls="server", authority=OURS) as simulator:
+    with Simulator(tls="server", authority=EXPECTED) as simulator:
         assert ask(simulator, CONFIGURATION)[0] == ask(simulator, TOKEN, form=GOOD)[0] == 400
 
 
 @pytest.mark.parametrize("tls", ["mutual", "mutual-late"])
 def test_who_may_show_a_certificate_needs_no_token(tls: str, tmp_path: Path) -> None:
-    client = OURS.client()
+    client = EXPECTED.client()
     shown = tmp_path / "client.pem"
     shown.write_bytes(client.pem + client.key_pem)
-    with Simulator(tls=tls, entra=True, authority=OURS) as simulator:
+    with Simulator(tls=tls, entra=True, authority=EXPECTED) as simulator:
         token = simulator.entra.bearer_token
         assert [
             ask(simulator, VERSION, shown=shown)[0],

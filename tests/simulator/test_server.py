@@ -16,7 +16,7 @@ import pytest
 
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.rest import Rejected, Unreachable
-from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Call, Request, json_from, request_for
+from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Call, Request, json_object, request_for
 from airflow_provider_sf.simulator import SCENARIOS, Simulator
 from airflow_provider_sf.simulator.__main__ import main
 from airflow_provider_sf.simulator.responses import Answer
@@ -26,7 +26,7 @@ PROGRESS = KINDS["application_resource"].progress
 
 
 def get(simulator: Simulator, target: str) -> dict[str, object]:
-    return json_from(Cluster((simulator.url,)).send(Request("GET", target)))
+    return json_object(Cluster((simulator.url,)).send(Request("GET", target)))
 
 
 def state(simulator: Simulator, name: str) -> object:

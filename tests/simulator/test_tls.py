@@ -32,15 +32,15 @@ REQUEST = f"GET {TARGET} HTTP/1.1"
 GOOD = (200, "OK", b'{"Version": "10.1.2338.9590"}')
 REFUSED = (403, "Client certificate required", b"")
 
-OURS, THEIRS = Authority(), Authority()
-CLIENT = OURS.client()
+EXPECTED, THEIRS = Authority(), Authority()
+CLIENT = EXPECTED.client()
 BAD_CLIENTS = {
     "none": None,
-    "expired": OURS.client(days=-1),
-    "for servers": OURS.client(purpose=SERVER_AUTH),
+    "expired": EXPECTED.client(days=-1),
+    "for servers": EXPECTED.client(purpose=SERVER_AUTH),
     "a stranger's": THEIRS.client(),
     "a stranger's, expired, for servers": THEIRS.client(days=-1, purpose=SERVER_AUTH),
-    "self-signed": OURS.server("self_signed"),
+    "self-signed": EXPECTED.server("self_signed"),
 }
 
 MUTUAL = pytest.mark.parametrize("tls", ["mutual", "mutual-late"])
@@ -58,7 +58,7 @@ class Client:
         path.write_bytes(b"".join(contents))
         return str(path)
 
-    def context(self, shown: Certificate | None = None, *, trusted: bytes = OURS.pem) -> ssl.SSLContext:
+    def context(self, shown: Certificate | None = None, *, trusted: bytes = EXPECTED.pem) -> ssl.SSLContext:
         context = ssl.create_default_context(cadata=trusted.decode())
         context.post_handshake_auth = True
         if shown is not None:
@@ -84,7 +84,7 @@ def said_to(context: ssl.SSLContext, simulator: Simulator) -> Said:
 
 def said_to_requests(client: Client, shown: Certificate | None, url: str) -> Said:
     certificate = client.file("client.pem", shown.pem, shown.key_pem) if shown else None
-    answer = requests.get(url, verify=client.file("ca.pem", OURS.pem), cert=certificate, timeout=10)
+    answer = requests.get(url, verify=client.file("ca.pem", EXPECTED.pem), cert=certificate, timeout=10)
     return answer.status_code, answer.reason, answer.content
 
 
@@ -103,7 +103,7 @@ def said_to_aiohttp(client: Client, shown: Certificate | None, url: str) -> Said
 def test_the_libraries_show_a_certificate_whenever_they_are_asked(
     tls: str, ask: Callable[..., Said], shown: Certificate | None, expected: Said, client: Client
 ) -> None:
-    with Simulator(tls=tls, authority=OURS) as simulator:
+    with Simulator(tls=tls, authority=EXPECTED) as simulator:
         assert ask(client, shown, simulator.url + TARGET) == expected
     assert simulator.requests == [REQUEST]
 
@@ -113,7 +113,7 @@ def test_the_libraries_show_a_certificate_whenever_they_are_asked(
 def test_a_good_certificate_lets_in(tls: str, version: str, client: Client) -> None:
     context = client.context(CLIENT)
     context.maximum_version = ssl.TLSVersion[version]
-    with Simulator(tls=tls, authority=OURS) as simulator:
+    with Simulator(tls=tls, authority=EXPECTED) as simulator:
         assert said_to(context, simulator) == GOOD
 
 
@@ -125,14 +125,14 @@ def test_a_bad_certificate_is_refused_in_http_and_not_in_the_handshake(
 ) -> None:
     context = client.context(shown)
     context.maximum_version = ssl.TLSVersion[version]
-    with Simulator(tls=tls, authority=OURS) as simulator:
+    with Simulator(tls=tls, authority=EXPECTED) as simulator:
         assert said_to(context, simulator) == REFUSED
     assert simulator.requests == [REQUEST]
 
 
 def test_a_client_that_has_not_said_that_it_may_be_asked_late_is_refused(client: Client) -> None:
     """What a bare SSLContext of Python does not say."""
-    with Simulator(tls="mutual-late", authority=OURS) as simulator:
+    with Simulator(tls="mutual-late", authority=EXPECTED) as simulator:
         connection = http.client.HTTPSConnection("127.0.0.1", simulator.port, context=client.context(CLIENT))
         connection._context.post_handshake_auth = False  # type: ignore[attr-defined] # http.client turns it on
         with closing(connection):
@@ -144,14 +144,14 @@ def test_a_client_that_has_not_said_that_it_may_be_asked_late_is_refused(client:
 def test_a_connection_goes_on_after_an_answer(
     tls: str, shown: Certificate | None, expected: Said, client: Client
 ) -> None:
-    with Simulator(tls=tls, authority=OURS) as simulator:
+    with Simulator(tls=tls, authority=EXPECTED) as simulator:
         context = client.context(shown)
         with closing(http.client.HTTPSConnection("127.0.0.1", simulator.port, context=context)) as connection:
             assert [said_on(connection) for _ in range(3)] == [expected] * 3
 
 
 def test_who_wants_no_certificate_does_not_ask_for_one(client: Client) -> None:
-    with Simulator(tls="server", authority=OURS) as simulator:
+    with Simulator(tls="server", authority=EXPECTED) as simulator:
         assert simulator.url == f"https://127.0.0.1:{simulator.port}"
         assert said_to(client.context(), simulator) == said_to(client.context(CLIENT), simulator) == GOOD
 
@@ -167,7 +167,7 @@ def test_who_wants_no_certificate_does_not_ask_for_one(client: Client) -> None:
 def test_a_client_refuses_a_bad_server_before_it_says_anything(
     kind: str, reason: str, client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with Simulator(tls="mutual", server_certificate=kind, authority=OURS) as simulator:
+    with Simulator(tls="mutual", server_certificate=kind, authority=EXPECTED) as simulator:
         with pytest.raises(ssl.SSLCertVerificationError, match=reason):
             said_to(client.context(CLIENT), simulator)
         stranger = client.context(trusted=THEIRS.pem)
@@ -185,7 +185,7 @@ def test_a_self_signed_server_is_trusted_by_who_has_its_certificate(client: Clie
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])
 def test_the_server_shows_its_certificate_under_all_names(name: str, client: Client) -> None:
-    with Simulator(tls="mutual-late", authority=OURS) as simulator:
+    with Simulator(tls="mutual-late", authority=EXPECTED) as simulator:
         connection = socket.create_connection(("127.0.0.1", simulator.port))
         with client.context().wrap_socket(connection, server_hostname=name) as secured:
             assert secured.getpeercert(binary_form=True) == simulator.server_certificate.der
@@ -196,7 +196,7 @@ def test_the_server_shows_its_certificate_under_all_names(name: str, client: Cli
 def test_who_speaks_plain_http_or_nothing_hinders_nobody(
     tls: str, client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with Simulator(tls=tls, authority=OURS) as simulator:
+    with Simulator(tls=tls, authority=EXPECTED) as simulator:
         silent = socket.create_connection(("127.0.0.1", simulator.port))
         plain = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=10)
         with closing(plain), pytest.raises((http.client.HTTPException, ConnectionError)):
@@ -238,7 +238,7 @@ def test_a_client_that_is_asked_late_and_says_nothing_is_not_waited_for(
         assert read.wait(10)
         return Answer()
 
-    gateway = Gateway(respond, port=0, tls=server_context(OURS.server(), "mutual-late"))
+    gateway = Gateway(respond, port=0, tls=server_context(EXPECTED.server(), "mutual-late"))
     gateway.start()
     with connected(gateway.port, client.context(CLIENT)) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -251,7 +251,7 @@ def test_a_client_that_is_asked_late_and_says_nothing_is_not_waited_for(
 
 def test_a_client_that_is_asked_late_and_speaks_of_something_else_is_refused(client: Client) -> None:
     with (
-        Simulator(tls="mutual-late", authority=OURS) as simulator,
+        Simulator(tls="mutual-late", authority=EXPECTED) as simulator,
         connected(simulator.port, client.context(CLIENT)) as connection,
     ):
         for _ in range(2):

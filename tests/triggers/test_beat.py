@@ -15,7 +15,7 @@ from airflow_provider_sf.triggers.beat import beat, moment, number_at
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WHOSE: contextvars.ContextVar[str] = contextvars.ContextVar("whose", default="nobody's")
+WHOSE: contextvars.ContextVar[str] = contextvars.ContextVar("match", default="nobody's")
 
 
 def test_a_beat_is_the_first_at_or_after_a_moment_but_for_errors_of_rounding(

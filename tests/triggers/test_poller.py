@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE, all_shared
-from airflow_provider_sf.hooks.cluster_cache import shared_cluster
+from airflow_provider_sf.hooks.cluster_cache import cached_cluster
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Unreachable
 from airflow_provider_sf.triggers import beat
-from airflow_provider_sf.triggers.poller import Answer, SharedPolls, Wish, shared_polls
+from airflow_provider_sf.triggers.poller import Answer, Poller, Wish, shared_polls
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.state import Memory
-from airflow_provider_sf.wait.state_machine import Policy
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import WaitState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -101,8 +101,8 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Server], Awa
 
 
 @asynccontextmanager
-async def polled(name: str = "shop") -> AsyncIterator[SharedPolls]:
-    async with shared_cluster(CONNECTION) as cluster, shared_polls(cluster, CONNECTION, KIND, name) as polls:
+async def polled(name: str = "shop") -> AsyncIterator[Poller]:
+    async with cached_cluster(CONNECTION) as cluster, shared_polls(cluster, CONNECTION, KIND, name) as polls:
         yield polls
 
 
@@ -130,7 +130,7 @@ async def asked(server: Server, times: int) -> None:
 
 def wishes(one: object) -> int:
     """Count who waits for what is shared."""
-    return len(one._wishes) if isinstance(one, SharedPolls) else 0
+    return len(one._wishes) if isinstance(one, Poller) else 0
 
 
 def percent(answer: Answer) -> float | None:
@@ -156,7 +156,7 @@ def test_upgrades_and_their_kinds_are_polled_apart(serving: Any) -> None:
         async with (
             polled("a") as first,
             polled("b") as second,
-            shared_cluster(CONNECTION) as cluster,
+            cached_cluster(CONNECTION) as cluster,
             shared_polls(cluster, CONNECTION, "compose_deployment", "a") as third,
         ):
             assert len({first, second, third}) == 3
@@ -238,7 +238,7 @@ def test_bytes_that_differ_are_read_and_clocks_are_nothing_new(serving: Any) -> 
 
     async def wait(server: Server) -> None:
         async with (
-            shared_cluster(CONNECTION) as cluster,
+            cached_cluster(CONNECTION) as cluster,
             shared_polls(cluster, CONNECTION, "application", "shop") as polls,
         ):
             server.said = {
@@ -544,9 +544,9 @@ def test_of_a_cluster_that_answers_nobody_all_hear_soon_however_many_there_are(
     serving(wait)
 
 
-# Whose log it is.
+# Match log it is.
 
-WHOSE: contextvars.ContextVar[str] = contextvars.ContextVar("whose", default="nobody's")
+WHOSE: contextvars.ContextVar[str] = contextvars.ContextVar("match", default="nobody's")
 
 
 def test_a_poll_runs_in_nobodys_context(serving: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -561,8 +561,8 @@ def test_a_poll_runs_in_nobodys_context(serving: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr(ServiceFabricHook, "get_conn", seen)
 
     async def wait(_: Server) -> None:
-        async def one(whose: str) -> str:
-            WHOSE.set(whose)
+        async def one(match: str) -> str:
+            WHOSE.set(match)
             async with polled() as polls:
                 await polls.next(soon())
             return WHOSE.get()
@@ -583,19 +583,19 @@ def trigger(name: str, log: str, **keywords: Any) -> ServiceFabricUpgradeTrigger
         kind=KIND,
         service_fabric_conn_id=CONNECTION,
         first_poll_at="2020-01-01T00:00:00Z",
-        memory=Memory().to_dict(),
+        memory=WaitState().to_dict(),
         **policy.to_dict(),
     )
     made._log = logging.getLogger(log)  # type: ignore[assignment]  # where pytest can see it
     return made
 
 
-async def story(one: ServiceFabricUpgradeTrigger) -> Memory:
+async def story(one: ServiceFabricUpgradeTrigger) -> WaitState:
     (event,) = [event async for event in one.run()]
-    return Memory.from_dict(event.payload)
+    return WaitState.from_dict(event.payload)
 
 
-async def stories(*waits: ServiceFabricUpgradeTrigger) -> list[Memory]:
+async def stories(*waits: ServiceFabricUpgradeTrigger) -> list[WaitState]:
     return await asyncio.gather(*map(story, waits))
 
 

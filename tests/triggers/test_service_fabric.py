@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.cluster import per_loop as sharing
-from airflow_provider_sf.rest.json_values import json_size
+from airflow_provider_sf.rest.storage_limits import json_size
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
-from airflow_provider_sf.wait.state import Memory
-from airflow_provider_sf.wait.state_machine import Policy
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import WaitState
 from airflow_provider_sf.wait.timeline import Stage
 from tests.wait.test_state_machine import OLD, POLICIES
 
@@ -30,7 +30,7 @@ def trigger(name: str, **keywords: Any) -> ServiceFabricUpgradeTrigger:
         "kind": "application_resource",
         "service_fabric_conn_id": "service_fabric_default",
         "first_poll_at": "2020-01-01T00:00:00Z",
-        "memory": Memory().to_dict(),
+        "memory": WaitState().to_dict(),
         "live_progress": True,
         **Policy(0.01, unreachable_timeout=60.0, deadline=NOW + timedelta(hours=1)).to_dict(),
         **keywords,
@@ -51,8 +51,8 @@ async def _events(*triggers: ServiceFabricUpgradeTrigger) -> list[Any]:
     return await asyncio.gather(*(drain(one) for one in triggers))
 
 
-def run(*triggers: ServiceFabricUpgradeTrigger) -> list[Memory]:
-    return [Memory.from_dict(event) for event in asyncio.run(_events(*triggers))]
+def run(*triggers: ServiceFabricUpgradeTrigger) -> list[WaitState]:
+    return [WaitState.from_dict(event) for event in asyncio.run(_events(*triggers))]
 
 
 def test_the_class_path_is_a_promise() -> None:
@@ -88,10 +88,10 @@ def test_the_class_path_is_a_promise() -> None:
 
 def test_a_row_is_short_and_says_what_it_was_made_from() -> None:
     """With SQLite a triggerer's supervisor reads through all rows each second."""
-    memory = Memory(polls=1, record=OLD, timeline=(Stage.of(OLD, NOW, ours=True),))
+    memory = WaitState(polls=1, record=OLD, timeline=(Stage.of(OLD, NOW, expected=True),))
     made = trigger("good-shop", memory=memory.to_dict(), previous=OLD.to_dict())
     assert made.memory == memory
-    assert made.policy.meant.previous == OLD
+    assert made.policy.selector.previous == OLD
     _, keywords = made.serialize()
     assert len(keywords["memory"]) < json_size(memory.to_dict()) / 2
     assert set(keywords) == {
@@ -181,7 +181,7 @@ def test_a_refusal_ends_the_wait_with_its_error() -> None:
 def test_a_silence_past_its_budget_ends_the_wait(closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", f"service-fabric://127.0.0.1:{closed_port}")
     (story,) = run(trigger("good-shop", unreachable_timeout=0.03))
-    assert story.ended_by == "unreachable"
+    assert story.ended_by == "unreachable_timeout"
     assert story.error is not None
     assert "Connection refused" in str(story.error)
 
@@ -207,7 +207,7 @@ def test_nothing_is_asked_before_the_first_poll_is_due(simulator: Any) -> None:
 def test_it_goes_on_from_the_workers_first_look(clock: Any) -> None:
     clock.step = 25.0
     (first,) = run(trigger("good-shop", deadline="2020-01-01T00:00:00Z"))
-    memory = Memory(polls=first.polls, record=first.record, timeline=first.timeline)
+    memory = WaitState(polls=first.polls, record=first.record, timeline=first.timeline)
     (story,) = run(trigger("good-shop", memory=memory.to_dict()))
     assert story.timeline[0].first_seen_at == first.timeline[0].first_seen_at
     assert story.polls > first.polls
@@ -251,7 +251,7 @@ def test_a_row_of_an_earlier_release_is_still_understood(clock: Any) -> None:
         "unreachable_timeout": 60.0,
         "deadline": (NOW + timedelta(hours=1)).isoformat(),
         "first_poll_at": "2020-01-01T00:00:00Z",
-        "memory": Memory().to_dict(),
+        "memory": WaitState().to_dict(),
     }
     assert run(ServiceFabricUpgradeTrigger(**row))[0].ended_by == "upgrade"
 
@@ -266,10 +266,10 @@ def test_a_silence_goes_on_from_the_workers_first_look_unless_another_triggerer_
 ) -> None:
     """A restarted trigger cannot know what the one before it has seen."""
     monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", f"service-fabric://127.0.0.1:{closed_port}")
-    silent = Memory(polls=1, silent_since=NOW - timedelta(hours=1), silent_polls=1).to_dict()
+    silent = WaitState(polls=1, unreachable_since=NOW - timedelta(hours=1), unreachable_polls=1).to_dict()
     soon = (datetime.now(timezone.utc) + timedelta(seconds=1)).isoformat()
     (first,) = run(trigger("good-shop", memory=silent, first_poll_at=soon))
     assert (first.ended_by, first.polls) == ("unreachable", 2)
     (restarted,) = run(trigger("good-shop", memory=silent, unreachable_timeout=0.03))
-    assert restarted.ended_by == "unreachable"
+    assert restarted.ended_by == "unreachable_timeout"
     assert restarted.polls > 2

@@ -15,11 +15,12 @@ import pytest
 from airflow.providers.common.compat.sdk import XCom
 
 from airflow_provider_sf.rest import Unreachable
-from airflow_provider_sf.triggers import live_progress
-from airflow_provider_sf.triggers.xcom_progress import LiveProgress
+from airflow_provider_sf.triggers import xcom_progress
+from airflow_provider_sf.triggers.xcom_progress import XComProgress
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.state import Memory
-from airflow_provider_sf.wait.state_machine import AskAgain, Ended, Policy, step
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import WaitState
+from airflow_provider_sf.wait.state_machine import AskAgain, Ended, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -63,18 +64,18 @@ class Supervisor:
 def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
     from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - only Airflow 3 has it
 
-    monkeypatch.setattr(live_progress, "SECONDS_APART", 0.05)
-    monkeypatch.setattr(live_progress._queue, "free_at", 0.0)
+    monkeypatch.setattr(xcom_progress, "SECONDS_APART", 0.05)
+    monkeypatch.setattr(xcom_progress._queue, "free_at", 0.0)
     stand_in = Supervisor()
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", stand_in, raising=False)
     return stand_in
 
 
-def live(ti: Any = TI) -> LiveProgress:
-    return LiveProgress("application_resource", "shop", ti, TRIGGER)
+def live(ti: Any = TI) -> XComProgress:
+    return XComProgress("application_resource", "shop", ti, TRIGGER)
 
 
-async def turn_of(shown: LiveProgress) -> None:
+async def turn_of(shown: XComProgress) -> None:
     """Wait until its turn has come and gone."""
     if shown._turn is not None:
         await shown._turn
@@ -86,9 +87,9 @@ def record(percent: float) -> UpgradeProgress:
     )
 
 
-def after(*looks: Any) -> Memory:
+def after(*looks: Any) -> WaitState:
     """Return the memory of a wait that has looked so often, every fifteen seconds."""
-    memory = Memory()
+    memory = WaitState()
     for poll, look in enumerate(looks):
         memory, _ = step(Policy(15.0), memory, look, NOW + timedelta(seconds=15 * poll))
     return memory
@@ -132,7 +133,7 @@ def test_the_begin_and_the_end_of_a_silence_are_changes(supervisor: Supervisor) 
 
     in_a_loop(wait)
     assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"] * 3
-    assert supervisor.xcoms["upgrade_wait"]["memory"]["silent_since"] is None
+    assert supervisor.xcoms["upgrade_wait"]["memory"]["unreachable_since"] is None
 
 
 @needs_airflow_3_3
@@ -185,7 +186,7 @@ def test_all_waits_of_a_triggerer_take_turns_and_push_what_is_newest_then(superv
 @needs_airflow_3_3
 def test_a_wait_that_ends_gives_its_turn_up(supervisor: Supervisor) -> None:
     async def wait() -> None:
-        live_progress._queue.free_at = asyncio.get_running_loop().time() + 20.0
+        xcom_progress._queue.free_at = asyncio.get_running_loop().time() + 20.0
         shown = live()
         shown.show(after(record(10.0)), NOW)
         await shown.__aexit__(None, None, None)
@@ -202,7 +203,7 @@ def test_a_wait_that_is_cancelled_pushes_nothing_any_more(supervisor: Supervisor
     async def wait() -> None:
         supervisor.may.clear()
         if how_far != "it pushes":
-            live_progress._queue.free_at = asyncio.get_running_loop().time() + 20.0
+            xcom_progress._queue.free_at = asyncio.get_running_loop().time() + 20.0
 
         async def watch() -> None:
             async with live() as shown:
@@ -232,7 +233,7 @@ def test_a_push_that_hangs_does_not_keep_the_wait_from_its_end(
         with pytest.raises(asyncio.CancelledError):
             await turn_of(shown)
 
-    monkeypatch.setattr(live_progress, "MOST_SECONDS", 0.02)
+    monkeypatch.setattr(xcom_progress, "MOST_SECONDS", 0.02)
     in_a_loop(wait)
 
 
@@ -266,7 +267,7 @@ def test_what_the_worker_has_pushed_is_not_pushed_again_until_it_changes(supervi
     ],
     ids=["moved and moved back", "a silence that is over", "a failure", "a reason"],
 )
-def test_what_a_reader_or_a_clock_wants_to_know_is_a_change(supervisor: Supervisor, later: Memory) -> None:
+def test_what_a_reader_or_a_clock_wants_to_know_is_a_change(supervisor: Supervisor, later: WaitState) -> None:
     async def wait() -> None:
         shown = live()
         shown.begin(after(record(10.0)))
@@ -292,7 +293,7 @@ def test_a_silence_that_the_worker_saw_first_is_pushed_so_that_its_clock_outlive
 
     in_a_loop(wait)
     assert supervisor.pushes == ["upgrade_wait"]
-    assert recalled(first).silent_since == first.silent_since
+    assert recalled(first).unreachable_since == first.unreachable_since
 
 
 @needs_airflow_3_3
@@ -314,11 +315,11 @@ def test_nobody_queues_up_for_long(supervisor: Supervisor) -> None:
     """With more waits than a supervisor can serve, each is shown less often."""
 
     async def wait() -> None:
-        live_progress._queue.free_at = asyncio.get_running_loop().time() + 31.0
+        xcom_progress._queue.free_at = asyncio.get_running_loop().time() + 31.0
         shown = live()
         shown.show(after(record(10.0)), NOW)
         assert shown._turn is None
-        live_progress._queue.free_at = 0.0
+        xcom_progress._queue.free_at = 0.0
         shown.show(after(record(10.0)), NOW + timedelta(seconds=15))
         await asyncio.sleep(0.01)
         await shown.__aexit__(None, None, None)
@@ -352,15 +353,15 @@ def test_a_push_that_fails_is_said_once_and_tried_again(
     assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"]
 
 
-def recalled(memory: Memory) -> Memory:
+def recalled(memory: WaitState) -> WaitState:
     return asyncio.run(_recalled(memory))
 
 
-async def _recalled(memory: Memory) -> Memory:
+async def _recalled(memory: WaitState) -> WaitState:
     return await live().recalled(memory)
 
 
-async def _pushed(memory: Memory) -> None:
+async def _pushed(memory: WaitState) -> None:
     shown = live()
     shown.show(memory, NOW)
     await turn_of(shown)
@@ -376,7 +377,11 @@ def test_after_a_restart_the_memory_is_read_back_and_all_clocks_go_on(
     with caplog.at_level(logging.INFO):
         read = recalled(first)
     assert read.to_dict() == last.taken_up().to_dict()
-    assert (read.moved_at, read.silent_since, read.outdated) == (last.moved_at, last.silent_since, True)
+    assert (read.moved_at, read.unreachable_since, read.stale) == (
+        last.moved_at,
+        last.unreachable_since,
+        True,
+    )
     assert "Taken up again with the memory of the triggerer before, of poll 4" in caplog.messages
     assert supervisor.pushes
 
@@ -405,7 +410,7 @@ def test_a_silence_before_a_restart_is_looked_into_anew_before_it_ends_the_wait(
     for second in range(360, 365):
         memory, decision = step(Policy(15.0), memory, silent, NOW + timedelta(seconds=second))
         decisions.append(decision)
-    assert decisions == [*map(AskAgain, (1.0, 2.0, 4.0, 8.0)), Ended("unreachable")]
+    assert decisions == [*map(AskAgain, (1.0, 2.0, 4.0, 8.0)), Ended("unreachable_timeout")]
 
 
 @needs_airflow_3_3
@@ -418,7 +423,7 @@ def test_the_memory_of_another_wait_is_not_taken() -> None:
 
 
 @needs_airflow_3_3
-@pytest.mark.parametrize("field", ["polls", "forgiven", "timeline"])
+@pytest.mark.parametrize("field", ["polls", "outages", "timeline"])
 def test_a_memory_that_somebody_has_edited_is_done_without(supervisor: Supervisor, field: str) -> None:
     asyncio.run(_pushed(after(record(10.0), record(20.0))))
     supervisor.xcoms["upgrade_wait"][field] = "7"
@@ -488,7 +493,7 @@ def test_where_a_trigger_cannot_push_as_it_should_that_is_said_once(
         shown.show(after(record(10.0)), NOW)
         await shown.__aexit__(None, None, None)
 
-    monkeypatch.setattr(live_progress, "XCom", backend)
+    monkeypatch.setattr(xcom_progress, "XCom", backend)
     with caplog.at_level(logging.INFO):
         in_a_loop(wait)
     assert supervisor.pushes == []

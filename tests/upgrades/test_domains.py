@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sf.rest.json_values import json_size
+from airflow_provider_sf.rest.storage_limits import json_size
 from airflow_provider_sf.upgrades.domains import (
     CHECKS_BYTES,
     NODES_BYTES,

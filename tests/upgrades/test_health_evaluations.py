@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf.rest.json_values import json_size
+from airflow_provider_sf.rest.storage_limits import json_size
 from airflow_provider_sf.upgrades.health_evaluations import EVALUATIONS_BYTES, unhealthy
 
 if TYPE_CHECKING:

@@ -16,12 +16,11 @@ from airflow_provider_sf.upgrades.kinds import (
     KINDS,
     Kind,
     advice,
-    check_name,
     explorer_path,
-    is_rendered_later,
-    kind_named,
+    get_kind,
 )
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES, Outcome
+from airflow_provider_sf.wait.parameters import check_name, is_rendered_later
 
 NAMED = [kind.name for kind in KINDS.values() if kind.takes_name]
 NAMELESS = [kind.name for kind in KINDS.values() if not kind.takes_name]
@@ -36,7 +35,7 @@ class XComArg:
 
 
 def test_a_kind_is_found_by_its_name() -> None:
-    assert kind_named("application_resource").title == "application resource"
+    assert get_kind("application_resource").title == "application resource"
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
@@ -45,7 +44,7 @@ def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
         "cluster, cluster_configuration$"
     )
     with pytest.raises(ValueError, match=said):
-        kind_named("mesh")
+        get_kind("mesh")
 
 
 # Each row.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sf.rest.protocol import version_in
+from airflow_provider_sf.rest.protocol import runtime_version
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.kinds import KINDS
 
@@ -410,4 +410,4 @@ def test_of_an_application_resource_all_that_is_specified_is_read() -> None:
 
 
 def test_the_version_of_a_cluster_is_read() -> None:
-    assert version_in(recorded("reads/cluster_version")) == "6.4.514.9494"
+    assert runtime_version(recorded("reads/cluster_version")) == "6.4.514.9494"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sf.rest.json_values import json_size
+from airflow_provider_sf.rest.storage_limits import json_size
 from airflow_provider_sf.upgrades.services import ServiceProgress, services_of
 
 NOTHING = {"services": 0, "services_behind": 0, "pending_replicas": 0}

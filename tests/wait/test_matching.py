@@ -1,4 +1,4 @@
-"""Whose upgrade is on record."""
+"""Match upgrade is on record."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.matching import Identity, Meant, Whose
+from airflow_provider_sf.wait.matching import Match, UpgradeIdentity, UpgradeSelector
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
 BEFORE, LATER = NOON - timedelta(hours=2), NOON + timedelta(hours=1)
-LATEST = Meant()
+LATEST = UpgradeSelector()
 
 
 def record(state: str, version: str | None = "v2", started_at: datetime | None = NOON) -> UpgradeProgress:
@@ -40,8 +40,10 @@ OLD_FAILED_UNSTARTED = record("Failed", "v1", None)
 STRANGE = record("Invalid", None, None)
 
 
-def learned(meant: Meant, seen: UpgradeProgress, ours: Identity | None) -> Identity | None:
-    return meant.learned(seen, meant.whose(seen, NOON, ours), ours)
+def learned(
+    selector: UpgradeSelector, seen: UpgradeProgress, expected: UpgradeIdentity | None
+) -> UpgradeIdentity | None:
+    return selector.learned(seen, selector.match(seen, NOON, expected), expected)
 
 
 YES, NO, UNSAID = True, False, None
@@ -49,15 +51,21 @@ YES, NO, UNSAID = True, False, None
 
 @pytest.mark.parametrize("seen", [FORWARD, FRESH, BACK, DONE, ROLLED_BACK, FAILED])
 def test_with_nothing_given_the_latest_upgrade_is_ours(seen: UpgradeProgress) -> None:
-    assert LATEST.whose(seen, NOON, None) is Whose.OURS
+    assert LATEST.match(seen, NOON, None) is Match.EXPECTED
 
 
 @pytest.mark.parametrize(
-    "meant", [LATEST, Meant(previous=OLD_DONE), Meant(started_after=BEFORE), Meant(target_version="v1")]
+    "selector",
+    [
+        LATEST,
+        UpgradeSelector(previous=OLD_DONE),
+        UpgradeSelector(started_after=BEFORE),
+        UpgradeSelector(target_version="v1"),
+    ],
 )
-def test_what_nobody_ever_upgraded_is_never_ours(meant: Meant) -> None:
-    assert meant.whose(NEVER, NOON, None) is Whose.ANOTHERS
-    assert meant.whose(NEVER, NOON, Identity(NOON, "v2")) is Whose.ANOTHERS
+def test_what_nobody_ever_upgraded_is_never_ours(selector: UpgradeSelector) -> None:
+    assert selector.match(NEVER, NOON, None) is Match.OTHER
+    assert selector.match(NEVER, NOON, UpgradeIdentity(NOON, "v2")) is Match.OTHER
 
 
 @pytest.mark.parametrize(
@@ -107,7 +115,7 @@ def test_what_nobody_ever_upgraded_is_never_ours(meant: Meant) -> None:
 def test_what_the_record_from_before_proves(
     previous: UpgradeProgress, seen: UpgradeProgress, said: object
 ) -> None:
-    assert Meant(previous=previous).proves(seen, NOON) is said
+    assert UpgradeSelector(previous=previous).proves(seen, NOON) is said
 
 
 @pytest.mark.parametrize(
@@ -128,7 +136,7 @@ def test_what_the_record_from_before_proves(
 def test_what_the_time_of_the_start_proves(
     started_after: datetime, skew: float, seen: UpgradeProgress, said: object
 ) -> None:
-    assert Meant(started_after=started_after, clock_skew=skew).proves(seen, NOON) is said
+    assert UpgradeSelector(started_after=started_after, clock_skew=skew).proves(seen, NOON) is said
 
 
 def configuration(
@@ -168,12 +176,12 @@ CONFIGURED = configuration("RollingForwardCompleted")
 def test_where_start_times_are_not_said_something_else_at_rest_has_come_since(
     previous: UpgradeProgress, seen: UpgradeProgress, said: object
 ) -> None:
-    assert Meant(previous=previous).proves(seen, NOON) is said
+    assert UpgradeSelector(previous=previous).proves(seen, NOON) is said
 
 
 def test_clocks_may_be_a_minute_apart_unless_said_otherwise() -> None:
-    assert Meant(started_after=NOON + timedelta(seconds=60)).proves(DONE, NOON) is YES
-    assert Meant(started_after=NOON + timedelta(seconds=61)).proves(DONE, NOON) is NO
+    assert UpgradeSelector(started_after=NOON + timedelta(seconds=60)).proves(DONE, NOON) is YES
+    assert UpgradeSelector(started_after=NOON + timedelta(seconds=61)).proves(DONE, NOON) is NO
 
 
 @pytest.mark.parametrize(
@@ -194,28 +202,30 @@ def test_clocks_may_be_a_minute_apart_unless_said_otherwise() -> None:
 )
 def test_what_the_version_proves(seen: UpgradeProgress, said: object) -> None:
     """Going back, Service Fabric reports the old version; at rest, the right one may be there since long."""
-    assert Meant(target_version="v2").proves(seen, NOON) is said
+    assert UpgradeSelector(target_version="v2").proves(seen, NOON) is said
 
 
 def test_all_that_is_given_must_hold_and_one_proof_is_enough() -> None:
-    both = Meant(previous=OLD_DONE, target_version="v2")
+    both = UpgradeSelector(previous=OLD_DONE, target_version="v2")
     assert both.proves(DONE, NOON) is YES
     assert both.proves(record("CompletedRollforward", "v3"), NOON) is NO
     assert both.proves(record("CompletedRollforward", "v2", BEFORE), NOON) is NO
     assert both.proves(FAILED_UNSTARTED, NOON) is UNSAID
-    assert Meant(previous=OLD_DONE, started_after=LATER).proves(DONE, NOON) is NO
-    assert Meant(started_after=BEFORE, target_version="v3").proves(DONE, NOON) is NO
+    assert UpgradeSelector(previous=OLD_DONE, started_after=LATER).proves(DONE, NOON) is NO
+    assert UpgradeSelector(started_after=BEFORE, target_version="v3").proves(DONE, NOON) is NO
 
 
 @pytest.mark.parametrize("seen", [DONE, FAILED, ROLLED_BACK, BACK])
 def test_what_nothing_proves_is_not_ours(seen: UpgradeProgress) -> None:
-    assert Meant(target_version="v2").whose(seen, NOON, None) is Whose.ANOTHERS
+    assert UpgradeSelector(target_version="v2").match(seen, NOON, None) is Match.OTHER
 
 
 @pytest.mark.parametrize("seen", [DONE, FAILED, ROLLED_BACK, BACK, FRESH, BACK_UNSTARTED, FAILED_UNSTARTED])
 def test_once_ours_was_seen_its_end_needs_no_proof(seen: UpgradeProgress) -> None:
-    assert Meant(target_version="v2").whose(seen, NOON, Identity(NOON, "v2")) is Whose.OURS
-    assert LATEST.whose(seen, NOON, Identity(NOON, "v2")) is Whose.OURS
+    assert (
+        UpgradeSelector(target_version="v2").match(seen, NOON, UpgradeIdentity(NOON, "v2")) is Match.EXPECTED
+    )
+    assert LATEST.match(seen, NOON, UpgradeIdentity(NOON, "v2")) is Match.EXPECTED
 
 
 @pytest.mark.parametrize(
@@ -232,46 +242,49 @@ def test_once_ours_was_seen_its_end_needs_no_proof(seen: UpgradeProgress) -> Non
     ],
 )
 def test_another_start_or_another_target_going_forward_is_a_successor(seen: UpgradeProgress) -> None:
-    assert LATEST.whose(seen, NOON, Identity(NOON, "v2")) is Whose.SUCCESSORS
-    assert Meant(previous=OLD_DONE).whose(seen, NOON, Identity(NOON, "v2")) is Whose.SUCCESSORS
+    assert LATEST.match(seen, NOON, UpgradeIdentity(NOON, "v2")) is Match.REPLACED
+    assert UpgradeSelector(previous=OLD_DONE).match(seen, NOON, UpgradeIdentity(NOON, "v2")) is Match.REPLACED
 
 
 @pytest.mark.parametrize("seen", [BACK, ROLLED_BACK, FORWARD, DONE])
 def test_without_a_known_start_only_another_target_going_forward_is_a_successor(
     seen: UpgradeProgress,
 ) -> None:
-    assert LATEST.whose(seen, NOON, Identity(None, "v2")) is Whose.OURS
-    assert LATEST.whose(seen, NOON, Identity(None, None)) is Whose.OURS
+    assert LATEST.match(seen, NOON, UpgradeIdentity(None, "v2")) is Match.EXPECTED
+    assert LATEST.match(seen, NOON, UpgradeIdentity(None, None)) is Match.EXPECTED
 
 
 def test_a_start_that_comes_late_and_is_not_ours_takes_the_claim_back() -> None:
-    meant = Meant(started_after=NOON)
-    assert meant.whose(record("RollingForward", "v2", BEFORE), NOON, Identity(None, "v2")) is Whose.ANOTHERS
-    assert learned(meant, record("RollingForward", "v2", BEFORE), Identity(None, "v2")) is None
+    selector = UpgradeSelector(started_after=NOON)
+    assert (
+        selector.match(record("RollingForward", "v2", BEFORE), NOON, UpgradeIdentity(None, "v2"))
+        is Match.OTHER
+    )
+    assert learned(selector, record("RollingForward", "v2", BEFORE), UpgradeIdentity(None, "v2")) is None
 
 
 def test_ours_is_learned_while_it_moves_and_completed_later() -> None:
-    assert learned(LATEST, FRESH, None) == Identity(None, "v2")
-    assert learned(LATEST, FORWARD, Identity(None, "v2")) == Identity(NOON, "v2")
-    assert learned(LATEST, BACK, None) == Identity(NOON, None)
-    assert learned(LATEST, FORWARD, Identity(NOON, None)) == Identity(NOON, "v2")
-    assert learned(LATEST, FRESH, Identity(NOON, "v2")) == Identity(NOON, "v2")
+    assert learned(LATEST, FRESH, None) == UpgradeIdentity(None, "v2")
+    assert learned(LATEST, FORWARD, UpgradeIdentity(None, "v2")) == UpgradeIdentity(NOON, "v2")
+    assert learned(LATEST, BACK, None) == UpgradeIdentity(NOON, None)
+    assert learned(LATEST, FORWARD, UpgradeIdentity(NOON, None)) == UpgradeIdentity(NOON, "v2")
+    assert learned(LATEST, FRESH, UpgradeIdentity(NOON, "v2")) == UpgradeIdentity(NOON, "v2")
 
 
 @pytest.mark.parametrize("seen", [DONE, FAILED, ROLLED_BACK, NEVER])
 def test_at_rest_nothing_is_learned_and_nothing_forgotten(seen: UpgradeProgress) -> None:
     assert learned(LATEST, seen, None) is None
-    assert learned(LATEST, seen, Identity(NOON, "v2")) == Identity(NOON, "v2")
+    assert learned(LATEST, seen, UpgradeIdentity(NOON, "v2")) == UpgradeIdentity(NOON, "v2")
 
 
 def test_a_successor_teaches_nothing_about_ours() -> None:
-    assert learned(LATEST, record("RollingForward", "v3", LATER), Identity(NOON, "v2")) == Identity(
-        NOON, "v2"
-    )
+    assert learned(
+        LATEST, record("RollingForward", "v3", LATER), UpgradeIdentity(NOON, "v2")
+    ) == UpgradeIdentity(NOON, "v2")
 
 
 def test_anothers_upgrade_is_not_learned() -> None:
-    assert learned(Meant(previous=OLD_MOVING), OLD_BACK, None) is None
+    assert learned(UpgradeSelector(previous=OLD_MOVING), OLD_BACK, None) is None
 
 
 @pytest.mark.parametrize(
@@ -286,87 +299,90 @@ def test_anothers_upgrade_is_not_learned() -> None:
     ],
 )
 def test_the_version_that_is_there_already_may_be_enough(seen: UpgradeProgress, *, accepted: bool) -> None:
-    assert Meant(target_version="v2", accept_current_version=True).accepts(seen) is accepted
-    assert not Meant(target_version="v2").accepts(seen)
+    assert UpgradeSelector(target_version="v2", accept_current_version=True).accepts(seen) is accepted
+    assert not UpgradeSelector(target_version="v2").accepts(seen)
 
 
 @pytest.mark.parametrize(
-    "meant",
+    "selector",
     [
         LATEST,
-        Meant(previous=OLD_DONE, started_after=NOON, clock_skew=5.0, target_version="v2"),
-        Meant(target_version="v2", accept_current_version=True),
+        UpgradeSelector(previous=OLD_DONE, started_after=NOON, clock_skew=5.0, target_version="v2"),
+        UpgradeSelector(target_version="v2", accept_current_version=True),
     ],
 )
-def test_what_is_meant_is_json_and_survives_it(meant: Meant) -> None:
-    assert Meant.from_dict(json.loads(json.dumps(meant.to_dict(), allow_nan=False))) == meant
+def test_what_is_meant_is_json_and_survives_it(selector: UpgradeSelector) -> None:
+    assert UpgradeSelector.from_dict(json.loads(json.dumps(selector.to_dict(), allow_nan=False))) == selector
 
 
 def test_what_an_earlier_release_did_not_write_has_its_default() -> None:
-    assert Meant.from_dict({}) == LATEST
+    assert UpgradeSelector.from_dict({}) == LATEST
 
 
-@pytest.mark.parametrize("identity", [Identity(None, None), Identity(NOON, "v2")])
-def test_an_identity_is_json_and_survives_it(identity: Identity) -> None:
+@pytest.mark.parametrize("identity", [UpgradeIdentity(None, None), UpgradeIdentity(NOON, "v2")])
+def test_an_identity_is_json_and_survives_it(identity: UpgradeIdentity) -> None:
     written: Any = json.loads(json.dumps(identity.to_dict()))
     assert set(written) == {"started_at", "target_version"}
-    assert Identity.from_dict(written) == identity
+    assert UpgradeIdentity.from_dict(written) == identity
 
 
 @pytest.mark.parametrize(
     ("before", "seen", "said"),
     [
-        (Identity(BEFORE, "v1"), DONE, YES),
-        (Identity(None, None), DONE, YES),
-        (Identity(BEFORE, "v1"), FAILED, YES),
-        (Identity(NOON, "v2"), DONE, UNSAID),
+        (UpgradeIdentity(BEFORE, "v1"), DONE, YES),
+        (UpgradeIdentity(None, None), DONE, YES),
+        (UpgradeIdentity(BEFORE, "v1"), FAILED, YES),
+        (UpgradeIdentity(NOON, "v2"), DONE, UNSAID),
         (None, DONE, UNSAID),
-        (Identity(BEFORE, "v1"), ROLLED_BACK, UNSAID),
-        (Identity(BEFORE, "v1"), record("CompletedRollforward", "v3"), NO),
+        (UpgradeIdentity(BEFORE, "v1"), ROLLED_BACK, UNSAID),
+        (UpgradeIdentity(BEFORE, "v1"), record("CompletedRollforward", "v3"), NO),
     ],
 )
 def test_a_version_at_rest_proves_something_if_it_has_come_since_the_wait_began(
-    before: Identity | None, seen: UpgradeProgress, said: object
+    before: UpgradeIdentity | None, seen: UpgradeProgress, said: object
 ) -> None:
-    assert Meant(target_version="v2").proves(seen, NOON, before) is said
+    assert UpgradeSelector(target_version="v2").proves(seen, NOON, before) is said
 
 
 @pytest.mark.parametrize(
     ("before", "seen", "another"),
     [
-        (Identity(NOON, "v1"), DONE, False),
-        (Identity(BEFORE, "v2"), DONE, True),
-        (Identity(None, "v2"), DONE, True),
-        (Identity(NOON, "v2"), FAILED_UNSTARTED, True),
-        (Identity(None, "v2"), FAILED_UNSTARTED, False),
-        (Identity(None, "v1"), FAILED_UNSTARTED, True),
-        (Identity(None, None), FAILED_UNSTARTED, True),
-        (Identity(None, "5"), CONFIGURED, False),
-        (Identity(None, "4"), CONFIGURED, True),
+        (UpgradeIdentity(NOON, "v1"), DONE, False),
+        (UpgradeIdentity(BEFORE, "v2"), DONE, True),
+        (UpgradeIdentity(None, "v2"), DONE, True),
+        (UpgradeIdentity(NOON, "v2"), FAILED_UNSTARTED, True),
+        (UpgradeIdentity(None, "v2"), FAILED_UNSTARTED, False),
+        (UpgradeIdentity(None, "v1"), FAILED_UNSTARTED, True),
+        (UpgradeIdentity(None, None), FAILED_UNSTARTED, True),
+        (UpgradeIdentity(None, "5"), CONFIGURED, False),
+        (UpgradeIdentity(None, "4"), CONFIGURED, True),
     ],
 )
 def test_at_rest_another_start_is_another_upgrade_or_another_version_if_none_is_said(
-    before: Identity, seen: UpgradeProgress, *, another: bool
+    before: UpgradeIdentity, seen: UpgradeProgress, *, another: bool
 ) -> None:
     assert before.is_another_than(seen) is another
 
 
 @pytest.mark.parametrize(
-    ("before", "said"), [(Identity(None, "4"), YES), (Identity(None, "5"), UNSAID), (None, UNSAID)]
+    ("before", "said"),
+    [(UpgradeIdentity(None, "4"), YES), (UpgradeIdentity(None, "5"), UNSAID), (None, UNSAID)],
 )
 def test_where_start_times_are_not_said_a_version_at_rest_has_come_if_another_was_there(
-    before: Identity | None, said: object
+    before: UpgradeIdentity | None, said: object
 ) -> None:
-    assert Meant(target_version="5").proves(CONFIGURED, NOON, before) is said
+    assert UpgradeSelector(target_version="5").proves(CONFIGURED, NOON, before) is said
 
 
-@pytest.mark.parametrize("meant", [LATEST, Meant(target_version="v2"), Meant(previous=OLD_DONE)])
-def test_an_upgrade_that_failed_on_its_way_back_is_still_ours(meant: Meant) -> None:
+@pytest.mark.parametrize(
+    "selector", [LATEST, UpgradeSelector(target_version="v2"), UpgradeSelector(previous=OLD_DONE)]
+)
+def test_an_upgrade_that_failed_on_its_way_back_is_still_ours(selector: UpgradeSelector) -> None:
     """Failed covers whatever the upgrade did, and may come with the old version as the target."""
-    assert meant.whose(record("Failed", "v1"), NOON, Identity(NOON, "v2")) is Whose.OURS
+    assert selector.match(record("Failed", "v1"), NOON, UpgradeIdentity(NOON, "v2")) is Match.EXPECTED
 
 
 def test_an_unknown_record_of_before_with_a_start_is_told_by_it() -> None:
     strange = record("RollingSideways", "v1", BEFORE)
-    assert Meant(previous=strange).proves(DONE, NOON) is YES
-    assert Meant(previous=strange).proves(OLD_DONE, NOON) is NO
+    assert UpgradeSelector(previous=strange).proves(DONE, NOON) is YES
+    assert UpgradeSelector(previous=strange).proves(OLD_DONE, NOON) is NO

@@ -14,13 +14,13 @@ from airflow_provider_sf.upgrades.kinds import KINDS, Kind
 from airflow_provider_sf.wait.parameters import (
     CLOCK_SKEW_SECONDS,
     DEFAULT_CONN_ID,
-    IDENTIFYING,
-    check_identifying,
-    check_rhythm,
-    check_without_memory,
+    SELECTOR_PARAMETERS,
+    check_poke_interval,
+    check_reschedule_mode,
+    check_selector_parameters,
     choice,
     seconds,
-    shown,
+    shorten_repr,
 )
 
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -116,15 +116,15 @@ def test_a_duration_that_no_calendar_holds_is_refused(given: float | timedelta) 
 
 @every_kind
 def test_each_parameter_may_say_which_upgrade_of_a_kind_is_meant_if_it_can(kind: Kind) -> None:
-    check_identifying(kind.name, [one for one in IDENTIFYING if one != "started_after"])
-    check_identifying(kind.name, [])
+    check_selector_parameters(kind.name, [one for one in SELECTOR_PARAMETERS if one != "started_after"])
+    check_selector_parameters(kind.name, [])
     if "started_at" in kind.keys:
-        check_identifying(kind.name, IDENTIFYING)
+        check_selector_parameters(kind.name, SELECTOR_PARAMETERS)
 
 
 def test_a_start_that_service_fabric_never_says_is_no_use() -> None:
     with pytest.raises(ValueError, match="started_after") as refused:
-        check_identifying("cluster_configuration", ["previous", "started_after"])
+        check_selector_parameters("cluster_configuration", ["previous", "started_after"])
     assert str(refused.value) == (
         "started_after is of no use for kind 'cluster_configuration': Service Fabric does not say when such an "
         "upgrade started; give previous"
@@ -139,14 +139,14 @@ def test_only_of_a_cluster_configuration_it_is_not_said_when_its_upgrade_started
 
 def test_an_unknown_kind_is_refused_with_its_name() -> None:
     with pytest.raises(ValueError, match="kind 'mesh' is not supported"):
-        check_identifying("mesh", ["started_after"])
+        check_selector_parameters("mesh", ["started_after"])
 
 
 @pytest.mark.parametrize(
-    "given", [[], ["previous"], ["started_after"], ["started_after", "target_version"], IDENTIFYING]
+    "given", [[], ["previous"], ["started_after"], ["started_after", "target_version"], SELECTOR_PARAMETERS]
 )
 def test_a_task_without_memory_may_look_for_what_each_look_can_tell(given: list[str]) -> None:
-    check_without_memory(None, given)
+    check_reschedule_mode(None, given)
 
 
 @pytest.mark.parametrize("given", [["target_version"], ("target_version",)])
@@ -154,7 +154,7 @@ def test_a_task_without_memory_cannot_tell_a_version_that_has_come(given: list[s
     with pytest.raises(
         ValueError, match=r"^target_version alone needs a memory, and reschedule mode has none: use "
     ):
-        check_without_memory(None, given)
+        check_reschedule_mode(None, given)
 
 
 @pytest.mark.parametrize("stall_timeout", [0.0, 600.0])
@@ -162,17 +162,17 @@ def test_a_task_without_memory_cannot_see_a_stall(stall_timeout: float) -> None:
     with pytest.raises(
         ValueError, match=r"^stall_timeout needs a memory, and reschedule mode has none: use defer"
     ):
-        check_without_memory(stall_timeout, ["previous"])
+        check_reschedule_mode(stall_timeout, ["previous"])
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
 @pytest.mark.parametrize("max_wait", [None, timedelta(seconds=1)])
 def test_a_pause_is_one(max_wait: timedelta | None, *, deferrable: bool) -> None:
-    check_rhythm(0.5, max_wait, deferrable=deferrable)
+    check_poke_interval(0.5, max_wait, deferrable=deferrable)
 
 
 def test_only_the_triggerer_needs_a_pause_between_polls() -> None:
-    check_rhythm(0.0, None, deferrable=False)
+    check_poke_interval(0.0, None, deferrable=False)
 
 
 @pytest.mark.parametrize("poke_interval", [0.0, -5, math.nan])
@@ -180,14 +180,14 @@ def test_a_triggerer_that_would_never_pause_is_refused(poke_interval: float) -> 
     with pytest.raises(
         ValueError, match=r"^poke_interval must be more than .* the triggerer is not yours alone$"
     ):
-        check_rhythm(poke_interval, None, deferrable=True)
+        check_poke_interval(poke_interval, None, deferrable=True)
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
 @pytest.mark.parametrize("max_wait", [timedelta(0), timedelta(seconds=-1)])
 def test_a_longest_pause_that_is_none_is_refused(max_wait: timedelta, *, deferrable: bool) -> None:
     with pytest.raises(ValueError, match=f"^max_wait must be more than 0 s, not {max_wait}$"):
-        check_rhythm(15.0, max_wait, deferrable=deferrable)
+        check_poke_interval(15.0, max_wait, deferrable=deferrable)
 
 
 # What is shown, and what is not written.
@@ -198,11 +198,11 @@ def test_a_longest_pause_that_is_none_is_refused(max_wait: timedelta, *, deferra
     [("v7", "'v7'"), ("x" * 98, f"'{'x' * 98}'"), ("x" * 99, f"'{'x' * 99}..."), (None, "None")],
 )
 def test_of_a_long_value_the_beginning_is_shown(value: object, written: str) -> None:
-    assert shown(value) == written
+    assert shorten_repr(value) == written
 
 
 def test_more_of_a_value_may_be_shown() -> None:
-    assert shown("x" * 300, 200) == f"'{'x' * 199}..."
+    assert shorten_repr("x" * 300, 200) == f"'{'x' * 199}..."
 
 
 def test_the_defaults_are_those_that_are_documented() -> None:

@@ -19,14 +19,15 @@ from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
 from airflow_provider_sf.upgrades.domains import DomainProgress, Domains, NodeProgress, UpgradeUnit
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.matching import Identity, Meant
-from airflow_provider_sf.wait.state import Forgiven, Memory, Verdict, xcoms
-from airflow_provider_sf.wait.state_machine import AskAgain, Policy, step
+from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import OutageStats, Verdict, WaitState, xcom_values
+from airflow_provider_sf.wait.state_machine import AskAgain, step
 from airflow_provider_sf.wait.timeline import Stage
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 KIND = "application_resource"
-OURS = True
+EXPECTED = True
 ROOT = Path(__file__).parents[2]
 RECORDS = Path(__file__).parents[1] / "samples" / "records"
 FILES = ("upgrade_progress.schema.json", "upgrade_wait.schema.json")
@@ -94,18 +95,18 @@ SILENT = Unreachable("timed out", endpoint="http://c:19080")
 WAITS: dict[str, tuple[Policy, list[UpgradeProgress | ServiceFabricError]]] = {
     "upgrade": (Policy(15.0), [FORWARD, SILENT, LOOKS[Outcome.SUCCEEDED]]),
     "error": (Policy(15.0), [FORWARD, Rejected("no", 403, "E_ACCESSDENIED", "http://c:19080")]),
-    "unreachable": (Policy(15.0, unreachable_timeout=30.0), [FORWARD, SILENT, SILENT, SILENT]),
-    "start": (Policy(15.0, start_timeout=30.0), [NEVER, NEVER, NEVER]),
-    "stall": (Policy(15.0, stall_timeout=30.0), [FORWARD, FORWARD, FORWARD]),
-    "unknown": (Policy(15.0, unknown_state_timeout=30.0), [LOOKS[Outcome.UNKNOWN]] * 3),
+    "unreachable_timeout": (Policy(15.0, unreachable_timeout=30.0), [FORWARD, SILENT, SILENT, SILENT]),
+    "start_timeout": (Policy(15.0, start_timeout=30.0), [NEVER, NEVER, NEVER]),
+    "stall_timeout": (Policy(15.0, stall_timeout=30.0), [FORWARD, FORWARD, FORWARD]),
+    "unknown_state_timeout": (Policy(15.0, unknown_state_timeout=30.0), [LOOKS[Outcome.UNKNOWN]] * 3),
     "timeout": (Policy(15.0, deadline=at(30)), [FORWARD, FORWARD, FORWARD]),
 }
 """For each way in which a wait can end one that does so, with a look every 15 s."""
 
 
-def waited(policy: Policy, observations: list[UpgradeProgress | ServiceFabricError]) -> list[Memory]:
+def waited(policy: Policy, observations: list[UpgradeProgress | ServiceFabricError]) -> list[WaitState]:
     """Return the memory after each look; the last one has ended."""
-    memories = [Memory()]
+    memories = [WaitState()]
     for place, observed in enumerate(observations):
         now = at(15.0 * place)
         memory, decision = step(policy, memories[-1], observed, now)
@@ -129,7 +130,7 @@ def test_the_ids_are_promises() -> None:
         "service_fabric.upgrade_wait/1",
     ]
     assert FORWARD.to_dict()["schema"] == PROGRESS["$id"]
-    assert Memory().to_dict()["schema"] == WAIT["$id"]
+    assert WaitState().to_dict()["schema"] == WAIT["$id"]
 
 
 def test_the_built_package_holds_the_schemas() -> None:
@@ -164,17 +165,17 @@ def test_every_object_has_all_of_its_keys_and_no_others(known: dict[str, Any]) -
 
 
 def test_the_keys_are_those_that_are_written() -> None:
-    story = Memory(began_at=START).to_dict()
+    story = WaitState(began_at=START).to_dict()
     identity, stage = WAIT["$defs"]["identity"], WAIT["$defs"]["stage"]
     said, properties = WAIT["properties"]["error"]["oneOf"][1], WAIT["properties"]
-    written = Stage.of(FORWARD, START, ours=True).to_dict()
+    written = Stage.of(FORWARD, START, expected=True).to_dict()
     assert PROGRESS["required"] == list(FORWARD.to_dict())
     assert list(PROGRESS["properties"]) == [*FORWARD.to_dict(), "raw"]
-    assert set(WAIT["required"]) == set(xcoms(KIND, "shop", Memory())["upgrade_wait"])
+    assert set(WAIT["required"]) == set(xcom_values(KIND, "shop", WaitState())["upgrade_wait"])
     assert set(properties["memory"]["required"]) == set(story["memory"])
-    assert set(properties["forgiven"]["required"]) == set(Forgiven().to_dict())
+    assert set(properties["outages"]["required"]) == set(OutageStats().to_dict())
     assert set(said["required"]) == set(SILENT.to_dict())
-    assert set(identity["required"]) == set(Identity(None, None).to_dict())
+    assert set(identity["required"]) == set(UpgradeIdentity(None, None).to_dict())
     assert set(stage["required"]) == set(written)
     assert set(PROGRESS["$defs"]["service"]["required"]) == set(ServiceProgress("a", 1, 2).to_dict())
     assert set(PROGRESS["$defs"]["unit"]["required"]) == set(UpgradeUnit("a", None).to_dict())
@@ -208,18 +209,20 @@ def test_what_is_pushed_keeps_to_the_schemas_while_a_wait_lasts_and_when_it_has_
     assert story.ended_by == by
     for memory in live:
         assert memory.ended_by is None
-        check_all(xcoms(KIND, "shop", memory))
-    check_all(xcoms(KIND, "shop", story, "It has ended."))
+        check_all(xcom_values(KIND, "shop", memory))
+    check_all(xcom_values(KIND, "shop", story, "It has ended."))
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-@pytest.mark.parametrize("meant", [Meant(), Meant(target_version="v9")], ids=["ours", "not ours"])
-def test_every_outcome_keeps_to_the_schemas(outcome: Outcome, meant: Meant) -> None:
+@pytest.mark.parametrize(
+    "selector", [UpgradeSelector(), UpgradeSelector(target_version="v9")], ids=["expected", "not ours"]
+)
+def test_every_outcome_keeps_to_the_schemas(outcome: Outcome, selector: UpgradeSelector) -> None:
     seen = LOOKS[outcome]
     assert seen.outcome is outcome
-    memory = waited(Policy(15.0, meant=meant), [SILENT, seen])[-1]
-    check_all(xcoms(KIND, "shop", memory))
-    check_all(xcoms(KIND, "shop", memory.ended("timeout", at(60)), "It is not over."))
+    memory = waited(Policy(15.0, selector=selector), [SILENT, seen])[-1]
+    check_all(xcom_values(KIND, "shop", memory))
+    check_all(xcom_values(KIND, "shop", memory.ended("timeout", at(60)), "It is not over."))
     check(PROGRESS, seen.to_dict(include_raw=True))
 
 
@@ -232,7 +235,7 @@ def test_what_is_cut_keeps_to_the_schemas() -> None:
     record = seen.to_dict(include_raw=True)
     assert set(record["omitted"]) == {"services", "services_behind", "pending_replicas", "raw"}
     check(PROGRESS, record)
-    check_all(xcoms(KIND, "shop", waited(Policy(15.0), [seen])[-1]))
+    check_all(xcom_values(KIND, "shop", waited(Policy(15.0), [seen])[-1]))
 
 
 NODE = {
@@ -264,10 +267,10 @@ def test_a_wait_for_every_kind_keeps_to_the_schemas(kind: str, times: int) -> No
     }
     seen = UpgradeProgress.from_answer(kind, "", answer, observed_at=START)
     memory = replace(waited(Policy(15.0), [seen, seen])[-1], reasons=("Error: node n0: Node",))
-    pushed = xcoms(kind, "", memory)
+    pushed = xcom_values(kind, "", memory)
     check_all(pushed)
     check(PROGRESS, seen.to_dict(include_raw=True))
-    assert Memory.from_dict(pushed["upgrade_wait"]) == memory
+    assert WaitState.from_dict(pushed["upgrade_wait"]) == memory
 
 
 @pytest.mark.parametrize(
@@ -307,7 +310,7 @@ def test_the_schema_of_a_record_refuses_what_is_wrong(key: str, value: object) -
     ],
 )
 def test_the_schemas_refuse_what_is_wrong(key: str, value: object) -> None:
-    wait = xcoms(KIND, "shop", Memory(began_at=START))["upgrade_wait"]
+    wait = xcom_values(KIND, "shop", WaitState(began_at=START))["upgrade_wait"]
     check(WAIT, wait)
     with pytest.raises(ValidationError):
         check(WAIT, {**wait, key: value})
@@ -372,27 +375,27 @@ def test_a_record_of_schema_1_is_read() -> None:
 def test_a_story_of_schema_1_is_read() -> None:
     said = stored("service_fabric.upgrade_wait.1")
     check_all({"upgrade_wait": completed(said)})
-    read, start = Memory.from_dict(said), datetime(2026, 3, 1, 2, 58, 40, 123_000, timezone.utc)
+    read, start = WaitState.from_dict(said), datetime(2026, 3, 1, 2, 58, 40, 123_000, timezone.utc)
     assert (read.ended_by, read.began_at, read.ended_at) == ("upgrade", at(-600), at(1027.25))
     assert (read.polls, read.answers, read.verdict) == (112, 103, Verdict.FAILED)
-    assert (read.ours, read.before) == (
-        Identity(start, "v7"),
-        Identity(datetime(2026, 2, 22, 2, 58, 40, 0, timezone.utc), "v6"),
+    assert (read.expected, read.before) == (
+        UpgradeIdentity(start, "v7"),
+        UpgradeIdentity(datetime(2026, 2, 22, 2, 58, 40, 0, timezone.utc), "v6"),
     )
     assert (read.verdict_since, read.moved_at) == (at(1025.25), at(1025.25))
-    assert (read.error, read.silent_since, read.silent_polls) == (None, None, 0)
-    assert read.forgiven == Forgiven(
+    assert (read.error, read.unreachable_since, read.unreachable_polls) == (None, None, 0)
+    assert read.outages == OutageStats(
         2, 9, 41.5, "http://mycluster.example.com:19080: HTTP 503 FABRIC_E_NOT_READY: busy"
     )
     assert read.record == UpgradeProgress.from_dict(stored("service_fabric.upgrade_progress.1"))
-    assert [(stage.state, stage.outcome, stage.ours, stage.skipped) for stage in read.timeline] == [
+    assert [(stage.state, stage.outcome, stage.expected, stage.skipped) for stage in read.timeline] == [
         ("CompletedRollforward", Outcome.SUCCEEDED, False, 0),
         ("RollingForward", Outcome.IN_PROGRESS, True, 2),
         ("RollingBack", Outcome.ROLLING_BACK, True, 0),
         ("CompletedRollback", Outcome.ROLLED_BACK, True, 0),
     ]
     assert read.timeline[1] == Stage(
-        "RollingForward", Outcome.IN_PROGRESS, OURS, start, at(-75), at(630), "v7", 62.0,
+        "RollingForward", Outcome.IN_PROGRESS, EXPECTED, start, at(-75), at(630), "v7", 62.0,
         (ServiceProgress("api", 2, 3),), 4, at(644), None, None, 2,
     )  # fmt: skip
     assert read.reasons == ()
@@ -451,12 +454,12 @@ def test_a_record_of_a_rolling_upgrade_of_schema_1_is_read() -> None:
 def test_a_story_of_a_rolling_upgrade_of_schema_1_is_read() -> None:
     said = stored("service_fabric.upgrade_wait.1.rolling")
     check_all({"upgrade_wait": said})
-    read = Memory.from_dict(said)
+    read = WaitState.from_dict(said)
     assert read.record == UpgradeProgress.from_dict(stored("service_fabric.upgrade_progress.1.rolling"))
     assert read.reasons == tuple(said["reasons"])
     assert read.reasons[0] == "failure reason HealthCheck, in domain 1"
     assert read.timeline[0] == Stage(
-        "RollingForwardPending", Outcome.IN_PROGRESS, OURS, at(-5400), at(-5340), at(-1800), "10.1.2448.9590", None,
+        "RollingForwardPending", Outcome.IN_PROGRESS, EXPECTED, at(-5400), at(-5340), at(-1800), "10.1.2448.9590", None,
         failure_reason="HealthCheck", place="domain 1 (6 of 10)",
     )  # fmt: skip
 
@@ -465,7 +468,7 @@ def test_a_story_of_a_rolling_upgrade_of_schema_1_is_read() -> None:
 def test_what_is_read_is_written_as_it_was_with_the_keys_that_are_new(stem: str) -> None:
     said = stored(stem)
     if "wait" in stem:
-        pushed = xcoms(said["kind"], said["name"], Memory.from_dict(said), said["message"])
+        pushed = xcom_values(said["kind"], said["name"], WaitState.from_dict(said), said["message"])
         assert pushed["upgrade_wait"] == completed(said)
     else:
         assert UpgradeProgress.from_dict(said).to_dict() == completed(said)

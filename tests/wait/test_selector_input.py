@@ -13,9 +13,9 @@ import pytest
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.matching import Meant
-from airflow_provider_sf.wait.parameters import IDENTIFYING
-from airflow_provider_sf.wait.selector_input import check_previous, meant
+from airflow_provider_sf.wait.matching import UpgradeSelector
+from airflow_provider_sf.wait.parameters import SELECTOR_PARAMETERS
+from airflow_provider_sf.wait.selector_input import check_previous, read_selector
 
 SNAPSHOT = UpgradeProgress(
     kind="application_resource",
@@ -67,8 +67,8 @@ NO_VERSION = "target_version must be a version in Service Fabric's words, not "
 AS_THIS = "; write it as '2026-03-01T03:00:00Z'"
 
 
-def read(**given: Any) -> Meant:
-    return meant(clock_skew=60.0, accept_current_version=False, **given)
+def read(**given: Any) -> UpgradeSelector:
+    return read_selector(clock_skew=60.0, accept_current_version=False, **given)
 
 
 def refusal_of(**given: object) -> str:
@@ -78,22 +78,22 @@ def refusal_of(**given: object) -> str:
 
 
 def test_nothing_said_means_the_latest_upgrade() -> None:
-    assert read() == Meant(None, None, 60.0, None, accept_current_version=False)
+    assert read() == UpgradeSelector(None, None, 60.0, None, accept_current_version=False)
 
 
-@pytest.mark.parametrize("parameter", IDENTIFYING)
+@pytest.mark.parametrize("parameter", SELECTOR_PARAMETERS)
 def test_none_is_nothing_said(parameter: str) -> None:
     assert read(**{parameter: None}) == read()
 
 
 def test_everything_that_is_said_is_meant() -> None:
-    assert meant(
+    assert read_selector(
         previous=SNAPSHOT,
         started_after="2026-03-01T03:00:00Z",
         target_version="v7",
         clock_skew=5.0,
         accept_current_version=True,
-    ) == Meant(
+    ) == UpgradeSelector(
         previous=SNAPSHOT,
         started_after=datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc),
         clock_skew=5.0,
@@ -153,7 +153,7 @@ def test_text_that_is_no_previous_record_is_refused_and_never_run(given: str, sa
 
 @pytest.mark.parametrize("key", ["kind", "name", "state", "started_at", "services", "endpoint"])
 def test_a_previous_record_that_lacks_a_key_is_refused_by_its_name(key: str) -> None:
-    given = {ours: value for ours, value in WRITTEN.items() if ours != key}
+    given = {expected: value for expected, value in WRITTEN.items() if expected != key}
     shown = repr(given)[:100]
     assert refusal_of(previous=given) == f"{NO_RECORD}{shown}...: KeyError('{key}')"
     assert refusal_of(previous=str(given)).endswith(f"...: KeyError('{key}')")

@@ -11,17 +11,18 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from airflow_provider_sf.messages.results import failure, timed_out
+from airflow_provider_sf.messages.results import failure, timeout_message
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, Unreachable
 from airflow_provider_sf.rest.protocol import Response, error_from
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
-from airflow_provider_sf.upgrades.failure_reasons import explanation, reasons_of
+from airflow_provider_sf.upgrades.failure_reasons import explanation, failure_reasons
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.matching import Identity, Meant
-from airflow_provider_sf.wait.state import Forgiven, Memory, Verdict, xcoms
-from airflow_provider_sf.wait.state_machine import AskAgain, Policy, step
+from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import OutageStats, Verdict, WaitState, xcom_values
+from airflow_provider_sf.wait.state_machine import AskAgain, step
 from airflow_provider_sf.wait.timeline import Stage, last_forward
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 KIND = "application_resource"
-OURS = True
+EXPECTED = True
 BEHIND = ServiceProgress("api", 2, 3)
 KIB_32 = 32_768
 
@@ -49,7 +50,7 @@ def record(state: str, percent: float = 0.0, **fields: Any) -> UpgradeProgress:
 STAGE = Stage(
     "RollingForward",
     Outcome.IN_PROGRESS,
-    OURS,
+    EXPECTED,
     START,
     at(0),
     at(9),
@@ -63,53 +64,53 @@ STAGE = Stage(
     7,
 )
 
-KNOWN = Memory(
+KNOWN = WaitState(
     polls=3,
     answers=2,
     record=record(
         "RollingForward", 10, services=(BEHIND,), omitted=(("services", 4), ("services_behind", 1))
     ),
-    ours=Identity(START, "v1"),
-    before=Identity(at(-9000), "v0"),
+    expected=UpgradeIdentity(START, "v1"),
+    before=UpgradeIdentity(at(-9000), "v0"),
     verdict=Verdict.PENDING,
     verdict_since=at(1),
     moved_at=at(2),
     timeline=(STAGE, replace(STAGE, state="RollingBack", outcome=Outcome.ROLLING_BACK, skipped=0)),
     error=Unreachable("timed out", endpoint="http://c:19080"),
-    silent_since=at(3),
-    silent_polls=2,
-    forgiven=Forgiven(2, 7, 41.5, "http://c:19080: HTTP 503: busy"),
+    unreachable_since=at(3),
+    unreachable_polls=2,
+    outages=OutageStats(2, 7, 41.5, "http://c:19080: HTTP 503: busy"),
     began_at=at(-1),
     reasons=("Error: node n0: Node", "n1 waits for A"),
 )
 MEMORIES = [
-    Memory(),
+    WaitState(),
     KNOWN,
-    KNOWN.ended("stall", at(900.25)),
-    Memory(polls=1, error=Rejected("no", 403, "E_ACCESSDENIED", "http://c"), began_at=START).ended("error", START),
+    KNOWN.ended("stall_timeout", at(900.25)),
+    WaitState(polls=1, error=Rejected("no", 403, "E_ACCESSDENIED", "http://c"), began_at=START).ended("error", START),
 ]  # fmt: skip
 
 
-def comparable(memory: Memory) -> tuple[Memory, object]:
+def comparable(memory: WaitState) -> tuple[WaitState, object]:
     return replace(memory, error=None), memory.error and memory.error.to_dict()
 
 
-def read_back(memory: Memory) -> Memory:
-    return Memory.from_dict(json.loads(json.dumps(memory.to_dict(), allow_nan=False)))
+def read_back(memory: WaitState) -> WaitState:
+    return WaitState.from_dict(json.loads(json.dumps(memory.to_dict(), allow_nan=False)))
 
 
 # Their JSON.
 
 
 @pytest.mark.parametrize("memory", MEMORIES)
-def test_memory_and_story_are_json_and_survive_it(memory: Memory) -> None:
+def test_memory_and_story_are_json_and_survive_it(memory: WaitState) -> None:
     assert comparable(read_back(memory)) == comparable(memory)
 
 
 def test_a_story_reads_as_documented() -> None:
-    assert KNOWN.ended("stall", at(900.25)).to_dict() == {
+    assert KNOWN.ended("stall_timeout", at(900.25)).to_dict() == {
         "schema": "service_fabric.upgrade_wait/1",
-        "ended_by": "stall",
+        "ended_by": "stall_timeout",
         "began_at": "2026-03-01T02:59:59Z",
         "ended_at": "2026-03-01T03:15:00.250000Z",
         "upgrade": {"started_at": "2026-03-01T03:00:00Z", "target_version": "v1"},
@@ -118,7 +119,7 @@ def test_a_story_reads_as_documented() -> None:
             {
                 "state": "RollingForward",
                 "outcome": "in_progress",
-                "ours": True,
+                "expected": True,
                 "started_at": "2026-03-01T03:00:00Z",
                 "first_seen_at": "2026-03-01T03:00:00Z",
                 "last_seen_at": "2026-03-01T03:00:09Z",
@@ -134,7 +135,7 @@ def test_a_story_reads_as_documented() -> None:
             KNOWN.timeline[1].to_dict(),
         ],
         "polls": 3,
-        "forgiven": {
+        "outages": {
             "silences": 2,
             "polls": 7,
             "longest_seconds": 41.5,
@@ -154,14 +155,14 @@ def test_a_story_reads_as_documented() -> None:
             "verdict": "pending",
             "verdict_since": "2026-03-01T03:00:01Z",
             "moved_at": "2026-03-01T03:00:02Z",
-            "silent_since": "2026-03-01T03:00:03Z",
-            "silent_polls": 2,
+            "unreachable_since": "2026-03-01T03:00:03Z",
+            "unreachable_polls": 2,
         },
     }
 
 
 def test_a_memory_of_nothing_has_all_keys_too() -> None:
-    assert Memory().to_dict() == {
+    assert WaitState().to_dict() == {
         "schema": "service_fabric.upgrade_wait/1",
         "ended_by": None,
         "began_at": None,
@@ -170,7 +171,7 @@ def test_a_memory_of_nothing_has_all_keys_too() -> None:
         "record": None,
         "timeline": [],
         "polls": 0,
-        "forgiven": {"silences": 0, "polls": 0, "longest_seconds": 0.0, "last_error": None},
+        "outages": {"silences": 0, "polls": 0, "longest_seconds": 0.0, "last_error": None},
         "error": None,
         "reasons": [],
         "memory": {
@@ -179,8 +180,8 @@ def test_a_memory_of_nothing_has_all_keys_too() -> None:
             "verdict": None,
             "verdict_since": None,
             "moved_at": None,
-            "silent_since": None,
-            "silent_polls": 0,
+            "unreachable_since": None,
+            "unreachable_polls": 0,
         },
     }
 
@@ -192,24 +193,24 @@ def test_the_end_of_a_wait_is_all_that_a_story_adds_to_its_memory() -> None:
 
 
 def test_what_only_this_process_knows_does_not_travel() -> None:
-    assert Memory.from_dict(Memory(forgetful=True, outdated=True).to_dict()) == Memory()
+    assert WaitState.from_dict(WaitState(earlier_polls_unknown=True, stale=True).to_dict()) == WaitState()
 
 
 def test_a_memory_that_says_no_reasons_is_read() -> None:
     """Before it knew them, schema 1 had no such key."""
     written = KNOWN.to_dict()
     del written["reasons"]
-    assert comparable(Memory.from_dict(written)) == comparable(replace(KNOWN, reasons=()))
+    assert comparable(WaitState.from_dict(written)) == comparable(replace(KNOWN, reasons=()))
 
 
 @pytest.mark.parametrize("other", [None, True, {}, {"schema": "service_fabric.upgrade_wait/9"}])
 def test_what_is_no_memory_is_refused(other: object) -> None:
     with pytest.raises(ValueError, match="expected an object of schema"):
-        Memory.from_dict(other)
+        WaitState.from_dict(other)
 
 
 def test_an_error_keeps_its_class() -> None:
-    error: ServiceFabricError | None = Memory.from_dict(MEMORIES[3].to_dict()).error
+    error: ServiceFabricError | None = WaitState.from_dict(MEMORIES[3].to_dict()).error
     assert isinstance(error, Rejected)
     assert (error.status, error.code, error.endpoint) == (403, "E_ACCESSDENIED", "http://c")
 
@@ -230,8 +231,8 @@ def test_the_words_of_a_verdict_are_promises() -> None:
 
 
 def test_an_xcom_says_first_what_it_is_about_then_the_story_and_the_record_stands_alone_too() -> None:
-    story = KNOWN.ended("stall", at(900))
-    pushed = xcoms(KIND, "shop", story, "It has stalled.")
+    story = KNOWN.ended("stall_timeout", at(900))
+    pushed = xcom_values(KIND, "shop", story, "It has stalled.")
     assert list(pushed) == ["upgrade_wait", "upgrade_progress"]
     assert list(pushed["upgrade_wait"])[:5] == ["schema", "kind", "name", "message", "ended_by"]
     assert pushed["upgrade_wait"] == {
@@ -244,37 +245,39 @@ def test_an_xcom_says_first_what_it_is_about_then_the_story_and_the_record_stand
 
 
 def test_while_a_wait_lasts_its_xcom_has_no_message_and_no_end() -> None:
-    wait = xcoms(KIND, "shop", KNOWN)["upgrade_wait"]
+    wait = xcom_values(KIND, "shop", KNOWN)["upgrade_wait"]
     assert (wait["message"], wait["ended_by"], wait["ended_at"]) == (None, None, None)
 
 
 def test_without_a_record_none_is_pushed() -> None:
-    assert list(xcoms(KIND, "shop", Memory())) == ["upgrade_wait"]
+    assert list(xcom_values(KIND, "shop", WaitState())) == ["upgrade_wait"]
 
 
 @pytest.mark.parametrize("memory", MEMORIES)
-def test_a_memory_can_be_read_back_from_the_xcom(memory: Memory) -> None:
-    pushed = json.loads(json.dumps(xcoms(KIND, "shop", memory, "said")["upgrade_wait"], allow_nan=False))
-    assert comparable(Memory.from_dict(pushed)) == comparable(memory)
+def test_a_memory_can_be_read_back_from_the_xcom(memory: WaitState) -> None:
+    pushed = json.loads(
+        json.dumps(xcom_values(KIND, "shop", memory, "said")["upgrade_wait"], allow_nan=False)
+    )
+    assert comparable(WaitState.from_dict(pushed)) == comparable(memory)
 
 
-# Forgiven silences and doubts.
+# OutageStats silences and doubts.
 
 
 def test_forgiven_silences_are_counted_with_the_longest_of_them_and_the_last_error() -> None:
-    once = Forgiven().and_one_more(4, 60.5, Unreachable("timed out", endpoint="http://c"))
-    assert once == Forgiven(1, 4, 60.5, "http://c: timed out")
-    assert once.and_one_more(1, 2.0, Unreachable("busy", 503)) == Forgiven(2, 5, 60.5, "HTTP 503: busy")
-    assert once.and_one_more(2, 99.0, Unreachable("busy", 503)) == Forgiven(2, 6, 99.0, "HTTP 503: busy")
+    once = OutageStats().and_one_more(4, 60.5, Unreachable("timed out", endpoint="http://c"))
+    assert once == OutageStats(1, 4, 60.5, "http://c: timed out")
+    assert once.and_one_more(1, 2.0, Unreachable("busy", 503)) == OutageStats(2, 5, 60.5, "HTTP 503: busy")
+    assert once.and_one_more(2, 99.0, Unreachable("busy", 503)) == OutageStats(2, 6, 99.0, "HTTP 503: busy")
 
 
 def test_a_clock_that_was_set_back_makes_no_silence_shorter_than_none() -> None:
-    assert Forgiven().and_one_more(1, -30.0, "why").longest_seconds == 0.0
+    assert OutageStats().and_one_more(1, -30.0, "why").longest_seconds == 0.0
 
 
 def test_a_last_error_of_more_than_600_bytes_is_cut_and_says_so() -> None:
     fits, too_long = (
-        Forgiven().and_one_more(1, 1.0, Unreachable("x" * length)).last_error for length in (598, 599)
+        OutageStats().and_one_more(1, 1.0, Unreachable("x" * length)).last_error for length in (598, 599)
     )
     assert fits == "x" * 598
     assert too_long == f"{'x' * 558}... (41 characters more)"
@@ -282,53 +285,55 @@ def test_a_last_error_of_more_than_600_bytes_is_cut_and_says_so() -> None:
 
 def test_after_a_restart_a_silence_counts_anew() -> None:
     again = KNOWN.after_restart()
-    assert (again.silent_since, again.silent_polls, again.outdated) == (None, 0, True)
-    assert replace(again, silent_since=at(3), silent_polls=2, outdated=False) == KNOWN
+    assert (again.unreachable_since, again.unreachable_polls, again.stale) == (None, 0, True)
+    assert replace(again, unreachable_since=at(3), unreachable_polls=2, stale=False) == KNOWN
 
 
 def test_of_a_memory_that_is_taken_up_only_the_polls_of_a_silence_count_anew() -> None:
     again = KNOWN.taken_up()
-    assert (again.silent_since, again.silent_polls, again.outdated) == (at(3), 0, True)
-    assert replace(again, silent_polls=2, outdated=False) == KNOWN
+    assert (again.unreachable_since, again.unreachable_polls, again.stale) == (at(3), 0, True)
+    assert replace(again, unreachable_polls=2, stale=False) == KNOWN
 
 
 @pytest.mark.parametrize(
-    ("verdict", "doubted"),
+    ("verdict", "unconfirmed"),
     [
         (None, False),
         (Verdict.PENDING, False),
         (Verdict.SUCCEEDED, False),
-        (Verdict.NOT_BEGUN, False),
+        (Verdict.NOT_STARTED, False),
         (Verdict.UNKNOWN, False),
         (Verdict.FAILED, True),
-        (Verdict.OVERTAKEN, True),
+        (Verdict.SUPERSEDED, True),
     ],
 )
-def test_a_bad_verdict_is_doubted_until_it_is_confirmed(verdict: Verdict | None, *, doubted: bool) -> None:
-    assert Memory(verdict=verdict).doubted is doubted
+def test_a_bad_verdict_is_doubted_until_it_is_confirmed(
+    verdict: Verdict | None, *, unconfirmed: bool
+) -> None:
+    assert WaitState(verdict=verdict).unconfirmed is unconfirmed
 
 
 def test_a_wait_begins_with_a_memory_of_nothing() -> None:
-    assert Memory() == Memory(
+    assert WaitState() == WaitState(
         polls=0,
         answers=0,
         record=None,
-        ours=None,
+        expected=None,
         before=None,
         verdict=None,
         verdict_since=None,
         moved_at=None,
         timeline=(),
         error=None,
-        silent_since=None,
-        silent_polls=0,
-        forgiven=Forgiven(silences=0, polls=0, longest_seconds=0.0, last_error=None),
+        unreachable_since=None,
+        unreachable_polls=0,
+        outages=OutageStats(silences=0, polls=0, longest_seconds=0.0, last_error=None),
         began_at=None,
         ended_by=None,
         ended_at=None,
         reasons=(),
-        forgetful=False,
-        outdated=False,
+        earlier_polls_unknown=False,
+        stale=False,
     )
 
 
@@ -374,9 +379,9 @@ def everything(
     }
 
 
-def waited(observations: Iterable[Observation], policy: Policy = PATIENT) -> tuple[Memory, float]:
-    memory, now = Memory(began_at=START), 0.123456
-    memory = replace(memory, before=Identity(at(-0.1), "\x01" * 40))  # as large as that of a record
+def waited(observations: Iterable[Observation], policy: Policy = PATIENT) -> tuple[WaitState, float]:
+    memory, now = WaitState(began_at=START), 0.123456
+    memory = replace(memory, before=UpgradeIdentity(at(-0.1), "\x01" * 40))  # as large as that of a record
     for observed in observations:
         now += 15.0
         memory, decision = step(policy, memory, observed, at(now))
@@ -385,11 +390,13 @@ def waited(observations: Iterable[Observation], policy: Policy = PATIENT) -> tup
     return memory, now
 
 
-def told(memory: Memory, now: float, message: str) -> int:
+def told(memory: WaitState, now: float, message: str) -> int:
     """Return how many bytes the largest takes of what is told of a wait."""
-    story = memory.ended("unreachable", at(now))
-    pushed = xcoms(KIND, "n" * 256, story, message)
-    return max(map(json_bytes, [story.to_dict(), *pushed.values(), *xcoms(KIND, "n" * 256, memory).values()]))
+    story = memory.ended("unreachable_timeout", at(now))
+    pushed = xcom_values(KIND, "n" * 256, story, message)
+    return max(
+        map(json_bytes, [story.to_dict(), *pushed.values(), *xcom_values(KIND, "n" * 256, memory).values()])
+    )
 
 
 LETTERS = ["x", "\x01", "é", "購", "😀", '"', "\\", "\x7f", "\u2028"]
@@ -411,12 +418,12 @@ def test_a_wait_for_a_cluster_that_never_stops_talking_takes_less_than_32_kib(
     bad = look(everything(letter, "RollingBack", length=length), at(now))
     messages = [
         failure(PATIENT, memory, bad, Verdict.FAILED),
-        failure(PATIENT, memory, bad, Verdict.OVERTAKEN),
-        timed_out(PATIENT, memory, KIND, "n" * 256, ("timeout", 1e9)),
+        failure(PATIENT, memory, bad, Verdict.SUPERSEDED),
+        timeout_message(PATIENT, memory, KIND, "n" * 256, ("timeout", 1e9)),
         str(memory.error),
     ]
     assert memory.record is not None
-    assert memory.forgiven.silences == 4
+    assert memory.outages.silences == 4
     assert max(told(memory, now, message) for message in messages) < KIB_32 - 1_024
 
 
@@ -468,12 +475,14 @@ def test_a_wait_for_any_kind_that_never_stops_talking_takes_less_than_32_kib(
 
     memory, now = waited([*map(observed, range(30)), silence(letter)])
     bad = observed(0)
-    reasons = reasons_of([bad, explanation(talkative(KINDS["application"], letter, "Failed", length=length))])
+    reasons = failure_reasons(
+        [bad, explanation(talkative(KINDS["application"], letter, "Failed", length=length))]
+    )
     memory = replace(memory, reasons=reasons)
     messages = [
         failure(PATIENT, memory, bad, Verdict.FAILED),
-        failure(PATIENT, memory, bad, Verdict.OVERTAKEN),
-        timed_out(PATIENT, memory, kind.name, "n" * 256, ("timeout", 1e9)),
+        failure(PATIENT, memory, bad, Verdict.SUPERSEDED),
+        timeout_message(PATIENT, memory, kind.name, "n" * 256, ("timeout", 1e9)),
         str(memory.error),
     ]
     assert max(told(memory, now, message) for message in messages) < KIB_32 - 1_024
@@ -551,30 +560,30 @@ silences = st.builds(silence, st.sampled_from(LETTERS))
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(said_answers | silences, min_size=1, max_size=12),
-    st.sampled_from([Meant(), Meant(target_version="v1")]),
+    st.sampled_from([UpgradeSelector(), UpgradeSelector(target_version="v1")]),
 )
 def test_whatever_a_cluster_says_memory_and_story_take_less_than_32_kib_and_survive_json(
-    said: list[dict[str, Any] | ServiceFabricError], meant: Meant
+    said: list[dict[str, Any] | ServiceFabricError], selector: UpgradeSelector
 ) -> None:
-    memory = Memory()
-    policy = replace(PATIENT, meant=meant)
+    memory = WaitState()
+    policy = replace(PATIENT, selector=selector)
     for place, one in enumerate(said * 2):
         now = at(15.0 * place)
         observed = look(one, now) if isinstance(one, dict) else one
         memory, decision = step(policy, memory, observed, now)
         assert comparable(read_back(memory)) == comparable(memory)
-        assert max(map(json_bytes, [memory.to_dict(), *xcoms(KIND, "shop", memory).values()])) < KIB_32
+        assert max(map(json_bytes, [memory.to_dict(), *xcom_values(KIND, "shop", memory).values()])) < KIB_32
         if not isinstance(decision, AskAgain):
             story = memory.ended(decision.by, now)
-            assert max(map(json_bytes, xcoms(KIND, "shop", story, "m" * 6_000).values())) < KIB_32
+            assert max(map(json_bytes, xcom_values(KIND, "shop", story, "m" * 6_000).values())) < KIB_32
             break
-    forward = [stage for stage in memory.timeline if stage.ours and stage.state == "RollingForward"]
+    forward = [stage for stage in memory.timeline if stage.expected and stage.state == "RollingForward"]
     assert not forward or last_forward(memory.timeline) is not None
 
 
 @pytest.mark.parametrize("travels", [lambda memory: memory, read_back], ids=["stays", "travels"])
 def test_what_is_cut_is_cut_the_same_every_time_so_a_stall_is_seen_exactly(
-    travels: Callable[[Memory], Memory],
+    travels: Callable[[WaitState], WaitState],
 ) -> None:
     said = everything("é", "RollingForward", length=300)
     said["ServiceUpgradeProgress"] = [
@@ -582,7 +591,7 @@ def test_what_is_cut_is_cut_the_same_every_time_so_a_stall_is_seen_exactly(
     ]
     turned = {**said, "ServiceUpgradeProgress": said["ServiceUpgradeProgress"][::-1]}
     policy = replace(PATIENT, stall_timeout=100.0)
-    memory, _ = step(policy, Memory(), look(said, at(0)), at(0))
+    memory, _ = step(policy, WaitState(), look(said, at(0)), at(0))
     for seconds, again in ((30, said), (60, turned), (99, said)):
         memory, decision = step(policy, travels(memory), look(again, at(seconds)), at(seconds))
         assert decision == AskAgain(min(15.0, 100.0 - seconds))

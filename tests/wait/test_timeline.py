@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
 from airflow_provider_sf.upgrades.domains import Domains, UpgradeUnit
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.timeline import Stage, continued, last_forward
+from airflow_provider_sf.wait.timeline import Stage, extend_timeline, last_forward
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
-OURS = True
+EXPECTED = True
 BEHIND = ServiceProgress("api", 2, 3)
 LONG = ServiceProgress("n" * 254, 1 << 63, 1 << 63)
 """As large as a service can be after the limits of the record."""
@@ -34,8 +34,8 @@ def record(state: str, percent: float = 0.0, **fields: Any) -> UpgradeProgress:
 
 def timeline(*looks: tuple[float, UpgradeProgress, bool]) -> tuple[Stage, ...]:
     stages: tuple[Stage, ...] = ()
-    for seconds, look, ours in looks:
-        stages = continued(stages, look, at(seconds), ours=ours)
+    for seconds, look, expected in looks:
+        stages = extend_timeline(stages, look, at(seconds), expected=expected)
     return stages
 
 
@@ -54,9 +54,9 @@ def test_the_timeline_has_one_stage_for_each_state_with_the_last_progress_in_it(
         (45, record("RollingBack", 40, target_version="v0"), True),
     )
     assert stages == (
-        Stage("ProvisioningTarget", Outcome.IN_PROGRESS, OURS, START, at(0), at(0), "v1", 0.0),
-        Stage("RollingForward", Outcome.IN_PROGRESS, OURS, START, at(15), at(30), "v1", 62.0, (BEHIND,)),
-        Stage("RollingBack", Outcome.ROLLING_BACK, OURS, START, at(45), at(45), "v0", 40.0),
+        Stage("ProvisioningTarget", Outcome.IN_PROGRESS, EXPECTED, START, at(0), at(0), "v1", 0.0),
+        Stage("RollingForward", Outcome.IN_PROGRESS, EXPECTED, START, at(15), at(30), "v1", 62.0, (BEHIND,)),
+        Stage("RollingBack", Outcome.ROLLING_BACK, EXPECTED, START, at(45), at(45), "v0", 40.0),
     )
 
 
@@ -64,7 +64,7 @@ PAUSED: dict[str, Any] = {"failed_at": at(5), "rolling_upgrade_mode": "Unmonitor
 
 
 @pytest.mark.parametrize(
-    ("second", "ours"),
+    ("second", "expected"),
     [
         (record("RollingForward", **PAUSED), True),
         (record("RollingForward"), False),
@@ -73,8 +73,8 @@ PAUSED: dict[str, Any] = {"failed_at": at(5), "rolling_upgrade_mode": "Unmonitor
     ],
     ids=["a pause", "not ours", "another start", "another state"],
 )
-def test_a_new_stage_begins_with(second: UpgradeProgress, *, ours: bool) -> None:
-    assert len(timeline((0, record("RollingForward"), True), (15, second, ours))) == 2
+def test_a_new_stage_begins_with(second: UpgradeProgress, *, expected: bool) -> None:
+    assert len(timeline((0, record("RollingForward"), True), (15, second, expected))) == 2
 
 
 def test_a_start_time_that_is_set_late_does_not_begin_a_stage() -> None:
@@ -94,7 +94,7 @@ def test_a_failure_stays_with_its_stage_after_service_fabric_has_forgotten_it() 
         (30, record("RollingForward"), True),
     )
     assert stage.failed_at == at(5)
-    (later,) = continued((stage,), record("RollingForward", failed_at=at(40)), at(45), ours=True)
+    (later,) = extend_timeline((stage,), record("RollingForward", failed_at=at(40)), at(45), expected=True)
     assert later.failed_at == at(40)
 
 
@@ -105,7 +105,9 @@ def test_the_reason_of_a_failure_stays_with_its_stage_too() -> None:
         (30, record("RollingForward"), True),
     )
     assert stage.failure_reason == "HealthCheck"
-    (later,) = continued((stage,), record("RollingForward", failure_reason="Interrupted"), at(45), ours=True)
+    (later,) = extend_timeline(
+        (stage,), record("RollingForward", failure_reason="Interrupted"), at(45), expected=True
+    )
     assert later.failure_reason == "Interrupted"
 
 
@@ -118,7 +120,7 @@ def in_domain(place: int, **fields: Any) -> UpgradeProgress:
 def test_a_stage_says_where_a_rolling_upgrade_was_last() -> None:
     (stage,) = timeline((0, in_domain(0), True), (15, in_domain(1), True))
     assert stage.place == "domain UD1 (2 of 5)"
-    (later,) = continued((stage,), record("RollingForwardInProgress"), at(30), ours=True)
+    (later,) = extend_timeline((stage,), record("RollingForwardInProgress"), at(30), expected=True)
     assert later.place == "domain UD1 (2 of 5)"
 
 
@@ -208,7 +210,7 @@ def test_all_stages_are_kept_that_take_eight_kib_without_the_last(too_many: int,
     stages = timeline(*[(15 * place, record(f"S{place}", target_version=""), True) for place in range(4)])
     room = 8_192 - sum(len(json.dumps(stage.to_dict())) for stage in stages)
     full = (*stages[:3], replace(stages[3], target_version="v" * (room + too_many)))
-    assert len(continued(full, record("Failed"), at(60), ours=True)) == kept
+    assert len(extend_timeline(full, record("Failed"), at(60), expected=True)) == kept
 
 
 def test_the_last_stage_forward_stands_between_what_is_left_out_before_and_after_it() -> None:
@@ -225,7 +227,7 @@ def test_the_last_stage_forward_stands_between_what_is_left_out_before_and_after
 def test_a_stage_that_goes_on_still_says_what_was_left_out_before_it() -> None:
     stages = timeline(*[(15 * place, record(f"S{place}"), True) for place in range(30)])
     cut = (*stages[:1], replace(stages[-1], skipped=28))
-    later = continued(cut, record("S29", 5), at(900), ours=True)
+    later = extend_timeline(cut, record("S29", 5), at(900), expected=True)
     assert (len(later), later[-1].skipped, later[-1].last_seen_at) == (2, 28, at(900))
 
 
@@ -292,18 +294,18 @@ def test_whatever_comes_the_first_stage_and_the_last_one_forward_stay(
 ) -> None:
     stages: tuple[Stage, ...] = ()
     uncut: list[Stage] = []
-    for place, (state, ours, late, version) in enumerate(said):
+    for place, (state, expected, late, version) in enumerate(said):
         seen = record(state, place, services=(LONG,) * late, target_version=version)
-        stages = continued(stages, seen, at(place), ours=ours)
-        new = Stage.of(seen, at(place), ours=ours)
+        stages = extend_timeline(stages, seen, at(place), expected=expected)
+        new = Stage.of(seen, at(place), expected=expected)
         if uncut and uncut[-1].goes_on_in(new):
             uncut[-1] = replace(new, first_seen_at=uncut[-1].first_seen_at)
         else:
             uncut.append(new)
     assert len(stages) + sum(stage.skipped for stage in stages) == len(uncut)
     assert [replace(stage, skipped=0) for stage in (stages[0], stages[-1])] == [uncut[0], uncut[-1]]
-    kept, meant = last_forward(stages), last_forward(uncut)
-    assert (kept and replace(kept, skipped=0)) == meant
+    kept, selector = last_forward(stages), last_forward(uncut)
+    assert (kept and replace(kept, skipped=0)) == selector
     assert size(stages) <= 8_192 + 3_072
     places = []
     here = -1
@@ -320,10 +322,10 @@ def test_whatever_comes_the_first_stage_and_the_last_one_forward_stay(
     "stage",
     [
         Stage(
-            "RollingForward", Outcome.IN_PROGRESS, OURS, START, at(0), at(30), "v1", 62.0, (BEHIND,), 4, at(5),
+            "RollingForward", Outcome.IN_PROGRESS, EXPECTED, START, at(0), at(30), "v1", 62.0, (BEHIND,), 4, at(5),
             "HealthCheck", "domain UD1 (2 of 5)", 2,
         ),
-        Stage(None, Outcome.UNKNOWN, not OURS, None, at(0), at(0), None, None),
+        Stage(None, Outcome.UNKNOWN, not EXPECTED, None, at(0), at(0), None, None),
     ],
 )  # fmt: skip
 def test_a_stage_is_json_and_survives_it(stage: Stage) -> None:

@@ -18,9 +18,10 @@ from hypothesis import assume, given, settings
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.matching import Meant
-from airflow_provider_sf.wait.state import Memory
-from airflow_provider_sf.wait.state_machine import AskAgain, Ended, Policy, step
+from airflow_provider_sf.wait.matching import UpgradeSelector
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import WaitState
+from airflow_provider_sf.wait.state_machine import AskAgain, Ended, step
 
 settings.register_profile("verdict", max_examples=400, deadline=None, derandomize=True)
 settings.load_profile("verdict")
@@ -91,7 +92,7 @@ errors = st.sampled_from(
 passing_errors = st.sampled_from([Unreachable("timed out"), Unreachable("busy", 503, retry_after=30.0)])
 
 meants = st.builds(
-    Meant,
+    UpgradeSelector,
     previous=st.none()
     | st.builds(answer, st.sampled_from([*MOVING, *GOOD, *BAD]), st.integers(1, 2), started=st.booleans()),
     started_after=st.none() | st.sampled_from([at(-1.5 * HOUR), at(-0.5 * HOUR), at(0.5 * HOUR)]),
@@ -112,7 +113,7 @@ policies = st.builds(
     exponential_backoff=st.booleans(),
     max_wait=st.none() | st.just(60.0),
     deadline=st.sampled_from([at(0), at(700), at(4 * HOUR)]),
-    meant=meants,
+    selector=meants,
 )
 
 patient = st.builds(
@@ -122,7 +123,7 @@ patient = st.builds(
     on_rollback=st.sampled_from(["wait", "fail_fast"]),
     wait_for_existence=st.just(value=True),
     deadline=st.just(at(4 * HOUR)),
-    meant=meants,
+    selector=meants,
 )
 """Policies that let most of a history happen."""
 
@@ -133,39 +134,39 @@ histories = st.lists(answers | answers | answers | passing_errors, min_size=1, m
 # The oracle.
 
 
-def fits(meant: Meant, seen: UpgradeProgress, before: list[UpgradeProgress]) -> bool:
+def fits(selector: UpgradeSelector, seen: UpgradeProgress, before: list[UpgradeProgress]) -> bool:
     """Whether an upgrade that has succeeded is the one that was asked for, by the words of the documentation."""
     earlier_moves = [one for one in before if one.state in MOVING]
     proofs = []
-    if meant.previous is not None:
-        same_start = meant.previous.started_at == seen.started_at
-        if same_start and meant.previous.started_at is not None:
+    if selector.previous is not None:
+        same_start = selector.previous.started_at == seen.started_at
+        if same_start and selector.previous.started_at is not None:
             return False
         proofs.append(True)
-    if meant.started_after is not None:
-        if seen.started_at is None or seen.started_at < meant.started_after - timedelta(
-            seconds=meant.clock_skew
+    if selector.started_after is not None:
+        if seen.started_at is None or seen.started_at < selector.started_after - timedelta(
+            seconds=selector.clock_skew
         ):
             return False
         proofs.append(True)
-    if meant.target_version is not None:
-        if seen.target_version != meant.target_version:
+    if selector.target_version is not None:
+        if seen.target_version != selector.target_version:
             return False
         proofs.append(
-            any(one.target_version == meant.target_version for one in earlier_moves)
+            any(one.target_version == selector.target_version for one in earlier_moves)
             or any(one.started_at != seen.started_at for one in before)
         )
     return any(proofs) or not proofs
 
 
-def is_success(meant: Meant, history: list[Observed]) -> bool:
+def is_success(selector: UpgradeSelector, history: list[Observed]) -> bool:
     last = history[-1]
     if not isinstance(last, UpgradeProgress) or last.state not in GOOD:
         return False
-    if meant.accept_current_version and last.target_version == meant.target_version is not None:
+    if selector.accept_current_version and last.target_version == selector.target_version is not None:
         return True
     answers_before = [one for one in history[:-1] if isinstance(one, UpgradeProgress)]
-    return last.started_at is not None and fits(meant, last, answers_before)
+    return last.started_at is not None and fits(selector, last, answers_before)
 
 
 # The waits.
@@ -176,7 +177,7 @@ class Wait:
     """A wait that is driven from outside, and what it has seen."""
 
     policy: Policy
-    memory: Memory
+    memory: WaitState
     history: list[Observed]
     now: float = 0.0
     decision: AskAgain | Ended | None = None
@@ -198,7 +199,7 @@ class Wait:
 
 def follow(policy: Policy, observations: list[Observed], *, through_json: bool = False) -> Wait:
     """Feed one observation after another, each when the wait asks for it, until it ends or there are no more."""
-    wait = Wait(policy, Memory(), [])
+    wait = Wait(policy, WaitState(), [])
     for observed in observations:
         wait.look(observed)
         if isinstance(wait.decision, Ended):
@@ -206,7 +207,7 @@ def follow(policy: Policy, observations: list[Observed], *, through_json: bool =
         assert isinstance(wait.decision, AskAgain)
         wait.now += wait.decision.after
         if through_json:
-            wait.memory = Memory.from_dict(json.loads(json.dumps(wait.memory.to_dict(), allow_nan=False)))
+            wait.memory = WaitState.from_dict(json.loads(json.dumps(wait.memory.to_dict(), allow_nan=False)))
             wait.policy = Policy.from_dict(json.loads(json.dumps(wait.policy.to_dict(), allow_nan=False)))
     return wait
 
@@ -218,7 +219,7 @@ def test_success_is_only_a_terminal_success_of_the_upgrade_that_is_meant(
 ) -> None:
     wait = follow(policy, seen)
     if wait.succeeded:
-        assert is_success(policy.meant, wait.history)
+        assert is_success(policy.selector, wait.history)
 
 
 @settings(max_examples=2000)
@@ -227,7 +228,7 @@ def test_nobody_else_ever_takes_the_place_of_an_upgrade_that_was_seen(
     policy: Policy, seen: list[Observed]
 ) -> None:
     """With nothing given, the first upgrade that is seen moving is ours; the end of another start is no success."""
-    policy = replace(policy, meant=Meant())
+    policy = replace(policy, selector=UpgradeSelector())
     wait = follow(policy, seen)
     if wait.succeeded:
         moving = [
@@ -252,7 +253,7 @@ def test_a_wait_that_moves_between_processes_decides_the_same(policy: Policy, se
 @given(policies, st.lists(answers | passing_errors, min_size=1, max_size=4), st.floats(0.1, 1.0))
 def test_every_wait_ends_within_its_clocks(policy: Policy, seen: list[Observed], chance: float) -> None:
     """The last observation stays for ever: the wait ends at the deadline at the latest, or 2 s later to confirm."""
-    wait = Wait(policy, Memory(), [])
+    wait = Wait(policy, WaitState(), [])
     for place in range(20_000):
         wait.look(seen[min(place, len(seen) - 1)], chance)
         if isinstance(wait.decision, Ended):
@@ -271,16 +272,16 @@ def test_a_clock_is_never_late_and_never_early(policy: Policy, seen: list[Observ
     wait = follow(policy, [*seen, *[seen[-1]] * 3000])
     assert isinstance(wait.decision, Ended)
     limits: dict[str, Any] = {
-        "unknown": (policy.unknown_state_timeout, wait.memory.verdict_since),
-        "start": (policy.start_timeout, wait.memory.verdict_since),
-        "stall": (policy.stall_timeout, wait.memory.moved_at),
-        "unreachable": (policy.unreachable_timeout, wait.memory.silent_since),
+        "unknown_state_timeout": (policy.unknown_state_timeout, wait.memory.verdict_since),
+        "start_timeout": (policy.start_timeout, wait.memory.verdict_since),
+        "stall_timeout": (policy.stall_timeout, wait.memory.moved_at),
+        "unreachable_timeout": (policy.unreachable_timeout, wait.memory.unreachable_since),
     }
     if wait.decision.by in limits:
         limit, since = limits[wait.decision.by]
         if (
             isinstance(wait.history[-2] if len(wait.history) > 1 else None, UpgradeProgress)
-            or wait.decision.by == "unreachable"
+            or wait.decision.by == "unreachable_timeout"
         ):
             assert (at(wait.now) - since).total_seconds() == limit
         else:
@@ -300,11 +301,11 @@ single = st.lists(
 ends = st.builds(answer, st.sampled_from([*GOOD, *BAD]), st.just(2))
 telling = st.sampled_from(
     [
-        Meant(),
-        Meant(previous=answer("CompletedRollforward", 1)),
-        Meant(previous=answer("CompletedRollforward", 1, started=False)),
-        Meant(started_after=at(-0.5 * HOUR)),
-        Meant(previous=answer("Failed", 1), target_version="v2"),
+        UpgradeSelector(),
+        UpgradeSelector(previous=answer("CompletedRollforward", 1)),
+        UpgradeSelector(previous=answer("CompletedRollforward", 1, started=False)),
+        UpgradeSelector(started_after=at(-0.5 * HOUR)),
+        UpgradeSelector(previous=answer("Failed", 1), target_version="v2"),
     ]
 )
 
@@ -316,17 +317,17 @@ def verdict_of(wait: Wait) -> object:
 
 @given(telling, st.booleans(), single, ends, st.integers(0, 6))
 def test_a_restart_changes_nothing_about_one_upgrade(
-    meant: Meant,
+    selector: UpgradeSelector,
     has_old: bool,  # noqa: FBT001 - hypothesis gives it by position
     moves: list[UpgradeProgress],
     end: UpgradeProgress,
     at_poll: int,
 ) -> None:
     """The triggerer goes on from the worker's first look, or from what the one before it knew last."""
-    assume(not (has_old and meant == Meant()))
+    assume(not (has_old and selector == UpgradeSelector()))
     old: list[Observed] = [answer("CompletedRollforward", 1)] if has_old else []
     seen: list[Observed] = [*old, *moves, end, end]
-    policy = Policy(15.0, meant=meant, deadline=at(4 * HOUR))
+    policy = Policy(15.0, selector=selector, deadline=at(4 * HOUR))
     expected = verdict_of(follow(policy, seen))
     for read_back in (False, True):
         assert verdict_of(follow_with_restart(policy, seen, at_poll, read_back=read_back)) == expected
@@ -335,15 +336,15 @@ def test_a_restart_changes_nothing_about_one_upgrade(
 def follow_with_restart(
     policy: Policy, observations: list[Observed], at_poll: int, *, read_back: bool = False
 ) -> Wait:
-    wait = Wait(policy, Memory(), [])
-    first = Memory()
+    wait = Wait(policy, WaitState(), [])
+    first = WaitState()
     for place, observed in enumerate([*observations, *observations[-1:]]):
         if place == at_poll and place:
-            last = Memory.from_dict(wait.memory.to_dict())
+            last = WaitState.from_dict(wait.memory.to_dict())
             wait.memory = last.taken_up() if read_back else first.after_restart()
         wait.look(observed)
         if place == 0:
-            first = Memory.from_dict(wait.memory.to_dict())
+            first = WaitState.from_dict(wait.memory.to_dict())
         if isinstance(wait.decision, Ended):
             break
         assert isinstance(wait.decision, AskAgain)
@@ -351,7 +352,11 @@ def follow_with_restart(
     return wait
 
 
-@given(st.sampled_from(["start", "unknown", "stall", "unreachable"]), st.integers(0, 60), st.booleans())
+@given(
+    st.sampled_from(["start_timeout", "unknown_state_timeout", "stall_timeout", "unreachable_timeout"]),
+    st.integers(0, 60),
+    st.booleans(),
+)
 def test_a_restart_makes_a_clock_late_by_no_more_than_its_length(
     clock: str,
     at_poll: int,
@@ -360,15 +365,15 @@ def test_a_restart_makes_a_clock_late_by_no_more_than_its_length(
     limit = 300.0
     policy = Policy(
         10.0, unreachable_timeout=limit, start_timeout=limit, unknown_state_timeout=limit, stall_timeout=limit,
-        deadline=at(4 * HOUR), meant=Meant(previous=answer("CompletedRollforward", 1)),
+        deadline=at(4 * HOUR), selector=UpgradeSelector(previous=answer("CompletedRollforward", 1)),
     )  # fmt: skip
     standing: dict[str, Observed] = {
-        "start": answer("CompletedRollforward", 1),
-        "unknown": answer("RollingSideways", 2),
-        "stall": answer("RollingForward", 2),
-        "unreachable": Unreachable("timed out"),
+        "start_timeout": answer("CompletedRollforward", 1),
+        "unknown_state_timeout": answer("RollingSideways", 2),
+        "stall_timeout": answer("RollingForward", 2),
+        "unreachable_timeout": Unreachable("timed out"),
     }
-    moving = answer("RollingForward", 1 if clock == "start" else 2, percent=90.0)
+    moving = answer("RollingForward", 1 if clock == "start_timeout" else 2, percent=90.0)
     first: list[Observed] = [moving] if changed else []
     seen = [*first, *[standing[clock]] * 200]
     calm, restarted = follow(policy, seen), follow_with_restart(policy, seen, at_poll)
@@ -377,21 +382,21 @@ def test_a_restart_makes_a_clock_late_by_no_more_than_its_length(
     exact = follow_with_restart(policy, seen, at_poll, read_back=True)
     assert exact.decision == Ended(clock)
     # A silence is looked into anew: five looks, 1, 2, 4 and 8 seconds apart.
-    assert calm.now <= exact.now <= calm.now + (15.0 if clock == "unreachable" else 0.0)
+    assert calm.now <= exact.now <= calm.now + (15.0 if clock == "unreachable_timeout" else 0.0)
 
 
 @given(telling, single, ends)
 def test_legs_that_know_nothing_of_each_other_decide_the_same(
-    meant: Meant, moves: list[UpgradeProgress], end: UpgradeProgress
+    selector: UpgradeSelector, moves: list[UpgradeProgress], end: UpgradeProgress
 ) -> None:
     """In reschedule mode each leg begins with an empty memory and confirms a bad end on the spot."""
-    policy = Policy(15.0, meant=meant, deadline=at(4 * HOUR))
+    policy = Policy(15.0, selector=selector, deadline=at(4 * HOUR))
     remembering = follow(policy, [*moves, end, end])
-    leg = Wait(policy, Memory(), [])
+    leg = Wait(policy, WaitState(), [])
     for place, observed in enumerate([*moves, end]):
-        leg = Wait(policy, Memory(began_at=START, forgetful=True), [], now=15.0 * place)
+        leg = Wait(policy, WaitState(began_at=START, earlier_polls_unknown=True), [], now=15.0 * place)
         leg.look(observed)
-        if leg.memory.doubted:
+        if leg.memory.unconfirmed:
             leg.look(observed)
         if isinstance(leg.decision, Ended):
             break
