@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.rest.json_values import iso
-from airflow_provider_sf.rest.storage_limits import MOST_OF_ALL, WORD_BYTES, shorten
+from airflow_provider_sf.rest.storage_limits import MAX_INTEGER, WORD_BYTES, shorten
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -22,7 +22,7 @@ def count(value: object) -> int:
 
     :raises ValueError: it is none
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_OF_ALL:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_INTEGER:
         msg = f"expected a count, got {value!r}"
         raise ValueError(msg)
     return value

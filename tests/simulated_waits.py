@@ -20,7 +20,7 @@ from airflow_provider_sf.upgrades.domains import DomainProgress, Domains, Upgrad
 from airflow_provider_sf.upgrades.failure_reasons import failure_reasons
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.wait.state import Verdict, WaitState
-from airflow_provider_sf.wait.state_machine import AskAgain, judge, step
+from airflow_provider_sf.wait.state_machine import PollAgain, judge, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,9 +129,9 @@ def tell(
         memory, decision = step(policy, before, look(now), now)
         told, more = changed_lines(told, before, memory, policy, now)
         lines += more
-        if not isinstance(decision, AskAgain):
+        if not isinstance(decision, PollAgain):
             break
-        now += timedelta(seconds=decision.after)
+        now += timedelta(seconds=decision.seconds)
     story = memory.ended(decision.by, now)
     if story.record is not None and verdict(policy, story) is Verdict.FAILED:
         story = replace(story, reasons=failure_reasons([story.record]))

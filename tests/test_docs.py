@@ -33,9 +33,9 @@ def named_by(kind: Kind) -> str:
     )
 
 
-def explained_by(kind: Kind) -> str:
+def failure_calls(kind: Kind) -> str:
     return (
-        ", ".join(f"[`{call.path.rpartition('/')[2]}`]({call.page})" for call in kind.explained_by)
+        ", ".join(f"[`{call.path.rpartition('/')[2]}`]({call.page})" for call in kind.failure_calls)
         or "nothing"
     )
 
@@ -53,7 +53,7 @@ def test_the_table_of_kinds_is_the_codes(documented: Any) -> None:
             kind.progress.api_version,
             named_by(kind),
             ROLES[kind.name],
-            explained_by(kind),
+            failure_calls(kind),
             f"`#{kind.explorer}`",
         )
         for kind in KINDS.values()

@@ -19,7 +19,7 @@ from airflow_provider_sf.auth.tls import context_for
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
 from airflow_provider_sf.rest import Rejected, UnexpectedAnswer, Unreachable
-from airflow_provider_sf.rest.protocol import MOST_BYTES
+from airflow_provider_sf.rest.protocol import MAX_BODY_BYTES
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import Authority
 from airflow_provider_sf.simulator.tls import server_context
@@ -254,7 +254,7 @@ def test_if_all_gateways_are_down_all_are_named(transport: Any) -> None:
 def test_an_answer_of_more_than_16_mib_is_cut_off_also_after_it_was_decompressed(
     encoding: str, transport: Any, recorder: Any
 ) -> None:
-    body = b" " * (MOST_BYTES + 1)
+    body = b" " * (MAX_BODY_BYTES + 1)
     sent = gzip.compress(body, 1) if encoding == "gzip" else body
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(sent)}\r\nContent-Encoding: {encoding}\r\n\r\n"
     recorder.answer = head.encode() + sent
@@ -263,7 +263,7 @@ def test_an_answer_of_more_than_16_mib_is_cut_off_also_after_it_was_decompressed
 
 
 def test_an_answer_of_16_mib_is_read(transport: Any, recorder: Any) -> None:
-    body = b'{"a": 1}'.ljust(MOST_BYTES)
+    body = b'{"a": 1}'.ljust(MAX_BODY_BYTES)
     recorder.answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     assert transport(Cluster((recorder.url,))) == {"a": 1}
 

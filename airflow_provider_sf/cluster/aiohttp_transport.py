@@ -14,7 +14,13 @@ from airflow_provider_sf.auth.tls import Context, context_for
 from airflow_provider_sf.cluster.network_errors import fault
 from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE, Shared, shared
 from airflow_provider_sf.cluster.time_limit import TimeLimit
-from airflow_provider_sf.rest.protocol import HEADERS, MOST_BYTES, Response, lower_case, too_large_error
+from airflow_provider_sf.rest.protocol import (
+    HEADERS,
+    MAX_BODY_BYTES,
+    Response,
+    normalize_headers,
+    too_large_error,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_sf.auth.settings import Security
@@ -97,7 +103,7 @@ async def fetch(shared: SharedSession, endpoint: str, request: Request) -> Respo
     finally:
         shared.limit.end(task)
     shown = shared.context.shown_by(answer.url.host) if shared.context else None
-    return Response(answer.status, body, lower_case(answer.headers), endpoint, shown)
+    return Response(answer.status, body, normalize_headers(answer.headers), endpoint, shown)
 
 
 @lru_cache(maxsize=1_024)  # waits ask the same again and again
@@ -111,6 +117,6 @@ async def _body(answer: aiohttp.ClientResponse, endpoint: str) -> bytes:
     while piece := await answer.content.readany():
         pieces.append(piece)
         size += len(piece)
-        if size > MOST_BYTES:
+        if size > MAX_BODY_BYTES:
             raise too_large_error(endpoint)
     return b"".join(pieces)

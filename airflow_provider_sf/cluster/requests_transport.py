@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from airflow_provider_sf.auth.tls import Context, context_for
 from airflow_provider_sf.cluster.network_errors import fault
-from airflow_provider_sf.rest.protocol import MOST_BYTES, Response, lower_case, too_large_error
+from airflow_provider_sf.rest.protocol import MAX_BODY_BYTES, Response, normalize_headers, too_large_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +129,7 @@ def fetch(adapter: Adapter, endpoint: str, request: Request, patience: tuple[flo
             reason = TimeoutError() if is_over.is_set() else error
             raise fault(reason, endpoint, patience, handled) from error
     shown = adapter.context.shown_by(urlsplit(endpoint).hostname) if adapter.context else None
-    return Response(answer.status_code, body, lower_case(answer.headers), endpoint, shown)
+    return Response(answer.status_code, body, normalize_headers(answer.headers), endpoint, shown)
 
 
 @contextmanager
@@ -152,6 +152,6 @@ def _body(answer: requests.Response, endpoint: str) -> bytes:
     body = bytearray()
     while piece := answer.raw.read1(_PIECE, decode_content=True):
         body += piece
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_BODY_BYTES:
             raise too_large_error(endpoint)
     return bytes(body)

@@ -25,10 +25,15 @@ from airflow_provider_sf.upgrades.applications import (
     APPLICATIONS,
     Application,
     ApplicationHealth,
-    page_of,
+    read_page,
 )
 from airflow_provider_sf.upgrades.failure_reasons import explanation
-from airflow_provider_sf.upgrades.kinds import APPLICATION_HEALTH, DEFAULT_KIND, advice, get_kind
+from airflow_provider_sf.upgrades.kinds import (
+    APPLICATION_HEALTH,
+    DEFAULT_KIND,
+    get_kind,
+    unsupported_call_advice,
+)
 from airflow_provider_sf.wait.parameters import DEFAULT_CONN_ID
 
 _T = TypeVar("_T")
@@ -110,7 +115,7 @@ class ServiceFabricHook(BaseHook):
         except Rejected as error:
             if error.code != UNKNOWN_CALL:
                 raise
-            raise with_advice(error, advice(kind, self._version())) from error
+            raise with_advice(error, unsupported_call_advice(kind, self._version())) from error
 
     async def aget_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
         """Do as :meth:`get_upgrade_progress` does, without blocking the event loop."""
@@ -124,7 +129,7 @@ class ServiceFabricHook(BaseHook):
         except Rejected as error:
             if error.code != UNKNOWN_CALL:
                 raise
-            raise with_advice(error, advice(kind, await self._aversion())) from error
+            raise with_advice(error, unsupported_call_advice(kind, await self._aversion())) from error
 
     def get_cluster_version(self) -> str:
         """Return the version of the runtime, ``10.1.2338.9590`` or the like: ``GET /$/GetClusterVersion``."""
@@ -163,18 +168,18 @@ class ServiceFabricHook(BaseHook):
     def list_applications(self) -> list[Application]:
         """Return all classic applications, page after page: ``GET /Applications``."""
         asked: set[str] = set()
-        applications, token = page_of(self._ask(APPLICATIONS)[0], asked)
+        applications, token = read_page(self._ask(APPLICATIONS)[0], asked)
         while token:
-            more, token = page_of(self._ask(APPLICATIONS, ContinuationToken=token)[0], asked)
+            more, token = read_page(self._ask(APPLICATIONS, ContinuationToken=token)[0], asked)
             applications += more
         return applications
 
     async def alist_applications(self) -> list[Application]:
         """Do as :meth:`list_applications` does, without blocking the event loop."""
         asked: set[str] = set()
-        applications, token = page_of((await self._aask(APPLICATIONS))[0], asked)
+        applications, token = read_page((await self._aask(APPLICATIONS))[0], asked)
         while token:
-            more, token = page_of((await self._aask(APPLICATIONS, ContinuationToken=token))[0], asked)
+            more, token = read_page((await self._aask(APPLICATIONS, ContinuationToken=token))[0], asked)
             applications += more
         return applications
 
@@ -186,7 +191,7 @@ class ServiceFabricHook(BaseHook):
         upgrade ended is known by then, and nothing may hide it.
         """
         records, remarks = [], []
-        for call in get_kind(kind).explained_by:
+        for call in get_kind(kind).failure_calls:
             try:
                 records.append(explanation(self._ask(call, name)[0]))
             except Exception as error:  # noqa: BLE001, PERF203 - a secrets backend may raise anything

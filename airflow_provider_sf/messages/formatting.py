@@ -133,11 +133,11 @@ def waits_for(record: UpgradeProgress) -> str:
 def where(record: UpgradeProgress, *, waiting: bool = True) -> list[str]:
     """Say in which upgrade domain a rolling upgrade is and, if asked, which safety checks it waits for."""
     said = []
-    if record.place and record.outcome.moving:
+    if record.place and record.outcome.active:
         said.append(plain(record.place))
     if waiting and record.domains.current.safety_checks:
         said.append(waits_for(record))
-    if record.health_check_phase in HEALTH_CHECKS and record.outcome.moving:
+    if record.health_check_phase in HEALTH_CHECKS and record.outcome.active:
         said.append(f"health check, {state_words(record.health_check_phase)}")
         said += [plain(sentence, _MOST_OF_A_SENTENCE) for sentence in record.unhealthy_evaluations[:1]]
     return [": ".join(said)] if said else []

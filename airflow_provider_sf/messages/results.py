@@ -23,7 +23,7 @@ from airflow_provider_sf.messages.formatting import (
 )
 from airflow_provider_sf.rest import Unreachable
 from airflow_provider_sf.upgrades.kinds import KINDS
-from airflow_provider_sf.upgrades.outcomes import Outcome, goes_back
+from airflow_provider_sf.upgrades.outcomes import Outcome, is_rollback_state
 from airflow_provider_sf.wait.state import Verdict
 from airflow_provider_sf.wait.timeline import last_forward
 
@@ -169,7 +169,7 @@ def _gone(upgrade: str, ran_out: str, story: WaitState, record: UpgradeProgress 
 def _not_begun(policy: Policy, what: str, ran_out: str, record: UpgradeProgress | None) -> list[str]:
     if record is None or record.outcome is Outcome.NOT_UPGRADED:
         found = _on_record(record)
-    elif record.outcome.at_rest:
+    elif record.outcome.finished:
         found = f"the last one on record is {_on_record(record)}"
     else:
         found = f"another one is under way: {_on_record(record)}"
@@ -261,7 +261,7 @@ def _turn(timeline: tuple[Stage, ...], failed_at: datetime | None) -> str:
         said = "How far it had come is not known: it was going back already when this task first saw it."
     else:
         after = timeline[timeline.index(forward) + 1 :]
-        back = [stage.first_seen_at for stage in after if goes_back(stage.state)][:1]
+        back = [stage.first_seen_at for stage in after if is_rollback_state(stage.state)][:1]
         said = ", first seen going back at ".join(clock(moment) for moment in (forward.last_seen_at, *back))
         said = f"It was last seen going forward at {said}."
     return f"{said} It failed at {clock(failed_at)}." if failed_at else said

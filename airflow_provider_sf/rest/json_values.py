@@ -14,7 +14,7 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from airflow_provider_sf.rest.storage_limits import MOST_OF_ALL, make_storable, shorten
+from airflow_provider_sf.rest.storage_limits import MAX_INTEGER, make_storable, shorten
 
 _DURATION = re.compile(
     r"P(?:(?P<days>[\d.]+)D)?"
@@ -52,7 +52,7 @@ def number(value: object) -> float | None:
 def integer(value: object) -> int | None:
     """Return a whole number of 64 bits at most, written as a number or as a string."""
     read = number(value)
-    return None if read is None or abs(read) > MOST_OF_ALL else int(read)
+    return None if read is None or abs(read) > MAX_INTEGER else int(read)
 
 
 def percentage(value: object) -> float | None:
@@ -102,7 +102,7 @@ def objects(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def at(answer: object, path: str) -> object:
+def value_at(answer: object, path: str) -> object:
     """Return what stands under a key, or under keys in keys: ``UpgradeDescription.UpgradeKind``."""
     for key in path.split("."):
         answer = answer.get(key) if isinstance(answer, dict) else None

@@ -65,7 +65,7 @@ class Response:
     certificate: bytes | None = field(default=None, repr=False)
 
 
-MOST_BYTES = 16 * 1024 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024
 """How large the body of a response may be, also after it was decompressed."""
 
 
@@ -80,12 +80,12 @@ def with_token(request: Request, token: str) -> Request:
 
 def too_large_error(endpoint: str) -> UnexpectedAnswer:
     """Return the error for an answer that is larger than any that Service Fabric gives."""
-    size = f"{MOST_BYTES // 1024 // 1024} MiB"
+    size = f"{MAX_BODY_BYTES // 1024 // 1024} MiB"
     msg = f"the answer is larger than {size}; is this address a Service Fabric cluster? check host"
     return UnexpectedAnswer(msg, endpoint=endpoint)
 
 
-def lower_case(headers: Mapping[str, str]) -> dict[str, str]:
+def normalize_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return headers as both libraries would tell them: a repeated one as a list with commas."""
     told: dict[str, str] = {}
     for name, value in headers.items():
@@ -121,7 +121,7 @@ def json_object(response: Response) -> dict[str, Any]:
     :raises UnexpectedAnswer: a good status without a JSON object
     """
     if response.status != OK:
-        raise error_from(response)
+        raise error_from_response(response)
     document = _document(response.body)
     if isinstance(document, dict):
         return document
@@ -132,7 +132,7 @@ def json_object(response: Response) -> dict[str, Any]:
     raise UnexpectedAnswer(msg, response.status, None, response.endpoint)
 
 
-def error_from(response: Response) -> ServiceFabricError:
+def error_from_response(response: Response) -> ServiceFabricError:
     """Return the error that an answer means. The FabricError code decides before the status does."""
     status = response.status
     code, message = _fabric_error(response.body)

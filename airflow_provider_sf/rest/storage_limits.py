@@ -17,7 +17,7 @@ SENTENCE_BYTES = 400
 """How much JSON one sentence about something in an answer may take in a record."""
 
 
-DEEPEST = 50
+MAX_DEPTH = 50
 """How many levels of JSON are stored, or searched for something."""
 
 
@@ -30,7 +30,7 @@ _OF_A_CUT = 40
 
 
 # Service Fabric's widest integer; Python's have no limit, and what is stored of an answer must have one.
-MOST_OF_ALL = 1 << 63
+MAX_INTEGER = 1 << 63
 
 
 def make_storable(written: str) -> str:
@@ -55,8 +55,8 @@ def json_size(value: object) -> int:
     return len(json.dumps(value))
 
 
-def indices_that_fit(
-    items: Sequence[dict[str, Any]], most: int, *, last: Sequence[bool] | None = None
+def fitting_indices(
+    items: Sequence[dict[str, Any]], most: int, *, omit_first: Sequence[bool] | None = None
 ) -> list[int]:
     """
     Choose which items of a list to keep within so many bytes of JSON; those marked ``last`` go first.
@@ -66,7 +66,7 @@ def indices_that_fit(
     written = [json.dumps(item) for item in items]
     kept = []
     for place in sorted(
-        range(len(items)), key=lambda place: (last is not None and last[place], written[place])
+        range(len(items)), key=lambda place: (omit_first is not None and omit_first[place], written[place])
     ):
         most -= len(written[place]) + _COMMA
         if most < 0:
@@ -75,7 +75,7 @@ def indices_that_fit(
     return sorted(kept)
 
 
-def texts_that_fit(texts: Iterator[str], most: int) -> list[str]:
+def fitting_texts(texts: Iterator[str], most: int) -> list[str]:
     """Take texts, each on one line and cut, while they take no more than so many bytes of JSON."""
     kept = []
     for text in texts:
@@ -94,7 +94,7 @@ def is_storable(value: object, depth: int = 0) -> bool:
     They refuse whole numbers of more than 64 bits, what is no number, NUL, halves of surrogate pairs, and too
     many levels; and to Airflow a key that begins with two underscores would mean something.
     """
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         return False
     if isinstance(value, dict):
         return all(
@@ -109,5 +109,5 @@ def is_storable(value: object, depth: int = 0) -> bool:
     if isinstance(value, str):
         return make_storable(value) == value
     if isinstance(value, int):
-        return abs(value) <= MOST_OF_ALL
+        return abs(value) <= MAX_INTEGER
     return value is None or (isinstance(value, float) and math.isfinite(value))

@@ -36,14 +36,14 @@ def fill_path(path: str, name: object) -> str:
         return path
     is_application = parameter[1] == _APPLICATION
     if not isinstance(name, str) or not name:
-        what, example = thing_of(parameter[1]), "fabric:/shop/web" if is_application else "shop"
+        what, example = noun_for_key(parameter[1]), "fabric:/shop/web" if is_application else "shop"
         msg = f"the name {name!r} is none; give the name of the {what}, for example {example!r}"
         raise ValueError(msg)
     written = application_id(name) if is_application else path_segment(name)
     return path.replace(parameter[0], written)
 
 
-def bare(name: str) -> str:
+def normalized_name(name: str) -> str:
     """Return a name in the one form in which two names of the same thing are equal."""
     return _without_scheme(name).replace("~", "/").casefold()
 
@@ -93,7 +93,7 @@ def path_segment(name: str) -> str:
     return quote(name, safe="")
 
 
-def thing_of(key: str) -> str:
+def noun_for_key(key: str) -> str:
     """Return what a key names, as words: ``NodeTypeName`` is a node type, ``PartitionId`` a partition."""
     stem = re.sub("(OrInstance)?(Name|Id)$", "", key)
     return re.sub("(?<=[a-z])(?=[A-Z])", " ", stem).lower()

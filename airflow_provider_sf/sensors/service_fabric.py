@@ -25,9 +25,9 @@ from airflow_provider_sf.wait.parameters import (
     check_poke_interval,
     check_reschedule_mode,
     check_selector_parameters,
-    choice,
     is_rendered_later,
-    seconds,
+    read_choice,
+    read_seconds,
 )
 
 if TYPE_CHECKING:
@@ -142,16 +142,16 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         self.service_fabric_conn_id = service_fabric_conn_id
         self.previous = None if previous is _NOT_GIVEN else previous
         self.started_after = None if started_after is _NOT_GIVEN else started_after
-        self.clock_skew = seconds("clock_skew", clock_skew)
+        self.clock_skew = read_seconds("clock_skew", clock_skew)
         self.target_version = None if target_version is _NOT_GIVEN else target_version
         self.accept_current_version = accept_current_version
         self.deferrable = deferrable
-        self.start_timeout = seconds("start_timeout", start_timeout)
-        self.stall_timeout = None if stall_timeout is None else seconds("stall_timeout", stall_timeout)
-        self.unknown_state_timeout = seconds("unknown_state_timeout", unknown_state_timeout)
-        self.unreachable_timeout = seconds("unreachable_timeout", unreachable_timeout)
-        self.on_paused = choice("on_paused", on_paused, ("wait", "fail"))
-        self.on_rollback = choice("on_rollback", on_rollback, ("wait", "fail_fast"))
+        self.start_timeout = read_seconds("start_timeout", start_timeout)
+        self.stall_timeout = None if stall_timeout is None else read_seconds("stall_timeout", stall_timeout)
+        self.unknown_state_timeout = read_seconds("unknown_state_timeout", unknown_state_timeout)
+        self.unreachable_timeout = read_seconds("unreachable_timeout", unreachable_timeout)
+        self.on_paused = read_choice("on_paused", on_paused, ("wait", "fail"))
+        self.on_rollback = read_choice("on_rollback", on_rollback, ("wait", "fail_fast"))
         self.wait_for_existence = wait_for_existence
         self.live_progress = live_progress
         identifying = zip(SELECTOR_PARAMETERS, (previous, started_after, target_version), strict=True)
@@ -165,7 +165,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         if self.accept_current_version and self.target_version is None:
             msg = "accept_current_version needs a target_version: the version that may be there already"
             raise ValueError(msg)
-        seconds("timeout", self.timeout)
+        read_seconds("timeout", self.timeout)
         if self._forgets:
             check_reschedule_mode(self.stall_timeout, self._identified_by)
         check_poke_interval(self.poke_interval, self.max_wait, deferrable=self.deferrable)

@@ -23,7 +23,7 @@ from airflow_provider_sf.upgrades.failure_reasons import failure_reasons
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.selector_input import check_previous
 from airflow_provider_sf.wait.state import Verdict, WaitState, xcom_values
-from airflow_provider_sf.wait.state_machine import AskAgain, Ended, judge, step
+from airflow_provider_sf.wait.state_machine import Ended, PollAgain, judge, step
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -83,13 +83,13 @@ class WaitTask:
         decision = self._look()
         if cluster and self._memory.record and self._sensor.do_xcom_push:
             push_link(context, cluster, self._sensor.kind, self._sensor.name, self._memory.record)
-        while isinstance(decision, AskAgain) and self._is_urgent(decision):
-            time.sleep(decision.after)
+        while isinstance(decision, PollAgain) and self._is_urgent(decision):
+            time.sleep(decision.seconds)
             decision = self._look()
         if isinstance(decision, Ended):
             return self.end(context, self._memory.ended(decision.by, _now()))
         if self._sensor.deferrable:
-            self._defer(context, decision.after)
+            self._defer(context, decision.seconds)
         return None
 
     def end(self, context: Context, story: WaitState) -> dict[str, Any]:
@@ -161,13 +161,13 @@ class WaitTask:
         before, policy = self._memory, self.policy()
         observation = self.observe()
         now = _now()
-        self._memory, decision = step(policy, before, observation, now, chance=random())  # noqa: S311 - no secret
+        self._memory, decision = step(policy, before, observation, now, jitter=random())  # noqa: S311 - no secret
         self._told, lines = changed_lines(self._told, before, self._memory, policy, now)
         for level, line in lines:
             self._sensor.log.log(level, "%s", line)
         return decision
 
-    def _is_urgent(self, decision: AskAgain) -> bool:
+    def _is_urgent(self, decision: PollAgain) -> bool:
         """
         Tell whether this process must ask again itself, and not leave it to Airflow's next poke.
 
@@ -181,7 +181,7 @@ class WaitTask:
             return False
         if memory.earlier_polls_unknown:
             return memory.unreachable_since is not None or memory.verdict is Verdict.UNKNOWN
-        return memory.unreachable_since is not None or decision.after < self.policy().interval(memory.answers)
+        return memory.unreachable_since is not None or decision.seconds < self.policy().interval(memory.answers)
 
     def _limit(self) -> tuple[str, float]:
         """Return the clock that runs out first, and its seconds. While deferred, both are ours to keep."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Call
-from airflow_provider_sf.rest.url_names import bare
+from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.simulator.applications import (
     application_health,
     application_id,
@@ -95,7 +95,7 @@ class SimulatedCluster:
     def _progress(self, kind: Kind, name: str) -> Answer:
         started_at, elapsed = self._since(name)
         if "{applicationId}" in kind.progress.path:
-            self._applications.setdefault(bare(name), name)
+            self._applications.setdefault(normalized_name(name), name)
         return progress_answer(
             self._scenario(name),
             name,
@@ -119,7 +119,7 @@ class SimulatedCluster:
         if not scenario.exists:
             return missing
         _, elapsed = self._since(name)
-        self._applications.setdefault(bare(name), name)
+        self._applications.setdefault(normalized_name(name), name)
         return fault_at(scenario, elapsed * self.speed) or json_answer(body(name, self._moment(name)))
 
     def _listed(self) -> dict[str, dict[str, Any]]:
@@ -138,13 +138,13 @@ class SimulatedCluster:
     def _since(self, name: str) -> tuple[float, float]:
         """Return when a name was first asked about, and how many seconds ago that was."""
         now = self.clock()
-        started_at = self._started.setdefault(bare(name), now)
+        started_at = self._started.setdefault(normalized_name(name), now)
         return started_at, max(0.0, now - started_at)  # another thread may have read the clock later
 
     def _scenario(self, name: str) -> Scenario:
         if not name:
             return SCENARIOS[self.cluster_scenario]
-        return SCENARIOS.get(bare(name).partition("-")[0], SCENARIOS["not_found"])
+        return SCENARIOS.get(normalized_name(name).partition("-")[0], SCENARIOS["not_found"])
 
 
 def _name_in(route: str, path: str) -> str | None:

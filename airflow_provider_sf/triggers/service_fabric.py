@@ -18,7 +18,7 @@ from airflow_provider_sf.triggers.poller import Wish, shared_polls
 from airflow_provider_sf.triggers.xcom_progress import XComProgress
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import WaitState
-from airflow_provider_sf.wait.state_machine import AskAgain, may_rest, rested, step, until_a_clock
+from airflow_provider_sf.wait.state_machine import PollAgain, may_rest, rested, step, until_a_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -100,7 +100,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
                 live.begin(self.memory)
             self._told = LogState.of(self.memory.record, _now())
             wish = polls.first_wish((first_poll_at - _now()).total_seconds(), self.policy.poke_interval)
-            while isinstance(decision := self._take_in(await polls.next(wish), wish), AskAgain):
+            while isinstance(decision := self._take_in(await polls.next(wish), wish), PollAgain):
                 live.show(self.memory, _now())
                 wish = self._wish(wish.met.result(), decision, live, _now())
         yield TriggerEvent(self.memory.ended(decision.by, _now()).to_dict())
@@ -110,20 +110,20 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         before, now = self.memory, _now()
         if quietly := wish.quietly:
             before = rested(before, wish.quiet, quietly)
-        self.memory, decision = step(self.policy, before, answer.dated, now, chance=answer.chance)
+        self.memory, decision = step(self.policy, before, answer.dated, now, jitter=answer.chance)
         self._told, lines = changed_lines(self._told, before, self.memory, self.policy, now)
         for level, line in (*((logging.WARNING, remark) for remark in answer.remarks), *lines):
             self.log.log(level, "%s", line)
         return decision
 
-    def _wish(self, answer: Answer, decision: AskAgain, live: XComProgress, now: datetime) -> Wish:
+    def _wish(self, answer: Answer, decision: PollAgain, live: XComProgress, now: datetime) -> Wish:
         """Return what to wish for next, now that an answer has been taken in."""
         policy, memory, moment = self.policy, self.memory, loop_time()
         if memory.unconfirmed or policy.exponential_backoff:  # looks only when it wants to
-            by = moment + decision.after
+            by = moment + decision.seconds
             return Wish(not_before=by, by=by)
         if memory.error is not None:
-            return Wish(not_before=moment, by=moment + decision.after)
+            return Wish(not_before=moment, by=moment + decision.seconds)
         clock = until_a_clock(policy, memory, now)
         quiet = min(clock, quiet_for(self._told, memory, policy, now), live.quiet_for(now))
         quiet_until = now + timedelta(seconds=quiet) if may_rest(policy, memory) else None

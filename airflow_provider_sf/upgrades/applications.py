@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import objects, text
 from airflow_provider_sf.rest.protocol import Call
-from airflow_provider_sf.upgrades.health_evaluations import unhealthy
+from airflow_provider_sf.upgrades.health_evaluations import unhealthy_sentences
 
 _PAGES = "https://learn.microsoft.com/rest/api/servicefabric"
 
@@ -86,7 +86,7 @@ class ApplicationHealth:
     @classmethod
     def from_answer(cls, answer: dict[str, Any]) -> ApplicationHealth:
         """Read ApplicationHealth."""
-        evaluations, omitted = unhealthy(answer.get("UnhealthyEvaluations"))
+        evaluations, omitted = unhealthy_sentences(answer.get("UnhealthyEvaluations"))
         return cls(
             name=text(answer.get("Name")),
             aggregated_health_state=text(answer.get("AggregatedHealthState")),
@@ -96,7 +96,7 @@ class ApplicationHealth:
         )
 
 
-def page_of(answer: dict[str, Any], asked: set[str]) -> tuple[list[Application], str]:
+def read_page(answer: dict[str, Any], asked: set[str]) -> tuple[list[Application], str]:
     """
     Read one page of PagedApplicationInfoList and return the token of the next, empty if this is the last.
 

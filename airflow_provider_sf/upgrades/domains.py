@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.rest.json_values import objects, short_text, text
-from airflow_provider_sf.rest.storage_limits import WORD_BYTES, indices_that_fit, texts_that_fit
+from airflow_provider_sf.rest.storage_limits import WORD_BYTES, fitting_indices, fitting_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -188,7 +188,7 @@ def _units_of(listed: object) -> tuple[tuple[UpgradeUnit, ...], tuple[int, int]]
     """Read a list of domains or units; how many are omitted, and how many of these are completed."""
     units = [UpgradeUnit(_named(item, "Name"), _word(item.get("State"))) for item in objects(listed)]
     completed = [unit.completed for unit in units]
-    room = indices_that_fit([unit.to_dict() for unit in units], UNITS_BYTES, last=completed)
+    room = fitting_indices([unit.to_dict() for unit in units], UNITS_BYTES, omit_first=completed)
     kept = tuple(units[place] for place in room)
     return kept, (len(units) - len(kept), sum(completed) - sum(unit.completed for unit in kept))
 
@@ -199,10 +199,10 @@ def _progress_of(value: object) -> tuple[DomainProgress, tuple[int, int]]:
         return _NOWHERE, (0, 0)
     listed = [(_named(node, "NodeName"), node) for node in objects(value.get("NodeUpgradeProgressList"))]
     nodes = [NodeProgress(name, _word(node.get("UpgradePhase"))) for name, node in listed]
-    room = indices_that_fit([node.to_dict() for node in nodes], NODES_BYTES)
+    room = fitting_indices([node.to_dict() for node in nodes], NODES_BYTES)
     pending = sum(len(objects(node.get("PendingSafetyChecks"))) for _, node in listed)
     # By node, so that those that are kept do not depend on how a cluster lists its nodes.
-    sentences = texts_that_fit(_sentences(sorted(listed, key=itemgetter(0))), CHECKS_BYTES)
+    sentences = fitting_texts(_sentences(sorted(listed, key=itemgetter(0))), CHECKS_BYTES)
     kept = tuple(nodes[place] for place in room)
     progress = DomainProgress(_word(value.get("DomainName")) or None, kept, tuple(sentences))
     return progress, (len(nodes) - len(kept), pending - len(sentences))

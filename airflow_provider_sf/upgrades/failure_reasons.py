@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.rest.storage_limits import texts_that_fit
+from airflow_provider_sf.rest.storage_limits import fitting_texts
 from airflow_provider_sf.upgrades import UpgradeProgress
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ REASONS_BYTES = 1_536
 def failure_reasons(records: Iterable[UpgradeProgress]) -> tuple[str, ...]:
     """Return what these records say about a failure, each sentence once, as many as there is room for."""
     said = dict.fromkeys(sentence for record in records for sentence in _sentences(record))
-    return tuple(texts_that_fit(iter(said), REASONS_BYTES))
+    return tuple(fitting_texts(iter(said), REASONS_BYTES))
 
 
 def explanation(answer: object) -> UpgradeProgress:

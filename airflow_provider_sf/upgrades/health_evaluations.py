@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.rest.json_values import objects, text
-from airflow_provider_sf.rest.storage_limits import DEEPEST, texts_that_fit
-from airflow_provider_sf.rest.url_names import thing_of
+from airflow_provider_sf.rest.storage_limits import MAX_DEPTH, fitting_texts
+from airflow_provider_sf.rest.url_names import noun_for_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,10 @@ _MOST_NAMED = 3
 """How many of the things around it are named with what is unhealthy: the nearest ones."""
 
 
-def unhealthy(evaluations: object) -> tuple[tuple[str, ...], int]:
+def unhealthy_sentences(evaluations: object) -> tuple[tuple[str, ...], int]:
     """Return a sentence for each innermost evaluation there is room for, and how many are omitted."""
     causes = list(_causes(evaluations))
-    kept = texts_that_fit((_sentence(trail) for trail in causes), EVALUATIONS_BYTES)
+    kept = fitting_texts((_sentence(trail) for trail in causes), EVALUATIONS_BYTES)
     return tuple(kept), len(causes) - len(kept)
 
 
@@ -46,7 +46,7 @@ def _causes(listed: object) -> Iterator[_Trail]:
             continue
         trail = (*trail, evaluation)
         inside = evaluation.get("UnhealthyEvaluations")
-        inner = _evaluations(inside) if inside and len(levels) < DEEPEST else []
+        inner = _evaluations(inside) if inside and len(levels) < MAX_DEPTH else []
         if inner:
             levels.append((trail, iter(inner)))
         else:
@@ -88,5 +88,5 @@ def _named(trail: _Trail) -> list[str]:
         for key, value in evaluation.items():
             if key.endswith(("Name", "Id")) and isinstance(value, str) and value:
                 named.pop(key, None)
-                named[key] = f"{thing_of(key)} {value}"
+                named[key] = f"{noun_for_key(key)} {value}"
     return list(named.values())[-_MOST_NAMED:]

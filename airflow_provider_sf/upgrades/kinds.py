@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_sf.rest.json_values import at, text
+from airflow_provider_sf.rest.json_values import text, value_at
 from airflow_provider_sf.rest.protocol import Call
 from airflow_provider_sf.rest.url_names import fill_path, takes_name
 
@@ -37,7 +37,7 @@ class Kind:
     """What else is to be known if a cluster does not take the call."""
     parts: str = "services"
     """What it is made of, and where to look for the cause of a failure."""
-    explained_by: tuple[Call, ...] = ()
+    failure_calls: tuple[Call, ...] = ()
     """Which calls say why an upgrade of this kind failed, if its own progress does not."""
 
     @property
@@ -62,7 +62,7 @@ APPLICATION_HEALTH = Call(
     page=f"{_PAGES}/sfclient-api-getapplicationhealth",
 )
 
-NO_PAGE = "/apps"
+APPLICATIONS_PAGE = "/apps"
 """Where Explorer lists applications: the nearest, if it has no page of its own for something."""
 
 NO_VERSION = "0.0.0.0"  # noqa: S104 - no address
@@ -114,8 +114,8 @@ KINDS: dict[str, Kind] = {
                 "failed_at": "FailureTimestampUtc",
             },
             never_upgraded={"started_at": None},
-            explorer=NO_PAGE,
-            explained_by=(APPLICATION_PROGRESS, APPLICATION_HEALTH),
+            explorer=APPLICATIONS_PAGE,
+            failure_calls=(APPLICATION_PROGRESS, APPLICATION_HEALTH),
         ),
         Kind(
             name="application",
@@ -150,8 +150,8 @@ KINDS: dict[str, Kind] = {
                 "status_details": "UpgradeStatusDetails",
             },
             never_upgraded={"started_at": None, "upgrade_kind": "Invalid"},
-            explorer=NO_PAGE,
-            explained_by=(APPLICATION_PROGRESS, APPLICATION_HEALTH),
+            explorer=APPLICATIONS_PAGE,
+            failure_calls=(APPLICATION_PROGRESS, APPLICATION_HEALTH),
         ),
         Kind(
             name="cluster",
@@ -208,13 +208,13 @@ def get_kind(name: str) -> Kind:
 
 def explorer_path(kind: str, name: str, answer: object = None) -> str:
     """Return what stands behind ``#`` in the URL of something's page in Service Fabric Explorer."""
-    path, type_name = get_kind(kind).explorer, text(at(answer, "TypeName"))
+    path, type_name = get_kind(kind).explorer, text(value_at(answer, "TypeName"))
     if "{TypeName}" not in path:
         return path
-    return fill_path(path.replace("{TypeName}", quote(type_name, safe="")), name) if type_name else NO_PAGE
+    return fill_path(path.replace("{TypeName}", quote(type_name, safe="")), name) if type_name else APPLICATIONS_PAGE
 
 
-def advice(kind: str, version: str | None) -> str:
+def unsupported_call_advice(kind: str, version: str | None) -> str:
     """
     Say what to do if a cluster does not take the call of a kind.
 

@@ -25,12 +25,12 @@ class Outcome(str, Enum):
         return self.value
 
     @property
-    def moving(self) -> bool:
+    def active(self) -> bool:
         """Whether an upgrade is under way, in whatever direction, a pause included."""
         return self in {Outcome.IN_PROGRESS, Outcome.PAUSED, Outcome.ROLLING_BACK}
 
     @property
-    def at_rest(self) -> bool:
+    def finished(self) -> bool:
         """Whether nothing more will happen to what is on record."""
         return self in {Outcome.NOT_UPGRADED, Outcome.SUCCEEDED, Outcome.ROLLED_BACK, Outcome.FAILED}
 
@@ -68,11 +68,11 @@ BETWEEN_DOMAINS = frozenset({"RollingForwardPending", "RollingBackPending"})
 ROLLING_FORWARD = frozenset({"RollingForward", "RollingForwardInProgress"})
 
 
-def goes_back(state: str | None) -> bool:
+def is_rollback_state(state: str | None) -> bool:
     """Whether a state belongs to a rollback, under way or done."""
     return OUTCOMES.get(state or "") in {Outcome.ROLLING_BACK, Outcome.ROLLED_BACK}
 
 
-def stretch(state: str | None) -> str | None:
+def stage_state(state: str | None) -> str | None:
     """Return one word for the two states between which a monitored upgrade goes to and fro."""
     return state.replace("Pending", "InProgress") if state in BETWEEN_DOMAINS else state

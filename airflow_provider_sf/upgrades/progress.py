@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import (
-    at,
     integer,
     iso,
     number,
@@ -18,18 +17,19 @@ from airflow_provider_sf.rest.json_values import (
     short_text,
     text,
     utc,
+    value_at,
 )
 from airflow_provider_sf.rest.storage_limits import WORD_BYTES, is_storable, json_size
 from airflow_provider_sf.serialization import of_schema
 from airflow_provider_sf.upgrades.domains import Domains, domains_of
-from airflow_provider_sf.upgrades.health_evaluations import unhealthy
+from airflow_provider_sf.upgrades.health_evaluations import unhealthy_sentences
 from airflow_provider_sf.upgrades.kinds import KINDS, get_kind
 from airflow_provider_sf.upgrades.outcomes import (
     BETWEEN_DOMAINS,
     OUTCOMES,
     ROLLING_FORWARD,
     Outcome,
-    goes_back,
+    is_rollback_state,
 )
 from airflow_provider_sf.upgrades.services import ServiceProgress, services_of
 
@@ -107,7 +107,7 @@ class UpgradeProgress:
     @property
     def going_back(self) -> bool:
         """Whether the upgrade has turned to rollback; SF then reports the old version as the target."""
-        return goes_back(self.state)
+        return is_rollback_state(self.state)
 
     @property
     def new_version(self) -> str | None:
@@ -177,11 +177,11 @@ class UpgradeProgress:
         if not isinstance(answer, dict):
             msg = f"expected a JSON object about {name!r}, got {type(answer).__name__}"
             raise UnexpectedAnswer(msg, endpoint=endpoint)
-        said = {field: at(answer, keys[field]) if field in keys else None for field in _FIELDS}
+        said = {field: value_at(answer, keys[field]) if field in keys else None for field in _FIELDS}
         details = text(said["status_details"])
         services, more_services = services_of(said["services"])
         domains, more_domains = domains_of(said)
-        evaluations, more_evaluations = unhealthy(said["unhealthy_evaluations"])
+        evaluations, more_evaluations = unhealthy_sentences(said["unhealthy_evaluations"])
         omitted = {**more_services, **more_domains, "unhealthy_evaluations": more_evaluations}
         return cls(
             kind=kind,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_sf.rest.json_values import integer, objects, short_text
-from airflow_provider_sf.rest.storage_limits import MOST_OF_ALL, WORD_BYTES, indices_that_fit
+from airflow_provider_sf.rest.storage_limits import MAX_INTEGER, WORD_BYTES, fitting_indices
 
 SERVICES_BYTES = 7_168
 """How much JSON the services of a record may take."""
@@ -38,7 +38,7 @@ def services_of(listed: object) -> tuple[tuple[ServiceProgress, ...], dict[str, 
     """Read the list of an answer: the services there is room for, in their order, and what is omitted."""
     services = [_service(item) for item in objects(listed)]
     done = [not service.behind for service in services]
-    room = indices_that_fit([service.to_dict() for service in services], SERVICES_BYTES, last=done)
+    room = fitting_indices([service.to_dict() for service in services], SERVICES_BYTES, omit_first=done)
     kept = tuple(services[place] for place in room)
     return kept, _counted([service for place, service in enumerate(services) if place not in room])
 
@@ -57,5 +57,5 @@ def _counted(omitted: list[ServiceProgress]) -> dict[str, int]:
     return {
         "services": len(omitted),
         "services_behind": sum(service.behind for service in omitted),
-        "pending_replicas": min(MOST_OF_ALL, pending),
+        "pending_replicas": min(MAX_INTEGER, pending),
     }

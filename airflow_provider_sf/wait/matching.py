@@ -37,21 +37,21 @@ class UpgradeIdentity:
     target_version: str | None
 
     @classmethod
-    def of(cls, record: UpgradeProgress) -> UpgradeIdentity:
+    def from_record(cls, record: UpgradeProgress) -> UpgradeIdentity:
         """Return what a record says of the upgrade that it is about."""
         return cls(record.started_at, record.new_version)
 
-    def completed_by(self, record: UpgradeProgress) -> UpgradeIdentity:
+    def merged_with(self, record: UpgradeProgress) -> UpgradeIdentity:
         """Return the same identity with what a later record of the same upgrade adds."""
         return UpgradeIdentity(
             self.started_at or record.started_at, self.target_version or record.new_version
         )
 
-    def is_of(self, record: UpgradeProgress) -> bool:
+    def has_same_start(self, record: UpgradeProgress) -> bool:
         """Whether a record has the same start."""
         return self.started_at is not None and self.started_at == record.started_at
 
-    def is_another_than(self, record: UpgradeProgress) -> bool:
+    def differs_from(self, record: UpgradeProgress) -> bool:
         """Whether a record at rest has another start or, if none is said, another version."""
         if self.started_at is None and record.started_at is None:
             return self.target_version != record.new_version
@@ -63,7 +63,7 @@ class UpgradeIdentity:
 
         A failed upgrade may have failed on its way back, so with the same start its target says nothing.
         """
-        if self.is_of(record) and record.outcome is Outcome.FAILED:
+        if self.has_same_start(record) and record.outcome is Outcome.FAILED:
             return False
         return _differ(self.started_at, record.started_at) or _differ(self.target_version, record.new_version)
 
@@ -109,23 +109,23 @@ class UpgradeSelector:
             return Match.OTHER
         if expected and expected.contradicts(record):
             return Match.REPLACED
-        if expected and expected.is_of(record):
+        if expected and expected.has_same_start(record):
             return Match.EXPECTED
-        proof = self.proves(record, now, before)
+        proof = self.satisfied_by(record, now, before)
         if expected:
             return Match.OTHER if proof is False else Match.EXPECTED
         return Match.EXPECTED if proof else Match.OTHER
 
-    def learned(
+    def update_identity(
         self, record: UpgradeProgress, match: Match, expected: UpgradeIdentity | None
     ) -> UpgradeIdentity | None:
         """Return what is known of our upgrade after one more record; at rest it teaches nothing new."""
-        if match is Match.EXPECTED and record.outcome.moving:
-            return expected.completed_by(record) if expected else UpgradeIdentity.of(record)
+        if match is Match.EXPECTED and record.outcome.active:
+            return expected.merged_with(record) if expected else UpgradeIdentity.from_record(record)
         mistaken = match is Match.OTHER and record.outcome is not Outcome.NOT_UPGRADED
         return None if mistaken else expected
 
-    def proves(
+    def satisfied_by(
         self, record: UpgradeProgress, now: datetime, before: UpgradeIdentity | None = None
     ) -> bool | None:
         """Tell whether the upgrade on record is the one that is meant; None if nothing says so or not."""
@@ -141,7 +141,7 @@ class UpgradeSelector:
             return False
         return True in said or not said or None
 
-    def accepts(self, record: UpgradeProgress) -> bool:
+    def accepts_current(self, record: UpgradeProgress) -> bool:
         """Whether the version is there already and nothing moves, if that is enough."""
         is_there = record.outcome in {Outcome.SUCCEEDED, Outcome.NOT_UPGRADED}
         return self.accept_current_version and is_there and record.target_version == self.target_version
@@ -171,12 +171,12 @@ def _is_after(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None
     """
     if previous.started_at and record.started_at:
         return previous.started_at != record.started_at
-    if previous.started_at is None and previous.outcome.at_rest and record.outcome.at_rest:
+    if previous.started_at is None and previous.outcome.finished and record.outcome.finished:
         return _at_rest(previous) != _at_rest(record) or record.started_at is not None or None
-    if previous.started_at or previous.outcome.at_rest:
-        return record.started_at is not None or record.outcome.moving or None
+    if previous.started_at or previous.outcome.finished:
+        return record.started_at is not None or record.outcome.active or None
     if previous.outcome is Outcome.UNKNOWN:
-        return record.outcome.moving or None
+        return record.outcome.active or None
     if previous.new_version and record.new_version:
         return previous.new_version != record.new_version
     return None
@@ -184,7 +184,7 @@ def _is_after(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None
 
 def _starts_late_enough(earliest: datetime, record: UpgradeProgress, now: datetime) -> bool | None:
     """Compare start times; an upgrade under way without one has its start still before it."""
-    start = record.started_at or (now if record.outcome.moving else None)
+    start = record.started_at or (now if record.outcome.active else None)
     return None if start is None else start >= earliest
 
 
@@ -192,13 +192,13 @@ def _heads_for(version: str, record: UpgradeProgress, before: UpgradeIdentity | 
     """
     Compare versions going forward.
 
-    At rest the right version proves something only if it has come since this wait began.
+    At rest the right version satisfied_by something only if it has come since this wait began.
     """
     if record.new_version is None:
         return None
     if record.new_version != version:
         return False
-    return record.outcome.moving or (before is not None and before.is_another_than(record)) or None
+    return record.outcome.active or (before is not None and before.differs_from(record)) or None
 
 
 def _at_rest(record: UpgradeProgress) -> tuple[Outcome, str | None, str | None]:

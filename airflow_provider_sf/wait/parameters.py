@@ -24,10 +24,10 @@ SELECTOR_PARAMETERS = ("previous", "started_after", "target_version")
 """The parameters that say which upgrade is meant."""
 
 _MOST_SECONDS = 1e9
-MOST_SHOWN = 100
+MAX_SHOWN = 100
 
 
-def seconds(parameter: str, value: object) -> float:
+def read_seconds(parameter: str, value: object) -> float:
     """Read a duration: seconds, or a timedelta."""
     read = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(read, bool) or not isinstance(read, (int, float)) or not 0 <= read <= _MOST_SECONDS:
@@ -36,7 +36,7 @@ def seconds(parameter: str, value: object) -> float:
     return float(read)
 
 
-def choice(parameter: str, value: str, choices: tuple[str, ...]) -> str:
+def read_choice(parameter: str, value: str, choices: tuple[str, ...]) -> str:
     """Read one of a few words."""
     if value not in choices:
         msg = f"{parameter} must be {' or '.join(map(repr, choices))}, not {shorten_repr(value)}"
@@ -77,7 +77,7 @@ def check_poke_interval(poke_interval: float, max_wait: timedelta | None, *, def
         raise ValueError(msg)
 
 
-def shorten_repr(value: object, most: int = MOST_SHOWN) -> str:
+def shorten_repr(value: object, most: int = MAX_SHOWN) -> str:
     """Return how a value is shown in a message."""
     written = repr(value)
     return written if len(written) <= most else f"{written[:most]}..."

@@ -10,10 +10,10 @@ import ast
 import json
 from datetime import datetime, timezone
 
-from airflow_provider_sf.rest.url_names import bare
+from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wait.matching import UpgradeSelector
-from airflow_provider_sf.wait.parameters import MOST_SHOWN, shorten_repr
+from airflow_provider_sf.wait.parameters import MAX_SHOWN, shorten_repr
 
 _EPOCH, _END_OF_TIME = 1970, 9000
 
@@ -43,7 +43,7 @@ def read_selector(
 
 def check_previous(previous: UpgradeProgress, kind: str, name: str) -> None:
     """Refuse a record of something else: any upgrade would differ from it, even an old one."""
-    if (previous.kind, bare(previous.name)) != (kind, bare(name)):
+    if (previous.kind, normalized_name(previous.name)) != (kind, normalized_name(name)):
         msg = f"previous is a record of {previous.kind} {previous.name!r}, not of {kind} {name!r}"
         raise ValueError(msg)
 
@@ -56,7 +56,7 @@ def _record(value: object) -> UpgradeProgress:
     except (KeyError, TypeError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
         msg = (
             "previous must be a record that ServiceFabricUpgradeProgressOperator returned, for example "
-            f"previous=snapshot.output, not {shorten_repr(value)}: {shorten_repr(error, 2 * MOST_SHOWN)}"
+            f"previous=snapshot.output, not {shorten_repr(value)}: {shorten_repr(error, 2 * MAX_SHOWN)}"
         )
         raise ValueError(msg) from error
 

@@ -39,10 +39,10 @@ CONFIRM_AFTER_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class AskAgain:
+class PollAgain:
     """Nothing is decided; ask again after so many seconds."""
 
-    after: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Ended:
 
 
 Observation = UpgradeProgress | ServiceFabricError
-Decision = AskAgain | Ended
+Decision = PollAgain | Ended
 
 
 def judge(policy: Policy, match: Match, record: UpgradeProgress) -> Verdict:
@@ -61,16 +61,16 @@ def judge(policy: Policy, match: Match, record: UpgradeProgress) -> Verdict:
     outcome = record.outcome
     if outcome is Outcome.UNKNOWN:
         return Verdict.UNKNOWN
-    if policy.selector.accepts(record):
+    if policy.selector.accepts_current(record):
         return Verdict.SUCCEEDED
     if match is Match.REPLACED:
         return Verdict.SUPERSEDED
     if match is Match.OTHER:
-        return Verdict.NOT_STARTED if outcome.at_rest else Verdict.PENDING
+        return Verdict.NOT_STARTED if outcome.finished else Verdict.PENDING
     if outcome is Outcome.SUCCEEDED:
         return Verdict.SUCCEEDED
     unwanted = (
-        outcome.at_rest
+        outcome.finished
         or (outcome is Outcome.PAUSED and policy.on_paused == "fail")
         or (record.going_back and policy.on_rollback == "fail_fast")
     )
@@ -78,12 +78,12 @@ def judge(policy: Policy, match: Match, record: UpgradeProgress) -> Verdict:
 
 
 def step(
-    policy: Policy, memory: WaitState, observation: Observation, now: datetime, *, chance: float = 1.0
+    policy: Policy, memory: WaitState, observation: Observation, now: datetime, *, jitter: float = 1.0
 ) -> tuple[WaitState, Decision]:
     """
     Take in what a poll brought and decide what is next.
 
-    ``chance``, from 0 to 1, is the part of the longest pause that a silence is given: thrown anew for each
+    ``jitter``, from 0 to 1, is the part of the longest pause that a silence is given: thrown anew for each
     poll, it keeps those who wait for one cluster from asking all at once when it comes back.
     """
     memory = replace(memory, polls=memory.polls + 1, began_at=memory.began_at or now)
@@ -92,7 +92,7 @@ def step(
     if policy.wait_for_existence and is_missing(observation):
         return _after_missing(policy, memory, observation, now)
     if isinstance(observation, Unreachable):
-        return _after_silence(policy, memory, observation, now, chance)
+        return _after_silence(policy, memory, observation, now, jitter)
     return replace(memory, error=observation), Ended("error")
 
 
@@ -133,13 +133,13 @@ def _after_answer(
     is_before = match is Match.OTHER and verdict is not Verdict.UNKNOWN
     after = replace(
         _noted(memory, record, verdict, now),
-        expected=policy.selector.learned(record, match, memory.expected),
-        before=memory.before or (UpgradeIdentity.of(record) if is_before else None),
+        expected=policy.selector.update_identity(record, match, memory.expected),
+        before=memory.before or (UpgradeIdentity.from_record(record) if is_before else None),
         timeline=extend_timeline(memory.timeline, record, now, expected=match is Match.EXPECTED),
         error=None,
     )
     if verdict.bad and not memory.unconfirmed:
-        return after, AskAgain(CONFIRM_AFTER_SECONDS)
+        return after, PollAgain(CONFIRM_AFTER_SECONDS)
     if verdict.bad or verdict is Verdict.SUCCEEDED:
         return _claimed(after), Ended("upgrade")
     return after, _by_the_clocks(policy, after, now)
@@ -154,13 +154,13 @@ def _after_missing(
 
 
 def _after_silence(
-    policy: Policy, memory: WaitState, error: Unreachable, now: datetime, chance: float
+    policy: Policy, memory: WaitState, error: Unreachable, now: datetime, jitter: float
 ) -> tuple[WaitState, Decision]:
     since = memory.unreachable_since or now
     after = replace(
         memory, error=error, unreachable_since=since, unreachable_polls=memory.unreachable_polls + 1
     )
-    pause = max(chance * policy.backoff(after.unreachable_polls), error.retry_after or 0.0)
+    pause = max(jitter * policy.backoff(after.unreachable_polls), error.retry_after or 0.0)
     left = _until_deadline(policy, now)
     if not memory.stale or after.unreachable_polls >= MIN_OUTAGE_POLLS:
         left["unreachable_timeout"] = policy.unreachable_timeout - _seconds(since, now)
@@ -175,7 +175,7 @@ def _claimed(memory: WaitState) -> WaitState:
     return (
         memory
         if memory.expected or not memory.record
-        else replace(memory, expected=UpgradeIdentity.of(memory.record))
+        else replace(memory, expected=UpgradeIdentity.from_record(memory.record))
     )
 
 
@@ -242,7 +242,7 @@ def _next(pause: float, left: dict[str, float]) -> Decision:
     """Ask again after the pause, or when a clock is due; of those that have run out, the first ends it."""
     first = min(left, key=lambda clock: left[clock], default=None)
     if first is None or left[first] > 0:
-        return AskAgain(min([pause, *left.values()]))
+        return PollAgain(min([pause, *left.values()]))
     return Ended(first)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_sf.rest.json_values import iso, number, text, utc
 from airflow_provider_sf.rest.storage_limits import json_size
 from airflow_provider_sf.serialization import count
-from airflow_provider_sf.upgrades.outcomes import Outcome, goes_back, stretch
+from airflow_provider_sf.upgrades.outcomes import Outcome, is_rollback_state, stage_state
 from airflow_provider_sf.upgrades.services import ServiceProgress
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Stage:
     def goes_on_in(self, later: Stage) -> bool:
         """Whether a later look shows the same upgrade in the same state."""
         same_start = None in {self.started_at, later.started_at} or self.started_at == later.started_at
-        mine, theirs = ((stretch(stage.state), stage.outcome, stage.expected) for stage in (self, later))
+        mine, theirs = ((stage_state(stage.state), stage.outcome, stage.expected) for stage in (self, later))
         return same_start and mine == theirs
 
     def to_dict(self) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def last_forward(timeline: Iterable[Stage]) -> Stage | None:
     forward = [
         stage
         for stage in timeline
-        if stage.expected and stage.outcome in _FORWARD and not goes_back(stage.state)
+        if stage.expected and stage.outcome in _FORWARD and not is_rollback_state(stage.state)
     ]
     return forward[-1] if forward else None
 

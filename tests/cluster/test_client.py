@@ -14,7 +14,7 @@ from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.cluster import per_loop as sharing
 from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
 from airflow_provider_sf.rest import Unreachable
-from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Response, error_from, request_for
+from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Response, error_from_response, request_for
 from airflow_provider_sf.upgrades.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def test_names_of_headers_come_in_lower_case_and_values_as_they_are(
 @pytest.mark.parametrize("said", ["7", "Sun, 01 Mar 2026 03:00:07 GMT"])
 def test_when_to_ask_again_is_handed_on(said: str, transport: Any, recorder: Any) -> None:
     recorder.answer = http(503, b"", f"Retry-After: {said}", "Date: Sun, 01 Mar 2026 03:00:00 GMT")
-    error = error_from(transport(Cluster((recorder.url,)), PING))
+    error = error_from_response(transport(Cluster((recorder.url,)), PING))
     assert isinstance(error, Unreachable)
     assert error.retry_after == 7.0
 

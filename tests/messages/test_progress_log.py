@@ -21,7 +21,7 @@ from airflow_provider_sf.upgrades.services import ServiceProgress
 from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import WaitState
-from airflow_provider_sf.wait.state_machine import AskAgain, Observation, step
+from airflow_provider_sf.wait.state_machine import Observation, PollAgain, step
 from tests.simulated_waits import Telling, domains, simulated, tell
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def lines(*looks: Observation, policy: Policy = POLICY) -> list[tuple[int, str]]
     for poll, look in enumerate(looks):
         before, now = memory, START + timedelta(seconds=15 * poll)
         memory, decision = step(policy, before, look, now)
-        assert isinstance(decision, AskAgain) or poll == len(looks) - 1, "the wait went on after its end"
+        assert isinstance(decision, PollAgain) or poll == len(looks) - 1, "the wait went on after its end"
         told, more = changed_lines(told, before, memory, policy, now)
         said += more
     return said
@@ -707,9 +707,9 @@ def test_a_log_is_never_silent_for_longer_than_ten_minutes_and_a_poll(scenario: 
         told, said = changed_lines(told, before, memory, policy, now)
         unreachable_since = now if said else unreachable_since
         assert now - unreachable_since <= timedelta(minutes=10)
-        if not isinstance(decision, AskAgain):
+        if not isinstance(decision, PollAgain):
             break
-        now += timedelta(seconds=decision.after)
+        now += timedelta(seconds=decision.seconds)
 
 
 HOSTILE = st.lists(
@@ -762,9 +762,9 @@ def test_one_entry_is_one_readable_line_whatever_the_cluster_says(
         memory, decision = step(policy, before, look, now)
         told, more = changed_lines(told, before, memory, policy, now)
         said += [line for _, line in more]
-        if not isinstance(decision, AskAgain):
+        if not isinstance(decision, PollAgain):
             break
-        now += timedelta(seconds=decision.after)
+        now += timedelta(seconds=decision.seconds)
     for line in said:
         assert line.isascii()
         assert line.isprintable()

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 
 from airflow_provider_sf.rest.json_values import (
-    at,
     integer,
     iso,
     number,
@@ -22,15 +21,16 @@ from airflow_provider_sf.rest.json_values import (
     short_text,
     text,
     utc,
+    value_at,
 )
 from airflow_provider_sf.rest.storage_limits import (
-    indices_that_fit,
+    fitting_indices,
+    fitting_texts,
     is_storable,
     json_size,
     shorten,
-    texts_that_fit,
 )
-from airflow_provider_sf.rest.url_names import thing_of
+from airflow_provider_sf.rest.url_names import noun_for_key
 from airflow_provider_sf.serialization import count, of_schema, packed, unpacked
 
 if TYPE_CHECKING:
@@ -165,26 +165,26 @@ def test_objects_are_those_of_a_list(written: object, read: list[object]) -> Non
     ],
 )
 def test_what_stands_under_a_key_in_a_key_is_found(answer: object, path: str, there: object) -> None:
-    assert at(answer, path) == there
+    assert value_at(answer, path) == there
 
 
 def test_items_are_kept_while_there_is_room_for_them_and_a_comma_each() -> None:
     items = [{"a": "x" * length} for length in (30, 10, 20)]
     whole = len(json.dumps(items))
-    assert indices_that_fit(items, whole) == [0, 1, 2]
-    assert indices_that_fit(items, whole - 1) == [1, 2]
-    assert indices_that_fit(items, 19 + 2) == [1]
-    assert indices_that_fit(items, 19 + 1) == []
-    assert indices_that_fit([], 100) == []
+    assert fitting_indices(items, whole) == [0, 1, 2]
+    assert fitting_indices(items, whole - 1) == [1, 2]
+    assert fitting_indices(items, 19 + 2) == [1]
+    assert fitting_indices(items, 19 + 1) == []
+    assert fitting_indices([], 100) == []
 
 
 def test_items_that_go_first_are_those_marked_as_last() -> None:
     items = [{"a": letter} for letter in "abcd"]
     room = 2 * len(json.dumps({"a": "a"}) + ", ")
-    assert indices_that_fit(items, room) == [0, 1]
-    assert indices_that_fit(items, room, last=[True, False, True, False]) == [1, 3]
-    assert indices_that_fit(items, room + room // 2, last=[True, False, True, False]) == [0, 1, 3]
-    assert indices_that_fit(items, 10 * room, last=[True, False, True, False]) == [0, 1, 2, 3]
+    assert fitting_indices(items, room) == [0, 1]
+    assert fitting_indices(items, room, omit_first=[True, False, True, False]) == [1, 3]
+    assert fitting_indices(items, room + room // 2, omit_first=[True, False, True, False]) == [0, 1, 3]
+    assert fitting_indices(items, 10 * room, omit_first=[True, False, True, False]) == [0, 1, 2, 3]
 
 
 @settings(max_examples=100, deadline=None)
@@ -198,7 +198,7 @@ def test_the_choice_of_items_fits_and_does_not_depend_on_their_order(
 ) -> None:
     def kept(listed: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
         items = [{"a": letters} for letters, _ in listed]
-        places = indices_that_fit(items, most, last=[done for _, done in listed])
+        places = fitting_indices(items, most, omit_first=[done for _, done in listed])
         assert places == sorted(set(places))
         assert not places or json_size([items[place] for place in places]) <= most
         return [listed[place] for place in places]
@@ -209,15 +209,15 @@ def test_the_choice_of_items_fits_and_does_not_depend_on_their_order(
 def test_texts_are_taken_while_there_is_room_for_them_and_a_comma_each() -> None:
     texts = ["x" * 30, "y" * 10, "z" * 20]
     whole = len(json.dumps(texts))
-    assert texts_that_fit(iter(texts), whole) == texts
-    assert texts_that_fit(iter(texts), whole - 1) == texts[:2]
-    assert texts_that_fit(iter(texts), 33) == []
-    assert texts_that_fit(iter([]), 100) == []
+    assert fitting_texts(iter(texts), whole) == texts
+    assert fitting_texts(iter(texts), whole - 1) == texts[:2]
+    assert fitting_texts(iter(texts), 33) == []
+    assert fitting_texts(iter([]), 100) == []
 
 
 def test_each_text_stands_on_one_line_and_is_cut() -> None:
-    assert texts_that_fit(iter([" a\r\n\tb  c\x00 "]), 100) == ["a b c?"]
-    (cut,) = texts_that_fit(iter(["é" * 5_000]), 1_000)
+    assert fitting_texts(iter([" a\r\n\tb  c\x00 "]), 100) == ["a b c?"]
+    (cut,) = fitting_texts(iter(["é" * 5_000]), 1_000)
     assert len(json.dumps(cut)) <= 400
     assert cut.endswith(" characters more)")
 
@@ -230,7 +230,7 @@ def test_no_more_texts_are_made_than_there_is_room_for() -> None:
             made.append(place)
             yield "x" * 30
 
-    assert len(texts_that_fit(texts(), 340)) == 10
+    assert len(fitting_texts(texts(), 340)) == 10
     assert len(made) == 11
 
 
@@ -378,7 +378,7 @@ def test_what_airflow_takes_is_storable(value: object, *, takes: bool) -> None:
     ],
 )
 def test_a_key_that_names_something_says_what_it_is(key: str, thing: str) -> None:
-    assert thing_of(key) == thing
+    assert noun_for_key(key) == thing
 
 
 @given(

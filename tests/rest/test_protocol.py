@@ -20,14 +20,14 @@ from airflow_provider_sf.rest.protocol import (
     UNKNOWN_CALL,
     Call,
     Response,
-    error_from,
+    error_from_response,
     is_missing,
     json_object,
     request_for,
     runtime_version,
 )
 from airflow_provider_sf.upgrades.applications import APPLICATIONS
-from airflow_provider_sf.upgrades.kinds import KINDS, advice
+from airflow_provider_sf.upgrades.kinds import KINDS, unsupported_call_advice
 
 CALL = Call(
     "/Resources/Applications/{applicationResourceName}/$/GetUpgradeProgress", "7.0", "the founding page"
@@ -41,7 +41,7 @@ def answer(status: int, code: str, message: str = "Said.") -> Response:
 
 
 def busy(**headers: str) -> ServiceFabricError:
-    return error_from(Response(503, b"", {name.replace("_", "-"): said for name, said in headers.items()}))
+    return error_from_response(Response(503, b"", {name.replace("_", "-"): said for name, said in headers.items()}))
 
 
 # Requests.
@@ -128,26 +128,26 @@ def test_a_good_status_without_an_object_is_unexpected(body: bytes, said: str) -
     "body", [b"", b"<html>Bad gateway</html>", b'{"Error": null}', b'{"Error": {"Code": 5}}', b"[1]"]
 )
 def test_an_overloaded_cluster_is_unreachable(status: int, body: bytes) -> None:
-    assert type(error_from(Response(status, body))) is Unreachable
+    assert type(error_from_response(Response(status, body))) is Unreachable
 
 
 @pytest.mark.parametrize("status", [204, 301, 302, 307, 308, 400, 401, 403, 404, 409, 501])
 def test_a_refusal_is_rejected(status: int) -> None:
-    assert type(error_from(Response(status, b""))) is Rejected
+    assert type(error_from_response(Response(status, b""))) is Rejected
 
 
 def test_a_redirect_says_that_it_is_not_followed() -> None:
-    assert "redirects are not followed" in str(error_from(Response(302, b"")))
+    assert "redirects are not followed" in str(error_from_response(Response(302, b"")))
 
 
 @pytest.mark.parametrize("status", [201, 202, 206])
 def test_another_good_status_is_unexpected(status: int) -> None:
-    assert type(error_from(Response(status, b"{}"))) is UnexpectedAnswer
+    assert type(error_from_response(Response(status, b"{}"))) is UnexpectedAnswer
 
 
 def test_a_missing_application_resource_is_rejected_although_its_status_is_500() -> None:
     said = answer(500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND", "No such application.")
-    error = error_from(replace(said, endpoint="http://c:19080"))
+    error = error_from_response(replace(said, endpoint="http://c:19080"))
     assert type(error) is Rejected
     assert (error.status, error.code) == (500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND")
     assert str(error).startswith(
@@ -159,7 +159,7 @@ def test_a_missing_application_resource_is_rejected_although_its_status_is_500()
 def test_every_passing_code_is_asked_again_and_every_lasting_refusal_is_not(row: dict[str, str]) -> None:
     """Lasting codes that come with status 500 and that no read of upgrade progress can bring count as passing."""
     for status in (int(status) for status in (row["http_status"] or "404").split("|")):
-        meaning = type(error_from(answer(status, row["code"])))
+        meaning = type(error_from_response(answer(status, row["code"])))
         if row["class"] == "transient":
             assert meaning is Unreachable
         elif status < 500 or status == 501 or row["code"] in LASTING_CODES:
@@ -192,18 +192,18 @@ def test_what_service_fabric_is_known_to_say_has_its_meaning(
     said: Response, meaning: type[ServiceFabricError]
 ) -> None:
     """Literals: the table test reads the same sets as the code."""
-    assert type(error_from(said)) is meaning
+    assert type(error_from_response(said)) is meaning
 
 
 def test_of_a_call_that_is_unknown_the_gateway_says_that_an_argument_is_invalid() -> None:
-    error = error_from(
+    error = error_from_response(
         replace(answer(400, UNKNOWN_CALL, "The parameter is incorrect."), endpoint="http://c:19080")
     )
     assert str(error) == "http://c:19080: HTTP 400 E_INVALIDARG: The parameter is incorrect."
 
 
 def test_advice_stands_behind_what_the_cluster_said() -> None:
-    error = error_from(
+    error = error_from_response(
         replace(answer(400, "E_INVALIDARG", "The parameter is incorrect."), endpoint="http://c:19080")
     )
     assert isinstance(error, Rejected)
@@ -219,12 +219,12 @@ def test_advice_stands_behind_what_the_cluster_said() -> None:
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refusal_without_words_is_told_as_such(status: int) -> None:
     """Which setting to change depends on how the connection is secured: see tests/auth/test_settings.py."""
-    assert str(error_from(Response(status, b""))) == f"HTTP {status}: answered with an empty body"
+    assert str(error_from_response(Response(status, b""))) == f"HTTP {status}: answered with an empty body"
 
 
 @pytest.mark.parametrize("status", [407, 502, 503])
 def test_a_page_instead_of_an_answer_is_perhaps_a_proxys(status: int) -> None:
-    assert str(error_from(Response(status, b"<html>"))) == (
+    assert str(error_from_response(Response(status, b"<html>"))) == (
         f"HTTP {status}: answered with an HTML or XML page of 6 bytes (perhaps a proxy or a load balancer speaks "
         "instead of the cluster: check host if this lasts)"
     )
@@ -240,7 +240,7 @@ def test_a_page_instead_of_an_answer_is_perhaps_a_proxys(status: int) -> None:
     ],
 )
 def test_what_is_not_there_is_missing_and_rejected(code: str, status: int) -> None:
-    error = error_from(answer(status, code))
+    error = error_from_response(answer(status, code))
     assert is_missing(error)
     assert type(error) is Rejected
     assert {"code": code, "http_status": str(status)}.items() <= next(
@@ -249,7 +249,7 @@ def test_what_is_not_there_is_missing_and_rejected(code: str, status: int) -> No
 
 
 def test_nothing_at_all_is_missing_and_says_what_to_check() -> None:
-    error = error_from(Response(204, b"", endpoint="http://c:19080"))
+    error = error_from_response(Response(204, b"", endpoint="http://c:19080"))
     assert is_missing(error)
     assert str(error) == (
         "http://c:19080: HTTP 204: answered with an empty body (check the name, and the kind: application "
@@ -281,7 +281,7 @@ def test_what_is_missing_is_missing_with_any_status_and_never_an_answer(code: st
 )
 def test_what_only_looks_like_it_is_not_missing(said: Response) -> None:
     """A bare 404 comes from a wrong port or a proxy, too."""
-    assert not is_missing(error_from(said))
+    assert not is_missing(error_from_response(said))
 
 
 def test_a_cluster_that_did_not_answer_says_nothing_of_what_is_there() -> None:
@@ -379,7 +379,7 @@ def test_seconds_to_ask_again_need_no_date() -> None:
 
 @pytest.mark.parametrize("status", [201, 204, 302, 400, 403, 404])
 def test_only_what_may_pass_says_when_to_ask_again(status: int) -> None:
-    error = error_from(Response(status, b"", {"retry-after": "5"}))
+    error = error_from_response(Response(status, b"", {"retry-after": "5"}))
     assert not hasattr(error, "retry_after")
 
 
@@ -427,7 +427,7 @@ def test_a_date_that_no_calendar_holds_says_nothing() -> None:
         "retry-after": "Sun, 01 Mar 9999999999999999999 03:00:10 GMT",
         "date": "Sun, 01 Mar 2026 03:00:00 GMT",
     }
-    error = error_from(Response(503, b"", headers))
+    error = error_from_response(Response(503, b"", headers))
     assert isinstance(error, Unreachable)
     assert error.retry_after is None
 
@@ -453,7 +453,7 @@ NOT_FOUND = (
 @pytest.mark.parametrize("code", ["APPLICATION", "COMPOSE_DEPLOYMENT", "SINGLE_INSTANCE_APPLICATION"])
 @pytest.mark.parametrize("letter", ["x", "é", "購"])
 def test_of_a_long_message_the_advice_is_kept(letter: str, code: str) -> None:
-    error = error_from(answer(404, f"FABRIC_E_{code}_NOT_FOUND", letter * 9_000))
+    error = error_from_response(answer(404, f"FABRIC_E_{code}_NOT_FOUND", letter * 9_000))
     assert error.message.endswith(f" characters more) ({NOT_FOUND})")
     assert len(json.dumps(error.message)) <= 1_500
 
@@ -464,7 +464,7 @@ def test_of_a_long_message_the_advice_is_kept(letter: str, code: str) -> None:
 def test_of_a_long_message_the_advice_about_a_kind_is_kept(
     kind: str, version: str | None, letter: str
 ) -> None:
-    error, said = error_from(answer(400, "E_INVALIDARG", letter * 9_000)), advice(kind, version)
+    error, said = error_from_response(answer(400, "E_INVALIDARG", letter * 9_000)), unsupported_call_advice(kind, version)
     assert isinstance(error, Rejected)
     assert with_advice(error, said).message.endswith(f" characters more) ({said})")
 
@@ -497,9 +497,9 @@ def test_a_cluster_without_a_version_is_unexpected(said: dict[str, object]) -> N
 
 
 def test_a_message_that_fits_is_kept_whole() -> None:
-    assert error_from(answer(503, "FABRIC_E_NOT_READY", "x" * 1_198)).message == "x" * 1_198
+    assert error_from_response(answer(503, "FABRIC_E_NOT_READY", "x" * 1_198)).message == "x" * 1_198
 
 
 def test_a_code_that_is_cut_has_kept_its_meaning() -> None:
-    assert type(error_from(answer(500, "FABRIC_E_" + "X" * 900))) is Unreachable
-    assert type(error_from(answer(400, "FABRIC_E_" + "X" * 900))) is Rejected
+    assert type(error_from_response(answer(500, "FABRIC_E_" + "X" * 900))) is Unreachable
+    assert type(error_from_response(answer(400, "FABRIC_E_" + "X" * 900))) is Rejected

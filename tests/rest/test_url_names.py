@@ -9,7 +9,13 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import assume, given, settings
 
-from airflow_provider_sf.rest.url_names import application_id, bare, fill_path, path_segment, takes_name
+from airflow_provider_sf.rest.url_names import (
+    application_id,
+    fill_path,
+    normalized_name,
+    path_segment,
+    takes_name,
+)
 
 RESOURCE = "/Resources/Applications/{applicationResourceName}"
 APPLICATION = "/Applications/{applicationId}/$/GetHealth"
@@ -232,16 +238,16 @@ def test_three_spellings_are_one_application(parts: list[str]) -> None:
     assume(not {".", ".."} & set(parts))
     spellings = [f"fabric:/{'/'.join(parts)}", "/".join(parts), "~".join(parts)]
     assert len({fill_path(APPLICATION, name) for name in spellings}) == 1
-    assert len({bare(name) for name in spellings}) == 1
+    assert len({normalized_name(name) for name in spellings}) == 1
 
 
 @pytest.mark.parametrize(
     "name", ["fabric:/Shop/Web", "fabric:/shop/web", "FABRIC:/shop/web", "shop/web", "shop~web", "SHOP~WEB"]
 )
 def test_two_names_of_one_thing_are_equal_when_they_are_bare(name: str) -> None:
-    assert bare(name) == "shop/web"
+    assert normalized_name(name) == "shop/web"
 
 
 def test_nothing_is_left_of_no_name() -> None:
-    assert bare("") == ""
-    assert bare("fabric:/") == ""
+    assert normalized_name("") == ""
+    assert normalized_name("fabric:/") == ""

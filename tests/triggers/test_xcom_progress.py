@@ -20,7 +20,7 @@ from airflow_provider_sf.triggers.xcom_progress import XComProgress
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import WaitState
-from airflow_provider_sf.wait.state_machine import AskAgain, Ended, step
+from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -410,7 +410,7 @@ def test_a_silence_before_a_restart_is_looked_into_anew_before_it_ends_the_wait(
     for second in range(360, 365):
         memory, decision = step(Policy(15.0), memory, silent, NOW + timedelta(seconds=second))
         decisions.append(decision)
-    assert decisions == [*map(AskAgain, (1.0, 2.0, 4.0, 8.0)), Ended("unreachable_timeout")]
+    assert decisions == [*map(PollAgain, (1.0, 2.0, 4.0, 8.0)), Ended("unreachable_timeout")]
 
 
 @needs_airflow_3_3

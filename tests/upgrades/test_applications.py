@@ -13,7 +13,7 @@ from airflow_provider_sf.upgrades.applications import (
     APPLICATIONS,
     Application,
     ApplicationHealth,
-    page_of,
+    read_page,
 )
 
 if TYPE_CHECKING:
@@ -130,14 +130,14 @@ def test_the_untouched_health_is_no_part_of_what_is_compared_or_shown() -> None:
 
 def test_the_published_pages_are_read_one_after_the_other(sample: Callable[[str], dict[str, Any]]) -> None:
     asked: set[str] = set()
-    first, after = page_of(sample("reads/applications_first_page"), asked)
+    first, after = read_page(sample("reads/applications_first_page"), asked)
     assert [application.name for application in first] == [
         "fabric:/samples/CalculatorApp",
         "fabric:/samples/PQueueApp1",
     ]
     assert first[0] == CALCULATOR
     assert after == "fabric:/samples/PQueueApp1"
-    last, after = page_of(sample("reads/applications_last_page"), asked)
+    last, after = read_page(sample("reads/applications_last_page"), asked)
     assert [application.name for application in last] == ["fabric:/samples/VQueueApp1"]
     assert not after
     assert asked == {"fabric:/samples/PQueueApp1"}
@@ -146,22 +146,22 @@ def test_the_published_pages_are_read_one_after_the_other(sample: Callable[[str]
 @pytest.mark.parametrize("answer", [{}, {"Items": None, "ContinuationToken": None}, {"Items": [None, "a"]}])
 def test_a_page_that_says_nothing_is_empty_and_the_last(answer: dict[str, Any]) -> None:
     asked = {"t"}
-    assert page_of(answer, asked) == ([], "")
+    assert read_page(answer, asked) == ([], "")
     assert asked == {"t"}
 
 
 def test_an_empty_page_may_have_a_next_one() -> None:
     asked: set[str] = set()
-    assert page_of({"Items": [], "ContinuationToken": "t"}, asked) == ([], "t")
+    assert read_page({"Items": [], "ContinuationToken": "t"}, asked) == ([], "t")
     assert asked == {"t"}
 
 
 def test_a_page_that_leads_back_is_unexpected() -> None:
     with pytest.raises(UnexpectedAnswer) as error:
-        page_of({"Items": [], "ContinuationToken": "t"}, {"s", "t"})
+        read_page({"Items": [], "ContinuationToken": "t"}, {"s", "t"})
     assert error.value.message == "expected a new page of applications, got the continuation token 't' again"
 
 
 def test_a_page_with_an_application_without_a_name_is_unexpected() -> None:
     with pytest.raises(UnexpectedAnswer, match="without its name"):
-        page_of({"Items": [{"Name": "fabric:/a"}, {"Id": "b"}]}, set())
+        read_page({"Items": [{"Name": "fabric:/a"}, {"Id": "b"}]}, set())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_sf.rest.storage_limits import json_size
-from airflow_provider_sf.upgrades.health_evaluations import EVALUATIONS_BYTES, unhealthy
+from airflow_provider_sf.upgrades.health_evaluations import EVALUATIONS_BYTES, unhealthy_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +111,7 @@ def evaluation(
 
 
 def said_of(*evaluations: object) -> list[str]:
-    sentences, omitted = unhealthy(list(evaluations))
+    sentences, omitted = unhealthy_sentences(list(evaluations))
     assert omitted == 0
     return list(sentences)
 
@@ -218,7 +218,7 @@ def test_each_innermost_evaluation_has_its_sentence_in_the_order_of_the_answer()
 
 @pytest.mark.parametrize("listed", [None, [], {}, "unhealthy", 5, [None, 3, "x"]])
 def test_nothing_unhealthy_is_nothing_to_say(listed: object) -> None:
-    assert unhealthy(listed) == ((), 0)
+    assert unhealthy_sentences(listed) == ((), 0)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_of_more_levels_the_fiftieth_is_told(levels: int) -> None:
 def test_there_is_room_for_two_kib_and_what_is_cut_is_counted() -> None:
     assert EVALUATIONS_BYTES == 2_048
     one = evaluation("Node", NodeName="n" * 100)
-    sentences, omitted = unhealthy([one] * 1_000)
+    sentences, omitted = unhealthy_sentences([one] * 1_000)
     size = json_size("Error: node : Node") + 100 + 2
     assert (len(sentences), omitted) == (2_048 // size, 1_000 - 2_048 // size)
     assert json_size(list(sentences)) <= 2_048
@@ -288,7 +288,7 @@ def test_there_is_room_for_two_kib_and_what_is_cut_is_counted() -> None:
 
 def test_what_is_cut_is_counted_by_its_causes() -> None:
     many = [evaluation("Nodes", *[evaluation("Node", NodeName=f"n{place}")] * 3) for place in range(200)]
-    sentences, omitted = unhealthy(many)
+    sentences, omitted = unhealthy_sentences(many)
     assert len(sentences) + omitted == 600
 
 

@@ -15,9 +15,9 @@ from airflow_provider_sf.upgrades.kinds import (
     APPLICATION_PROGRESS,
     KINDS,
     Kind,
-    advice,
     explorer_path,
     get_kind,
+    unsupported_call_advice,
 )
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES, Outcome
 from airflow_provider_sf.wait.parameters import check_name, is_rendered_later
@@ -88,7 +88,7 @@ def test_the_calls_that_explain_a_failure_have_their_documented_urls() -> None:
         "/Applications/shop~web/$/GetUpgradeProgress?api-version=6.0",
         "/Applications/shop~web/$/GetHealth?api-version=6.0",
     ]  # fmt: skip
-    assert {kind.name: kind.explained_by for kind in KINDS.values() if kind.explained_by} == {
+    assert {kind.name: kind.failure_calls for kind in KINDS.values() if kind.failure_calls} == {
         "application_resource": (APPLICATION_PROGRESS, APPLICATION_HEALTH),
         "compose_deployment": (APPLICATION_PROGRESS, APPLICATION_HEALTH),
     }
@@ -130,7 +130,7 @@ def test_every_kind_is_found_under_its_name(kind: Kind) -> None:
 
 @every_kind
 def test_every_call_cites_its_page(kind: Kind) -> None:
-    for call in (kind.progress, *kind.explained_by, CLUSTER_VERSION):
+    for call in (kind.progress, *kind.failure_calls, CLUSTER_VERSION):
         assert call.page.startswith("https://learn.microsoft.com/rest/api/servicefabric/sfclient-")
 
 
@@ -153,12 +153,12 @@ def test_what_was_never_upgraded_is_told_by_fields_of_the_record_that_the_row_re
 
 @every_kind
 def test_a_kind_with_names_is_named_in_its_explanations_too(kind: Kind) -> None:
-    assert all(takes_name(call.path) for call in kind.explained_by)
-    assert kind.takes_name or not kind.explained_by
+    assert all(takes_name(call.path) for call in kind.failure_calls)
+    assert kind.takes_name or not kind.failure_calls
 
 
 @every_kind
-@pytest.mark.parametrize("state", [state for state, outcome in OUTCOMES.items() if outcome.at_rest])
+@pytest.mark.parametrize("state", [state for state, outcome in OUTCOMES.items() if outcome.finished])
 def test_every_kind_ends_in_the_states_of_the_table(kind: Kind, state: str) -> None:
     said = {kind.keys[field]: "1" for field in ("target_version", "upgrade_kind") if field in kind.keys}
     start = {kind.keys["started_at"]: "2026-03-01T02:58:40Z"} if "started_at" in kind.keys else {}
@@ -319,16 +319,16 @@ ALL_FROM_6 = "application, compose_deployment, cluster, cluster_configuration"
     ],
 )  # fmt: skip
 def test_advice_says_what_this_version_of_the_runtime_has(kind: str, version: str | None, said: str) -> None:
-    assert advice(kind, version) == said
+    assert unsupported_call_advice(kind, version) == said
 
 
 @pytest.mark.parametrize("version", ["\u0667.\u0660", "9" * 30 + ".1", "7", "v7.0", "-7.0", "\x00"])
 def test_an_odd_version_is_none(version: str) -> None:
-    assert advice("application", version).startswith("probably this runtime lacks the call")
+    assert unsupported_call_advice("application", version).startswith("probably this runtime lacks the call")
 
 
 @every_kind
 def test_a_runtime_that_is_new_enough_for_a_kind_is_not_blamed(kind: Kind) -> None:
-    assert advice(kind.name, f"{kind.since}.1").startswith(
+    assert unsupported_call_advice(kind.name, f"{kind.since}.1").startswith(
         f"the cluster runs {kind.since}.1, which should know"
     )

@@ -13,8 +13,8 @@ from airflow_provider_sf.upgrades.outcomes import (
     OUTCOMES,
     ROLLING_FORWARD,
     Outcome,
-    goes_back,
-    stretch,
+    is_rollback_state,
+    stage_state,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def test_the_words_of_an_outcome_are_promises() -> None:
 def test_an_upgrade_moves_or_is_at_rest_or_nobody_knows(
     outcome: Outcome, *, moving: bool, at_rest: bool
 ) -> None:
-    assert (outcome.moving, outcome.at_rest) == (moving, at_rest)
+    assert (outcome.active, outcome.finished) == (moving, at_rest)
 
 
 def test_every_state_of_the_published_schema_is_classified(sample: Callable[[str], dict[str, Any]]) -> None:
@@ -105,7 +105,7 @@ def test_an_upgrade_waits_between_two_domains_or_while_it_rolls_forward() -> Non
 @pytest.mark.parametrize("state", [*OUTCOMES, "RollingSideways", "", None])
 def test_a_rollback_is_one_while_it_is_under_way_and_when_it_is_done(state: str | None) -> None:
     back = [*STATES["rolling_back"], *STATES["rolled_back"]]
-    assert goes_back(state) is (state in back)
+    assert is_rollback_state(state) is (state in back)
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ def test_a_rollback_is_one_while_it_is_under_way_and_when_it_is_done(state: str 
     ],
 )
 def test_to_and_fro_between_two_domains_is_one_stretch(state: str | None, word: str | None) -> None:
-    assert stretch(state) == word
+    assert stage_state(state) == word

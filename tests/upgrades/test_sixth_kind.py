@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_sf.rest.protocol import Call
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.upgrades.kinds import _ROLLING, KINDS, NO_PAGE, Kind
+from airflow_provider_sf.upgrades.kinds import _ROLLING, APPLICATIONS_PAGE, KINDS, Kind
 
 PAGE = "https://learn.microsoft.com/rest/api/servicefabric/sfclient-api-getvolumeupgradeprogress"
 
@@ -22,7 +22,7 @@ ROW = Kind(
     progress=Call("/Volumes/{volumeName}/$/GetUpgradeProgress", "10.0", PAGE),
     keys={"name": "VolumeName", "target_version": "Volume.Version", **_ROLLING},
     never_upgraded={"started_at": None},
-    explorer=NO_PAGE,
+    explorer=APPLICATIONS_PAGE,
 )
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "volume" / "busy.json"

@@ -43,7 +43,7 @@ STRANGE = record("Invalid", None, None)
 def learned(
     selector: UpgradeSelector, seen: UpgradeProgress, expected: UpgradeIdentity | None
 ) -> UpgradeIdentity | None:
-    return selector.learned(seen, selector.match(seen, NOON, expected), expected)
+    return selector.update_identity(seen, selector.match(seen, NOON, expected), expected)
 
 
 YES, NO, UNSAID = True, False, None
@@ -115,7 +115,7 @@ def test_what_nobody_ever_upgraded_is_never_ours(selector: UpgradeSelector) -> N
 def test_what_the_record_from_before_proves(
     previous: UpgradeProgress, seen: UpgradeProgress, said: object
 ) -> None:
-    assert UpgradeSelector(previous=previous).proves(seen, NOON) is said
+    assert UpgradeSelector(previous=previous).satisfied_by(seen, NOON) is said
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_what_the_record_from_before_proves(
 def test_what_the_time_of_the_start_proves(
     started_after: datetime, skew: float, seen: UpgradeProgress, said: object
 ) -> None:
-    assert UpgradeSelector(started_after=started_after, clock_skew=skew).proves(seen, NOON) is said
+    assert UpgradeSelector(started_after=started_after, clock_skew=skew).satisfied_by(seen, NOON) is said
 
 
 def configuration(
@@ -176,12 +176,12 @@ CONFIGURED = configuration("RollingForwardCompleted")
 def test_where_start_times_are_not_said_something_else_at_rest_has_come_since(
     previous: UpgradeProgress, seen: UpgradeProgress, said: object
 ) -> None:
-    assert UpgradeSelector(previous=previous).proves(seen, NOON) is said
+    assert UpgradeSelector(previous=previous).satisfied_by(seen, NOON) is said
 
 
 def test_clocks_may_be_a_minute_apart_unless_said_otherwise() -> None:
-    assert UpgradeSelector(started_after=NOON + timedelta(seconds=60)).proves(DONE, NOON) is YES
-    assert UpgradeSelector(started_after=NOON + timedelta(seconds=61)).proves(DONE, NOON) is NO
+    assert UpgradeSelector(started_after=NOON + timedelta(seconds=60)).satisfied_by(DONE, NOON) is YES
+    assert UpgradeSelector(started_after=NOON + timedelta(seconds=61)).satisfied_by(DONE, NOON) is NO
 
 
 @pytest.mark.parametrize(
@@ -202,17 +202,17 @@ def test_clocks_may_be_a_minute_apart_unless_said_otherwise() -> None:
 )
 def test_what_the_version_proves(seen: UpgradeProgress, said: object) -> None:
     """Going back, Service Fabric reports the old version; at rest, the right one may be there since long."""
-    assert UpgradeSelector(target_version="v2").proves(seen, NOON) is said
+    assert UpgradeSelector(target_version="v2").satisfied_by(seen, NOON) is said
 
 
 def test_all_that_is_given_must_hold_and_one_proof_is_enough() -> None:
     both = UpgradeSelector(previous=OLD_DONE, target_version="v2")
-    assert both.proves(DONE, NOON) is YES
-    assert both.proves(record("CompletedRollforward", "v3"), NOON) is NO
-    assert both.proves(record("CompletedRollforward", "v2", BEFORE), NOON) is NO
-    assert both.proves(FAILED_UNSTARTED, NOON) is UNSAID
-    assert UpgradeSelector(previous=OLD_DONE, started_after=LATER).proves(DONE, NOON) is NO
-    assert UpgradeSelector(started_after=BEFORE, target_version="v3").proves(DONE, NOON) is NO
+    assert both.satisfied_by(DONE, NOON) is YES
+    assert both.satisfied_by(record("CompletedRollforward", "v3"), NOON) is NO
+    assert both.satisfied_by(record("CompletedRollforward", "v2", BEFORE), NOON) is NO
+    assert both.satisfied_by(FAILED_UNSTARTED, NOON) is UNSAID
+    assert UpgradeSelector(previous=OLD_DONE, started_after=LATER).satisfied_by(DONE, NOON) is NO
+    assert UpgradeSelector(started_after=BEFORE, target_version="v3").satisfied_by(DONE, NOON) is NO
 
 
 @pytest.mark.parametrize("seen", [DONE, FAILED, ROLLED_BACK, BACK])
@@ -299,8 +299,8 @@ def test_anothers_upgrade_is_not_learned() -> None:
     ],
 )
 def test_the_version_that_is_there_already_may_be_enough(seen: UpgradeProgress, *, accepted: bool) -> None:
-    assert UpgradeSelector(target_version="v2", accept_current_version=True).accepts(seen) is accepted
-    assert not UpgradeSelector(target_version="v2").accepts(seen)
+    assert UpgradeSelector(target_version="v2", accept_current_version=True).accepts_current(seen) is accepted
+    assert not UpgradeSelector(target_version="v2").accepts_current(seen)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_an_identity_is_json_and_survives_it(identity: UpgradeIdentity) -> None:
 def test_a_version_at_rest_proves_something_if_it_has_come_since_the_wait_began(
     before: UpgradeIdentity | None, seen: UpgradeProgress, said: object
 ) -> None:
-    assert UpgradeSelector(target_version="v2").proves(seen, NOON, before) is said
+    assert UpgradeSelector(target_version="v2").satisfied_by(seen, NOON, before) is said
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_a_version_at_rest_proves_something_if_it_has_come_since_the_wait_began(
 def test_at_rest_another_start_is_another_upgrade_or_another_version_if_none_is_said(
     before: UpgradeIdentity, seen: UpgradeProgress, *, another: bool
 ) -> None:
-    assert before.is_another_than(seen) is another
+    assert before.differs_from(seen) is another
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_at_rest_another_start_is_another_upgrade_or_another_version_if_none_is_
 def test_where_start_times_are_not_said_a_version_at_rest_has_come_if_another_was_there(
     before: UpgradeIdentity | None, said: object
 ) -> None:
-    assert UpgradeSelector(target_version="5").proves(CONFIGURED, NOON, before) is said
+    assert UpgradeSelector(target_version="5").satisfied_by(CONFIGURED, NOON, before) is said
 
 
 @pytest.mark.parametrize(
@@ -384,5 +384,5 @@ def test_an_upgrade_that_failed_on_its_way_back_is_still_ours(selector: UpgradeS
 
 def test_an_unknown_record_of_before_with_a_start_is_told_by_it() -> None:
     strange = record("RollingSideways", "v1", BEFORE)
-    assert UpgradeSelector(previous=strange).proves(DONE, NOON) is YES
-    assert UpgradeSelector(previous=strange).proves(OLD_DONE, NOON) is NO
+    assert UpgradeSelector(previous=strange).satisfied_by(DONE, NOON) is YES
+    assert UpgradeSelector(previous=strange).satisfied_by(OLD_DONE, NOON) is NO

@@ -18,8 +18,8 @@ from airflow_provider_sf.wait.parameters import (
     check_poke_interval,
     check_reschedule_mode,
     check_selector_parameters,
-    choice,
-    seconds,
+    read_choice,
+    read_seconds,
     shorten_repr,
 )
 
@@ -38,7 +38,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
     ],
 )
 def test_a_duration_is_a_timedelta_or_a_number_of_seconds(given: object, seconds_read: float) -> None:
-    was_read = seconds("start_timeout", given)
+    was_read = read_seconds("start_timeout", given)
     assert was_read == seconds_read
     assert type(was_read) is float
 
@@ -64,13 +64,13 @@ def test_a_duration_is_a_timedelta_or_a_number_of_seconds(given: object, seconds
 )
 def test_what_is_no_duration_is_refused_by_name_and_value(given: object, shown: str) -> None:
     with pytest.raises(ValueError, match="start_timeout") as refused:
-        seconds("start_timeout", given)
+        read_seconds("start_timeout", given)
     assert str(refused.value) == f"start_timeout must be a timedelta or a number of seconds, not {shown}"
 
 
 @pytest.mark.parametrize("word", ["wait", "fail_fast"])
 def test_a_choice_is_one_of_its_words(word: str) -> None:
-    assert choice("on_rollback", word, ("wait", "fail_fast")) == word
+    assert read_choice("on_rollback", word, ("wait", "fail_fast")) == word
 
 
 @pytest.mark.parametrize(
@@ -88,27 +88,27 @@ def test_a_choice_is_one_of_its_words(word: str) -> None:
 )
 def test_any_other_choice_is_refused_with_the_words(given: Any, shown: str) -> None:
     with pytest.raises(ValueError, match="on_rollback") as refused:
-        choice("on_rollback", given, ("wait", "fail_fast"))
+        read_choice("on_rollback", given, ("wait", "fail_fast"))
     assert str(refused.value) == f"on_rollback must be 'wait' or 'fail_fast', not {shown}"
 
 
 def test_a_choice_may_have_more_than_two_words() -> None:
     with pytest.raises(ValueError, match=r"^mode must be 'a' or 'b' or 'c', not 'd'$"):
-        choice("mode", "d", ("a", "b", "c"))
+        read_choice("mode", "d", ("a", "b", "c"))
 
 
 def test_a_word_of_an_enum_is_the_word() -> None:
     class Word(str, Enum):
         FAIL = "fail"
 
-    assert choice("on_paused", Word.FAIL, ("wait", "fail")) == "fail"
-    assert type(choice("on_paused", Word.FAIL, ("wait", "fail"))) is str
+    assert read_choice("on_paused", Word.FAIL, ("wait", "fail")) == "fail"
+    assert type(read_choice("on_paused", Word.FAIL, ("wait", "fail"))) is str
 
 
 @pytest.mark.parametrize("given", [10**400, 1e15, timedelta(days=20_000)])
 def test_a_duration_that_no_calendar_holds_is_refused(given: float | timedelta) -> None:
     with pytest.raises(ValueError, match="clock_skew must be a timedelta or a number of seconds, not "):
-        seconds("clock_skew", given)
+        read_seconds("clock_skew", given)
 
 
 # What goes together.

@@ -16,7 +16,7 @@ from airflow_provider_sf.upgrades.domains import DomainProgress, Domains, NodePr
 from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import WaitState
-from airflow_provider_sf.wait.state_machine import AskAgain, Ended, may_rest, rested, step, until_a_clock
+from airflow_provider_sf.wait.state_machine import Ended, PollAgain, may_rest, rested, step, until_a_clock
 from tests.wait.test_verdict import GOOD, MOVING, answer, answers, at, histories, meants
 
 HELD_UP = Domains(
@@ -68,7 +68,7 @@ def test_to_rest_comes_to_the_same_as_a_step_for_each_poll(
         before = memory
         memory, decision = step(policy, before, observation, at(now))
         told, _ = changed_lines(told, before, memory, policy, at(now))
-        assume(isinstance(decision, AskAgain))
+        assume(isinstance(decision, PollAgain))
     assume(may_rest(policy, memory))
     quiet = min(until_a_clock(policy, memory, at(now)), quiet_for(told, memory, policy, at(now)))
     began, resting, stepping, told_stepping, slept = now, memory, memory, told, 0
@@ -76,7 +76,7 @@ def test_to_rest_comes_to_the_same_as_a_step_for_each_poll(
         now, slept = now + pause, slept + 1
         before = stepping
         stepping, decision = step(policy, before, seen(last, now), at(now))
-        assert isinstance(decision, AskAgain)
+        assert isinstance(decision, PollAgain)
         told_stepping, lines = changed_lines(told_stepping, before, stepping, policy, at(now))
         assert lines == []
     if slept:
@@ -111,7 +111,7 @@ def test_what_is_due_after_the_rest_comes_with_the_first_poll_then(
         before = memory
         memory, decision = step(policy, before, seen(last, poll * 10.0), at(poll * 10.0))
         told, _ = changed_lines(told, before, memory, policy, at(poll * 10.0))
-        assume(isinstance(decision, AskAgain))
+        assume(isinstance(decision, PollAgain))
     assume(may_rest(policy, memory))
     now = (polls + 1) * 10.0
     quiet = min(until_a_clock(policy, memory, at(now)), quiet_for(told, memory, policy, at(now)))

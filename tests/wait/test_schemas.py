@@ -22,7 +22,7 @@ from airflow_provider_sf.upgrades.services import ServiceProgress
 from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import OutageStats, Verdict, WaitState, xcom_values
-from airflow_provider_sf.wait.state_machine import AskAgain, step
+from airflow_provider_sf.wait.state_machine import PollAgain, step
 from airflow_provider_sf.wait.timeline import Stage
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
@@ -110,7 +110,7 @@ def waited(policy: Policy, observations: list[UpgradeProgress | ServiceFabricErr
     for place, observed in enumerate(observations):
         now = at(15.0 * place)
         memory, decision = step(policy, memories[-1], observed, now)
-        memories.append(memory if isinstance(decision, AskAgain) else memory.ended(decision.by, now))
+        memories.append(memory if isinstance(decision, PollAgain) else memory.ended(decision.by, now))
     return memories
 
 

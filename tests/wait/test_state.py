@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from airflow_provider_sf.messages.results import failure, timeout_message
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, Unreachable
-from airflow_provider_sf.rest.protocol import Response, error_from
+from airflow_provider_sf.rest.protocol import Response, error_from_response
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
 from airflow_provider_sf.upgrades.failure_reasons import explanation, failure_reasons
 from airflow_provider_sf.upgrades.kinds import KINDS
@@ -22,7 +22,7 @@ from airflow_provider_sf.upgrades.services import ServiceProgress
 from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import OutageStats, Verdict, WaitState, xcom_values
-from airflow_provider_sf.wait.state_machine import AskAgain, step
+from airflow_provider_sf.wait.state_machine import PollAgain, step
 from airflow_provider_sf.wait.timeline import Stage, last_forward
 
 if TYPE_CHECKING:
@@ -356,7 +356,7 @@ def look(said: dict[str, Any], now: datetime) -> UpgradeProgress:
 
 def silence(letter: str) -> ServiceFabricError:
     body = json.dumps({"Error": {"Code": letter * 900, "Message": letter * 9_000}}).encode()
-    return error_from(Response(503, body, endpoint=ENDPOINT))
+    return error_from_response(Response(503, body, endpoint=ENDPOINT))
 
 
 def everything(
@@ -385,7 +385,7 @@ def waited(observations: Iterable[Observation], policy: Policy = PATIENT) -> tup
     for observed in observations:
         now += 15.0
         memory, decision = step(policy, memory, observed, at(now))
-        assert isinstance(decision, AskAgain)
+        assert isinstance(decision, PollAgain)
         assert json_bytes(memory.to_dict()) < KIB_32
     return memory, now
 
@@ -465,7 +465,7 @@ def talkative(kind: Kind, letter: str, state: str, *, length: int) -> dict[str, 
 def test_a_wait_for_any_kind_that_never_stops_talking_takes_less_than_32_kib(
     kind: Kind, letter: str, length: int
 ) -> None:
-    rolling = [state for state, outcome in OUTCOMES.items() if outcome.moving]
+    rolling = [state for state, outcome in OUTCOMES.items() if outcome.active]
 
     def observed(place: int) -> UpgradeProgress:
         said = talkative(kind, letter, rolling[place % len(rolling)], length=length)
@@ -573,7 +573,7 @@ def test_whatever_a_cluster_says_memory_and_story_take_less_than_32_kib_and_surv
         memory, decision = step(policy, memory, observed, now)
         assert comparable(read_back(memory)) == comparable(memory)
         assert max(map(json_bytes, [memory.to_dict(), *xcom_values(KIND, "shop", memory).values()])) < KIB_32
-        if not isinstance(decision, AskAgain):
+        if not isinstance(decision, PollAgain):
             story = memory.ended(decision.by, now)
             assert max(map(json_bytes, xcom_values(KIND, "shop", story, "m" * 6_000).values())) < KIB_32
             break
@@ -594,5 +594,5 @@ def test_what_is_cut_is_cut_the_same_every_time_so_a_stall_is_seen_exactly(
     memory, _ = step(policy, WaitState(), look(said, at(0)), at(0))
     for seconds, again in ((30, said), (60, turned), (99, said)):
         memory, decision = step(policy, travels(memory), look(again, at(seconds)), at(seconds))
-        assert decision == AskAgain(min(15.0, 100.0 - seconds))
+        assert decision == PollAgain(min(15.0, 100.0 - seconds))
         assert memory.moved_at == at(0)

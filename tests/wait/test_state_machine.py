@@ -14,7 +14,7 @@ from airflow_provider_sf.upgrades.services import ServiceProgress
 from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import OutageStats, Verdict, WaitState
-from airflow_provider_sf.wait.state_machine import AskAgain, Ended, judge, step
+from airflow_provider_sf.wait.state_machine import Ended, PollAgain, judge, step
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 POLICY = Policy(poke_interval=15.0)
@@ -50,13 +50,13 @@ def watch(
     *observations: tuple[float, UpgradeProgress | ServiceFabricError],
     policy: Policy = POLICY,
     memory: WaitState | None = None,
-    chance: float = 1.0,
-) -> tuple[WaitState, AskAgain | Ended]:
+    jitter: float = 1.0,
+) -> tuple[WaitState, PollAgain | Ended]:
     """Step through observations; only the last may end the wait."""
     memory, decision = memory or WaitState(), None
     for seconds, observation in observations:
         assert not isinstance(decision, Ended), "the wait went on after its end"
-        memory, decision = step(policy, memory, observation, at(seconds), chance=chance)
+        memory, decision = step(policy, memory, observation, at(seconds), jitter=jitter)
     assert decision is not None
     return memory, decision
 
@@ -77,7 +77,7 @@ def watch(
     ],
 )
 def test_a_state_that_is_no_end_is_asked_again(state: str) -> None:
-    assert watch((0, record(state)))[1] == AskAgain(15.0)
+    assert watch((0, record(state)))[1] == PollAgain(15.0)
 
 
 def test_success_ends_the_wait_at_once() -> None:
@@ -87,7 +87,7 @@ def test_success_ends_the_wait_at_once() -> None:
 
 
 def test_nobody_ever_upgraded_is_no_success() -> None:
-    assert watch((0, NEVER))[1] == AskAgain(15.0)
+    assert watch((0, NEVER))[1] == PollAgain(15.0)
     assert watch((0, NEVER))[0].verdict is Verdict.NOT_STARTED
 
 
@@ -167,18 +167,18 @@ def test_what_is_ours_is_not_what_was_there_before() -> None:
 @pytest.mark.parametrize("seen", [FAILED, record("CompletedRollback")])
 def test_a_bad_end_is_read_twice_before_it_is_believed(seen: UpgradeProgress) -> None:
     memory, decision = watch((0, seen))
-    assert decision == AskAgain(2.0)
+    assert decision == PollAgain(2.0)
     assert memory.unconfirmed
     memory, decision = watch((2, seen), memory=memory)
     assert decision == Ended("upgrade")
-    assert memory.expected == UpgradeIdentity.of(seen)
+    assert memory.expected == UpgradeIdentity.from_record(seen)
 
 
 def test_a_bad_end_that_was_none_is_forgotten() -> None:
     memory, decision = watch((0, FAILED), (2, FORWARD))
-    assert decision == AskAgain(15.0)
+    assert decision == PollAgain(15.0)
     assert not memory.unconfirmed
-    assert watch((17, FAILED), memory=memory)[1] == AskAgain(2.0)
+    assert watch((17, FAILED), memory=memory)[1] == PollAgain(2.0)
 
 
 def test_a_silence_between_the_two_reads_changes_nothing() -> None:
@@ -188,8 +188,8 @@ def test_a_silence_between_the_two_reads_changes_nothing() -> None:
 def test_being_overtaken_is_read_twice_too() -> None:
     other = record("RollingForward", started_at=at(30), target_version="v2")
     memory, decision = watch((0, FORWARD), (15, other))
-    assert decision == AskAgain(2.0)
-    assert watch((17, FORWARD), memory=memory)[1] == AskAgain(15.0)
+    assert decision == PollAgain(2.0)
+    assert watch((17, FORWARD), memory=memory)[1] == PollAgain(15.0)
     memory, decision = watch((17, other), memory=memory)
     assert decision == Ended("upgrade")
     assert memory.expected == UpgradeIdentity(START, "v1")
@@ -200,7 +200,7 @@ def test_a_bad_end_that_gives_way_to_a_new_upgrade_was_not_ours() -> None:
     memory, decision = watch(
         (0, FAILED), (2, record("RollingForward", started_at=at(1), target_version="v2"))
     )
-    assert decision == AskAgain(15.0)
+    assert decision == PollAgain(15.0)
     assert memory.expected == UpgradeIdentity(at(1), "v2")
 
 
@@ -230,7 +230,7 @@ def test_an_upgrade_that_came_and_went_between_two_polls_is_ours_by_its_version(
     failed = record("Failed", **new)
     assert watch((600, failed), (602, failed), policy=policy, memory=memory)[1] == Ended("upgrade")
     same = record("CompletedRollforward", target_version="v2", started_at=at(-9000))
-    assert watch((600, same), policy=policy, memory=memory)[1] == AskAgain(300.0)
+    assert watch((600, same), policy=policy, memory=memory)[1] == PollAgain(300.0)
 
 
 def test_a_first_look_that_nobody_understands_is_no_record_of_before() -> None:
@@ -239,12 +239,12 @@ def test_a_first_look_that_nobody_understands_is_no_record_of_before() -> None:
     strange = record("Invalid", started_at=None)
     assert watch((0, strange), (15, record("CompletedRollforward", started_at=at(-9000))), policy=policy)[
         1
-    ] == AskAgain(15.0)
+    ] == PollAgain(15.0)
 
 
 def test_what_did_not_exist_and_is_at_the_right_version_after_an_upgrade_is_ours() -> None:
     policy = Policy(15.0, selector=UpgradeSelector(target_version="v1"), wait_for_existence=True)
-    assert watch((0, MISSING), (15, NEVER), policy=policy)[1] == AskAgain(15.0)
+    assert watch((0, MISSING), (15, NEVER), policy=policy)[1] == PollAgain(15.0)
     assert watch((0, MISSING), (15, DONE), policy=policy)[1] == Ended("upgrade")
 
 
@@ -261,9 +261,9 @@ def test_what_asking_cannot_mend_ends_the_wait(error: ServiceFabricError) -> Non
 
 def test_silence_is_forgiven_while_it_is_shorter_than_its_budget() -> None:
     memory, decision = watch((0, FORWARD), (15, SILENT), (100, SILENT), (310, SILENT))
-    assert decision == AskAgain(4.0)
+    assert decision == PollAgain(4.0)
     assert (memory.unreachable_since, memory.error) == (at(15), SILENT)
-    assert watch((314, SILENT), memory=memory)[1] == AskAgain(1.0)
+    assert watch((314, SILENT), memory=memory)[1] == PollAgain(1.0)
     memory, decision = watch((315, SILENT), memory=memory)
     assert decision == Ended("unreachable_timeout")
     assert memory.polls == 5
@@ -272,38 +272,38 @@ def test_silence_is_forgiven_while_it_is_shorter_than_its_budget() -> None:
 def test_an_answer_ends_a_silence() -> None:
     memory, _ = watch((0, SILENT), (299, SILENT), (300, FORWARD))
     assert (memory.unreachable_since, memory.unreachable_polls, memory.error) == (None, 0, None)
-    assert watch((301, SILENT), (580, SILENT), memory=memory)[1] == AskAgain(2.0)
+    assert watch((301, SILENT), (580, SILENT), memory=memory)[1] == PollAgain(2.0)
 
 
 def test_pauses_double_with_each_unanswered_poll_up_to_a_fifth_of_the_budget() -> None:
     pauses, memory = [], WaitState()
     for second in range(9):
         memory, decision = watch((second, SILENT), memory=memory)
-        assert isinstance(decision, AskAgain)
-        pauses.append(decision.after)
+        assert isinstance(decision, PollAgain)
+        pauses.append(decision.seconds)
     assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
     assert POLICY.backoff(10**6) == 60.0
 
 
 def test_a_pause_in_a_silence_is_thrown_within_its_longest() -> None:
-    assert watch((0, SILENT), (1, SILENT), (2, SILENT), chance=0.25)[1] == AskAgain(1.0)
-    assert watch((0, SILENT), chance=0.0)[1] == AskAgain(0.0)
+    assert watch((0, SILENT), (1, SILENT), (2, SILENT), jitter=0.25)[1] == PollAgain(1.0)
+    assert watch((0, SILENT), jitter=0.0)[1] == PollAgain(0.0)
 
 
 def test_a_cluster_that_says_when_to_come_back_is_obeyed_within_the_budget() -> None:
     busy = Unreachable("busy", 503, retry_after=40.0)
-    assert watch((0, busy))[1] == AskAgain(40.0)
-    assert watch((0, SILENT), (280, busy))[1] == AskAgain(20.0)
-    assert watch((0, Unreachable("busy", 503, retry_after=0.5)))[1] == AskAgain(1.0)
-    assert watch((30, busy), policy=DEADLINE)[1] == AskAgain(30.0)
+    assert watch((0, busy))[1] == PollAgain(40.0)
+    assert watch((0, SILENT), (280, busy))[1] == PollAgain(20.0)
+    assert watch((0, Unreachable("busy", 503, retry_after=0.5)))[1] == PollAgain(1.0)
+    assert watch((30, busy), policy=DEADLINE)[1] == PollAgain(30.0)
 
 
 def test_a_bad_end_that_could_not_be_confirmed_by_the_deadline_is_believed() -> None:
     memory, decision = watch((50, FAILED), (60, SILENT), policy=DEADLINE)
     assert decision == Ended("upgrade")
-    assert memory.expected == UpgradeIdentity.of(FAILED)
+    assert memory.expected == UpgradeIdentity.from_record(FAILED)
     assert memory.error is SILENT
-    assert watch((50, FAILED), (52, SILENT), policy=DEADLINE)[1] == AskAgain(1.0)
+    assert watch((50, FAILED), (52, SILENT), policy=DEADLINE)[1] == PollAgain(1.0)
 
 
 def test_a_bad_end_that_could_not_be_confirmed_within_the_budget_is_a_silence() -> None:
@@ -318,7 +318,7 @@ def test_a_budget_of_nothing_forgives_nothing() -> None:
 
 
 def test_the_last_look_is_at_the_deadline() -> None:
-    assert watch((50, FORWARD), policy=DEADLINE)[1] == AskAgain(10.0)
+    assert watch((50, FORWARD), policy=DEADLINE)[1] == PollAgain(10.0)
     assert watch((60, FORWARD), policy=DEADLINE)[1] == Ended("timeout")
     assert watch((60, SILENT), policy=DEADLINE)[1] == Ended("timeout")
 
@@ -330,7 +330,7 @@ def test_an_end_at_the_deadline_is_an_end() -> None:
 
 
 def test_without_a_deadline_an_upgrade_that_moves_is_waited_for() -> None:
-    assert watch((0, FORWARD), (1e8, FORWARD))[1] == AskAgain(15.0)
+    assert watch((0, FORWARD), (1e8, FORWARD))[1] == PollAgain(15.0)
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_without_a_deadline_an_upgrade_that_moves_is_waited_for() -> None:
 def test_an_end_that_cannot_be_ours_is_no_end_and_starts_a_clock(seen: UpgradeProgress) -> None:
     policy = Policy(15.0, selector=AFTER_OLD)
     memory, decision = watch((0, seen), (890, seen), policy=policy)
-    assert decision == AskAgain(10.0)
+    assert decision == PollAgain(10.0)
     assert watch((900, seen), policy=policy, memory=memory)[1] == Ended("start_timeout")
     assert watch((900, DONE), policy=policy, memory=memory)[1] == Ended("upgrade")
 
@@ -348,15 +348,15 @@ def test_the_clock_of_the_start_runs_only_while_something_else_is_at_rest() -> N
     policy = Policy(15.0, selector=AFTER_OLD)
     old_moving = record("RollingForward", started_at=at(-9000))
     memory, decision = watch((0, OLD), (800, old_moving), (5000, OLD), (5800, OLD), policy=policy)
-    assert decision == AskAgain(15.0)
+    assert decision == PollAgain(15.0)
     assert watch((5900, OLD), policy=policy, memory=memory)[1] == Ended("start_timeout")
     memory, decision = watch((0, OLD), (800, FORWARD), (9000, FORWARD), policy=policy)
-    assert decision == AskAgain(15.0)
+    assert decision == PollAgain(15.0)
 
 
 def test_our_upgrade_may_vanish_from_the_record_and_the_clock_of_the_start_then_runs() -> None:
     memory, decision = watch((0, FORWARD), (15, NEVER), (914, NEVER))
-    assert decision == AskAgain(1.0)
+    assert decision == PollAgain(1.0)
     assert memory.expected == UpgradeIdentity(START, "v1")
     assert watch((915, NEVER), memory=memory)[1] == Ended("start_timeout")
 
@@ -364,7 +364,7 @@ def test_our_upgrade_may_vanish_from_the_record_and_the_clock_of_the_start_then_
 def test_what_does_not_exist_may_count_as_not_begun() -> None:
     policy = Policy(15.0, wait_for_existence=True)
     memory, decision = watch((0, MISSING), (890, MISSING), policy=policy)
-    assert decision == AskAgain(10.0)
+    assert decision == PollAgain(10.0)
     assert (memory.record, memory.error) == (None, MISSING)
     assert watch((900, MISSING), policy=policy, memory=memory)[1] == Ended("start_timeout")
     memory, _ = watch((890, FORWARD), policy=policy, memory=memory)
@@ -380,10 +380,10 @@ def test_what_does_not_exist_any_more_is_not_on_record() -> None:
 
 def test_an_unknown_state_is_waited_for_as_long_as_its_clock_allows() -> None:
     memory, decision = watch((0, FORWARD), (15, UNKNOWN), (600, record("Another", 50)))
-    assert decision == AskAgain(15.0)
+    assert decision == PollAgain(15.0)
     assert watch((615, UNKNOWN), memory=memory)[1] == Ended("unknown_state_timeout")
     memory, _ = watch((601, FORWARD), memory=memory)
-    assert watch((615, UNKNOWN), memory=memory)[1] == AskAgain(15.0)
+    assert watch((615, UNKNOWN), memory=memory)[1] == PollAgain(15.0)
 
 
 STALL = Policy(15.0, stall_timeout=100.0)
@@ -401,22 +401,22 @@ STALL = Policy(15.0, stall_timeout=100.0)
 )
 def test_any_movement_winds_the_clock_of_a_stall_up_again(moved: UpgradeProgress) -> None:
     memory, decision = watch((0, FORWARD), (90, FORWARD), policy=STALL)
-    assert decision == AskAgain(10.0)
+    assert decision == PollAgain(10.0)
     assert watch((100, FORWARD), policy=STALL, memory=memory)[1] == Ended("stall_timeout")
     memory, decision = watch((100, moved), policy=STALL, memory=memory)
-    assert decision == AskAgain(15.0)
-    assert watch((199, moved), policy=STALL, memory=memory)[1] == AskAgain(1.0)
+    assert decision == PollAgain(15.0)
+    assert watch((199, moved), policy=STALL, memory=memory)[1] == PollAgain(1.0)
     assert watch((200, moved), policy=STALL, memory=memory)[1] == Ended("stall_timeout")
 
 
 def test_only_what_should_move_can_stall() -> None:
     paused = record("RollingForward", failed_at=START, **MANUAL)
     old = Policy(15.0, stall_timeout=100.0, selector=AFTER_OLD)
-    assert watch((0, paused), (1000, paused), policy=STALL)[1] == AskAgain(15.0)
-    assert watch((0, OLD), (800, OLD), policy=old)[1] == AskAgain(15.0)
-    assert watch((0, UNKNOWN), (500, UNKNOWN), policy=STALL)[1] == AskAgain(15.0)
+    assert watch((0, paused), (1000, paused), policy=STALL)[1] == PollAgain(15.0)
+    assert watch((0, OLD), (800, OLD), policy=old)[1] == PollAgain(15.0)
+    assert watch((0, UNKNOWN), (500, UNKNOWN), policy=STALL)[1] == PollAgain(15.0)
     memory, _ = watch((0, paused), (1000, FORWARD), policy=STALL)
-    assert watch((1099, FORWARD), policy=STALL, memory=memory)[1] == AskAgain(1.0)
+    assert watch((1099, FORWARD), policy=STALL, memory=memory)[1] == PollAgain(1.0)
 
 
 def test_duration_and_observation_are_no_movement() -> None:
@@ -450,14 +450,14 @@ def test_the_interval_is_constant_or_doubles_up_to_its_limit() -> None:
     assert Policy(15.0, max_wait=5.0).interval(9) == 15.0
     limited = Policy(15.0, exponential_backoff=True, max_wait=50.0)
     assert [limited.interval(polls) for polls in (1, 2, 3, 4)] == [15.0, 30.0, 50.0, 50.0]
-    assert watch((0, FORWARD), (15, FORWARD), policy=growing)[1] == AskAgain(30.0)
+    assert watch((0, FORWARD), (15, FORWARD), policy=growing)[1] == PollAgain(30.0)
 
 
 def test_a_silence_does_not_count_for_a_growing_interval() -> None:
     growing = Policy(15.0, exponential_backoff=True)
     silence = [(float(second), SILENT) for second in range(1, 20)]
     memory, decision = watch((0, FORWARD), *silence, (20, FORWARD), policy=growing)
-    assert decision == AskAgain(30.0)
+    assert decision == PollAgain(30.0)
     assert (memory.polls, memory.answers) == (21, 2)
 
 
@@ -470,7 +470,7 @@ def moved(memory: WaitState) -> WaitState:
 
 def test_a_wait_goes_on_from_a_memory_that_went_through_json() -> None:
     memory = moved(watch((0, FORWARD), (15, SILENT))[0])
-    assert watch((314, SILENT), memory=memory)[1] == AskAgain(1.0)
+    assert watch((314, SILENT), memory=memory)[1] == PollAgain(1.0)
     assert watch((315, SILENT), memory=memory)[1] == Ended("unreachable_timeout")
 
 
@@ -490,24 +490,24 @@ def test_after_a_restart_a_clock_counts_anew_if_something_has_changed_since() ->
     older = record("CompletedRollback", started_at=at(-9000))
     memory = watch((0, older), policy=policy)[0].after_restart()
     memory, decision = watch((900, OLD), (1799, OLD), memory=memory, policy=policy)
-    assert decision == AskAgain(1.0)
+    assert decision == PollAgain(1.0)
     assert watch((1800, OLD), memory=memory, policy=policy)[1] == Ended("start_timeout")
     memory = watch((0, UNKNOWN))[0].after_restart()
     memory, decision = watch((600, record("Another")), memory=memory)
-    assert decision == AskAgain(15.0)
+    assert decision == PollAgain(15.0)
     assert watch((1200, record("RollingSideways", 7)), memory=memory)[1] == Ended("unknown_state_timeout")
 
 
 def test_after_a_restart_a_silence_counts_anew() -> None:
     memory = watch((0, SILENT))[0].after_restart()
-    assert watch((1000, SILENT), memory=memory)[1] == AskAgain(1.0)
+    assert watch((1000, SILENT), memory=memory)[1] == PollAgain(1.0)
 
 
 def test_a_silence_that_is_taken_up_goes_on_but_ends_the_wait_only_with_the_fifth_look_into_it() -> None:
     memory = watch((0, FORWARD), (15, SILENT))[0].taken_up()
     looks = [(1000.0 + second, SILENT) for second in range(4)]
     memory, decision = watch(*looks, memory=memory)
-    assert (decision, memory.unreachable_since) == (AskAgain(8.0), at(15))
+    assert (decision, memory.unreachable_since) == (PollAgain(8.0), at(15))
     assert watch((1004, SILENT), memory=memory)[1] == Ended("unreachable_timeout")
 
 
@@ -529,17 +529,17 @@ def test_where_nothing_is_remembered_what_is_at_rest_has_been_since_its_end(seen
     memory, decision = watch(
         (500, seen), policy=policy, memory=WaitState(began_at=START, earlier_polls_unknown=True)
     )
-    assert decision == AskAgain(left)
+    assert decision == PollAgain(left)
     assert watch((500 + left, seen), policy=policy, memory=memory)[1] == Ended("start_timeout")
 
 
 def test_where_nothing_is_remembered_other_clocks_count_from_the_look() -> None:
     assert watch((5000, UNKNOWN), memory=WaitState(began_at=START, earlier_polls_unknown=True))[
         1
-    ] == AskAgain(15.0)
+    ] == PollAgain(15.0)
     assert watch(
         (5000, FORWARD), (5001, NEVER), memory=WaitState(began_at=START, earlier_polls_unknown=True)
-    )[1] == AskAgain(15.0)
+    )[1] == PollAgain(15.0)
 
 
 POLICIES = [
@@ -601,7 +601,7 @@ def test_the_outcomes_of_the_stages_are_told() -> None:
 
 
 def test_unless_dice_are_thrown_a_pause_in_a_silence_is_its_longest() -> None:
-    assert step(POLICY, WaitState(), SILENT, START)[1] == AskAgain(1.0)
+    assert step(POLICY, WaitState(), SILENT, START)[1] == PollAgain(1.0)
 
 
 # When a wait began, and what it has forgiven.
@@ -625,7 +625,7 @@ def test_later_looks_and_legs_do_not_change_when_a_wait_began() -> None:
 
 def test_what_remembers_when_it_began_is_not_forgetful_for_that() -> None:
     """Only where earlier looks are forgotten may what is at rest have been so for longer than this look."""
-    assert watch((500, NEVER), memory=WaitState(began_at=START))[1] == AskAgain(15.0)
+    assert watch((500, NEVER), memory=WaitState(began_at=START))[1] == PollAgain(15.0)
     assert watch((500, NEVER), memory=WaitState(began_at=START))[0].verdict_since == at(500)
 
 

@@ -21,7 +21,7 @@ from airflow_provider_sf.upgrades.services import ServiceProgress
 from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import WaitState
-from airflow_provider_sf.wait.state_machine import AskAgain, Ended, step
+from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step
 
 settings.register_profile("verdict", max_examples=400, deadline=None, derandomize=True)
 settings.load_profile("verdict")
@@ -180,11 +180,11 @@ class Wait:
     memory: WaitState
     history: list[Observed]
     now: float = 0.0
-    decision: AskAgain | Ended | None = None
+    decision: PollAgain | Ended | None = None
 
-    def look(self, observed: Observed, chance: float = 1.0) -> None:
+    def look(self, observed: Observed, jitter: float = 1.0) -> None:
         self.history.append(observed)
-        self.memory, self.decision = step(self.policy, self.memory, observed, at(self.now), chance=chance)
+        self.memory, self.decision = step(self.policy, self.memory, observed, at(self.now), jitter=jitter)
 
     @property
     def succeeded(self) -> bool:
@@ -204,8 +204,8 @@ def follow(policy: Policy, observations: list[Observed], *, through_json: bool =
         wait.look(observed)
         if isinstance(wait.decision, Ended):
             break
-        assert isinstance(wait.decision, AskAgain)
-        wait.now += wait.decision.after
+        assert isinstance(wait.decision, PollAgain)
+        wait.now += wait.decision.seconds
         if through_json:
             wait.memory = WaitState.from_dict(json.loads(json.dumps(wait.memory.to_dict(), allow_nan=False)))
             wait.policy = Policy.from_dict(json.loads(json.dumps(wait.policy.to_dict(), allow_nan=False)))
@@ -251,16 +251,16 @@ def test_a_wait_that_moves_between_processes_decides_the_same(policy: Policy, se
 
 
 @given(policies, st.lists(answers | passing_errors, min_size=1, max_size=4), st.floats(0.1, 1.0))
-def test_every_wait_ends_within_its_clocks(policy: Policy, seen: list[Observed], chance: float) -> None:
+def test_every_wait_ends_within_its_clocks(policy: Policy, seen: list[Observed], jitter: float) -> None:
     """The last observation stays for ever: the wait ends at the deadline at the latest, or 2 s later to confirm."""
     wait = Wait(policy, WaitState(), [])
     for place in range(20_000):
-        wait.look(seen[min(place, len(seen) - 1)], chance)
+        wait.look(seen[min(place, len(seen) - 1)], jitter)
         if isinstance(wait.decision, Ended):
             break
-        assert isinstance(wait.decision, AskAgain)
-        assert wait.decision.after > 0
-        wait.now += wait.decision.after
+        assert isinstance(wait.decision, PollAgain)
+        assert wait.decision.seconds > 0
+        wait.now += wait.decision.seconds
     assert isinstance(wait.decision, Ended)
     assert policy.deadline is not None
     assert wait.now <= (policy.deadline - START).total_seconds() + 2.0
@@ -347,8 +347,8 @@ def follow_with_restart(
             first = WaitState.from_dict(wait.memory.to_dict())
         if isinstance(wait.decision, Ended):
             break
-        assert isinstance(wait.decision, AskAgain)
-        wait.now += wait.decision.after
+        assert isinstance(wait.decision, PollAgain)
+        wait.now += wait.decision.seconds
     return wait
 
 
