@@ -1,4 +1,4 @@
-"""What a task raises if its upgrade did not succeed."""
+"""What a task raises if the upgrade did not succeed."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 
 class UpgradeFailed(AirflowFailException):
-    """The upgrade failed or was rolled back. Airflow does not retry it: to wait again cannot change that."""
+    """The upgrade failed or was rolled back. Airflow does not retry it: a new wait cannot change that."""

@@ -17,7 +17,7 @@ from airflow_provider_sf.simulator.model import progress_answer
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.domains import DomainProgress, Domains, UpgradeUnit
-from airflow_provider_sf.upgrades.failure_reasons import failure_reasons
+from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.wait.state import Verdict, WaitState
 from airflow_provider_sf.wait.state_machine import PollAgain, judge, step
@@ -134,7 +134,7 @@ def tell(
         now += timedelta(seconds=decision.seconds)
     story = memory.ended(decision.by, now)
     if story.record is not None and verdict(policy, story) is Verdict.FAILED:
-        story = replace(story, reasons=failure_reasons([story.record]))
+        story = replace(story, reasons=failure_reasons([FailureDetails.from_record(story.record)]))
     return Telling(kind, name, lines, story, _end(policy, kind, name, story, limit))
 
 

@@ -54,7 +54,7 @@ def test_the_table_of_kinds_is_the_codes(documented: Any) -> None:
             named_by(kind),
             ROLES[kind.name],
             failure_calls(kind),
-            f"`#{kind.explorer}`",
+            f"`#{kind.explorer_fragment}`",
         )
         for kind in KINDS.values()
     )

@@ -21,7 +21,7 @@ from airflow_provider_sf.simulator.certificates import Authority
 from airflow_provider_sf.simulator.model import progress_body
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.upgrades.failure_reasons import failure_reasons
+from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
 from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import Verdict, WaitState
@@ -157,5 +157,5 @@ def test_the_failure_in_the_readme_is_what_is_raised() -> None:
     _, story = watched(Policy(15.0), "rolled_back", (330, 345, 375, 600, 602), kind="application")
     record = story.record
     assert record is not None
-    story = replace(story, reasons=failure_reasons([record]))
+    story = replace(story, reasons=failure_reasons([FailureDetails.from_record(record)]))
     assert text_blocks()[1].strip() == failure(Policy(15.0), story, record, Verdict.FAILED)

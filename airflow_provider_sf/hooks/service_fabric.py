@@ -18,7 +18,7 @@ from airflow_provider_sf.hooks.cluster_cache import CachedCluster, cached_cluste
 from airflow_provider_sf.provider_info import get_provider_info
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, Unreachable
 from airflow_provider_sf.rest.errors import with_advice
-from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, UNKNOWN_CALL, request_for, runtime_version
+from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, OK, UNKNOWN_CALL, request_for, runtime_version
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.applications import (
     APPLICATION,
@@ -27,14 +27,14 @@ from airflow_provider_sf.upgrades.applications import (
     ApplicationHealth,
     read_page,
 )
-from airflow_provider_sf.upgrades.failure_reasons import explanation
+from airflow_provider_sf.upgrades.failure_reasons import FailureDetails
 from airflow_provider_sf.upgrades.kinds import (
     APPLICATION_HEALTH,
     DEFAULT_KIND,
     get_kind,
     unsupported_call_advice,
 )
-from airflow_provider_sf.wait.parameters import DEFAULT_CONN_ID
+from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
 
 _T = TypeVar("_T")
 
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_sf.rest.protocol import Call, Request, Response
-
-    Ask = Callable[[Cluster], Request]
-    """Makes what is sent to a cluster."""
 
     Read = Callable[[Cluster, Response], _T]
     """Makes of a cluster's response what is wanted of it."""
@@ -61,6 +58,8 @@ class ServiceFabricHook(BaseHook):
     :param service_fabric_conn_id: the connection: ``host``, ``port`` (19080 if empty), ``schema``, and the
         extra fields of :mod:`airflow_provider_sf.auth.connection_form`
     :param api_version: sent instead of the api-version that documents the call; rarely needed
+    :param warn: receives the warnings, for example about a certificate that expires soon; by default they are
+        logged
 
     Every call raises ``Unreachable`` (ask again), ``Rejected`` (do not) or ``UnexpectedAnswer`` of
     :mod:`airflow_provider_sf.rest`. A connection that does not exist is ``AirflowNotFoundException``, a wrong
@@ -72,12 +71,17 @@ class ServiceFabricHook(BaseHook):
     conn_type = "service_fabric"
     hook_name = "Azure Service Fabric"
 
-    def __init__(self, service_fabric_conn_id: str = DEFAULT_CONN_ID, api_version: str | None = None) -> None:
+    def __init__(
+        self,
+        service_fabric_conn_id: str = DEFAULT_CONN_ID,
+        api_version: str | None = None,
+        *,
+        warn: Callable[[str], object] | None = None,
+    ) -> None:
         super().__init__()
         self.service_fabric_conn_id = service_fabric_conn_id
         self.api_version = api_version
-        self.remarks: list[str] | None = None
-        """Where remarks for whoever waits are put; into the log, if there is no such list."""
+        self._warn = warn or partial(self.log.warning, "%s")
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -119,17 +123,19 @@ class ServiceFabricHook(BaseHook):
 
     async def aget_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
         """Do as :meth:`get_upgrade_progress` does, without blocking the event loop."""
-        ask = partial(self._request, get_kind(kind).progress, name, {})
-        return await self.aread_upgrade_progress(kind, ask, partial(read_progress, kind, name))
+        return read_progress(kind, name, *await self.aget_progress_response(name, kind=kind))
 
-    async def aread_upgrade_progress(self, kind: str, ask: Ask, read: Read[_T]) -> _T:
-        """Do as :meth:`aget_upgrade_progress` does, but send what ``ask`` and return what ``read`` makes."""
-        try:
-            return await self._atalk(ask, read)
-        except Rejected as error:
-            if error.code != UNKNOWN_CALL:
-                raise
-            raise with_advice(error, unsupported_call_advice(kind, await self._aversion())) from error
+    async def aget_progress_response(self, name: str, *, kind: str) -> tuple[Cluster, Response]:
+        """Return the response to a kind's progress call, and the cluster that reads it."""
+        cluster, response = await self._asend(get_kind(kind).progress, name)
+        if response.status != OK:
+            try:
+                cluster.read(response)
+            except Rejected as error:
+                if error.code != UNKNOWN_CALL:
+                    raise
+                raise with_advice(error, unsupported_call_advice(kind, await self._aversion())) from error
+        return cluster, response
 
     def get_cluster_version(self) -> str:
         """Return the version of the runtime, ``10.1.2338.9590`` or the like: ``GET /$/GetClusterVersion``."""
@@ -183,20 +189,20 @@ class ServiceFabricHook(BaseHook):
             applications += more
         return applications
 
-    def get_failure_details(self, name: str, *, kind: str) -> tuple[list[UpgradeProgress], list[str]]:
+    def get_failure_details(self, name: str, *, kind: str) -> tuple[list[FailureDetails], list[str]]:
         """
         Ask what else a cluster says about an upgrade that failed, once, and return what could be read of it.
 
         Which calls these are, the kind knows. What could not be read is a remark, never an error: how the
         upgrade ended is known by then, and nothing may hide it.
         """
-        records, remarks = [], []
+        details, warnings = [], []
         for call in get_kind(kind).failure_calls:
             try:
-                records.append(explanation(self._ask(call, name)[0]))
+                details.append(FailureDetails.from_answer(self._ask(call, name)[0]))
             except Exception as error:  # noqa: BLE001, PERF203 - a secrets backend may raise anything
-                remarks.append(f"{call.path} could not be read: {error}")
-        return records, remarks
+                warnings.append(f"{call.path} could not be read: {error}")
+        return details, warnings
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask the cluster for its version; say what it answered and how it is secured, or what is wrong."""
@@ -237,31 +243,33 @@ class ServiceFabricHook(BaseHook):
 
     def _talk(self, read: Read[_T], call: Call, name: str = "", **query: str) -> _T:
         cluster = self.get_conn()
-        return read(cluster, self._heard(cluster.send(self._request(call, name, query, cluster))))
+        return read(cluster, self._checked(cluster.send(self._request(call, name, query, cluster))))
 
     async def _aask(self, call: Call, name: str = "", **query: str) -> tuple[dict[str, Any], Response]:
         """Do as :meth:`_ask` does, without blocking the event loop."""
-        return await self._atalk(partial(self._request, call, name, query), _read)
+        return _read(*await self._asend(call, name, **query))
 
-    async def _atalk(self, ask: Ask, read: Read[_T]) -> _T:
-        """Ask, and read the response; if credentials are refused, look at once whether there are new ones."""
+    async def _asend(self, call: Call, name: str = "", **query: str) -> tuple[Cluster, Response]:
+        """Send a request. If the credentials are refused, reload the connection and try once more."""
         cluster, sent_at = await self._ashared_cluster(), loop_time()
+        refusal: Rejected | None = None
         try:
-            response = await cluster.asend(ask(cluster))
-            return read(cluster, self._heard(response))
-        except Rejected as error:
-            if error.status not in {None, *REFUSALS}:  # None: in the handshake, or by Entra ID
-                raise
-            renewed = await self._ashared_cluster(cluster, sent_at)
-            if renewed == cluster:
-                raise
-        response = await renewed.asend(ask(renewed))
-        return read(renewed, self._heard(response))
+            response = await cluster.asend(self._request(call, name, query, cluster))
+        except Rejected as error:  # in the TLS handshake, or by Entra ID
+            refusal = error
+        if refusal is None and response.status not in REFUSALS:
+            return cluster, self._checked(response)
+        reloaded = await self._ashared_cluster(cluster, sent_at)
+        if reloaded != cluster:
+            return reloaded, self._checked(await reloaded.asend(self._request(call, name, query, reloaded)))
+        if refusal is not None:
+            raise refusal
+        return cluster, self._checked(response)
 
     def _request(self, call: Call, name: str, query: dict[str, str], cluster: Cluster) -> Request:
         return request_for(call, name, api_version=self.api_version or cluster.api_version, **query)
 
-    def _heard(self, response: Response) -> Response:
+    def _checked(self, response: Response) -> Response:
         if response.certificate:
             self._warn_of_the_end("server", response.certificate)
         return response
@@ -275,13 +283,7 @@ class ServiceFabricHook(BaseHook):
         left = end - datetime.now(timezone.utc)
         if left <= SOON:
             how = f"ends in {left.days} days" if left > timedelta(0) else "has ended"
-            self._remark(f"The {owner} certificate {thumbprint} {how}, at {day(end)}: renew it")
-
-    def _remark(self, text: str) -> None:
-        if self.remarks is None:
-            self.log.warning("%s", text)
-        else:
-            self.remarks.append(text)
+            self._warn(f"The {owner} certificate {thumbprint} {how}, at {day(end)}: renew it")
 
     async def _ashared_cluster(self, refused: Cluster | None = None, sent_at: float = 0.0) -> Cluster:
         shared = cached_cluster_if_any(self.service_fabric_conn_id)
@@ -290,7 +292,7 @@ class ServiceFabricHook(BaseHook):
         async with shared:
             if refused is None:
                 return await shared.current(self._aload)
-            return await shared.instead_of(refused, sent_at, self._aload)
+            return await shared.reloaded(refused, sent_at, self._aload)
 
     async def _aload(self, known: Cluster | None) -> Cluster:
         """Look the connection up; a wait that knows its cluster does not end if that fails."""
@@ -299,7 +301,7 @@ class ServiceFabricHook(BaseHook):
         try:
             return await self._aget_conn()
         except Exception as error:  # noqa: BLE001 - a secrets backend may raise anything
-            self._remark(f"Going on with the connection as it was: {error}")
+            self._warn(f"Going on with the connection as it was: {error}")
             return known
 
     async def _aget_conn(self) -> Cluster:

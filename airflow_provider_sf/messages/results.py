@@ -231,7 +231,7 @@ def _how_far(one: UpgradeProgress | Stage) -> str | None:
 
 
 def _what_next(record: UpgradeProgress, behind_then: str) -> str:
-    who = "the services behind" if behind_then else f"its {KINDS[record.kind].parts}"
+    who = "the services behind" if behind_then else f"its {KINDS[record.kind].components}"
     if record.outcome is Outcome.PAUSED:
         return f"{pause(record)}."
     if record.outcome is Outcome.ROLLING_BACK:

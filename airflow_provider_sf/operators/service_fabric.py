@@ -8,7 +8,8 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink, push_link
 from airflow_provider_sf.upgrades.kinds import DEFAULT_KIND
-from airflow_provider_sf.wait.parameters import DEFAULT_CONN_ID, check_name
+from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
+from airflow_provider_sf.wait.parameters import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The REST protocol of Service Fabric: calls, requests, answers, errors, JSON values. No I/O, no Airflow."""
+"""The REST protocol of Service Fabric: calls, requests, responses, errors, JSON. No I/O, no Airflow."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""What Service Fabric's codes for errors mean where the HTTP status does not say it: tables. Pure; no I/O."""
+"""The Service Fabric error codes whose meaning the HTTP status does not show: tables. No I/O."""
 
 from __future__ import annotations
 
-# FabricError codes whose meaning the HTTP status hides. The gateway maps what it has no rule for to 500, so a
-# missing application resource looks like a server fault, and a passing conflict like a bad request.
-PASSING_CODES = frozenset(
+# The gateway answers with HTTP 500 to every error that it has no rule for. So a missing application resource
+# looks like a server error, and a temporary conflict may look like a bad request.
+TRANSIENT_CODES = frozenset(
     {
         "FABRIC_E_APPLICATION_TYPE_PROVISION_IN_PROGRESS",
         "FABRIC_E_APPLICATION_UPDATE_IN_PROGRESS",
@@ -16,7 +16,7 @@ PASSING_CODES = frozenset(
         "FABRIC_E_WRITE_CONFLICT",
     }
 )
-LASTING_CODES = frozenset(
+PERMANENT_CODES = frozenset(
     {
         "E_ACCESSDENIED",
         "E_INVALIDARG",
@@ -37,13 +37,13 @@ MISSING_CODES = frozenset(
 )
 
 _NOT_FOUND = (
-    "check the name, and the kind: application resources, classic applications (fabric:/...) and compose "
-    "deployments are different things"
+    "check name and kind: application resources, classic applications (fabric:/...) and compose deployments "
+    "are different kinds"
 )
 ADVICE: dict[str | int, str] = {
     "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND": _NOT_FOUND,
     "FABRIC_E_APPLICATION_NOT_FOUND": _NOT_FOUND,
     "FABRIC_E_COMPOSE_DEPLOYMENT_NOT_FOUND": _NOT_FOUND,
     204: _NOT_FOUND,
-    404: "check host and port of the connection, and the name; the REST port is 19080 unless changed",
+    404: "check host and port of the connection, and name; the REST port is 19080 by default",
 }

@@ -1,8 +1,8 @@
-"""The typed errors, by what the caller can do. Pure; no I/O.
+"""The error classes, by what the caller can do. No I/O.
 
-ServiceFabricError          the exchange with the cluster failed; not a statement about the upgrade
-|-- Unreachable             no usable answer now; asking again may help
-|-- Rejected                the cluster understood and refused; asking again will not help
+ServiceFabricError          a request to the cluster failed; this does not mean that the upgrade failed
+|-- Unreachable             no usable answer now; a retry may help
+|-- Rejected                the cluster refused the request; a retry will not help
 `-- UnexpectedAnswer        an answer that this package does not understand; please report it
 """
 
@@ -18,10 +18,10 @@ _MESSAGE_BYTES, _CODE_BYTES = 1_500, 256
 
 class ServiceFabricError(Exception):
     """
-    What went wrong between us and the cluster; never a statement about the upgrade.
+    A request to the cluster failed. This does not mean that the upgrade failed.
 
-    ``status`` is the HTTP status (None if none came), ``code`` the ``Error.Code`` of a
-    FabricError body, ``endpoint`` the address that spoke or stayed silent. Pickles and copies whole.
+    ``status`` is the HTTP status (None without a response), ``code`` the ``Error.Code`` of a FabricError
+    body, ``endpoint`` the address of the request. Pickle and copy keep all of them.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class ServiceFabricError(Exception):
         self.endpoint = endpoint
 
     def __str__(self) -> str:
-        """Say where, what and why on one line."""
-        said = " ".join(str(part) for part in (self.status and f"HTTP {self.status}", self.code) if part)
-        return " ".join(": ".join(part for part in (self.endpoint, said, self.message) if part).split())
+        """Return endpoint, status, code and message on one line."""
+        status = " ".join(part for part in (self.status and f"HTTP {self.status}", self.code) if part)
+        return " ".join(": ".join(part for part in (self.endpoint, status, self.message) if part).split())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the error as JSON types; :func:`error_from_dict` undoes it."""
@@ -56,7 +56,7 @@ class ServiceFabricError(Exception):
 
 
 class Unreachable(ServiceFabricError):
-    """No usable answer now; asking again may help, after ``retry_after`` seconds if the cluster said so."""
+    """No usable answer now; a retry may help, after ``retry_after`` seconds if that is set."""
 
     def __init__(
         self,
@@ -72,19 +72,22 @@ class Unreachable(ServiceFabricError):
 
 
 class Rejected(ServiceFabricError):
-    """The cluster understood and refused; asking again will not help."""
+    """The cluster refused the request; a retry will not help."""
 
 
 class UnexpectedAnswer(ServiceFabricError):
     """An answer that this package does not understand; please report it."""
 
 
-def error_from_dict(said: dict[str, Any]) -> ServiceFabricError:
+def error_from_dict(fields: dict[str, Any]) -> ServiceFabricError:
     """Undo :meth:`ServiceFabricError.to_dict`; an unknown class becomes UnexpectedAnswer."""
     classes = {cls.__name__: cls for cls in (Unreachable, Rejected, UnexpectedAnswer)}
-    cls = classes.get(said.get("class", ""), UnexpectedAnswer)
+    cls = classes.get(fields.get("class", ""), UnexpectedAnswer)
     return cls(
-        said.get("message") or "no message", said.get("status"), said.get("code"), said.get("endpoint")
+        fields.get("message") or "no message",
+        fields.get("status"),
+        fields.get("code"),
+        fields.get("endpoint"),
     )
 
 

@@ -1,10 +1,11 @@
 """
-Read the values in Service Fabric's JSON, and write times and texts into ours. Pure; no I/O.
+Read the values in Service Fabric's JSON. No I/O.
 
-The gateway writes 64-bit integers as strings and smaller ones as numbers, times in ISO 8601 with the year 1
-for "not set", durations in ISO 8601 or, with old api-versions, as a number of milliseconds. Runtimes differ:
-every reader takes any JSON value and answers None where it finds nothing of its type: the untouched answer
-stays on the record, and a missing detail must not end a wait.
+The gateway writes 64-bit integers as strings and smaller ones as numbers. Times are in ISO 8601, and year 1
+means "not set". Durations are in ISO 8601 or, with old api-versions, a number of milliseconds.
+
+Runtimes differ, so every function accepts any JSON value and returns None if it has the wrong type: a missing
+detail must not end a wait, and the original answer stays on the record.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ _TIME = re.compile(
 _SECONDS_PER = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
 
-# The runtime's TimeSpan::MaxValue, P10675199DT2H48M5.4775807S: infinity, to the second.
+# The runtime's TimeSpan::MaxValue, P10675199DT2H48M5.4775807S, means infinite.
 _INFINITE_DURATION = 922_337_203_685
 
 
 def text(value: object) -> str | None:
-    """Return a string as it is and a number as its digits (an enum of an old api-version)."""
+    """Return a string as it is, and a number as its digits: old api-versions write enums as numbers."""
     if isinstance(value, str):
         return make_storable(value)
     return None if value is None or isinstance(value, (bool, dict, list)) else str(value)
 
 
 def number(value: object) -> float | None:
-    """Return a finite number, written as a number or as a string."""
+    """Return a finite number that is written as a number or as a string."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -50,27 +51,27 @@ def number(value: object) -> float | None:
 
 
 def integer(value: object) -> int | None:
-    """Return a whole number of 64 bits at most, written as a number or as a string."""
+    """Return a whole number of at most 64 bits that is written as a number or as a string."""
     read = number(value)
     return None if read is None or abs(read) > MAX_INTEGER else int(read)
 
 
 def percentage(value: object) -> float | None:
-    """Return a number from 0 to 100, written as a number or as a string."""
+    """Return a number from 0 to 100 that is written as a number or as a string."""
     read = number(value)
     return read if read is not None and 0.0 <= read <= 100.0 else None  # noqa: PLR2004 - percent
 
 
 def seconds(value: object) -> float | None:
-    """Return a duration in seconds: ISO 8601, else a number of milliseconds. Infinity is None."""
+    """Return a duration in seconds from ISO 8601 or a number of milliseconds; None if it is infinite."""
     parts = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if parts is None:
         milliseconds = number(value)
         return None if milliseconds is None else _finite(milliseconds / 1_000)
-    said = {unit: number(amount) for unit, amount in parts.groupdict().items() if amount is not None}
-    if not said or None in said.values():
+    amounts = {unit: number(amount) for unit, amount in parts.groupdict().items() if amount is not None}
+    if not amounts or None in amounts.values():
         return None
-    total = sum(_SECONDS_PER[unit] * (amount or 0.0) for unit, amount in said.items())
+    total = sum(_SECONDS_PER[unit] * (amount or 0.0) for unit, amount in amounts.items())
     return _finite(total)
 
 
@@ -79,7 +80,7 @@ def _finite(duration: float) -> float | None:
 
 
 def utc(value: object) -> datetime | None:
-    """Return an ISO 8601 time as an aware datetime in UTC, to the microsecond. Year 1 is None: not set."""
+    """Return an ISO 8601 time as an aware datetime in UTC, to the microsecond; None for year 1 (not set)."""
     parts = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if parts is None or parts["to_seconds"].startswith("0001-"):
         return None
@@ -103,13 +104,13 @@ def objects(value: object) -> list[dict[str, Any]]:
 
 
 def value_at(answer: object, path: str) -> object:
-    """Return what stands under a key, or under keys in keys: ``UpgradeDescription.UpgradeKind``."""
+    """Return the value at a path of keys, such as ``UpgradeDescription.UpgradeKind``."""
     for key in path.split("."):
         answer = answer.get(key) if isinstance(answer, dict) else None
     return answer
 
 
-def short_text(value: object, most: int) -> str | None:
-    """Do as :func:`text` does, and cut what is longer than so many bytes of JSON."""
+def short_text(value: object, max_bytes: int) -> str | None:
+    """Return :func:`text`, cut to a number of bytes of JSON."""
     read = text(value)
-    return None if read is None else shorten(read, most)
+    return None if read is None else shorten(read, max_bytes)

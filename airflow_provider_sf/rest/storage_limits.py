@@ -1,4 +1,4 @@
-"""Keep texts and JSON within what Airflow's databases can store. Pure; no I/O."""
+"""Keep texts and JSON within the limits of Airflow's databases. No I/O."""
 
 from __future__ import annotations
 
@@ -10,78 +10,74 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 WORD_BYTES = 256
-"""How much JSON a name within an answer, a state or a version may take in a record."""
-
+"""How many bytes of JSON a name, a state or a version may take in a record."""
 
 SENTENCE_BYTES = 400
-"""How much JSON one sentence about something in an answer may take in a record."""
-
+"""How many bytes of JSON one sentence may take in a record."""
 
 MAX_DEPTH = 50
-"""How many levels of JSON are stored, or searched for something."""
+"""How many levels of nested JSON are stored or searched."""
 
+_SEPARATOR_BYTES = 2
+"""The comma and the space between two items of a list."""
 
-_COMMA = 2
-"""How many bytes stand between two items of a list."""
+_CUT_NOTE_BYTES = 40
+"""The most bytes of the note that a text was cut."""
 
-
-_OF_A_CUT = 40
-"""How many bytes the words about a cut take at most."""
-
-
-# Service Fabric's widest integer; Python's have no limit, and what is stored of an answer must have one.
+# Service Fabric's largest integer. Python's integers have no limit, but a stored number must have one.
 MAX_INTEGER = 1 << 63
 
 
-def make_storable(written: str) -> str:
-    """Put question marks in the place of what databases refuse: NUL and halves of surrogate pairs."""
-    if written.isascii() and "\x00" not in written:
-        return written  # itself, not one more copy for each record
-    return written.replace("\x00", "?").encode("utf-8", "replace").decode()
+def make_storable(text: str) -> str:
+    """Replace the characters that databases refuse by question marks: NUL and halves of surrogate pairs."""
+    if text.isascii() and "\x00" not in text:
+        return text  # no copy for each record
+    return text.replace("\x00", "?").encode("utf-8", "replace").decode()
 
 
-def shorten(written: str, most: int) -> str:
-    """Cut a text that takes more than so many bytes of JSON, and say how much was cut."""
-    if json_size(written) <= most:
-        return written
-    kept = written[: most - _OF_A_CUT]
-    while (size := json_size(kept)) > most - _OF_A_CUT:
-        kept = kept[: len(kept) * (most - _OF_A_CUT) // size]
-    return f"{kept}... ({len(written) - len(kept)} characters more)"
+def shorten(text: str, max_bytes: int) -> str:
+    """Cut a text to a number of bytes of JSON; a note at its end says how many characters were cut."""
+    if json_size(text) <= max_bytes:
+        return text
+    room = max_bytes - _CUT_NOTE_BYTES
+    kept = text[:room]
+    while (size := json_size(kept)) > room:
+        kept = kept[: len(kept) * room // size]
+    return f"{kept}... ({len(text) - len(kept)} characters more)"
 
 
 def json_size(value: object) -> int:
-    """Return how many bytes a JSON value takes."""
+    """Return how many bytes a value takes as JSON."""
     return len(json.dumps(value))
 
 
 def fitting_indices(
-    items: Sequence[dict[str, Any]], most: int, *, omit_first: Sequence[bool] | None = None
+    items: Sequence[dict[str, Any]], max_bytes: int, *, omit_first: Sequence[bool] | None = None
 ) -> list[int]:
     """
-    Choose which items of a list to keep within so many bytes of JSON; those marked ``last`` go first.
+    Return the indices of the items that fit into a number of bytes of JSON.
 
-    The choice does not depend on the order: a cluster that lists them anew has not moved.
+    Items that are marked in ``omit_first`` are left out before the others. The choice does not depend on the
+    order of the items: the same items in another order do not count as progress.
     """
     written = [json.dumps(item) for item in items]
+    low_priority = omit_first or [False] * len(items)
     kept = []
-    for place in sorted(
-        range(len(items)), key=lambda place: (omit_first is not None and omit_first[place], written[place])
-    ):
-        most -= len(written[place]) + _COMMA
-        if most < 0:
+    for index in sorted(range(len(items)), key=lambda index: (low_priority[index], written[index])):
+        max_bytes -= len(written[index]) + _SEPARATOR_BYTES
+        if max_bytes < 0:
             break
-        kept.append(place)
+        kept.append(index)
     return sorted(kept)
 
 
-def fitting_texts(texts: Iterator[str], most: int) -> list[str]:
-    """Take texts, each on one line and cut, while they take no more than so many bytes of JSON."""
+def fitting_texts(texts: Iterator[str], max_bytes: int) -> list[str]:
+    """Return the first texts that fit into a number of bytes of JSON, each cut and on one line."""
     kept = []
     for text in texts:
         short = shorten(" ".join(make_storable(text).split()), SENTENCE_BYTES)
-        most -= json_size(short) + _COMMA
-        if most < 0:
+        max_bytes -= json_size(short) + _SEPARATOR_BYTES
+        if max_bytes < 0:
             break
         kept.append(short)
     return kept
@@ -89,10 +85,10 @@ def fitting_texts(texts: Iterator[str], most: int) -> list[str]:
 
 def is_storable(value: object, depth: int = 0) -> bool:
     """
-    Whether Airflow's channels and databases take a JSON value as it is.
+    Whether Airflow can store a JSON value unchanged.
 
-    They refuse whole numbers of more than 64 bits, what is no number, NUL, halves of surrogate pairs, and too
-    many levels; and to Airflow a key that begins with two underscores would mean something.
+    Databases refuse integers over 64 bits, NaN, infinity, NUL, halves of surrogate pairs and deep nesting.
+    Keys with two leading underscores have a meaning in Airflow's own serialization.
     """
     if depth > MAX_DEPTH:
         return False

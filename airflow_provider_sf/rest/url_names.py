@@ -1,4 +1,4 @@
-"""How the name of an application or a deployment becomes a part of a URL. Pure; no I/O."""
+"""Put the name of an application or a deployment into a URL. No I/O."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from urllib.parse import quote
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 _APPLICATION = "applicationId"
-"""The parameter that stands for a name of several parts."""
+"""The path parameter for a name that may have several parts."""
 
 _SCHEME = "fabric:/"
 
 _RESERVED = ("$", "+", "|", "?", "#")
-"""What the path of a NamingUri cannot hold: NamingUri.cpp of microsoft/service-fabric."""
+"""The characters that a NamingUri cannot contain, see NamingUri.cpp of microsoft/service-fabric."""
 
 
 def takes_name(path: str) -> bool:
@@ -24,76 +24,77 @@ def takes_name(path: str) -> bool:
 
 def fill_path(path: str, name: object) -> str:
     """
-    Put a name, quoted, into a path of a REST page; what the parameter is called says how it is written.
+    Put a quoted name into the path of a call; the name of the path parameter decides how it is written.
 
-    :raises ValueError: the name cannot be what the parameter wants, or the path has none
+    :raises ValueError: the name is invalid for this parameter, or the path has no parameter
     """
     parameter = _PARAMETER.search(path)
     if parameter is None:
         if name:
-            msg = f"a cluster has no name in its own API: leave name out instead of {name!r}"
+            msg = f"name must be empty for a cluster, not {name!r}: remove name"
             raise ValueError(msg)
         return path
     is_application = parameter[1] == _APPLICATION
     if not isinstance(name, str) or not name:
-        what, example = noun_for_key(parameter[1]), "fabric:/shop/web" if is_application else "shop"
-        msg = f"the name {name!r} is none; give the name of the {what}, for example {example!r}"
+        problem = f"invalid name {name!r}" if name else "name is empty"
+        example = "fabric:/shop/web" if is_application else "shop"
+        msg = f"{problem}: set name to the {noun_for_key(parameter[1])}, for example {example!r}"
         raise ValueError(msg)
-    written = application_id(name) if is_application else path_segment(name)
-    return path.replace(parameter[0], written)
+    quoted = application_id(name) if is_application else path_segment(name)
+    return path.replace(parameter[0], quoted)
 
 
 def normalized_name(name: str) -> str:
-    """Return a name in the one form in which two names of the same thing are equal."""
+    """Return a name in a form that is the same for all spellings of it."""
     return _without_scheme(name).replace("~", "/").casefold()
 
 
 def application_id(name: str) -> str:
     """
-    Write the name of a classic application as its id: ``fabric:/shop/web`` and ``shop/web`` as ``shop~web``.
+    Return the id of a classic application: ``shop~web`` for ``fabric:/shop/web`` and ``shop/web``.
 
-    :raises ValueError: a part of the name is empty, cannot be a path segment or holds one of ``$+|?#``
+    :raises ValueError: a part of the name is empty, is not a valid path segment or contains one of ``$+|?#``
     """
     parts = re.split("[/~]", _without_scheme(name))
     if "" in parts or parts[0].lower().startswith(_SCHEME[:-1]):
-        msg = f"the name {name!r} has an empty part; write it as 'fabric:/shop/web', 'shop/web' or 'shop~web'"
+        msg = f"invalid name {name!r}: write it as 'fabric:/shop/web', 'shop/web' or 'shop~web'"
         raise ValueError(msg)
     for reserved in _RESERVED:
         if reserved in name:
-            msg = f"the name {name!r} holds {reserved!r}, which no name of an application can hold"
+            msg = f"invalid name {name!r}: the name of an application cannot contain {reserved!r}"
             raise ValueError(msg)
     return "~".join(path_segment(part) for part in parts)
 
 
 def _without_scheme(name: str) -> str:
-    """Return what follows the scheme, which Service Fabric takes in any case."""
+    """Return the name without its scheme, which Service Fabric accepts in upper and lower case."""
     return name[len(_SCHEME) :] if name.lower().startswith(_SCHEME) else name
 
 
 def path_segment(name: str) -> str:
     r"""
-    Quote a name so that it is exactly one path segment and cannot change path, query or host.
+    Quote a name so that it is exactly one path segment and cannot change the path, query or host.
 
-    Quoting does not change dots, and Service Fabric's gateway unescapes before it splits, so what would
-    still be a separator or a step upwards there is refused.
+    Quoting does not change dots, and Service Fabric's gateway unquotes a path before it splits it. So names
+    that would still be a separator or a parent folder there are refused.
 
-    :raises ValueError: the name is ``.`` or ``..``, or holds ``/``, ``\``, ``%2F``, ``%5C``, a control
+    :raises ValueError: the name is ``.`` or ``..``, or contains ``/``, ``\``, ``%2F``, ``%5C``, a control
         character or half a surrogate pair
     """
     if name in {".", ".."}:
-        msg = f"the name {name!r} is a step in a path, not a name"
+        msg = f"invalid name {name!r}: it is a relative path"
         raise ValueError(msg)
     for separator in ("/", "\\", "%2f", "%5c"):
         if separator in name.lower():
-            msg = f"the name {name!r} holds {separator!r}; a name is one path segment without separators"
+            msg = f"invalid name {name!r}: it contains the separator {separator!r}"
             raise ValueError(msg)
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
-        msg = f"the name {name!r} holds a control character"
+        msg = f"invalid name {name!r}: it contains a control character"
         raise ValueError(msg)
     return quote(name, safe="")
 
 
 def noun_for_key(key: str) -> str:
-    """Return what a key names, as words: ``NodeTypeName`` is a node type, ``PartitionId`` a partition."""
+    """Return the noun for a key: ``node type`` for ``NodeTypeName``, ``partition`` for ``PartitionId``."""
     stem = re.sub("(OrInstance)?(Name|Id)$", "", key)
     return re.sub("(?<=[a-z])(?=[A-Z])", " ", stem).lower()

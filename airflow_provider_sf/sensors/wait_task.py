@@ -19,7 +19,7 @@ from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.rest.json_values import iso
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
-from airflow_provider_sf.upgrades.failure_reasons import failure_reasons
+from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.selector_input import check_previous
 from airflow_provider_sf.wait.state import Verdict, WaitState, xcom_values
@@ -202,7 +202,7 @@ class WaitTask:
                 kind=sensor.kind,
                 service_fabric_conn_id=sensor.service_fabric_conn_id,
                 first_poll_at=str(iso(now + timedelta(seconds=pause))),
-                memory=self._memory.to_dict(),
+                wait_state=self._memory.to_dict(),
                 live_progress=sensor.live_progress and sensor.do_xcom_push,
                 **policy.to_dict(),
             ),
@@ -232,10 +232,10 @@ class WaitTask:
         """Return why an upgrade failed: what its record says, and what the cluster says if asked once."""
         if story.record is None or verdict is not Verdict.FAILED:
             return ()
-        records, remarks = self._hook().get_failure_details(self._sensor.name, kind=self._sensor.kind)
-        for remark in remarks:
-            self._sensor.log.info("Perhaps not all is known about why it failed: %s", remark)
-        return failure_reasons([story.record, *records])
+        details, warnings = self._hook().get_failure_details(self._sensor.name, kind=self._sensor.kind)
+        for warning in warnings:
+            self._sensor.log.info("Could not read more failure details: %s", warning)
+        return failure_reasons([FailureDetails.from_record(story.record), *details])
 
     def _timed_out(self, story: WaitState) -> str:
         return timeout_message(self.policy(), story, self._sensor.kind, self._sensor.name, self._limit())

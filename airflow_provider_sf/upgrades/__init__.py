@@ -1,4 +1,4 @@
-"""What a cluster says about upgrades: the kinds, the progress record, its outcome. No I/O, no Airflow."""
+"""Upgrades as a cluster reports them: the kinds, the progress record, its outcome. No I/O, no Airflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cluster says about its classic applications besides their upgrades. Pure; no I/O."""
+"""Classic applications as a cluster reports them, without their upgrades. No I/O."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ APPLICATIONS = Call(
 @dataclass(frozen=True, slots=True)
 class Application:
     """
-    A classic application; None is "not said". ``raw`` is the untouched answer.
+    A classic application; None means "not reported". ``raw`` is the original answer.
 
-    ``status`` is Service Fabric's word, such as ``Ready`` or ``Upgrading``, and so is ``health_state``:
-    ``Ok``, ``Warning``, ``Error``. ``parameters`` may hold secrets, so they are in no ``repr``.
+    ``status`` is a value of Service Fabric such as ``Ready`` or ``Upgrading``, ``health_state`` is ``Ok``,
+    ``Warning`` or ``Error``. ``parameters`` may contain secrets, so the ``repr`` does not show them.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Application:
         """
         Read ApplicationInfo.
 
-        :raises UnexpectedAnswer: it names no application
+        :raises UnexpectedAnswer: the answer has no name
         """
         name = text(answer.get("Name"))
         if not name:
@@ -71,10 +71,10 @@ class Application:
 @dataclass(frozen=True, slots=True)
 class ApplicationHealth:
     """
-    The health of a classic application: ``Ok``, ``Warning`` or ``Error``, and what makes it unhealthy.
+    The health of a classic application: ``Ok``, ``Warning`` or ``Error``, and the reasons.
 
-    ``unhealthy_evaluations`` are short sentences, ``omitted`` is for how many more there is no room; ``raw``
-    is the untouched answer.
+    ``unhealthy_evaluations`` are short sentences, ``omitted`` is the number of further ones that did not fit.
+    ``raw`` is the original answer.
     """
 
     name: str | None
@@ -96,16 +96,16 @@ class ApplicationHealth:
         )
 
 
-def read_page(answer: dict[str, Any], asked: set[str]) -> tuple[list[Application], str]:
+def read_page(answer: dict[str, Any], used_tokens: set[str]) -> tuple[list[Application], str]:
     """
-    Read one page of PagedApplicationInfoList and return the token of the next, empty if this is the last.
+    Read one page of PagedApplicationInfoList. Return it with the token of the next page, empty on the last.
 
-    :param asked: the tokens so far, to which the next one is added
-    :raises UnexpectedAnswer: the next page has been asked for already, or an item names no application
+    :param used_tokens: the tokens of the earlier pages; the next token is added
+    :raises UnexpectedAnswer: the next token was used before, or an item has no name
     """
     token = text(answer.get("ContinuationToken")) or ""
-    if token in asked:
+    if token in used_tokens:
         msg = f"expected a new page of applications, got the continuation token {token!r} again"
         raise UnexpectedAnswer(msg)
-    asked.update({token} - {""})
+    used_tokens.update({token} - {""})
     return [Application.from_answer(item) for item in objects(answer.get("Items"))], token

@@ -1,38 +1,64 @@
-"""Why an upgrade failed, as short sentences: its own words, and what other calls say of it. Pure; no I/O."""
+"""Why an upgrade failed, as short sentences from its record and from other calls. No I/O."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.rest.storage_limits import fitting_texts
-from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.rest.json_values import short_text
+from airflow_provider_sf.rest.storage_limits import WORD_BYTES, fitting_texts
+from airflow_provider_sf.upgrades.domains import domains_of
+from airflow_provider_sf.upgrades.health_evaluations import unhealthy_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from airflow_provider_sf.upgrades import UpgradeProgress
+
 REASONS_BYTES = 1_536
-"""How much JSON the reasons in a story may take."""
+"""How many bytes of JSON the reasons of a failure may take."""
+
+_NO_FAILURE = "None"
+"""Service Fabric's word for a missing failure reason."""
 
 
-def failure_reasons(records: Iterable[UpgradeProgress]) -> tuple[str, ...]:
-    """Return what these records say about a failure, each sentence once, as many as there is room for."""
-    said = dict.fromkeys(sentence for record in records for sentence in _sentences(record))
-    return tuple(fitting_texts(iter(said), REASONS_BYTES))
+@dataclass(frozen=True, slots=True)
+class FailureDetails:
+    """What one record or one answer reports about a failure."""
+
+    failure_reason: str | None = None
+    domain: str | None = None
+    safety_checks: tuple[str, ...] = ()
+    unhealthy_evaluations: tuple[str, ...] = ()
+
+    @classmethod
+    def from_record(cls, record: UpgradeProgress) -> FailureDetails:
+        """Return the details of a record."""
+        failure = record.domains.at_failure
+        return cls(record.failure_reason, failure.name, failure.safety_checks, record.unhealthy_evaluations)
+
+    @classmethod
+    def from_answer(cls, answer: dict[str, Any]) -> FailureDetails:
+        """Read the progress or the health of a classic application: both use the same keys."""
+        reason = short_text(answer.get("FailureReason"), WORD_BYTES)
+        domains, _ = domains_of({"failure_domain": answer.get("UpgradeDomainProgressAtFailure")})
+        evaluations, _ = unhealthy_sentences(answer.get("UnhealthyEvaluations"))
+        return cls(
+            failure_reason=None if reason == _NO_FAILURE else reason,
+            domain=domains.at_failure.name,
+            safety_checks=domains.at_failure.safety_checks,
+            unhealthy_evaluations=evaluations,
+        )
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The details as sentences, the failure reason first."""
+        place = f", in domain {self.domain}" if self.domain else ""
+        reason = (f"failure reason {self.failure_reason}{place}",) if self.failure_reason else ()
+        return (*reason, *self.safety_checks, *self.unhealthy_evaluations)
 
 
-def explanation(answer: object) -> UpgradeProgress:
-    """
-    Read the answer of a call that explains a failure.
-
-    The progress of a classic application and the health of one say so under the same keys.
-
-    :raises UnexpectedAnswer: the answer is not a JSON object
-    """
-    return UpgradeProgress.from_answer("application", "", answer)
-
-
-def _sentences(record: UpgradeProgress) -> list[str]:
-    where = record.domains.at_failure.name
-    reason = record.failure_reason
-    said = [f"failure reason {reason}" + (f", in domain {where}" if where else "")] if reason else []
-    return [*said, *record.domains.at_failure.safety_checks, *record.unhealthy_evaluations]
+def failure_reasons(details: Iterable[FailureDetails]) -> tuple[str, ...]:
+    """Return the sentences of the details, each once, as many as fit."""
+    sentences = dict.fromkeys(sentence for detail in details for sentence in detail.sentences)
+    return tuple(fitting_texts(iter(sentences), REASONS_BYTES))

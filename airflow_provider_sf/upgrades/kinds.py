@@ -1,4 +1,4 @@
-"""The kinds of upgrade, a table: how each is asked, and under which keys it answers. Pure; no I/O."""
+"""The kinds of upgrade: a table of their calls and of the keys in their answers. No I/O."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ _PAGES = "https://learn.microsoft.com/rest/api/servicefabric"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of upgrade: its name, its progress call, and under which keys it says what all kinds say."""
+    """One kind of upgrade: its names, its calls, and where its answer has the fields of the record."""
 
     name: str
     title: str
     progress: Call
     keys: Mapping[str, str]
-    """Field of the record -> key of the answer; dots lead into objects."""
+    """Field of the record -> key of the answer; dots separate nested keys."""
     never_upgraded: Mapping[str, object]
-    """Field of the record -> what it holds, at a completed state, if nobody ever upgraded this."""
-    explorer: str
+    """Field of the record -> its value in a completed state if there was never an upgrade."""
+    explorer_fragment: str
     """
-    What stands behind ``#`` in the URL of its page in Service Fabric Explorer, see routes.service.ts in
-    src/SfxWeb/src/app/services of microsoft/service-fabric-explorer. A TypeName is that of the answer.
+    URL fragment (after ``#``) of its page in Service Fabric Explorer, see routes.service.ts in
+    src/SfxWeb/src/app/services of microsoft/service-fabric-explorer. ``{TypeName}`` comes from the answer.
     """
-    remark: str = ""
-    """What else is to be known if a cluster does not take the call."""
-    parts: str = "services"
-    """What it is made of, and where to look for the cause of a failure."""
+    call_note: str = ""
+    """An addition to the advice if a cluster does not support the call."""
+    components: str = "services"
+    """What it consists of: where to look for the cause of a failure."""
     failure_calls: tuple[Call, ...] = ()
-    """Which calls say why an upgrade of this kind failed, if its own progress does not."""
+    """The calls that report why an upgrade of this kind failed, if its own progress does not."""
 
     @property
-    def since(self) -> str:
-        """From which version of the runtime on the progress call is there."""
+    def min_runtime_version(self) -> str:
+        """The first version of the runtime that has the progress call."""
         return self.progress.api_version.partition("-")[0]
 
     @property
     def takes_name(self) -> bool:
-        """Whether there are many of this kind in a cluster, so that a name says which one."""
+        """Whether a cluster can have many of this kind, so that a name is needed."""
         return takes_name(self.progress.path)
 
 
@@ -63,12 +63,12 @@ APPLICATION_HEALTH = Call(
 )
 
 APPLICATIONS_PAGE = "/apps"
-"""Where Explorer lists applications: the nearest, if it has no page of its own for something."""
+"""Explorer's list of applications, for kinds that have no page there."""
 
 NO_VERSION = "0.0.0.0"  # noqa: S104 - no address
-"""What a cluster that was never upgraded says to be its version."""
+"""The version that a cluster reports if it was never upgraded."""
 
-# What classic applications and clusters say in the same words.
+# The keys that classic applications and clusters have in common.
 _ROLLING = {
     "state": "UpgradeState",
     "started_at": "StartTimestampUtc",
@@ -114,7 +114,7 @@ KINDS: dict[str, Kind] = {
                 "failed_at": "FailureTimestampUtc",
             },
             never_upgraded={"started_at": None},
-            explorer=APPLICATIONS_PAGE,
+            explorer_fragment=APPLICATIONS_PAGE,
             failure_calls=(APPLICATION_PROGRESS, APPLICATION_HEALTH),
         ),
         Kind(
@@ -123,7 +123,7 @@ KINDS: dict[str, Kind] = {
             progress=APPLICATION_PROGRESS,
             keys={"name": "Name", "target_version": "TargetApplicationTypeVersion", **_ROLLING},
             never_upgraded={"started_at": None},
-            explorer="/apptype/{TypeName}/app/{applicationId}",
+            explorer_fragment="/apptype/{TypeName}/app/{applicationId}",
         ),
         Kind(
             name="compose_deployment",
@@ -150,7 +150,7 @@ KINDS: dict[str, Kind] = {
                 "status_details": "UpgradeStatusDetails",
             },
             never_upgraded={"started_at": None, "upgrade_kind": "Invalid"},
-            explorer=APPLICATIONS_PAGE,
+            explorer_fragment=APPLICATIONS_PAGE,
             failure_calls=(APPLICATION_PROGRESS, APPLICATION_HEALTH),
         ),
         Kind(
@@ -163,8 +163,8 @@ KINDS: dict[str, Kind] = {
             ),
             keys={"target_version": "CodeVersion", "config_version": "ConfigVersion", **_ROLLING},
             never_upgraded={"started_at": None, "target_version": NO_VERSION},
-            explorer="/",
-            parts="nodes",
+            explorer_fragment="/",
+            components="nodes",
         ),
         Kind(
             name="cluster_configuration",
@@ -176,16 +176,16 @@ KINDS: dict[str, Kind] = {
             ),
             keys={
                 "state": "UpgradeState",
-                # Of the cluster manifest that the upgrade goes to; ConfigVersion is that of the configuration
+                # The version of the new cluster manifest. ConfigVersion is the version of the configuration
                 # file: UpgradeOrchestrationMessageProcessor.cs of microsoft/service-fabric.
                 "target_version": "ProgressStatus",
                 "config_version": "ConfigVersion",
                 "status_details": "Details",
             },
             never_upgraded={},
-            explorer="/",
-            remark="; only standalone clusters answer it",
-            parts="nodes",
+            explorer_fragment="/",
+            call_note="; only standalone clusters support it",
+            components="nodes",
         ),
     )
 }
@@ -197,7 +197,7 @@ def get_kind(name: str) -> Kind:
     """
     Return the row of a kind.
 
-    :raises ValueError: there is no such kind; the message lists those that are
+    :raises ValueError: the kind is not supported; the message lists all kinds
     """
     try:
         return KINDS[name]
@@ -207,29 +207,34 @@ def get_kind(name: str) -> Kind:
 
 
 def explorer_path(kind: str, name: str, answer: object = None) -> str:
-    """Return what stands behind ``#`` in the URL of something's page in Service Fabric Explorer."""
-    path, type_name = get_kind(kind).explorer, text(value_at(answer, "TypeName"))
+    """Return the URL fragment (after ``#``) of a page in Service Fabric Explorer."""
+    path, type_name = get_kind(kind).explorer_fragment, text(value_at(answer, "TypeName"))
     if "{TypeName}" not in path:
         return path
-    return fill_path(path.replace("{TypeName}", quote(type_name, safe="")), name) if type_name else APPLICATIONS_PAGE
+    if not type_name:
+        return APPLICATIONS_PAGE
+    return fill_path(path.replace("{TypeName}", quote(type_name, safe="")), name)
 
 
 def unsupported_call_advice(kind: str, version: str | None) -> str:
     """
-    Say what to do if a cluster does not take the call of a kind.
+    Return what to do if a cluster does not support the call of a kind.
 
-    :param version: of the cluster's runtime, None if it does not say it
+    :param version: the version of the cluster's runtime, None if it is not known
     """
     row, runtime = get_kind(kind), _version(version or "")
+    required = f"{row.min_runtime_version} or later"
     if runtime is None:
-        return f"probably this runtime lacks the call, which is there from {row.since} on{row.remark}"
-    known = [one.name for one in KINDS.values() if (_version(one.since) or runtime) <= runtime]
-    if kind in known:
-        return f"the cluster runs {version}, which should know this call: check name and kind{row.remark}"
-    has = ", ".join(known) or "none of the kinds"
-    return f"the cluster runs {version}, but this call is there from {row.since} on; that version has: {has}"
+        return f"this call needs runtime {required}, which the cluster probably does not have{row.call_note}"
+    supported = [
+        other.name for other in KINDS.values() if (_version(other.min_runtime_version) or runtime) <= runtime
+    ]
+    if kind in supported:
+        return f"the cluster runs {version}, which supports this call: check name and kind{row.call_note}"
+    kinds = ", ".join(supported) or "none"
+    return f"the cluster runs {version}, but this call needs {required}; kinds of that version: {kinds}"
 
 
-def _version(written: str) -> tuple[int, int] | None:
-    found = re.match(r"(\d{1,9})\.(\d{1,9})", written, re.ASCII)
+def _version(version: str) -> tuple[int, int] | None:
+    found = re.match(r"(\d{1,9})\.(\d{1,9})", version, re.ASCII)
     return (int(found[1]), int(found[2])) if found else None

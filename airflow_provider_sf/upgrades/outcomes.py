@@ -1,4 +1,4 @@
-"""What Service Fabric's words for the state of an upgrade mean, for every kind. Pure; no I/O."""
+"""The outcome of each upgrade state of Service Fabric, for all kinds. No I/O."""
 
 from __future__ import annotations
 
@@ -6,44 +6,44 @@ from enum import Enum
 
 
 class Outcome(str, Enum):
-    """How an upgrade stands, in the same words for every kind."""
+    """The result or the progress of an upgrade, the same for all kinds."""
 
     NOT_UPGRADED = "not_upgraded"
-    """No upgrade is on record."""
+    """There is no upgrade on record."""
     IN_PROGRESS = "in_progress"
     PAUSED = "paused"
-    """Nothing moves until a person acts."""
+    """Service Fabric waits for a person."""
     ROLLING_BACK = "rolling_back"
     SUCCEEDED = "succeeded"
     ROLLED_BACK = "rolled_back"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """Service Fabric said something that this package does not know. Never a success."""
+    """Service Fabric reported a state that this package does not know. Never a success."""
 
     def __str__(self) -> str:
-        """Return the word itself, as the record holds it."""
+        """Return the value, as it is in the record."""
         return self.value
 
     @property
     def active(self) -> bool:
-        """Whether an upgrade is under way, in whatever direction, a pause included."""
+        """Whether an upgrade is in progress, forward, back or paused."""
         return self in {Outcome.IN_PROGRESS, Outcome.PAUSED, Outcome.ROLLING_BACK}
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will happen to what is on record."""
+        """Whether the upgrade on record will not change any more."""
         return self in {Outcome.NOT_UPGRADED, Outcome.SUCCEEDED, Outcome.ROLLED_BACK, Outcome.FAILED}
 
 
-# Every word of Service Fabric's vocabularies. Application resources:
+# All states of Service Fabric. Application resources:
 #   ProvisioningTarget -> RollingForward -> UnprovisioningCurrent -> CompletedRollforward
-#   ... or turned back:     RollingBack -> UnprovisioningTarget  -> CompletedRollback
-# All other kinds; compose deployments have the Provisioning and Unprovisioning states, too:
+#   with a rollback:        RollingBack -> UnprovisioningTarget  -> CompletedRollback
+# All other kinds; compose deployments also have the Provisioning and Unprovisioning states:
 #   RollingForwardInProgress <-> RollingForwardPending -> RollingForwardCompleted
-#   ... or turned back: RollingBackInProgress <-> RollingBackPending -> RollingBackCompleted
-# The two Unprovisioning states clean up after a decision; the record is not closed before they end.
-# RollingBackPending stands in no specification, but the runtime says it. Failed means that Service Fabric
-# gave up. What is not here is unknown.
+#   with a rollback:    RollingBackInProgress <-> RollingBackPending -> RollingBackCompleted
+# The two Unprovisioning states clean up; the upgrade is complete only after them. RollingBackPending is not in
+# the specification, but the runtime reports it. Failed means that Service Fabric stopped the upgrade.
+# Every other state is unknown.
 OUTCOMES: dict[str, Outcome] = {
     "ProvisioningTarget": Outcome.IN_PROGRESS,
     "RollingForward": Outcome.IN_PROGRESS,
@@ -62,17 +62,17 @@ OUTCOMES: dict[str, Outcome] = {
     "Invalid": Outcome.UNKNOWN,
 }
 
-# In manual mode nothing moves here unless a person lets it: between two upgrade domains, ...
+# In manual mode an upgrade waits for a person between two upgrade domains ...
 BETWEEN_DOMAINS = frozenset({"RollingForwardPending", "RollingBackPending"})
-# ... and after a failure whose FailureAction is Manual, even while the failed domain is still under way.
+# ... and after a failure if FailureAction is Manual, even while the failed domain is in progress.
 ROLLING_FORWARD = frozenset({"RollingForward", "RollingForwardInProgress"})
 
 
 def is_rollback_state(state: str | None) -> bool:
-    """Whether a state belongs to a rollback, under way or done."""
+    """Whether a state belongs to a rollback, in progress or finished."""
     return OUTCOMES.get(state or "") in {Outcome.ROLLING_BACK, Outcome.ROLLED_BACK}
 
 
 def stage_state(state: str | None) -> str | None:
-    """Return one word for the two states between which a monitored upgrade goes to and fro."""
+    """Return the state; the two between which a monitored upgrade alternates become one."""
     return state.replace("Pending", "InProgress") if state in BETWEEN_DOMAINS else state

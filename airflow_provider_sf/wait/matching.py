@@ -1,8 +1,8 @@
 """
-Tell whose upgrade is on record: Service Fabric gives upgrades no id. Pure; no I/O.
+Match the upgrade on record with the expected upgrade. No I/O.
 
-What identifies an upgrade is its start time, in every state; its version does so only while it goes forward,
-since from the turn to rollback on Service Fabric reports the old version as the target.
+Service Fabric gives upgrades no id. The start time identifies an upgrade in every state. The version does so
+only while the upgrade goes forward: during and after a rollback Service Fabric reports the old version.
 """
 
 from __future__ import annotations
@@ -16,52 +16,52 @@ from airflow_provider_sf.rest.json_values import iso, utc
 from airflow_provider_sf.serialization import changed_fields
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.outcomes import Outcome
-from airflow_provider_sf.wait.parameters import CLOCK_SKEW_SECONDS
+from airflow_provider_sf.wait.defaults import CLOCK_SKEW_SECONDS
 
 
 class Match(Enum):
-    """Match upgrade a record is about."""
+    """Whether a record is about the expected upgrade."""
 
     EXPECTED = auto()
     OTHER = auto()
-    """Not the one that is meant, as far as can be told; ours may still come."""
+    """Another upgrade, or not known; the expected upgrade may still start."""
     REPLACED = auto()
-    """Another one, after ours was seen: it has taken the place of ours, which can have no end any more."""
+    """Another upgrade replaced the expected one, which was seen before: its result will never be reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpgradeIdentity:
-    """What is known of our upgrade, once it was seen: when it started, and to which version it goes."""
+    """The start time and the new version of an upgrade, as far as they are known."""
 
     started_at: datetime | None
     target_version: str | None
 
     @classmethod
     def from_record(cls, record: UpgradeProgress) -> UpgradeIdentity:
-        """Return what a record says of the upgrade that it is about."""
+        """Return the identity of the upgrade on record."""
         return cls(record.started_at, record.new_version)
 
     def merged_with(self, record: UpgradeProgress) -> UpgradeIdentity:
-        """Return the same identity with what a later record of the same upgrade adds."""
+        """Return this identity, completed from a later record of the same upgrade."""
         return UpgradeIdentity(
             self.started_at or record.started_at, self.target_version or record.new_version
         )
 
     def has_same_start(self, record: UpgradeProgress) -> bool:
-        """Whether a record has the same start."""
+        """Whether a record has the same, known start time."""
         return self.started_at is not None and self.started_at == record.started_at
 
     def differs_from(self, record: UpgradeProgress) -> bool:
-        """Whether a record at rest has another start or, if none is said, another version."""
+        """Whether a finished record has another start time or, if both are unknown, another version."""
         if self.started_at is None and record.started_at is None:
             return self.target_version != record.new_version
         return self.started_at != record.started_at
 
     def contradicts(self, record: UpgradeProgress) -> bool:
         """
-        Whether a record is certainly another upgrade's: another start, or another target going forward.
+        Whether a record is certainly about another upgrade: another start time or another new version.
 
-        A failed upgrade may have failed on its way back, so with the same start its target says nothing.
+        A failed upgrade may have failed during its rollback: with the same start time its version is ignored.
         """
         if self.has_same_start(record) and record.outcome is Outcome.FAILED:
             return False
@@ -80,11 +80,11 @@ class UpgradeIdentity:
 @dataclass(frozen=True, slots=True)
 class UpgradeSelector:
     """
-    Which upgrade is meant: what is given must all hold. Nothing given means the latest.
+    The criteria for the expected upgrade: all that are set must hold. Without any, it is the latest.
 
-    ``previous`` is the record from before the start, ``started_after`` an aware time that the start may
-    precede by ``clock_skew`` seconds at most. With ``accept_current_version`` it is enough that
-    ``target_version`` is there already and nothing moves, whoever brought it.
+    ``previous`` is the record from before the start. ``started_after`` is an aware time; the start may be
+    up to ``clock_skew`` seconds earlier. With ``accept_current_version`` the wait also succeeds if
+    ``target_version`` is deployed already and no upgrade is in progress.
     """
 
     previous: UpgradeProgress | None = None
@@ -101,9 +101,10 @@ class UpgradeSelector:
         before: UpgradeIdentity | None = None,
     ) -> Match:
         """
-        Tell whose upgrade a record is about.
+        Match a record with the expected upgrade.
 
-        ``ours`` is what was seen of ours so far, ``before`` what this wait found on record before it.
+        ``expected`` is the identity of the expected upgrade, once it was seen. ``before`` is the identity of
+        the upgrade that this wait found on record before it.
         """
         if record.outcome is Outcome.NOT_UPGRADED:
             return Match.OTHER
@@ -111,40 +112,40 @@ class UpgradeSelector:
             return Match.REPLACED
         if expected and expected.has_same_start(record):
             return Match.EXPECTED
-        proof = self.satisfied_by(record, now, before)
+        satisfied = self.satisfied_by(record, now, before)
         if expected:
-            return Match.OTHER if proof is False else Match.EXPECTED
-        return Match.EXPECTED if proof else Match.OTHER
+            return Match.OTHER if satisfied is False else Match.EXPECTED
+        return Match.EXPECTED if satisfied else Match.OTHER
 
     def update_identity(
         self, record: UpgradeProgress, match: Match, expected: UpgradeIdentity | None
     ) -> UpgradeIdentity | None:
-        """Return what is known of our upgrade after one more record; at rest it teaches nothing new."""
+        """Return the identity of the expected upgrade after one more record; finished ones add nothing."""
         if match is Match.EXPECTED and record.outcome.active:
             return expected.merged_with(record) if expected else UpgradeIdentity.from_record(record)
-        mistaken = match is Match.OTHER and record.outcome is not Outcome.NOT_UPGRADED
-        return None if mistaken else expected
+        was_wrong = match is Match.OTHER and record.outcome is not Outcome.NOT_UPGRADED
+        return None if was_wrong else expected
 
     def satisfied_by(
         self, record: UpgradeProgress, now: datetime, before: UpgradeIdentity | None = None
     ) -> bool | None:
-        """Tell whether the upgrade on record is the one that is meant; None if nothing says so or not."""
-        said: list[bool | None] = []
+        """Return whether the upgrade on record satisfies the criteria; None if that is not known."""
+        results: list[bool | None] = []
         if self.previous is not None:
-            said.append(_is_after(self.previous, record))
+            results.append(_differs_from_previous(self.previous, record))
         if self.started_after is not None:
             earliest = self.started_after - timedelta(seconds=self.clock_skew)
-            said.append(_starts_late_enough(earliest, record, now))
+            results.append(_starts_late_enough(earliest, record, now))
         if self.target_version is not None:
-            said.append(_heads_for(self.target_version, record, before))
-        if False in said:
+            results.append(_has_version(self.target_version, record, before))
+        if False in results:
             return False
-        return True in said or not said or None
+        return True in results or not results or None
 
     def accepts_current(self, record: UpgradeProgress) -> bool:
-        """Whether the version is there already and nothing moves, if that is enough."""
-        is_there = record.outcome in {Outcome.SUCCEEDED, Outcome.NOT_UPGRADED}
-        return self.accept_current_version and is_there and record.target_version == self.target_version
+        """Whether the target version is deployed already and ``accept_current_version`` is set."""
+        is_deployed = record.outcome in {Outcome.SUCCEEDED, Outcome.NOT_UPGRADED}
+        return self.accept_current_version and is_deployed and record.target_version == self.target_version
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is not as by default, as JSON types; :meth:`from_dict` undoes it."""
@@ -161,38 +162,53 @@ class UpgradeSelector:
         return cls(**{**said, "previous": previous, "started_after": utc(selector.get("started_after"))})
 
 
-def _is_after(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None:
+def _differs_from_previous(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None:
     """
-    Tell whether an upgrade is another than the one that was on record before the start.
+    Return whether the upgrade on record is another one than the previous; None if that is not known.
 
-    If that one was under way without a start time, only a version can tell them apart: a rollback may well be
-    its own, since Service Fabric rolls back what runs before it starts what is new. Where start times are not
-    said at all, something else at rest than before means that an upgrade has come and gone.
+    If the previous upgrade was running without a start time, only the version can distinguish the two. Then a
+    rollback may be its own: Service Fabric rolls back a running upgrade before it starts a new one.
     """
-    if previous.started_at and record.started_at:
-        return previous.started_at != record.started_at
-    if previous.started_at is None and previous.outcome.finished and record.outcome.finished:
-        return _at_rest(previous) != _at_rest(record) or record.started_at is not None or None
-    if previous.started_at or previous.outcome.finished:
-        return record.started_at is not None or record.outcome.active or None
+    if previous.started_at is not None:
+        return _differs_from_started(previous.started_at, record)
+    if previous.outcome.finished:
+        return _differs_from_finished(previous, record)
     if previous.outcome is Outcome.UNKNOWN:
         return record.outcome.active or None
-    if previous.new_version and record.new_version:
-        return previous.new_version != record.new_version
-    return None
+    if not previous.new_version or not record.new_version:
+        return None
+    return previous.new_version != record.new_version
+
+
+def _differs_from_started(previous_start: datetime, record: UpgradeProgress) -> bool | None:
+    """Compare start times; a running upgrade without one is new."""
+    if record.started_at is None:
+        return record.outcome.active or None
+    return previous_start != record.started_at
+
+
+def _differs_from_finished(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None:
+    """
+    Compare with a finished upgrade whose start time is not known.
+
+    Some kinds never report a start time. There, another result means that an upgrade ran in between.
+    """
+    if record.started_at is not None or record.outcome.active:
+        return True
+    return (record.outcome.finished and _result(previous) != _result(record)) or None
 
 
 def _starts_late_enough(earliest: datetime, record: UpgradeProgress, now: datetime) -> bool | None:
-    """Compare start times; an upgrade under way without one has its start still before it."""
+    """Compare start times; a running upgrade without one has not started before now."""
     start = record.started_at or (now if record.outcome.active else None)
     return None if start is None else start >= earliest
 
 
-def _heads_for(version: str, record: UpgradeProgress, before: UpgradeIdentity | None) -> bool | None:
+def _has_version(version: str, record: UpgradeProgress, before: UpgradeIdentity | None) -> bool | None:
     """
-    Compare versions going forward.
+    Compare the new version; None for a rollback.
 
-    At rest the right version satisfied_by something only if it has come since this wait began.
+    A finished upgrade with this version counts only if it finished during this wait.
     """
     if record.new_version is None:
         return None
@@ -201,9 +217,10 @@ def _heads_for(version: str, record: UpgradeProgress, before: UpgradeIdentity | 
     return record.outcome.active or (before is not None and before.differs_from(record)) or None
 
 
-def _at_rest(record: UpgradeProgress) -> tuple[Outcome, str | None, str | None]:
+def _result(record: UpgradeProgress) -> tuple[Outcome, str | None, str | None]:
     return record.outcome, record.target_version, record.config_version
 
 
-def _differ(one: object, other: object) -> bool:
-    return one is not None and other is not None and one != other
+def _differ(value: object, other: object) -> bool:
+    """Whether two known values differ."""
+    return value is not None and other is not None and value != other

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.rest.json_values import utc
 from airflow_provider_sf.serialization import changed_fields
+from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.matching import UpgradeSelector
 
 if TYPE_CHECKING:
@@ -32,12 +33,12 @@ class Policy:
     """
 
     poke_interval: float
-    unreachable_timeout: float = 300.0
-    start_timeout: float = 900.0
-    unknown_state_timeout: float = 600.0
+    unreachable_timeout: float = defaults.UNREACHABLE_TIMEOUT_SECONDS
+    start_timeout: float = defaults.START_TIMEOUT_SECONDS
+    unknown_state_timeout: float = defaults.UNKNOWN_STATE_TIMEOUT_SECONDS
     stall_timeout: float | None = None
-    on_paused: str = "wait"
-    on_rollback: str = "wait"
+    on_paused: str = defaults.ON_PAUSED
+    on_rollback: str = defaults.ON_ROLLBACK
     wait_for_existence: bool = False
     exponential_backoff: bool = False
     max_wait: float | None = None

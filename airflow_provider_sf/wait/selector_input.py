@@ -1,7 +1,7 @@
 """
-Read which upgrade users mean: a record from before, a time, a version. Pure; no I/O.
+Read the parameters that select the expected upgrade: previous, started_after, target_version. No I/O.
 
-Every function raises ValueError for what it cannot read; the message names parameter, value and fix.
+Every function raises ValueError for an invalid value; the message names the parameter, the value and the fix.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.parameters import MAX_SHOWN, shorten_repr
 
-_EPOCH, _END_OF_TIME = 1970, 9000
+_FIRST_YEAR, _LAST_YEAR = 1970, 8999
 
 
 def read_selector(
@@ -27,10 +27,10 @@ def read_selector(
     accept_current_version: bool,
 ) -> UpgradeSelector:
     """
-    Read which upgrade is meant.
+    Read the criteria for the expected upgrade.
 
-    ``previous`` may be a record, its dict, or that dict as text (JSON, or as a template prints it);
-    ``started_after`` may be text, in UTC unless it says otherwise.
+    ``previous`` may be a record, its dict, or that dict as text: JSON, or as a template prints it.
+    ``started_after`` may be text; without a time zone it is in UTC.
     """
     return UpgradeSelector(
         previous=None if previous is None else _record(previous),
@@ -42,9 +42,10 @@ def read_selector(
 
 
 def check_previous(previous: UpgradeProgress, kind: str, name: str) -> None:
-    """Refuse a record of something else: any upgrade would differ from it, even an old one."""
+    """Refuse a record of another kind or name: every upgrade would differ from it, even an old one."""
     if (previous.kind, normalized_name(previous.name)) != (kind, normalized_name(name)):
-        msg = f"previous is a record of {previous.kind} {previous.name!r}, not of {kind} {name!r}"
+        found = f"{previous.kind} {previous.name!r}"
+        msg = f"previous is a record of {found}: set it to a record of {kind} {name!r}"
         raise ValueError(msg)
 
 
@@ -61,36 +62,37 @@ def _record(value: object) -> UpgradeProgress:
         raise ValueError(msg) from error
 
 
-def _literal(written: str) -> object:
+def _literal(text: str) -> object:
     try:
-        return json.loads(written)
+        return json.loads(text)
     except ValueError:
-        return ast.literal_eval(written)
+        return ast.literal_eval(text)
 
 
 def _moment(value: object) -> datetime:
-    import pendulum  # noqa: PLC0415 - DAG files that do not use it need not pay for it
+    import pendulum  # noqa: PLC0415 - slow to import, and most DAG files do not need it
 
     try:
         read = pendulum.parse(value, exact=True) if isinstance(value, str) else value
     except (ValueError, TypeError, OverflowError) as error:
-        msg = f"started_after is no time: {shorten_repr(value)}; write it as '2026-03-01T03:00:00Z'"
+        msg = f"invalid started_after {shorten_repr(value)}: write it as '2026-03-01T03:00:00Z'"
         raise ValueError(msg) from error
     if not isinstance(read, datetime) or read.tzinfo is None or value == "now":
         msg = (
-            f"started_after must be a date and time with a time zone, not {shorten_repr(value)}; "
+            f"started_after must be a date and time with a time zone, not {shorten_repr(value)}: "
             "write it as '2026-03-01T03:00:00Z'"
         )
         raise ValueError(msg)
-    if not _EPOCH <= read.year < _END_OF_TIME:
-        msg = f"started_after is no time at which an upgrade could start: {shorten_repr(value)}"
+    if not _FIRST_YEAR <= read.year <= _LAST_YEAR:
+        msg = f"started_after is out of range ({_FIRST_YEAR}-{_LAST_YEAR}): {shorten_repr(value)}"
         raise ValueError(msg)
-    plain = datetime.combine(read.date(), read.time(), read.tzinfo).replace(fold=read.fold)  # not pendulum's
+    # A plain datetime instead of pendulum's subclass.
+    plain = datetime.combine(read.date(), read.time(), read.tzinfo).replace(fold=read.fold)
     return plain.astimezone(timezone.utc)
 
 
 def _version(value: object) -> str:
     if not isinstance(value, str) or value.strip() in {"", "None"}:
-        msg = f"target_version must be a version in Service Fabric's words, not {shorten_repr(value)}"
+        msg = f"target_version must be a version that Service Fabric reports, not {shorten_repr(value)}"
         raise ValueError(msg)
     return value.strip()

@@ -1,18 +1,18 @@
 """
-Decide what a wait does next. Pure; no clock, no dice, no I/O.
+Decide what a wait does next. No I/O, no clock, no random numbers.
 
-    step(policy, memory, observation, now) -> (memory, decision)
+    step(policy, state, observation, now) -> (state, decision)
 
-An observation is what one poll brought, a record or an error. Its verdict says what is next:
+An observation is the result of one poll: a record or an error. This is what follows from it:
 
-    our upgrade ended well            ended by "upgrade"
-    it ended badly, was overtaken,    ask once more 2 s later; ended by "upgrade" if the answer stays bad
-    or stands as nobody wants it
-    an upgrade moves                  ask again; at last ended by "stall_timeout" or "timeout"
-    at rest, but not ours             ask again; at last ended by "start_timeout" or "timeout"
-    a state that we do not know       ask again; at last ended by "unknown_state_timeout" or "timeout"
-    Unreachable                       ask again later; at last ended by "unreachable_timeout" or "timeout"
-    Rejected, UnexpectedAnswer        ended by "error"; what is missing may count as "not ours yet"
+    the expected upgrade succeeded           ended by "upgrade"
+    it failed, was superseded, or is where   poll again 2 s later; ended by "upgrade" if it is still so
+    the policy does not want to wait
+    an upgrade is in progress                poll again; at last ended by "stall_timeout" or "timeout"
+    finished, but not the expected upgrade   poll again; at last ended by "start_timeout" or "timeout"
+    an unknown state                         poll again; at last ended by "unknown_state_timeout" or "timeout"
+    Unreachable                              poll again; at last ended by "unreachable_timeout" or "timeout"
+    Rejected, UnexpectedAnswer               ended by "error"; "not found" may count as "not started yet"
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 CONFIRM_AFTER_SECONDS = 2.0
-"""A bad end is read once more this much later before it is believed."""
+"""A bad result is read once more after this pause before it ends the wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollAgain:
-    """Nothing is decided; ask again after so many seconds."""
+    """The wait goes on; poll again after this many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The wait is over, ended by ``upgrade``, ``error``, ``unreachable`` or by the clock of that name."""
+    """The wait is over; ``by`` is ``upgrade``, ``error`` or the name of the timeout that expired."""
 
     by: str
 
@@ -57,7 +57,7 @@ Decision = PollAgain | Ended
 
 
 def judge(policy: Policy, match: Match, record: UpgradeProgress) -> Verdict:
-    """Tell what a record means for a wait, once it is known whose upgrade it is about."""
+    """Return what a record means for the wait."""
     outcome = record.outcome
     if outcome is Outcome.UNKNOWN:
         return Verdict.UNKNOWN
@@ -69,182 +69,180 @@ def judge(policy: Policy, match: Match, record: UpgradeProgress) -> Verdict:
         return Verdict.NOT_STARTED if outcome.finished else Verdict.PENDING
     if outcome is Outcome.SUCCEEDED:
         return Verdict.SUCCEEDED
-    unwanted = (
-        outcome.finished
-        or (outcome is Outcome.PAUSED and policy.on_paused == "fail")
-        or (record.going_back and policy.on_rollback == "fail_fast")
-    )
-    return Verdict.FAILED if unwanted else Verdict.PENDING
+    return Verdict.FAILED if outcome.finished or _is_unwanted(policy, record) else Verdict.PENDING
+
+
+def _is_unwanted(policy: Policy, record: UpgradeProgress) -> bool:
+    """Return whether the policy does not want to wait in this state."""
+    if record.outcome is Outcome.PAUSED and policy.on_paused == "fail":
+        return True
+    return record.going_back and policy.on_rollback == "fail_fast"
 
 
 def step(
-    policy: Policy, memory: WaitState, observation: Observation, now: datetime, *, jitter: float = 1.0
+    policy: Policy, state: WaitState, observation: Observation, now: datetime, *, jitter: float = 1.0
 ) -> tuple[WaitState, Decision]:
     """
-    Take in what a poll brought and decide what is next.
+    Add the result of one poll to the state and decide what is next.
 
-    ``jitter``, from 0 to 1, is the part of the longest pause that a silence is given: thrown anew for each
-    poll, it keeps those who wait for one cluster from asking all at once when it comes back.
+    ``jitter`` is a random number from 0 to 1 by which the pause in an outage is multiplied. It keeps many
+    waits from polling at the same moment when the cluster is back.
     """
-    memory = replace(memory, polls=memory.polls + 1, began_at=memory.began_at or now)
+    state = replace(state, polls=state.polls + 1, began_at=state.began_at or now)
     if isinstance(observation, UpgradeProgress):
-        return _after_answer(policy, memory, observation, now)
+        return _on_record(policy, state, observation, now)
     if policy.wait_for_existence and is_missing(observation):
-        return _after_missing(policy, memory, observation, now)
+        return _on_missing(policy, state, observation, now)
     if isinstance(observation, Unreachable):
-        return _after_silence(policy, memory, observation, now, jitter)
-    return replace(memory, error=observation), Ended("error")
+        return _on_unreachable(policy, state, observation, now, jitter)
+    return replace(state, error=observation), Ended("error")
 
 
-def rested(memory: WaitState, polls: int, record: UpgradeProgress) -> WaitState:
+def seconds_unchanged(policy: Policy, state: WaitState, now: datetime) -> float:
     """
-    Take in polls that all brought what is known already, the last of them this record, then observed.
+    Return for how many seconds the same record would change nothing: no timeout expires before.
 
-    It comes to the same as a step for each, if no clock is due; but these do not let an interval grow.
+    Polls that find it need no step until then, see :func:`with_unchanged_polls`. It is 0 if time alone decides
+    something: an upgrade without a start time becomes the expected one when ``started_after`` has come.
     """
-    *earlier, last = memory.timeline
-    timeline = (*earlier, replace(last, last_seen_at=record.observed_at or last.last_seen_at))
-    return replace(memory, polls=memory.polls + polls, record=record, timeline=timeline)
+    record = state.record
+    if record is None or state.error is not None or state.unconfirmed or policy.exponential_backoff:
+        return 0.0
+    if policy.selector.started_after is not None and record.started_at is None:
+        return 0.0
+    return min(_remaining_seconds(policy, state, now).values(), default=inf)
 
 
-def may_rest(policy: Policy, memory: WaitState) -> bool:
-    """
-    Tell whether polls that bring nothing new change nothing until a clock is due.
-
-    They do while the last answer is doubted or none came; and what moves without a start may be taken for
-    ours as soon as ``started_after`` has come.
-    """
-    record = memory.record
-    if record is None or memory.error is not None or memory.unconfirmed:
-        return False
-    return policy.selector.started_after is None or record.started_at is not None
+def with_unchanged_polls(state: WaitState, polls: int, last_seen_at: datetime) -> WaitState:
+    """Count polls that found the same record as before, the last of them at this time."""
+    *earlier, last = state.timeline
+    timeline = (*earlier, replace(last, last_seen_at=last_seen_at))
+    return replace(state, polls=state.polls + polls, timeline=timeline)
 
 
-def until_a_clock(policy: Policy, memory: WaitState, now: datetime) -> float:
-    """Return in how many seconds the first clock of a wait is due, if nothing changes."""
-    return min(_clocks(policy, memory, now).values(), default=inf)
-
-
-def _after_answer(
-    policy: Policy, memory: WaitState, record: UpgradeProgress, now: datetime
+def _on_record(
+    policy: Policy, state: WaitState, record: UpgradeProgress, now: datetime
 ) -> tuple[WaitState, Decision]:
-    match = policy.selector.match(record, now, memory.expected, memory.before)
+    match = policy.selector.match(record, now, state.expected, state.before)
     verdict = judge(policy, match, record)
-    is_before = match is Match.OTHER and verdict is not Verdict.UNKNOWN
+    is_other = match is Match.OTHER and verdict is not Verdict.UNKNOWN
     after = replace(
-        _noted(memory, record, verdict, now),
-        expected=policy.selector.update_identity(record, match, memory.expected),
-        before=memory.before or (UpgradeIdentity.from_record(record) if is_before else None),
-        timeline=extend_timeline(memory.timeline, record, now, expected=match is Match.EXPECTED),
+        _with_answer(state, record, verdict, now),
+        expected=policy.selector.update_identity(record, match, state.expected),
+        before=state.before or (UpgradeIdentity.from_record(record) if is_other else None),
+        timeline=extend_timeline(state.timeline, record, now, expected=match is Match.EXPECTED),
         error=None,
     )
-    if verdict.bad and not memory.unconfirmed:
+    if verdict.bad and not state.unconfirmed:
         return after, PollAgain(CONFIRM_AFTER_SECONDS)
     if verdict.bad or verdict is Verdict.SUCCEEDED:
-        return _claimed(after), Ended("upgrade")
-    return after, _by_the_clocks(policy, after, now)
+        return _with_final_identity(after), Ended("upgrade")
+    return after, _poll_again_or_time_out(policy, after, now)
 
 
-def _after_missing(
-    policy: Policy, memory: WaitState, error: ServiceFabricError, now: datetime
+def _on_missing(
+    policy: Policy, state: WaitState, error: ServiceFabricError, now: datetime
 ) -> tuple[WaitState, Decision]:
-    before = memory.before or UpgradeIdentity(None, None)
-    after = replace(_noted(memory, None, Verdict.NOT_STARTED, now), before=before, error=error)
-    return after, _by_the_clocks(policy, after, now)
+    before = state.before or UpgradeIdentity(None, None)
+    after = replace(_with_answer(state, None, Verdict.NOT_STARTED, now), before=before, error=error)
+    return after, _poll_again_or_time_out(policy, after, now)
 
 
-def _after_silence(
-    policy: Policy, memory: WaitState, error: Unreachable, now: datetime, jitter: float
+def _on_unreachable(
+    policy: Policy, state: WaitState, error: Unreachable, now: datetime, jitter: float
 ) -> tuple[WaitState, Decision]:
-    since = memory.unreachable_since or now
+    since = state.unreachable_since or now
     after = replace(
-        memory, error=error, unreachable_since=since, unreachable_polls=memory.unreachable_polls + 1
+        state, error=error, unreachable_since=since, unreachable_polls=state.unreachable_polls + 1
     )
     pause = max(jitter * policy.backoff(after.unreachable_polls), error.retry_after or 0.0)
-    left = _until_deadline(policy, now)
-    if not memory.stale or after.unreachable_polls >= MIN_OUTAGE_POLLS:
-        left["unreachable_timeout"] = policy.unreachable_timeout - _seconds(since, now)
-    decision = _next(pause, left)
-    if memory.unconfirmed and decision == Ended("timeout"):
-        return _claimed(after), Ended("upgrade")
+    remaining = _seconds_to_deadline(policy, now)
+    if not state.stale or after.unreachable_polls >= MIN_OUTAGE_POLLS:
+        remaining["unreachable_timeout"] = policy.unreachable_timeout - _seconds_between(since, now)
+    decision = _decide(pause, remaining)
+    if state.unconfirmed and decision == Ended("timeout"):
+        return _with_final_identity(after), Ended("upgrade")
     return after, decision
 
 
-def _claimed(memory: WaitState) -> WaitState:
-    """Take what is on record for ours, now that it has ended the wait, so that the worker judges it alike."""
-    return (
-        memory
-        if memory.expected or not memory.record
-        else replace(memory, expected=UpgradeIdentity.from_record(memory.record))
-    )
+def _with_final_identity(state: WaitState) -> WaitState:
+    """Take the upgrade on record as the expected one: the worker must reach the same verdict again."""
+    if state.expected or not state.record:
+        return state
+    return replace(state, expected=UpgradeIdentity.from_record(state.record))
 
 
-def _noted(memory: WaitState, record: UpgradeProgress | None, verdict: Verdict, now: datetime) -> WaitState:
-    """Take in an answer and what it means; a record of None is the answer that there is none."""
-    before = memory.record and memory.record.position
-    moved = memory.moved_at is None or before != (record and record.position)
-    goes_on = verdict is memory.verdict and not (memory.stale and moved)
+def _with_answer(
+    state: WaitState, record: UpgradeProgress | None, verdict: Verdict, now: datetime
+) -> WaitState:
+    """Add an answer and its verdict to the state; a record of None means that nothing was found."""
+    position = state.record and state.record.position
+    moved = state.moved_at is None or position != (record and record.position)
+    unchanged = verdict is state.verdict and not (state.stale and moved)
     return replace(
-        memory,
-        answers=memory.answers + 1,
+        state,
+        answers=state.answers + 1,
         record=record,
         verdict=verdict,
-        verdict_since=memory.verdict_since if goes_on else _since(memory, record, verdict, now),
-        moved_at=now if moved else memory.moved_at,
+        verdict_since=state.verdict_since if unchanged else _verdict_start(state, record, verdict, now),
+        moved_at=now if moved else state.moved_at,
         unreachable_since=None,
         unreachable_polls=0,
-        outages=_forgiven(memory, now),
+        outages=_updated_outages(state, now),
         stale=False,
     )
 
 
-def _forgiven(memory: WaitState, now: datetime) -> OutageStats:
-    """Return what is forgiven by now, when an answer has come: the silence before it, if there was one."""
-    if memory.unreachable_since is None:
-        return memory.outages
-    silence = _seconds(memory.unreachable_since, now)
-    return memory.outages.and_one_more(memory.unreachable_polls, silence, memory.error)
+def _updated_outages(state: WaitState, now: datetime) -> OutageStats:
+    """Return the outage statistics when an answer has come: it ends an outage, if there was one."""
+    if state.unreachable_since is None:
+        return state.outages
+    duration = _seconds_between(state.unreachable_since, now)
+    return state.outages.and_one_more(state.unreachable_polls, duration, state.error)
 
 
-def _since(memory: WaitState, record: UpgradeProgress | None, verdict: Verdict, now: datetime) -> datetime:
-    """Return since when a new verdict holds. What is at rest at a first look may have been so for long."""
-    if memory.verdict is not None or not memory.earlier_polls_unknown or verdict is not Verdict.NOT_STARTED:
+def _verdict_start(
+    state: WaitState, record: UpgradeProgress | None, verdict: Verdict, now: datetime
+) -> datetime:
+    """Return when a new verdict became true: in reschedule mode that may be before this poll."""
+    if state.verdict is not None or not state.earlier_polls_unknown or verdict is not Verdict.NOT_STARTED:
         return now
-    waited = _seconds(memory.began_at, now)
+    waited = _seconds_between(state.began_at, now)
     if record is None or record.started_at is None or record.duration_seconds is None:
         return now - timedelta(seconds=waited)
-    at_rest = _seconds(record.started_at, now) - record.duration_seconds
-    return now - timedelta(seconds=max(0.0, min(at_rest, waited)))
+    finished_for = _seconds_between(record.started_at, now) - record.duration_seconds
+    return now - timedelta(seconds=max(0.0, min(finished_for, waited)))
 
 
-def _by_the_clocks(policy: Policy, memory: WaitState, now: datetime) -> Decision:
-    return _next(policy.interval(memory.answers), _clocks(policy, memory, now))
+def _poll_again_or_time_out(policy: Policy, state: WaitState, now: datetime) -> Decision:
+    return _decide(policy.interval(state.answers), _remaining_seconds(policy, state, now))
 
 
-def _clocks(policy: Policy, memory: WaitState, now: datetime) -> dict[str, float]:
-    """Return how many seconds each clock that runs has left."""
-    left = _until_deadline(policy, now)
-    outcome = memory.record and memory.record.outcome
-    if memory.verdict is Verdict.NOT_STARTED:
-        left["start_timeout"] = policy.start_timeout - _seconds(memory.verdict_since, now)
-    if memory.verdict is Verdict.UNKNOWN:
-        left["unknown_state_timeout"] = policy.unknown_state_timeout - _seconds(memory.verdict_since, now)
+def _remaining_seconds(policy: Policy, state: WaitState, now: datetime) -> dict[str, float]:
+    """Return how many seconds are left of each timeout that applies now."""
+    remaining = _seconds_to_deadline(policy, now)
+    outcome = state.record and state.record.outcome
+    verdict_age = _seconds_between(state.verdict_since, now)
+    if state.verdict is Verdict.NOT_STARTED:
+        remaining["start_timeout"] = policy.start_timeout - verdict_age
+    if state.verdict is Verdict.UNKNOWN:
+        remaining["unknown_state_timeout"] = policy.unknown_state_timeout - verdict_age
     if policy.stall_timeout is not None and outcome in {Outcome.IN_PROGRESS, Outcome.ROLLING_BACK}:
-        left["stall_timeout"] = policy.stall_timeout - _seconds(memory.moved_at, now)
-    return left
+        remaining["stall_timeout"] = policy.stall_timeout - _seconds_between(state.moved_at, now)
+    return remaining
 
 
-def _until_deadline(policy: Policy, now: datetime) -> dict[str, float]:
-    return {} if policy.deadline is None else {"timeout": _seconds(now, policy.deadline)}
+def _seconds_to_deadline(policy: Policy, now: datetime) -> dict[str, float]:
+    return {} if policy.deadline is None else {"timeout": _seconds_between(now, policy.deadline)}
 
 
-def _next(pause: float, left: dict[str, float]) -> Decision:
-    """Ask again after the pause, or when a clock is due; of those that have run out, the first ends it."""
-    first = min(left, key=lambda clock: left[clock], default=None)
-    if first is None or left[first] > 0:
-        return PollAgain(min([pause, *left.values()]))
+def _decide(pause: float, remaining: dict[str, float]) -> Decision:
+    """Poll again after the pause or when a timeout expires; the timeout that expired first ends the wait."""
+    first = min(remaining, key=lambda timeout: remaining[timeout], default=None)
+    if first is None or remaining[first] > 0:
+        return PollAgain(min([pause, *remaining.values()]))
     return Ended(first)
 
 
-def _seconds(since: datetime | None, now: datetime) -> float:
-    return 0.0 if since is None else (now - since).total_seconds()
+def _seconds_between(start: datetime | None, end: datetime) -> float:
+    return 0.0 if start is None else (end - start).total_seconds()

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_sf import __version__
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
-from airflow_provider_sf.rest.error_codes import ADVICE, LASTING_CODES, MISSING_CODES, PASSING_CODES
+from airflow_provider_sf.rest.error_codes import ADVICE, PERMANENT_CODES, MISSING_CODES, TRANSIENT_CODES
 from airflow_provider_sf.rest.errors import error_from_dict, with_advice
 from airflow_provider_sf.rest.protocol import (
     CLUSTER_VERSION,
@@ -162,8 +162,8 @@ def test_every_passing_code_is_asked_again_and_every_lasting_refusal_is_not(row:
         meaning = type(error_from_response(answer(status, row["code"])))
         if row["class"] == "transient":
             assert meaning is Unreachable
-        elif status < 500 or status == 501 or row["code"] in LASTING_CODES:
-            assert meaning is (Unreachable if row["code"] in PASSING_CODES else Rejected)
+        elif status < 500 or status == 501 or row["code"] in PERMANENT_CODES:
+            assert meaning is (Unreachable if row["code"] in TRANSIENT_CODES else Rejected)
         else:
             assert meaning is Unreachable
 

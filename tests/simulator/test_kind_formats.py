@@ -371,7 +371,7 @@ def test_a_kind_to_come_is_simulated_by_its_row(monkeypatch: pytest.MonkeyPatch)
             "percent_completed": "Upgrade.Percent",
         },
         never_upgraded={"target_version": "none"},
-        explorer="/",
+        explorer_fragment="/",
     )
     monkeypatch.setitem(KINDS, "volume", row)
     assert body_at("good", 300, kind="volume") == {

@@ -1,4 +1,4 @@
-"""What each state means, in literals: the table in the code is not asked."""
+"""The outcome of each state, in literals: these tests do not read the table in the code."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ STATES = {
 VOCABULARIES = ["ApplicationResourceUpgradeState", "ComposeDeploymentUpgradeState", "UpgradeState"]
 
 
-def test_the_outcome_table_says_what_each_state_means() -> None:
+def test_outcome_of_each_state() -> None:
     assert {
         state: outcome.value for state, outcome in OUTCOMES.items()
     } == {state: outcome for outcome, states in STATES.items() for state in states}  # fmt: skip
 
 
-def test_the_words_of_an_outcome_are_promises() -> None:
+def test_outcome_values_never_change() -> None:
     words = "not_upgraded in_progress paused rolling_back succeeded rolled_back failed unknown"
     assert [outcome.value for outcome in Outcome] == words.split()
     assert [str(outcome) for outcome in Outcome] == words.split()
 
 
 @pytest.mark.parametrize(
-    ("outcome", "moving", "at_rest"),
+    ("outcome", "active", "finished"),
     [
         (Outcome.NOT_UPGRADED, False, True),
         (Outcome.IN_PROGRESS, True, False),
@@ -62,22 +62,22 @@ def test_the_words_of_an_outcome_are_promises() -> None:
         (Outcome.UNKNOWN, False, False),
     ],
 )
-def test_an_upgrade_moves_or_is_at_rest_or_nobody_knows(
-    outcome: Outcome, *, moving: bool, at_rest: bool
-) -> None:
-    assert (outcome.active, outcome.finished) == (moving, at_rest)
+def test_outcome_is_active_or_finished_or_unknown(outcome: Outcome, *, active: bool, finished: bool) -> None:
+    assert (outcome.active, outcome.finished) == (active, finished)
 
 
-def test_every_state_of_the_published_schema_is_classified(sample: Callable[[str], dict[str, Any]]) -> None:
+def test_states_of_the_published_schema_are_known(sample: Callable[[str], dict[str, Any]]) -> None:
     definitions = sample("upgrade_progress.swagger")["definitions"]
-    published = {name: one["enum"] for name, one in definitions.items() if name.endswith("UpgradeState")}
+    published = {
+        name: definition["enum"] for name, definition in definitions.items() if name.endswith("UpgradeState")
+    }
     assert sorted(published) == VOCABULARIES
     states = {state for vocabulary in published.values() for state in vocabulary}
     assert states | {"RollingBackPending"} == set(OUTCOMES)
 
 
-def test_every_state_of_microsofts_own_client_is_classified() -> None:
-    """The package azure-servicefabric is a tool of the tests only."""
+def test_states_of_the_microsoft_client_are_known() -> None:
+    """Only the tests use the package azure-servicefabric."""
     vocabularies = {
         name: [member.value for member in cls]
         for name, cls in vars(models).items()
@@ -88,7 +88,7 @@ def test_every_state_of_microsofts_own_client_is_classified() -> None:
         assert set(states) <= set(OUTCOMES)
 
 
-def test_the_mode_that_waits_for_a_person_is_one_that_service_fabric_has(
+def test_manual_mode_is_a_published_mode(
     sample: Callable[[str], dict[str, Any]],
 ) -> None:
     definitions = sample("upgrade_progress.swagger")["definitions"]
@@ -97,15 +97,15 @@ def test_the_mode_that_waits_for_a_person_is_one_that_service_fabric_has(
         assert "UnmonitoredManual" in [member.value for member in getattr(models, modes)]
 
 
-def test_an_upgrade_waits_between_two_domains_or_while_it_rolls_forward() -> None:
+def test_states_in_which_an_upgrade_can_pause() -> None:
     assert {"RollingForwardPending", "RollingBackPending"} == BETWEEN_DOMAINS
     assert {"RollingForward", "RollingForwardInProgress"} == ROLLING_FORWARD
 
 
 @pytest.mark.parametrize("state", [*OUTCOMES, "RollingSideways", "", None])
-def test_a_rollback_is_one_while_it_is_under_way_and_when_it_is_done(state: str | None) -> None:
-    back = [*STATES["rolling_back"], *STATES["rolled_back"]]
-    assert is_rollback_state(state) is (state in back)
+def test_rollback_states(state: str | None) -> None:
+    rollback_states = [*STATES["rolling_back"], *STATES["rolled_back"]]
+    assert is_rollback_state(state) is (state in rollback_states)
 
 
 @pytest.mark.parametrize(
@@ -121,5 +121,5 @@ def test_a_rollback_is_one_while_it_is_under_way_and_when_it_is_done(state: str 
         (None, None),
     ],
 )
-def test_to_and_fro_between_two_domains_is_one_stretch(state: str | None, word: str | None) -> None:
+def test_alternating_states_become_one_stage_state(state: str | None, word: str | None) -> None:
     assert stage_state(state) == word

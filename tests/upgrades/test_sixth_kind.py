@@ -22,7 +22,7 @@ ROW = Kind(
     progress=Call("/Volumes/{volumeName}/$/GetUpgradeProgress", "10.0", PAGE),
     keys={"name": "VolumeName", "target_version": "Volume.Version", **_ROLLING},
     never_upgraded={"started_at": None},
-    explorer=APPLICATIONS_PAGE,
+    explorer_fragment=APPLICATIONS_PAGE,
 )
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "volume" / "busy.json"

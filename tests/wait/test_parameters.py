@@ -12,8 +12,6 @@ import pytest
 
 from airflow_provider_sf.upgrades.kinds import KINDS, Kind
 from airflow_provider_sf.wait.parameters import (
-    CLOCK_SKEW_SECONDS,
-    DEFAULT_CONN_ID,
     SELECTOR_PARAMETERS,
     check_poke_interval,
     check_reschedule_mode,
@@ -203,7 +201,3 @@ def test_of_a_long_value_the_beginning_is_shown(value: object, written: str) -> 
 
 def test_more_of_a_value_may_be_shown() -> None:
     assert shorten_repr("x" * 300, 200) == f"'{'x' * 199}..."
-
-
-def test_the_defaults_are_those_that_are_documented() -> None:
-    assert (DEFAULT_CONN_ID, CLOCK_SKEW_SECONDS) == ("service_fabric_default", 60.0)

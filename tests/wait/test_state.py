@@ -15,7 +15,7 @@ from airflow_provider_sf.messages.results import failure, timeout_message
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, Unreachable
 from airflow_provider_sf.rest.protocol import Response, error_from_response
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
-from airflow_provider_sf.upgrades.failure_reasons import explanation, failure_reasons
+from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES
 from airflow_provider_sf.upgrades.services import ServiceProgress
@@ -476,7 +476,10 @@ def test_a_wait_for_any_kind_that_never_stops_talking_takes_less_than_32_kib(
     memory, now = waited([*map(observed, range(30)), silence(letter)])
     bad = observed(0)
     reasons = failure_reasons(
-        [bad, explanation(talkative(KINDS["application"], letter, "Failed", length=length))]
+        [
+            FailureDetails.from_record(bad),
+            FailureDetails.from_answer(talkative(KINDS["application"], letter, "Failed", length=length)),
+        ]
     )
     memory = replace(memory, reasons=reasons)
     messages = [
