@@ -1,4 +1,4 @@
-"""What Service Fabric writes into its JSON, and what we read there."""
+"""Values in Service Fabric's JSON, and the storage limits for them."""
 
 from __future__ import annotations
 
@@ -54,21 +54,21 @@ if TYPE_CHECKING:
         (0, 0.0),
     ],
 )
-def test_a_duration_is_iso_8601_or_a_number_of_milliseconds(written: object, read: float) -> None:
+def test_duration_is_iso_8601_or_milliseconds(written: object, read: float) -> None:
     assert seconds(written) == pytest.approx(read, rel=1e-12)
 
 
 @pytest.mark.parametrize(
     "written", ["P10675199DT02H48M05.4775807S", "P10675199DT2H48M5.4775807S", "P99999999D"]
 )
-def test_an_infinite_duration_is_none(written: str) -> None:
+def test_infinite_duration_is_none(written: str) -> None:
     assert seconds(written) is None
 
 
 @pytest.mark.parametrize(
     "written", [None, "", "P", "PT", "soon", "PT1.2.3S", "PT1e999S", [], {}, True, float("nan")]
 )
-def test_what_is_no_duration_is_none(written: object) -> None:
+def test_invalid_duration_is_none(written: object) -> None:
     assert seconds(written) is None
 
 
@@ -83,7 +83,7 @@ def test_what_is_no_duration_is_none(written: object) -> None:
         ("2026-03-01T02:58:40.5+02:00", datetime(2026, 3, 1, 0, 58, 40, 500_000, timezone.utc)),
     ],
 )
-def test_a_time_is_read_to_the_microsecond_in_utc(written: str, read: datetime) -> None:
+def test_time_is_read_in_utc(written: str, read: datetime) -> None:
     assert utc(written) == read
     assert utc(written).tzinfo is timezone.utc  # type: ignore[union-attr]
 
@@ -91,7 +91,7 @@ def test_a_time_is_read_to_the_microsecond_in_utc(written: str, read: datetime) 
 @pytest.mark.parametrize(
     "written", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00+14:00"]
 )
-def test_the_year_1_means_not_set(written: str) -> None:
+def test_year_1_is_none(written: str) -> None:
     assert utc(written) is None
 
 
@@ -108,11 +108,11 @@ def test_the_year_1_means_not_set(written: str) -> None:
         "0002-01-01T00:00:00+99:00",
     ],
 )
-def test_what_is_no_time_is_none(written: object) -> None:
+def test_invalid_time_is_none(written: object) -> None:
     assert utc(written) is None
 
 
-def test_a_written_time_is_read_back() -> None:
+def test_time_round_trip() -> None:
     moment = datetime(2026, 3, 1, 4, 58, 40, 123_456, timezone(timedelta(hours=2)))
     assert iso(moment) == "2026-03-01T02:58:40.123456Z"
     assert utc(iso(moment)) == moment
@@ -123,7 +123,7 @@ def test_a_written_time_is_read_back() -> None:
     ("written", "read"),
     [("62", 62.0), (62, 62.0), ("62.5", 62.5), ("0", 0.0), ("-1", -1.0), (1 << 62, float(1 << 62))],
 )
-def test_a_number_comes_as_a_number_or_a_string(written: object, read: float) -> None:
+def test_number_is_a_number_or_a_string(written: object, read: float) -> None:
     assert number(written) == read
     assert integer(written) == int(read)
 
@@ -131,7 +131,7 @@ def test_a_number_comes_as_a_number_or_a_string(written: object, read: float) ->
 @pytest.mark.parametrize(
     "written", [None, "", "many", True, [], {}, "nan", "inf", "1e999", float("inf"), 10**400, "9" * 10_000]
 )
-def test_what_is_no_finite_number_is_none(written: object) -> None:
+def test_invalid_number_is_none(written: object) -> None:
     assert number(written) is None
     assert integer(written) is None
 
@@ -139,19 +139,19 @@ def test_what_is_no_finite_number_is_none(written: object) -> None:
 @pytest.mark.parametrize(
     ("written", "read"), [("a", "a"), ("", ""), (2, "2"), (None, None), (True, None), ([], None), ({}, None)]
 )
-def test_text_is_a_string_or_the_digits_of_a_number(written: object, read: str | None) -> None:
+def test_text_is_a_string_or_a_number(written: object, read: str | None) -> None:
     assert text(written) == read
 
 
 @pytest.mark.parametrize(
     ("written", "read"), [([{"a": 1}, None, "b", {}], [{"a": 1}, {}]), (None, []), ("x", []), ({"a": 1}, [])]
 )
-def test_objects_are_those_of_a_list(written: object, read: list[object]) -> None:
+def test_only_the_objects_of_a_list(written: object, read: list[object]) -> None:
     assert objects(written) == read
 
 
 @pytest.mark.parametrize(
-    ("answer", "path", "there"),
+    ("answer", "path", "value"),
     [
         ({"a": 1}, "a", 1),
         ({"a": {"b": {"c": [2]}}}, "a.b.c", [2]),
@@ -164,11 +164,11 @@ def test_objects_are_those_of_a_list(written: object, read: list[object]) -> Non
         ([], "a.b", None),
     ],
 )
-def test_what_stands_under_a_key_in_a_key_is_found(answer: object, path: str, there: object) -> None:
-    assert value_at(answer, path) == there
+def test_value_at_a_path(answer: object, path: str, value: object) -> None:
+    assert value_at(answer, path) == value
 
 
-def test_items_are_kept_while_there_is_room_for_them_and_a_comma_each() -> None:
+def test_items_fit_with_their_separators() -> None:
     items = [{"a": "x" * length} for length in (30, 10, 20)]
     whole = len(json.dumps(items))
     assert fitting_indices(items, whole) == [0, 1, 2]
@@ -178,7 +178,7 @@ def test_items_are_kept_while_there_is_room_for_them_and_a_comma_each() -> None:
     assert fitting_indices([], 100) == []
 
 
-def test_items_that_go_first_are_those_marked_as_last() -> None:
+def test_marked_items_are_omitted_first() -> None:
     items = [{"a": letter} for letter in "abcd"]
     room = 2 * len(json.dumps({"a": "a"}) + ", ")
     assert fitting_indices(items, room) == [0, 1]
@@ -193,20 +193,20 @@ def test_items_that_go_first_are_those_marked_as_last() -> None:
     st.integers(0, 200),
     st.randoms(),
 )
-def test_the_choice_of_items_fits_and_does_not_depend_on_their_order(
-    said: list[tuple[str, bool]], most: int, dice: random.Random
+def test_fitting_items_do_not_depend_on_order(
+    pairs: list[tuple[str, bool]], max_bytes: int, random_source: random.Random
 ) -> None:
     def kept(listed: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
         items = [{"a": letters} for letters, _ in listed]
-        places = fitting_indices(items, most, omit_first=[done for _, done in listed])
-        assert places == sorted(set(places))
-        assert not places or json_size([items[place] for place in places]) <= most
-        return [listed[place] for place in places]
+        indices = fitting_indices(items, max_bytes, omit_first=[done for _, done in listed])
+        assert indices == sorted(set(indices))
+        assert not indices or json_size([items[index] for index in indices]) <= max_bytes
+        return [listed[index] for index in indices]
 
-    assert sorted(kept(said)) == sorted(kept(dice.sample(said, len(said))))
+    assert sorted(kept(pairs)) == sorted(kept(random_source.sample(pairs, len(pairs))))
 
 
-def test_texts_are_taken_while_there_is_room_for_them_and_a_comma_each() -> None:
+def test_texts_fit_with_their_separators() -> None:
     texts = ["x" * 30, "y" * 10, "z" * 20]
     whole = len(json.dumps(texts))
     assert fitting_texts(iter(texts), whole) == texts
@@ -215,19 +215,19 @@ def test_texts_are_taken_while_there_is_room_for_them_and_a_comma_each() -> None
     assert fitting_texts(iter([]), 100) == []
 
 
-def test_each_text_stands_on_one_line_and_is_cut() -> None:
+def test_texts_are_cut_and_on_one_line() -> None:
     assert fitting_texts(iter([" a\r\n\tb  c\x00 "]), 100) == ["a b c?"]
     (cut,) = fitting_texts(iter(["é" * 5_000]), 1_000)
     assert len(json.dumps(cut)) <= 400
     assert cut.endswith(" characters more)")
 
 
-def test_no_more_texts_are_made_than_there_is_room_for() -> None:
+def test_no_texts_are_read_after_the_limit() -> None:
     made = []
 
     def texts() -> Iterator[str]:
-        for place in range(1_000):
-            made.append(place)
+        for index in range(1_000):
+            made.append(index)
             yield "x" * 30
 
     assert len(fitting_texts(texts(), 340)) == 10
@@ -235,31 +235,31 @@ def test_no_more_texts_are_made_than_there_is_room_for() -> None:
 
 
 @pytest.mark.parametrize("written", ["922337203685477", 922337203685478, 1e300, "P10675199DT2H48M5.4775807S"])
-def test_an_infinite_duration_is_none_in_each_of_its_forms(written: object) -> None:
+def test_every_infinite_duration_is_none(written: object) -> None:
     assert seconds(written) is None
 
 
 @pytest.mark.parametrize("written", [10**300, -(10**300), 1e300, "9" * 20, 1 << 65])
-def test_a_whole_number_of_more_than_64_bits_is_none(written: object) -> None:
-    """What is stored of an answer must not grow with its digits."""
+def test_integer_over_64_bits_is_none(written: object) -> None:
+    """A stored number must have a limited size."""
     assert integer(written) is None
     assert number(written) is not None
 
 
 @pytest.mark.parametrize("written", [1 << 62, -(1 << 62), str(1 << 62), 1 << 63])
-def test_a_whole_number_of_64_bits_is_read(written: object) -> None:
+def test_integer_of_64_bits_is_read(written: object) -> None:
     assert integer(written) == int(float(str(written)))
 
 
-@pytest.mark.parametrize("odd", ["\x00", "\udc80"])
-def test_what_a_database_would_refuse_is_a_question_mark(odd: str) -> None:
-    """PostgreSQL takes no NUL in JSON, and half of a surrogate pair cannot be encoded."""
-    assert text(f"web{odd}") == "web?"
+@pytest.mark.parametrize("character", ["\x00", "\udc80"])
+def test_unstorable_character_becomes_a_question_mark(character: str) -> None:
+    """PostgreSQL refuses NUL in JSON, and half of a surrogate pair cannot be encoded."""
+    assert text(f"web{character}") == "web?"
     assert text("wéb 🙂") == "wéb 🙂"
 
 
 @pytest.mark.parametrize(
-    ("written", "most", "short"),
+    ("written", "max_bytes", "short"),
     [
         ("x" * 254, 256, "x" * 254),
         ("x" * 255, 256, f"{'x' * 214}... (41 characters more)"),
@@ -270,35 +270,33 @@ def test_what_a_database_would_refuse_is_a_question_mark(odd: str) -> None:
     ],
     ids=["fits", "does not fit", "fits escaped", "does not fit escaped", "a million", "nothing"],
 )
-def test_a_text_that_is_too_long_is_cut_and_says_how_much_is_missing(
-    written: str, most: int, short: str
-) -> None:
-    assert shorten(written, most) == short
-    assert short_text(written, most) == short
+def test_long_text_is_cut_with_a_note(written: str, max_bytes: int, short: str) -> None:
+    assert shorten(written, max_bytes) == short
+    assert short_text(written, max_bytes) == short
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=60), st.integers(1, 60), st.integers(64, 600))
-def test_a_cut_text_fits_and_its_count_is_exact(piece: str, times: int, most: int) -> None:
+def test_cut_text_fits_and_counts_exactly(piece: str, times: int, max_bytes: int) -> None:
     written = piece * times
-    short = shorten(written, most)
-    assert len(json.dumps(short)) <= most
-    assert shorten(written, most) == shorten(short, most) == short
+    short = shorten(written, max_bytes)
+    assert len(json.dumps(short)) <= max_bytes
+    assert shorten(written, max_bytes) == shorten(short, max_bytes) == short
     if short != written:
         cut = re.fullmatch(r"(.*)\.\.\. \((\d+) characters more\)", short, re.DOTALL)
         assert cut is not None
         assert written.startswith(cut[1])
         assert len(cut[1]) + int(cut[2]) == len(written)
-        assert len(json.dumps(cut[1])) > (most - 40) * 7 // 8 - 24
+        assert len(json.dumps(cut[1])) > (max_bytes - 40) * 7 // 8 - 24
 
 
-def test_what_is_no_text_is_none_however_long_it_may_be() -> None:
+def test_short_text_of_other_types() -> None:
     assert short_text(None, 256) is None
     assert short_text([], 256) is None
     assert short_text(7, 256) == "7"
 
 
-def test_the_size_of_a_value_is_that_of_its_json() -> None:
+def test_json_size() -> None:
     assert [json_size(value) for value in ("", "é", "\U0001f600", [1, 2], {"a": None})] == [2, 8, 14, 6, 11]
 
 
@@ -325,11 +323,11 @@ def test_what_is_of_no_or_another_schema_is_refused(value: object, found: str) -
     ("value", "read"),
     [("62", 62.0), (0, 0.0), (100, 100.0), (100.5, None), (-1, None), ("1e308", None), (None, None)],
 )
-def test_a_percentage_is_from_0_to_100(value: object, read: float | None) -> None:
+def test_percentage_is_from_0_to_100(value: object, read: float | None) -> None:
     assert percentage(value) == read
 
 
-def test_a_duration_of_hundreds_of_digits_is_no_duration() -> None:
+def test_duration_with_hundreds_of_digits_is_none() -> None:
     assert seconds(f"P2{'0' * 303}DT4{'0' * 304}H") is None
 
 
@@ -362,12 +360,12 @@ def nested(levels: int) -> object:
     ],
     ids=["plain", "deep", "too deep", "wide", "no number", "NUL", "half a pair", "key", "no JSON"],
 )
-def test_what_airflow_takes_is_storable(value: object, *, takes: bool) -> None:
+def test_storable_values(value: object, *, takes: bool) -> None:
     assert is_storable(value) is takes
 
 
 @pytest.mark.parametrize(
-    ("key", "thing"),
+    ("key", "noun"),
     [
         ("NodeTypeName", "node type"),
         ("PartitionId", "partition"),
@@ -377,8 +375,8 @@ def test_what_airflow_takes_is_storable(value: object, *, takes: bool) -> None:
         ("Name", ""),
     ],
 )
-def test_a_key_that_names_something_says_what_it_is(key: str, thing: str) -> None:
-    assert noun_for_key(key) == thing
+def test_noun_for_a_key(key: str, noun: str) -> None:
+    assert noun_for_key(key) == noun
 
 
 @given(

@@ -1,4 +1,4 @@
-"""Names become parts of a URL that cannot lead anywhere else, and three spellings are one application."""
+"""Names in URLs: they cannot change the path, and three spellings are one application."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def refusal_of(path: str, name: object) -> str:
     return str(refused.value)
 
 
-# Which paths take a name, and what becomes of it.
+# Paths with and without a name.
 
 
 @pytest.mark.parametrize("path", [RESOURCE, APPLICATION, DEPLOYMENT])
-def test_a_path_with_a_parameter_takes_a_name(path: str) -> None:
+def test_path_with_a_parameter_takes_a_name(path: str) -> None:
     assert takes_name(path) is True
 
 
 @pytest.mark.parametrize("path", [CLUSTER, "/Applications", ""])
-def test_a_path_without_a_parameter_takes_none(path: str) -> None:
+def test_path_without_a_parameter_takes_no_name(path: str) -> None:
     assert takes_name(path) is False
 
 
@@ -57,30 +57,27 @@ def test_a_path_without_a_parameter_takes_none(path: str) -> None:
         (CLUSTER, None, "/$/GetUpgradeProgress"),
     ],
 )
-def test_a_name_takes_the_place_of_the_parameter(path: str, name: object, written: str) -> None:
+def test_name_replaces_the_parameter(path: str, name: object, written: str) -> None:
     assert fill_path(path, name) == written
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "advice"),
     [
-        (RESOURCE, "is none; give the name of the application resource, for example 'shop'"),
-        (APPLICATION, "is none; give the name of the application, for example 'fabric:/shop/web'"),
-        (DEPLOYMENT, "is none; give the name of the deployment, for example 'shop'"),
+        (RESOURCE, "set name to the application resource, for example 'shop'"),
+        (APPLICATION, "set name to the application, for example 'fabric:/shop/web'"),
+        (DEPLOYMENT, "set name to the deployment, for example 'shop'"),
     ],
 )
 @pytest.mark.parametrize("name", ["", None, 5, ["a"], b"shop", True])
-def test_what_is_no_name_is_refused_with_what_to_give_and_an_example(
-    path: str, name: object, said: str
-) -> None:
-    assert refusal_of(path, name) == f"the name {name!r} {said}"
+def test_missing_name_is_refused_with_an_example(path: str, name: object, advice: str) -> None:
+    problem = f"invalid name {name!r}" if name else "name is empty"
+    assert refusal_of(path, name) == f"{problem}: {advice}"
 
 
 @pytest.mark.parametrize("name", ["shop", "fabric:/System", "{{ ds }}", 5])
-def test_a_cluster_has_no_name(name: object) -> None:
-    assert refusal_of(CLUSTER, name) == (
-        f"a cluster has no name in its own API: leave name out instead of {name!r}"
-    )
+def test_cluster_has_no_name(name: object) -> None:
+    assert refusal_of(CLUSTER, name) == (f"name must be empty for a cluster, not {name!r}: remove name")
 
 
 # Segments: application resources and compose deployments.
@@ -107,34 +104,34 @@ def test_a_cluster_has_no_name(name: object) -> None:
         (":", "%3A"),
     ],
 )
-def test_a_name_is_quoted_as_one_segment(name: str, segment: str) -> None:
+def test_name_is_quoted_as_one_segment(name: str, segment: str) -> None:
     assert path_segment(name) == segment
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reason"),
     [
-        (".", "is a step in a path, not a name"),
-        ("..", "is a step in a path, not a name"),
-        ("a/b", "holds '/'; a name is one path segment without separators"),
-        ("../Volumes", "holds '/'; a name is one path segment without separators"),
-        ("a\\b", "holds '\\\\'; a name is one path segment without separators"),
-        ("a%2Fb", "holds '%2f'; a name is one path segment without separators"),
-        ("a%2fb", "holds '%2f'; a name is one path segment without separators"),
-        ("a%5Cb", "holds '%5c'; a name is one path segment without separators"),
-        ("a\nb", "holds a control character"),
-        ("a\x00", "holds a control character"),
-        ("\x7f", "holds a control character"),
-        ("a\x85", "holds a control character"),
-        ("\ud800", "holds a control character"),
+        (".", "is a relative path"),
+        ("..", "is a relative path"),
+        ("a/b", "contains the separator '/'"),
+        ("../Volumes", "contains the separator '/'"),
+        ("a\\b", "contains the separator '\\\\'"),
+        ("a%2Fb", "contains the separator '%2f'"),
+        ("a%2fb", "contains the separator '%2f'"),
+        ("a%5Cb", "contains the separator '%5c'"),
+        ("a\nb", "contains a control character"),
+        ("a\x00", "contains a control character"),
+        ("\x7f", "contains a control character"),
+        ("a\x85", "contains a control character"),
+        ("\ud800", "contains a control character"),
     ],
 )
-def test_a_name_that_could_change_the_path_is_refused_with_its_value(name: str, said: str) -> None:
+def test_name_that_changes_the_path_is_refused(name: str, reason: str) -> None:
     for path in (RESOURCE, DEPLOYMENT):
-        assert refusal_of(path, name) == f"the name {name!r} {said}"
+        assert refusal_of(path, name) == f"invalid name {name!r}: it {reason}"
 
 
-# The ids of classic applications. What they may hold: NamingUri.cpp and Uri.cpp of microsoft/service-fabric.
+# The ids of classic applications. What they may contain: NamingUri.cpp and Uri.cpp of microsoft/service-fabric.
 
 
 @pytest.mark.parametrize(
@@ -151,7 +148,7 @@ def test_a_name_that_could_change_the_path_is_refused_with_its_value(name: str, 
         ("shop/fabric:", "shop~fabric%3A"),
     ],
 )
-def test_the_name_of_an_application_becomes_its_id(name: str, written: str) -> None:
+def test_application_id(name: str, written: str) -> None:
     assert application_id(name) == written
 
 
@@ -176,22 +173,20 @@ def test_the_name_of_an_application_becomes_its_id(name: str, written: str) -> N
         "~",
     ],
 )
-def test_an_application_whose_name_has_an_empty_part_or_half_a_scheme_is_refused_with_its_spellings(
+def test_application_name_with_empty_part_is_refused(
     name: str,
 ) -> None:
     assert refusal_of(APPLICATION, name) == (
-        f"the name {name!r} has an empty part; write it as 'fabric:/shop/web', 'shop/web' or 'shop~web'"
+        f"invalid name {name!r}: write it as 'fabric:/shop/web', 'shop/web' or 'shop~web'"
     )
 
 
 @pytest.mark.parametrize("reserved", ["$", "+", "|", "?", "#"])
 @pytest.mark.parametrize("around", ["{}", "fabric:/shop/web{}", "sh{}op/web", "shop~{}web"])
-def test_what_no_name_of_an_application_can_hold_is_refused_with_its_value(
-    around: str, reserved: str
-) -> None:
+def test_reserved_character_is_refused(around: str, reserved: str) -> None:
     name = around.format(reserved)
     assert refusal_of(APPLICATION, name) == (
-        f"the name {name!r} holds {reserved!r}, which no name of an application can hold"
+        f"invalid name {name!r}: the name of an application cannot contain {reserved!r}"
     )
 
 
@@ -210,13 +205,13 @@ def test_what_no_name_of_an_application_can_hold_is_refused_with_its_value(
         ("shop\\web", "shop\\web"),
     ],
 )
-def test_a_part_of_a_name_that_could_change_the_path_is_refused_with_its_value(name: str, part: str) -> None:
-    assert refusal_of(APPLICATION, name).startswith(f"the name {part!r} ")
+def test_part_that_changes_the_path_is_refused(name: str, part: str) -> None:
+    assert refusal_of(APPLICATION, name).startswith(f"invalid name {part!r}: it ")
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(min_size=1, max_size=30) | st.text("ab.~/$%2Ff:\\ {}\n", min_size=1, max_size=12))
-def test_whatever_is_not_refused_stays_in_its_place(name: str) -> None:
+def test_accepted_name_stays_in_its_segment(name: str) -> None:
     for path in (RESOURCE, APPLICATION, DEPLOYMENT):
         try:
             written = fill_path(path, name)
@@ -244,10 +239,10 @@ def test_three_spellings_are_one_application(parts: list[str]) -> None:
 @pytest.mark.parametrize(
     "name", ["fabric:/Shop/Web", "fabric:/shop/web", "FABRIC:/shop/web", "shop/web", "shop~web", "SHOP~WEB"]
 )
-def test_two_names_of_one_thing_are_equal_when_they_are_bare(name: str) -> None:
+def test_normalized_names_are_equal(name: str) -> None:
     assert normalized_name(name) == "shop/web"
 
 
-def test_nothing_is_left_of_no_name() -> None:
+def test_normalized_empty_name_is_empty() -> None:
     assert normalized_name("") == ""
     assert normalized_name("fabric:/") == ""

@@ -1,4 +1,4 @@
-"""Nested evaluations become sentences that name what is unhealthy, of every kind that there is and will be."""
+"""Nested health evaluations as sentences, for all kinds and for unknown ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BASELINE: dict[str, object] = {
     **COUNTS,
 }
 
-# Each kind -> what else it has in the specification, and how that is said if there is no description.
+# Kind -> its other members in the specification, and its sentence without a description.
 KINDS: dict[str, tuple[dict[str, object], str]] = {
     "Application": (
         {"ApplicationName": APPLICATION, "UnhealthyEvaluations": []},
@@ -106,11 +106,11 @@ def evaluation(
     kind: str | None, *inner: object, state: object = "Error", **members: object
 ) -> dict[str, Any]:
     """Return an evaluation in its wrapper."""
-    said = {"Kind": kind, "AggregatedHealthState": state, **members}
-    return {"HealthEvaluation": {**said, "UnhealthyEvaluations": list(inner)} if inner else said}
+    fields = {"Kind": kind, "AggregatedHealthState": state, **members}
+    return {"HealthEvaluation": {**fields, "UnhealthyEvaluations": list(inner)} if inner else fields}
 
 
-def said_of(*evaluations: object) -> list[str]:
+def sentences_of(*evaluations: object) -> list[str]:
     sentences, omitted = unhealthy_sentences(list(evaluations))
     assert omitted == 0
     return list(sentences)
@@ -119,14 +119,14 @@ def said_of(*evaluations: object) -> list[str]:
 # Every kind.
 
 
-def test_the_kinds_and_their_members_are_those_of_the_specification(
+def test_kinds_match_the_specification(
     sample: Callable[[str], dict[str, Any]],
 ) -> None:
     definitions = sample("upgrade_progress.swagger")["definitions"]
     published = {
-        one["x-ms-discriminator-value"]: set(one["properties"])
-        for name, one in definitions.items()
-        if name.endswith("HealthEvaluation") and "x-ms-discriminator-value" in one
+        definition["x-ms-discriminator-value"]: set(definition["properties"])
+        for name, definition in definitions.items()
+        if name.endswith("HealthEvaluation") and "x-ms-discriminator-value" in definition
     }
     assert len(published) == 22
     assert {kind: set(members) for kind, (members, _) in KINDS.items()} == published
@@ -134,27 +134,27 @@ def test_the_kinds_and_their_members_are_those_of_the_specification(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_names_what_is_unhealthy(kind: str) -> None:
+def test_every_kind_names_its_entity(kind: str) -> None:
     members, sentence = KINDS[kind]
-    assert said_of(evaluation(kind, **members)) == [sentence]
+    assert sentences_of(evaluation(kind, **members)) == [sentence]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Event"])
-def test_every_kind_says_what_its_description_says(kind: str) -> None:
+def test_description_is_used_for_every_kind(kind: str) -> None:
     members, sentence = KINDS[kind]
-    assert said_of(evaluation(kind, Description="It is\r\n  bad.", **members)) == [
+    assert sentences_of(evaluation(kind, Description="It is\r\n  bad.", **members)) == [
         sentence.removesuffix(kind) + "It is bad."
     ]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Event"])
-def test_of_every_kind_the_cause_beneath_it_is_told_where_it_is(kind: str) -> None:
+def test_nested_cause_is_used_for_every_kind(kind: str) -> None:
     members, sentence = KINDS[kind]
     cause = evaluation("Event", Description="An event.", UnhealthyEvent=EVENT)
-    (said,) = said_of(
-        evaluation(kind, Description="Not said.", **{**members, "UnhealthyEvaluations": [cause]})
+    (result,) = sentences_of(
+        evaluation(kind, Description="Not used.", **{**members, "UnhealthyEvaluations": [cause]})
     )
-    assert said == sentence.removesuffix(kind) + "Watchdog reports Ready: GET /ready: 503."
+    assert result == sentence.removesuffix(kind) + "Watchdog reports Ready: GET /ready: 503."
 
 
 @pytest.mark.parametrize(
@@ -170,14 +170,14 @@ def test_of_every_kind_the_cause_beneath_it_is_told_where_it_is(kind: str) -> No
         ({}, "Error: AKindOfTomorrow"),
     ],
 )
-def test_a_kind_of_tomorrow_names_what_is_unhealthy_too(members: dict[str, object], sentence: str) -> None:
-    assert said_of(evaluation("AKindOfTomorrow", **members)) == [sentence]
+def test_unknown_kind_names_its_entity(members: dict[str, object], sentence: str) -> None:
+    assert sentences_of(evaluation("AKindOfTomorrow", **members)) == [sentence]
 
 
-# What is named of what lies around it.
+# The places in a sentence.
 
 
-def test_the_three_nearest_things_are_named_from_the_outermost_to_the_innermost() -> None:
+def test_three_innermost_places_are_named() -> None:
     replica = evaluation(
         "Replica",
         evaluation("Event", UnhealthyEvent=EVENT),
@@ -187,25 +187,25 @@ def test_the_three_nearest_things_are_named_from_the_outermost_to_the_innermost(
     partition = evaluation("Partition", evaluation("Replicas", replica), PartitionId=PARTITION)
     service = evaluation("Service", evaluation("Partitions", partition), ServiceName=SERVICE)
     application = evaluation("Application", evaluation("Services", service), ApplicationName=APPLICATION)
-    assert said_of(application) == [
+    assert sentences_of(application) == [
         f"Error: service {SERVICE}, partition {PARTITION}, replica {REPLICA}: Watchdog reports Ready: GET /ready: 503."
     ]
 
 
-def test_of_two_names_for_the_same_kind_of_thing_the_nearer_one_counts() -> None:
+def test_inner_name_replaces_an_outer_name() -> None:
     inner = evaluation("DeployedApplication", NodeName="_web_2", ApplicationName=APPLICATION)
-    assert said_of(evaluation("Node", inner, NodeName=NODE)) == [
+    assert sentences_of(evaluation("Node", inner, NodeName=NODE)) == [
         f"Error: node _web_2, application {APPLICATION}: DeployedApplication"
     ]
 
 
-def test_each_innermost_evaluation_has_its_sentence_in_the_order_of_the_answer() -> None:
+def test_sentences_keep_the_order_of_the_answer() -> None:
     nodes = [
         evaluation("Node", state=state, NodeName=f"n{place}")
         for place, state in enumerate(["Error", "Warning"])
     ]
     apps = evaluation("Applications", evaluation("Application", ApplicationName=APPLICATION))
-    assert said_of(evaluation("Nodes", *nodes), evaluation("DeltaNodesCheck"), apps) == [
+    assert sentences_of(evaluation("Nodes", *nodes), evaluation("DeltaNodesCheck"), apps) == [
         "Error: node n0: Node",
         "Warning: node n1: Node",
         "Error: DeltaNodesCheck",
@@ -213,16 +213,16 @@ def test_each_innermost_evaluation_has_its_sentence_in_the_order_of_the_answer()
     ]  # fmt: skip
 
 
-# What is odd.
+# Incomplete answers.
 
 
 @pytest.mark.parametrize("listed", [None, [], {}, "unhealthy", 5, [None, 3, "x"]])
-def test_nothing_unhealthy_is_nothing_to_say(listed: object) -> None:
+def test_no_evaluations_give_no_sentences(listed: object) -> None:
     assert unhealthy_sentences(listed) == ((), 0)
 
 
 @pytest.mark.parametrize(
-    ("said", "sentence"),
+    ("item", "sentence"),
     [
         ({"Kind": "Node", "NodeName": NODE}, "Unhealthy: node _web_1: Node"),
         ({"HealthEvaluation": None, "Kind": "Node"}, "Unhealthy: Node"),
@@ -234,66 +234,66 @@ def test_nothing_unhealthy_is_nothing_to_say(listed: object) -> None:
         (evaluation("Nodes", UnhealthyEvaluations=[None]), "Error: Nodes"),
         (evaluation("Event", Description="An event."), "Error: An event."),
         (evaluation("Event", UnhealthyEvent=None, Description="An event."), "Error: An event."),
-        (evaluation("Event", UnhealthyEvent={}), "Error: somebody reports something"),
+        (evaluation("Event", UnhealthyEvent={}), "Error: unknown source reports unknown property"),
     ],
 )
-def test_an_odd_evaluation_is_told_as_far_as_it_is_said(said: object, sentence: str) -> None:
-    assert said_of(said) == [sentence]
+def test_incomplete_evaluation_gives_a_sentence(item: object, sentence: str) -> None:
+    assert sentences_of(item) == [sentence]
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "text"),
     [
         ({}, "Watchdog reports Ready: GET /ready: 503."),
         ({"IsExpired": False}, "Watchdog reports Ready: GET /ready: 503."),
         ({"IsExpired": True}, "Watchdog reports Ready (expired): GET /ready: 503."),
         ({"IsExpired": "true"}, "Watchdog reports Ready: GET /ready: 503."),
         ({"Description": ""}, "Watchdog reports Ready"),
-        ({"SourceId": None, "Description": None}, "somebody reports Ready"),
-        ({"Property": ""}, "Watchdog reports something: GET /ready: 503."),
+        ({"SourceId": None, "Description": None}, "unknown source reports Ready"),
+        ({"Property": ""}, "Watchdog reports unknown property: GET /ready: 503."),
         ({"Description": "a\x00b\n\tc"}, "Watchdog reports Ready: a?b c"),
     ],
 )
-def test_an_event_says_who_reported_what(change: dict[str, object], said: str) -> None:
-    assert said_of(evaluation("Event", UnhealthyEvent={**EVENT, **change})) == [f"Error: {said}"]
+def test_event_names_source_and_property(change: dict[str, object], text: str) -> None:
+    assert sentences_of(evaluation("Event", UnhealthyEvent={**EVENT, **change})) == [f"Error: {text}"]
 
 
-# How deep and how much.
+# Depth and size.
 
 
 def nested(levels: int) -> dict[str, Any]:
-    one = evaluation("Node", NodeName="n0")
+    result = evaluation("Node", NodeName="n0")
     for level in range(1, levels):
-        one = evaluation("Nodes", one, NodeName=f"n{level}")
-    return one
+        result = evaluation("Nodes", result, NodeName=f"n{level}")
+    return result
 
 
-def test_fifty_levels_are_followed() -> None:
-    assert said_of(nested(50)) == ["Error: node n0: Node"]
+def test_fifty_levels_are_read() -> None:
+    assert sentences_of(nested(50)) == ["Error: node n0: Node"]
 
 
 @pytest.mark.parametrize("levels", [51, 1_000])
-def test_of_more_levels_the_fiftieth_is_told(levels: int) -> None:
-    assert said_of(nested(levels)) == [f"Error: node n{levels - 50}: Nodes"]
+def test_deeper_levels_are_not_read(levels: int) -> None:
+    assert sentences_of(nested(levels)) == [f"Error: node n{levels - 50}: Nodes"]
 
 
-def test_there_is_room_for_two_kib_and_what_is_cut_is_counted() -> None:
+def test_sentences_fit_into_two_kib() -> None:
     assert EVALUATIONS_BYTES == 2_048
-    one = evaluation("Node", NodeName="n" * 100)
-    sentences, omitted = unhealthy_sentences([one] * 1_000)
+    node = evaluation("Node", NodeName="n" * 100)
+    sentences, omitted = unhealthy_sentences([node] * 1_000)
     size = json_size("Error: node : Node") + 100 + 2
     assert (len(sentences), omitted) == (2_048 // size, 1_000 - 2_048 // size)
     assert json_size(list(sentences)) <= 2_048
 
 
-def test_what_is_cut_is_counted_by_its_causes() -> None:
+def test_omitted_causes_are_counted() -> None:
     many = [evaluation("Nodes", *[evaluation("Node", NodeName=f"n{place}")] * 3) for place in range(200)]
     sentences, omitted = unhealthy_sentences(many)
     assert len(sentences) + omitted == 600
 
 
-def test_a_long_sentence_is_cut_and_says_so() -> None:
-    (sentence,) = said_of(evaluation("Node", NodeName=NODE, Description="x" * 5_000))
+def test_long_sentence_is_cut() -> None:
+    (sentence,) = sentences_of(evaluation("Node", NodeName=NODE, Description="x" * 5_000))
     assert json_size(sentence) <= 400
     assert sentence.startswith("Error: node _web_1: xxx")
     assert sentence.endswith(" characters more)")

@@ -191,14 +191,14 @@ def test_missing_name_is_refused(kind: str, name: object) -> None:
 @pytest.mark.parametrize("kind", NAMED)
 @pytest.mark.parametrize("name", ["..", "a%2Fb", "a\\b", "a\nb"])
 def test_invalid_name_is_refused_at_parse_time(kind: str, name: str) -> None:
-    with pytest.raises(ValueError, match="^invalid name"):
+    with pytest.raises(ValueError, match=r"^invalid name"):
         check_name(kind, name)
 
 
 def test_only_classic_application_names_have_several_parts() -> None:
     check_name("application", "fabric:/a/b")
     for kind in ("application_resource", "compose_deployment"):
-        with pytest.raises(ValueError, match="^invalid name 'fabric:/a/b': it contains the separator '/'$"):
+        with pytest.raises(ValueError, match=r"^invalid name 'fabric:/a/b': it contains the separator '/'$"):
             check_name(kind, "fabric:/a/b")
 
 
@@ -211,7 +211,7 @@ def test_cluster_kind_needs_no_name(kind: str, name: object) -> None:
 @pytest.mark.parametrize("kind", NAMELESS)
 @pytest.mark.parametrize("name", ["shop", "{{ params.name }}", XComArg(), 5])
 def test_cluster_kind_refuses_every_name(kind: str, name: object) -> None:
-    with pytest.raises(ValueError, match="^name must be empty for a cluster, not "):
+    with pytest.raises(ValueError, match=r"^name must be empty for a cluster, not "):
         check_name(kind, name)
 
 
