@@ -1,4 +1,4 @@
-"""Match upgrade is on record."""
+"""Matching the upgrade on record with the expected upgrade."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ OLD_FAILED_UNSTARTED = record("Failed", "v1", None)
 STRANGE = record("Invalid", None, None)
 
 
-def learned(
-    selector: UpgradeSelector, seen: UpgradeProgress, expected: UpgradeIdentity | None
+def updated_identity(
+    selector: UpgradeSelector, observed: UpgradeProgress, expected: UpgradeIdentity | None
 ) -> UpgradeIdentity | None:
-    return selector.update_identity(seen, selector.match(seen, NOON, expected), expected)
+    return selector.update_identity(observed, selector.match(observed, NOON, expected), expected)
 
 
-YES, NO, UNSAID = True, False, None
+YES, NO, UNDECIDED = True, False, None
 
 
-@pytest.mark.parametrize("seen", [FORWARD, FRESH, BACK, DONE, ROLLED_BACK, FAILED])
-def test_with_nothing_given_the_latest_upgrade_is_ours(seen: UpgradeProgress) -> None:
-    assert LATEST.match(seen, NOON, None) is Match.EXPECTED
+@pytest.mark.parametrize("observed", [FORWARD, FRESH, BACK, DONE, ROLLED_BACK, FAILED])
+def test_latest_upgrade_is_expected_by_default(observed: UpgradeProgress) -> None:
+    assert LATEST.match(observed, NOON, None) is Match.EXPECTED
 
 
 @pytest.mark.parametrize(
@@ -63,15 +63,15 @@ def test_with_nothing_given_the_latest_upgrade_is_ours(seen: UpgradeProgress) ->
         UpgradeSelector(target_version="v1"),
     ],
 )
-def test_what_nobody_ever_upgraded_is_never_ours(selector: UpgradeSelector) -> None:
+def test_never_upgraded_is_never_expected(selector: UpgradeSelector) -> None:
     assert selector.match(NEVER, NOON, None) is Match.OTHER
     assert selector.match(NEVER, NOON, UpgradeIdentity(NOON, "v2")) is Match.OTHER
 
 
 @pytest.mark.parametrize(
-    ("previous", "seen", "said"),
+    ("previous", "observed", "satisfied"),
     [
-        # It was at rest, with a start: another start, or what moves, is new.
+        # Finished, with a start time: another start time is new, and so is a running upgrade.
         (OLD_DONE, OLD_DONE, NO),
         (OLD_DONE, FORWARD, YES),
         (OLD_DONE, FRESH, YES),
@@ -79,47 +79,45 @@ def test_what_nobody_ever_upgraded_is_never_ours(selector: UpgradeSelector) -> N
         (OLD_DONE, FAILED, YES),
         (OLD_DONE, ROLLED_BACK, YES),
         (OLD_DONE, BACK_UNSTARTED, YES),
-        (OLD_DONE, FAILED_UNSTARTED, UNSAID),
-        # There was none, or none that we understood.
+        (OLD_DONE, FAILED_UNSTARTED, UNDECIDED),
+        # Never upgraded, or unknown.
         (NEVER, FORWARD, YES),
         (NEVER, FRESH, YES),
         (NEVER, DONE, YES),
         (NEVER, FAILED_UNSTARTED, YES),
         (STRANGE, FRESH, YES),
-        (STRANGE, DONE, UNSAID),
-        (STRANGE, FAILED, UNSAID),
+        (STRANGE, DONE, UNDECIDED),
+        (STRANGE, FAILED, UNDECIDED),
         (OLD_FAILED_UNSTARTED, FRESH, YES),
         (OLD_FAILED_UNSTARTED, DONE, YES),
         (OLD_FAILED_UNSTARTED, FAILED_UNSTARTED, YES),
-        (OLD_FAILED_UNSTARTED, OLD_FAILED_UNSTARTED, UNSAID),
-        (OLD_FAILED_UNSTARTED, STRANGE, UNSAID),
-        # It was under way: Service Fabric rolls it back before it starts ours.
+        (OLD_FAILED_UNSTARTED, OLD_FAILED_UNSTARTED, UNDECIDED),
+        (OLD_FAILED_UNSTARTED, STRANGE, UNDECIDED),
+        # Running: Service Fabric rolls it back before it starts the expected one.
         (OLD_MOVING, OLD_MOVING, NO),
         (OLD_MOVING, OLD_BACK, NO),
         (OLD_MOVING, record("CompletedRollback", "v0", BEFORE), NO),
         (OLD_MOVING, FRESH, YES),
         (OLD_MOVING, FORWARD, YES),
         (OLD_MOVING, BACK, YES),
-        # It was under way without a start: only a version can tell.
+        # Running without a start time: only the version can distinguish them.
         (OLD_FRESH, OLD_FRESH, NO),
         (OLD_FRESH, OLD_MOVING, NO),
         (OLD_FRESH, OLD_DONE, NO),
-        (OLD_FRESH, OLD_BACK, UNSAID),
-        (OLD_FRESH, BACK, UNSAID),
+        (OLD_FRESH, OLD_BACK, UNDECIDED),
+        (OLD_FRESH, BACK, UNDECIDED),
         (OLD_FRESH, FRESH, YES),
         (OLD_FRESH, DONE, YES),
-        (OLD_FRESH, record("RollingForward", None), UNSAID),
-        (record("ProvisioningTarget", None, None), FORWARD, UNSAID),
+        (OLD_FRESH, record("RollingForward", None), UNDECIDED),
+        (record("ProvisioningTarget", None, None), FORWARD, UNDECIDED),
     ],
 )
-def test_what_the_record_from_before_proves(
-    previous: UpgradeProgress, seen: UpgradeProgress, said: object
-) -> None:
-    assert UpgradeSelector(previous=previous).satisfied_by(seen, NOON) is said
+def test_previous(previous: UpgradeProgress, observed: UpgradeProgress, satisfied: object) -> None:
+    assert UpgradeSelector(previous=previous).satisfied_by(observed, NOON) is satisfied
 
 
 @pytest.mark.parametrize(
-    ("started_after", "skew", "seen", "said"),
+    ("started_after", "skew", "observed", "satisfied"),
     [
         (NOON, 0.0, FORWARD, YES),
         (NOON + timedelta(seconds=1), 0.0, FORWARD, NO),
@@ -129,20 +127,23 @@ def test_what_the_record_from_before_proves(
         (BEFORE, 0.0, ROLLED_BACK, YES),
         (BEFORE, 60.0, FRESH, YES),
         (BEFORE, 60.0, BACK_UNSTARTED, YES),
-        (BEFORE, 60.0, FAILED_UNSTARTED, UNSAID),
+        (BEFORE, 60.0, FAILED_UNSTARTED, UNDECIDED),
         (LATER, 60.0, FRESH, NO),
     ],
 )
-def test_what_the_time_of_the_start_proves(
-    started_after: datetime, skew: float, seen: UpgradeProgress, said: object
+def test_started_after(
+    started_after: datetime, skew: float, observed: UpgradeProgress, satisfied: object
 ) -> None:
-    assert UpgradeSelector(started_after=started_after, clock_skew=skew).satisfied_by(seen, NOON) is said
+    assert (
+        UpgradeSelector(started_after=started_after, clock_skew=skew).satisfied_by(observed, NOON)
+        is satisfied
+    )
 
 
 def configuration(
     state: str, version: str | None = "5", config_version: str | None = "1.0.3"
 ) -> UpgradeProgress:
-    """Return a record of a kind that never says when an upgrade started."""
+    """Return a record of a kind without start times."""
     return UpgradeProgress(
         "cluster_configuration", "", state=state, target_version=version, config_version=config_version
     )
@@ -152,84 +153,87 @@ CONFIGURED = configuration("RollingForwardCompleted")
 
 
 @pytest.mark.parametrize(
-    ("previous", "seen", "said"),
+    ("previous", "observed", "satisfied"),
     [
-        # At rest: the same is what was there, anything else has come since.
-        (CONFIGURED, CONFIGURED, UNSAID),
+        # Finished: another result is new.
+        (CONFIGURED, CONFIGURED, UNDECIDED),
         (CONFIGURED, configuration("RollingForwardCompleted", "6"), YES),
         (CONFIGURED, configuration("RollingForwardCompleted", "5", "1.0.4"), YES),
         (CONFIGURED, configuration("RollingBackCompleted"), YES),
         (CONFIGURED, configuration("Failed"), YES),
-        # What moves has begun since, unless it moved before.
+        # Running: new, unless the previous was running.
         (CONFIGURED, configuration("RollingForwardInProgress"), YES),
         (CONFIGURED, configuration("RollingBackInProgress"), YES),
         (configuration("RollingForwardInProgress"), configuration("RollingForwardInProgress", "6"), YES),
         (configuration("RollingForwardInProgress"), configuration("RollingForwardCompleted"), NO),
-        (configuration("RollingForwardInProgress"), configuration("RollingBackCompleted", "4"), UNSAID),
-        (configuration("RollingBackInProgress"), configuration("RollingBackCompleted"), UNSAID),
-        # What nobody knows proves nothing.
-        (CONFIGURED, configuration("Invalid", "6"), UNSAID),
-        (configuration("Invalid"), configuration("RollingForwardCompleted", "6"), UNSAID),
+        (configuration("RollingForwardInProgress"), configuration("RollingBackCompleted", "4"), UNDECIDED),
+        (configuration("RollingBackInProgress"), configuration("RollingBackCompleted"), UNDECIDED),
+        # Unknown: not decided.
+        (CONFIGURED, configuration("Invalid", "6"), UNDECIDED),
+        (configuration("Invalid"), configuration("RollingForwardCompleted", "6"), UNDECIDED),
         (configuration("Invalid"), configuration("RollingForwardInProgress", "6"), YES),
     ],
 )
-def test_where_start_times_are_not_said_something_else_at_rest_has_come_since(
-    previous: UpgradeProgress, seen: UpgradeProgress, said: object
+def test_previous_of_a_kind_without_start_times(
+    previous: UpgradeProgress, observed: UpgradeProgress, satisfied: object
 ) -> None:
-    assert UpgradeSelector(previous=previous).satisfied_by(seen, NOON) is said
+    assert UpgradeSelector(previous=previous).satisfied_by(observed, NOON) is satisfied
 
 
-def test_clocks_may_be_a_minute_apart_unless_said_otherwise() -> None:
+def test_default_clock_skew_is_a_minute() -> None:
     assert UpgradeSelector(started_after=NOON + timedelta(seconds=60)).satisfied_by(DONE, NOON) is YES
     assert UpgradeSelector(started_after=NOON + timedelta(seconds=61)).satisfied_by(DONE, NOON) is NO
 
 
 @pytest.mark.parametrize(
-    ("seen", "said"),
+    ("observed", "satisfied"),
     [
         (FORWARD, YES),
         (FRESH, YES),
         (record("RollingForward", "v3"), NO),
-        (record("RollingForward", None), UNSAID),
-        (DONE, UNSAID),
-        (FAILED, UNSAID),
+        (record("RollingForward", None), UNDECIDED),
+        (DONE, UNDECIDED),
+        (FAILED, UNDECIDED),
         (record("CompletedRollforward", "v1"), NO),
         (record("Failed", "v1"), NO),
-        (BACK, UNSAID),
-        (record("RollingBack", "v2"), UNSAID),
-        (ROLLED_BACK, UNSAID),
+        (BACK, UNDECIDED),
+        (record("RollingBack", "v2"), UNDECIDED),
+        (ROLLED_BACK, UNDECIDED),
     ],
 )
-def test_what_the_version_proves(seen: UpgradeProgress, said: object) -> None:
-    """Going back, Service Fabric reports the old version; at rest, the right one may be there since long."""
-    assert UpgradeSelector(target_version="v2").satisfied_by(seen, NOON) is said
+def test_target_version(observed: UpgradeProgress, satisfied: object) -> None:
+    """A rollback has the old version; a finished upgrade with this version may be an old one."""
+    assert UpgradeSelector(target_version="v2").satisfied_by(observed, NOON) is satisfied
 
 
-def test_all_that_is_given_must_hold_and_one_proof_is_enough() -> None:
+def test_all_criteria_must_hold() -> None:
     both = UpgradeSelector(previous=OLD_DONE, target_version="v2")
     assert both.satisfied_by(DONE, NOON) is YES
     assert both.satisfied_by(record("CompletedRollforward", "v3"), NOON) is NO
     assert both.satisfied_by(record("CompletedRollforward", "v2", BEFORE), NOON) is NO
-    assert both.satisfied_by(FAILED_UNSTARTED, NOON) is UNSAID
+    assert both.satisfied_by(FAILED_UNSTARTED, NOON) is UNDECIDED
     assert UpgradeSelector(previous=OLD_DONE, started_after=LATER).satisfied_by(DONE, NOON) is NO
     assert UpgradeSelector(started_after=BEFORE, target_version="v3").satisfied_by(DONE, NOON) is NO
 
 
-@pytest.mark.parametrize("seen", [DONE, FAILED, ROLLED_BACK, BACK])
-def test_what_nothing_proves_is_not_ours(seen: UpgradeProgress) -> None:
-    assert UpgradeSelector(target_version="v2").match(seen, NOON, None) is Match.OTHER
-
-
-@pytest.mark.parametrize("seen", [DONE, FAILED, ROLLED_BACK, BACK, FRESH, BACK_UNSTARTED, FAILED_UNSTARTED])
-def test_once_ours_was_seen_its_end_needs_no_proof(seen: UpgradeProgress) -> None:
-    assert (
-        UpgradeSelector(target_version="v2").match(seen, NOON, UpgradeIdentity(NOON, "v2")) is Match.EXPECTED
-    )
-    assert LATEST.match(seen, NOON, UpgradeIdentity(NOON, "v2")) is Match.EXPECTED
+@pytest.mark.parametrize("observed", [DONE, FAILED, ROLLED_BACK, BACK])
+def test_undecided_upgrade_is_not_expected(observed: UpgradeProgress) -> None:
+    assert UpgradeSelector(target_version="v2").match(observed, NOON, None) is Match.OTHER
 
 
 @pytest.mark.parametrize(
-    "seen",
+    "observed", [DONE, FAILED, ROLLED_BACK, BACK, FRESH, BACK_UNSTARTED, FAILED_UNSTARTED]
+)
+def test_seen_upgrade_stays_expected(observed: UpgradeProgress) -> None:
+    assert (
+        UpgradeSelector(target_version="v2").match(observed, NOON, UpgradeIdentity(NOON, "v2"))
+        is Match.EXPECTED
+    )
+    assert LATEST.match(observed, NOON, UpgradeIdentity(NOON, "v2")) is Match.EXPECTED
+
+
+@pytest.mark.parametrize(
+    "observed",
     [
         record("RollingForward", "v2", LATER),
         record("CompletedRollforward", "v2", LATER),
@@ -241,54 +245,60 @@ def test_once_ours_was_seen_its_end_needs_no_proof(seen: UpgradeProgress) -> Non
         record("Failed", "v3", None),
     ],
 )
-def test_another_start_or_another_target_going_forward_is_a_successor(seen: UpgradeProgress) -> None:
-    assert LATEST.match(seen, NOON, UpgradeIdentity(NOON, "v2")) is Match.REPLACED
-    assert UpgradeSelector(previous=OLD_DONE).match(seen, NOON, UpgradeIdentity(NOON, "v2")) is Match.REPLACED
+def test_another_start_or_version_is_a_replacement(observed: UpgradeProgress) -> None:
+    assert LATEST.match(observed, NOON, UpgradeIdentity(NOON, "v2")) is Match.REPLACED
+    assert (
+        UpgradeSelector(previous=OLD_DONE).match(observed, NOON, UpgradeIdentity(NOON, "v2"))
+        is Match.REPLACED
+    )
 
 
-@pytest.mark.parametrize("seen", [BACK, ROLLED_BACK, FORWARD, DONE])
-def test_without_a_known_start_only_another_target_going_forward_is_a_successor(
-    seen: UpgradeProgress,
+@pytest.mark.parametrize("observed", [BACK, ROLLED_BACK, FORWARD, DONE])
+def test_old_version_of_a_rollback_is_no_replacement(
+    observed: UpgradeProgress,
 ) -> None:
-    assert LATEST.match(seen, NOON, UpgradeIdentity(None, "v2")) is Match.EXPECTED
-    assert LATEST.match(seen, NOON, UpgradeIdentity(None, None)) is Match.EXPECTED
+    assert LATEST.match(observed, NOON, UpgradeIdentity(None, "v2")) is Match.EXPECTED
+    assert LATEST.match(observed, NOON, UpgradeIdentity(None, None)) is Match.EXPECTED
 
 
-def test_a_start_that_comes_late_and_is_not_ours_takes_the_claim_back() -> None:
+def test_late_start_time_can_reject_the_upgrade() -> None:
     selector = UpgradeSelector(started_after=NOON)
     assert (
         selector.match(record("RollingForward", "v2", BEFORE), NOON, UpgradeIdentity(None, "v2"))
         is Match.OTHER
     )
-    assert learned(selector, record("RollingForward", "v2", BEFORE), UpgradeIdentity(None, "v2")) is None
+    assert (
+        updated_identity(selector, record("RollingForward", "v2", BEFORE), UpgradeIdentity(None, "v2"))
+        is None
+    )
 
 
-def test_ours_is_learned_while_it_moves_and_completed_later() -> None:
-    assert learned(LATEST, FRESH, None) == UpgradeIdentity(None, "v2")
-    assert learned(LATEST, FORWARD, UpgradeIdentity(None, "v2")) == UpgradeIdentity(NOON, "v2")
-    assert learned(LATEST, BACK, None) == UpgradeIdentity(NOON, None)
-    assert learned(LATEST, FORWARD, UpgradeIdentity(NOON, None)) == UpgradeIdentity(NOON, "v2")
-    assert learned(LATEST, FRESH, UpgradeIdentity(NOON, "v2")) == UpgradeIdentity(NOON, "v2")
+def test_running_upgrade_completes_the_identity() -> None:
+    assert updated_identity(LATEST, FRESH, None) == UpgradeIdentity(None, "v2")
+    assert updated_identity(LATEST, FORWARD, UpgradeIdentity(None, "v2")) == UpgradeIdentity(NOON, "v2")
+    assert updated_identity(LATEST, BACK, None) == UpgradeIdentity(NOON, None)
+    assert updated_identity(LATEST, FORWARD, UpgradeIdentity(NOON, None)) == UpgradeIdentity(NOON, "v2")
+    assert updated_identity(LATEST, FRESH, UpgradeIdentity(NOON, "v2")) == UpgradeIdentity(NOON, "v2")
 
 
-@pytest.mark.parametrize("seen", [DONE, FAILED, ROLLED_BACK, NEVER])
-def test_at_rest_nothing_is_learned_and_nothing_forgotten(seen: UpgradeProgress) -> None:
-    assert learned(LATEST, seen, None) is None
-    assert learned(LATEST, seen, UpgradeIdentity(NOON, "v2")) == UpgradeIdentity(NOON, "v2")
+@pytest.mark.parametrize("observed", [DONE, FAILED, ROLLED_BACK, NEVER])
+def test_finished_upgrade_keeps_the_identity(observed: UpgradeProgress) -> None:
+    assert updated_identity(LATEST, observed, None) is None
+    assert updated_identity(LATEST, observed, UpgradeIdentity(NOON, "v2")) == UpgradeIdentity(NOON, "v2")
 
 
-def test_a_successor_teaches_nothing_about_ours() -> None:
-    assert learned(
+def test_replacement_keeps_the_identity() -> None:
+    assert updated_identity(
         LATEST, record("RollingForward", "v3", LATER), UpgradeIdentity(NOON, "v2")
     ) == UpgradeIdentity(NOON, "v2")
 
 
-def test_anothers_upgrade_is_not_learned() -> None:
-    assert learned(UpgradeSelector(previous=OLD_MOVING), OLD_BACK, None) is None
+def test_other_upgrade_has_no_identity() -> None:
+    assert updated_identity(UpgradeSelector(previous=OLD_MOVING), OLD_BACK, None) is None
 
 
 @pytest.mark.parametrize(
-    ("seen", "accepted"),
+    ("observed", "accepted"),
     [
         (DONE, True),
         (record("CompletedRollforward", "v2", None), True),
@@ -298,9 +308,12 @@ def test_anothers_upgrade_is_not_learned() -> None:
         (record("CompletedRollback", "v2"), False),
     ],
 )
-def test_the_version_that_is_there_already_may_be_enough(seen: UpgradeProgress, *, accepted: bool) -> None:
-    assert UpgradeSelector(target_version="v2", accept_current_version=True).accepts_current(seen) is accepted
-    assert not UpgradeSelector(target_version="v2").accepts_current(seen)
+def test_accept_current_version(observed: UpgradeProgress, *, accepted: bool) -> None:
+    assert (
+        UpgradeSelector(target_version="v2", accept_current_version=True).accepts_current(observed)
+        is accepted
+    )
+    assert not UpgradeSelector(target_version="v2").accepts_current(observed)
 
 
 @pytest.mark.parametrize(
@@ -311,41 +324,41 @@ def test_the_version_that_is_there_already_may_be_enough(seen: UpgradeProgress, 
         UpgradeSelector(target_version="v2", accept_current_version=True),
     ],
 )
-def test_what_is_meant_is_json_and_survives_it(selector: UpgradeSelector) -> None:
+def test_selector_round_trip(selector: UpgradeSelector) -> None:
     assert UpgradeSelector.from_dict(json.loads(json.dumps(selector.to_dict(), allow_nan=False))) == selector
 
 
-def test_what_an_earlier_release_did_not_write_has_its_default() -> None:
+def test_missing_fields_have_their_default() -> None:
     assert UpgradeSelector.from_dict({}) == LATEST
 
 
 @pytest.mark.parametrize("identity", [UpgradeIdentity(None, None), UpgradeIdentity(NOON, "v2")])
-def test_an_identity_is_json_and_survives_it(identity: UpgradeIdentity) -> None:
-    written: Any = json.loads(json.dumps(identity.to_dict()))
-    assert set(written) == {"started_at", "target_version"}
-    assert UpgradeIdentity.from_dict(written) == identity
+def test_identity_round_trip(identity: UpgradeIdentity) -> None:
+    stored: Any = json.loads(json.dumps(identity.to_dict()))
+    assert set(stored) == {"started_at", "target_version"}
+    assert UpgradeIdentity.from_dict(stored) == identity
 
 
 @pytest.mark.parametrize(
-    ("before", "seen", "said"),
+    ("before", "observed", "satisfied"),
     [
         (UpgradeIdentity(BEFORE, "v1"), DONE, YES),
         (UpgradeIdentity(None, None), DONE, YES),
         (UpgradeIdentity(BEFORE, "v1"), FAILED, YES),
-        (UpgradeIdentity(NOON, "v2"), DONE, UNSAID),
-        (None, DONE, UNSAID),
-        (UpgradeIdentity(BEFORE, "v1"), ROLLED_BACK, UNSAID),
+        (UpgradeIdentity(NOON, "v2"), DONE, UNDECIDED),
+        (None, DONE, UNDECIDED),
+        (UpgradeIdentity(BEFORE, "v1"), ROLLED_BACK, UNDECIDED),
         (UpgradeIdentity(BEFORE, "v1"), record("CompletedRollforward", "v3"), NO),
     ],
 )
-def test_a_version_at_rest_proves_something_if_it_has_come_since_the_wait_began(
-    before: UpgradeIdentity | None, seen: UpgradeProgress, said: object
+def test_target_version_of_a_finished_upgrade(
+    before: UpgradeIdentity | None, observed: UpgradeProgress, satisfied: object
 ) -> None:
-    assert UpgradeSelector(target_version="v2").satisfied_by(seen, NOON, before) is said
+    assert UpgradeSelector(target_version="v2").satisfied_by(observed, NOON, before) is satisfied
 
 
 @pytest.mark.parametrize(
-    ("before", "seen", "another"),
+    ("before", "observed", "differs"),
     [
         (UpgradeIdentity(NOON, "v1"), DONE, False),
         (UpgradeIdentity(BEFORE, "v2"), DONE, True),
@@ -358,31 +371,29 @@ def test_a_version_at_rest_proves_something_if_it_has_come_since_the_wait_began(
         (UpgradeIdentity(None, "4"), CONFIGURED, True),
     ],
 )
-def test_at_rest_another_start_is_another_upgrade_or_another_version_if_none_is_said(
-    before: UpgradeIdentity, seen: UpgradeProgress, *, another: bool
+def test_identity_differs_by_start_or_version(
+    before: UpgradeIdentity, observed: UpgradeProgress, *, differs: bool
 ) -> None:
-    assert before.differs_from(seen) is another
+    assert before.differs_from(observed) is differs
 
 
 @pytest.mark.parametrize(
-    ("before", "said"),
-    [(UpgradeIdentity(None, "4"), YES), (UpgradeIdentity(None, "5"), UNSAID), (None, UNSAID)],
+    ("before", "satisfied"),
+    [(UpgradeIdentity(None, "4"), YES), (UpgradeIdentity(None, "5"), UNDECIDED), (None, UNDECIDED)],
 )
-def test_where_start_times_are_not_said_a_version_at_rest_has_come_if_another_was_there(
-    before: UpgradeIdentity | None, said: object
-) -> None:
-    assert UpgradeSelector(target_version="5").satisfied_by(CONFIGURED, NOON, before) is said
+def test_target_version_without_start_times(before: UpgradeIdentity | None, satisfied: object) -> None:
+    assert UpgradeSelector(target_version="5").satisfied_by(CONFIGURED, NOON, before) is satisfied
 
 
 @pytest.mark.parametrize(
     "selector", [LATEST, UpgradeSelector(target_version="v2"), UpgradeSelector(previous=OLD_DONE)]
 )
-def test_an_upgrade_that_failed_on_its_way_back_is_still_ours(selector: UpgradeSelector) -> None:
-    """Failed covers whatever the upgrade did, and may come with the old version as the target."""
+def test_failed_rollback_stays_expected(selector: UpgradeSelector) -> None:
+    """A failed rollback may report the old version."""
     assert selector.match(record("Failed", "v1"), NOON, UpgradeIdentity(NOON, "v2")) is Match.EXPECTED
 
 
-def test_an_unknown_record_of_before_with_a_start_is_told_by_it() -> None:
-    strange = record("RollingSideways", "v1", BEFORE)
-    assert UpgradeSelector(previous=strange).satisfied_by(DONE, NOON) is YES
-    assert UpgradeSelector(previous=strange).satisfied_by(OLD_DONE, NOON) is NO
+def test_unknown_previous_is_compared_by_start() -> None:
+    unknown = record("RollingSideways", "v1", BEFORE)
+    assert UpgradeSelector(previous=unknown).satisfied_by(DONE, NOON) is YES
+    assert UpgradeSelector(previous=unknown).satisfied_by(OLD_DONE, NOON) is NO

@@ -1,4 +1,4 @@
-"""What users write in a DAG file, read or refused; a refusal names parameter, value and fix."""
+"""The parameters of a DAG file. Error messages name the parameter, the value and the fix."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
 @pytest.mark.parametrize(
-    ("given", "seconds_read"),
+    ("value", "seconds"),
     [
         (timedelta(minutes=1, milliseconds=500), 60.5),
         (timedelta(0), 0.0),
@@ -35,14 +35,14 @@ every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
         (0, 0.0),
     ],
 )
-def test_a_duration_is_a_timedelta_or_a_number_of_seconds(given: object, seconds_read: float) -> None:
-    was_read = read_seconds("start_timeout", given)
-    assert was_read == seconds_read
-    assert type(was_read) is float
+def test_seconds_from_a_timedelta_or_a_number(value: object, seconds: float) -> None:
+    result = read_seconds("start_timeout", value)
+    assert result == seconds
+    assert type(result) is float
 
 
 @pytest.mark.parametrize(
-    ("given", "shown"),
+    ("value", "shown"),
     [
         (True, "True"),
         (False, "False"),
@@ -60,19 +60,19 @@ def test_a_duration_is_a_timedelta_or_a_number_of_seconds(given: object, seconds
         (Decimal(60), "Decimal('60')"),
     ],
 )
-def test_what_is_no_duration_is_refused_by_name_and_value(given: object, shown: str) -> None:
+def test_invalid_duration_is_refused(value: object, shown: str) -> None:
     with pytest.raises(ValueError, match="start_timeout") as refused:
-        read_seconds("start_timeout", given)
+        read_seconds("start_timeout", value)
     assert str(refused.value) == f"start_timeout must be a timedelta or a number of seconds, not {shown}"
 
 
-@pytest.mark.parametrize("word", ["wait", "fail_fast"])
-def test_a_choice_is_one_of_its_words(word: str) -> None:
-    assert read_choice("on_rollback", word, ("wait", "fail_fast")) == word
+@pytest.mark.parametrize("choice", ["wait", "fail_fast"])
+def test_valid_choice(choice: str) -> None:
+    assert read_choice("on_rollback", choice, ("wait", "fail_fast")) == choice
 
 
 @pytest.mark.parametrize(
-    ("given", "shown"),
+    ("value", "shown"),
     [
         ("fail", "'fail'"),
         ("Wait", "'Wait'"),
@@ -84,18 +84,18 @@ def test_a_choice_is_one_of_its_words(word: str) -> None:
         (("wait", "fail_fast"), "('wait', 'fail_fast')"),
     ],
 )
-def test_any_other_choice_is_refused_with_the_words(given: Any, shown: str) -> None:
+def test_invalid_choice_is_refused_with_the_choices(value: Any, shown: str) -> None:
     with pytest.raises(ValueError, match="on_rollback") as refused:
-        read_choice("on_rollback", given, ("wait", "fail_fast"))
+        read_choice("on_rollback", value, ("wait", "fail_fast"))
     assert str(refused.value) == f"on_rollback must be 'wait' or 'fail_fast', not {shown}"
 
 
-def test_a_choice_may_have_more_than_two_words() -> None:
+def test_message_lists_three_choices() -> None:
     with pytest.raises(ValueError, match=r"^mode must be 'a' or 'b' or 'c', not 'd'$"):
         read_choice("mode", "d", ("a", "b", "c"))
 
 
-def test_a_word_of_an_enum_is_the_word() -> None:
+def test_choice_from_a_string_enum() -> None:
     class Word(str, Enum):
         FAIL = "fail"
 
@@ -103,101 +103,105 @@ def test_a_word_of_an_enum_is_the_word() -> None:
     assert type(read_choice("on_paused", Word.FAIL, ("wait", "fail"))) is str
 
 
-@pytest.mark.parametrize("given", [10**400, 1e15, timedelta(days=20_000)])
-def test_a_duration_that_no_calendar_holds_is_refused(given: float | timedelta) -> None:
+@pytest.mark.parametrize("value", [10**400, 1e15, timedelta(days=20_000)])
+def test_too_long_duration_is_refused(value: float | timedelta) -> None:
     with pytest.raises(ValueError, match="clock_skew must be a timedelta or a number of seconds, not "):
-        read_seconds("clock_skew", given)
+        read_seconds("clock_skew", value)
 
 
-# What goes together.
+# Combinations.
 
 
 @every_kind
-def test_each_parameter_may_say_which_upgrade_of_a_kind_is_meant_if_it_can(kind: Kind) -> None:
-    check_selector_parameters(kind.name, [one for one in SELECTOR_PARAMETERS if one != "started_after"])
+def test_selector_parameters_of_each_kind(kind: Kind) -> None:
+    check_selector_parameters(
+        kind.name, [parameter for parameter in SELECTOR_PARAMETERS if parameter != "started_after"]
+    )
     check_selector_parameters(kind.name, [])
     if "started_at" in kind.keys:
         check_selector_parameters(kind.name, SELECTOR_PARAMETERS)
 
 
-def test_a_start_that_service_fabric_never_says_is_no_use() -> None:
+def test_started_after_needs_start_times() -> None:
     with pytest.raises(ValueError, match="started_after") as refused:
         check_selector_parameters("cluster_configuration", ["previous", "started_after"])
     assert str(refused.value) == (
-        "started_after is of no use for kind 'cluster_configuration': Service Fabric does not say when such an "
-        "upgrade started; give previous"
+        "started_after is not supported for kind 'cluster_configuration': Service Fabric does not report when such an "
+        "upgrade started; use previous"
     )
 
 
-def test_only_of_a_cluster_configuration_it_is_not_said_when_its_upgrade_started() -> None:
+def test_only_cluster_configurations_have_no_start_time() -> None:
     assert [kind.name for kind in KINDS.values() if "started_at" not in kind.keys] == [
         "cluster_configuration"
     ]
 
 
-def test_an_unknown_kind_is_refused_with_its_name() -> None:
+def test_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="kind 'mesh' is not supported"):
         check_selector_parameters("mesh", ["started_after"])
 
 
 @pytest.mark.parametrize(
-    "given", [[], ["previous"], ["started_after"], ["started_after", "target_version"], SELECTOR_PARAMETERS]
+    "value", [[], ["previous"], ["started_after"], ["started_after", "target_version"], SELECTOR_PARAMETERS]
 )
-def test_a_task_without_memory_may_look_for_what_each_look_can_tell(given: list[str]) -> None:
-    check_reschedule_mode(None, given)
+def test_reschedule_mode_supports_previous_and_started_after(value: list[str]) -> None:
+    check_reschedule_mode(None, value)
 
 
-@pytest.mark.parametrize("given", [["target_version"], ("target_version",)])
-def test_a_task_without_memory_cannot_tell_a_version_that_has_come(given: list[str]) -> None:
+@pytest.mark.parametrize("value", [["target_version"], ("target_version",)])
+def test_reschedule_mode_refuses_target_version_alone(value: list[str]) -> None:
     with pytest.raises(
-        ValueError, match=r"^target_version alone needs a memory, and reschedule mode has none: use "
+        ValueError,
+        match=r"^target_version alone is not supported in reschedule mode, which keeps no state: use ",
     ):
-        check_reschedule_mode(None, given)
+        check_reschedule_mode(None, value)
 
 
 @pytest.mark.parametrize("stall_timeout", [0.0, 600.0])
-def test_a_task_without_memory_cannot_see_a_stall(stall_timeout: float) -> None:
+def test_reschedule_mode_refuses_stall_timeout(stall_timeout: float) -> None:
     with pytest.raises(
-        ValueError, match=r"^stall_timeout needs a memory, and reschedule mode has none: use defer"
+        ValueError,
+        match=r"^stall_timeout is not supported in reschedule mode, which keeps no state: use defer",
     ):
         check_reschedule_mode(stall_timeout, ["previous"])
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
 @pytest.mark.parametrize("max_wait", [None, timedelta(seconds=1)])
-def test_a_pause_is_one(max_wait: timedelta | None, *, deferrable: bool) -> None:
+def test_positive_pauses_are_accepted(max_wait: timedelta | None, *, deferrable: bool) -> None:
     check_poke_interval(0.5, max_wait, deferrable=deferrable)
 
 
-def test_only_the_triggerer_needs_a_pause_between_polls() -> None:
+def test_poke_interval_zero_without_deferrable() -> None:
     check_poke_interval(0.0, None, deferrable=False)
 
 
 @pytest.mark.parametrize("poke_interval", [0.0, -5, math.nan])
-def test_a_triggerer_that_would_never_pause_is_refused(poke_interval: float) -> None:
+def test_deferrable_needs_a_positive_poke_interval(poke_interval: float) -> None:
     with pytest.raises(
-        ValueError, match=r"^poke_interval must be more than .* the triggerer is not yours alone$"
+        ValueError, match=r"^poke_interval must be more than 0 s if deferrable=True, not .* s$"
     ):
         check_poke_interval(poke_interval, None, deferrable=True)
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
 @pytest.mark.parametrize("max_wait", [timedelta(0), timedelta(seconds=-1)])
-def test_a_longest_pause_that_is_none_is_refused(max_wait: timedelta, *, deferrable: bool) -> None:
+def test_max_wait_must_be_positive(max_wait: timedelta, *, deferrable: bool) -> None:
     with pytest.raises(ValueError, match=f"^max_wait must be more than 0 s, not {max_wait}$"):
         check_poke_interval(15.0, max_wait, deferrable=deferrable)
 
 
-# What is shown, and what is not written.
+# Values in messages.
 
 
 @pytest.mark.parametrize(
-    ("value", "written"),
+    ("value", "text"),
     [("v7", "'v7'"), ("x" * 98, f"'{'x' * 98}'"), ("x" * 99, f"'{'x' * 99}..."), (None, "None")],
 )
-def test_of_a_long_value_the_beginning_is_shown(value: object, written: str) -> None:
-    assert shorten_repr(value) == written
+def test_shorten_repr(value: object, text: str) -> None:
+    assert shorten_repr(value) == text
 
 
-def test_more_of_a_value_may_be_shown() -> None:
+def test_shorten_repr_with_another_length() -> None:
     assert shorten_repr("x" * 300, 200) == f"'{'x' * 199}..."

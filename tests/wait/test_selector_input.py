@@ -1,4 +1,4 @@
-"""Which upgrade users mean, read or refused; a refusal names parameter, value and fix."""
+"""The parameters that select an upgrade. Error messages name the parameter, the value and the fix."""
 
 from __future__ import annotations
 
@@ -62,31 +62,31 @@ NO_RECORD = (
     "previous=snapshot.output, not "
 )
 NO_MOMENT = "started_after must be a date and time with a time zone, not "
-NO_TIME = "started_after is no time: "
-NO_VERSION = "target_version must be a version in Service Fabric's words, not "
-AS_THIS = "; write it as '2026-03-01T03:00:00Z'"
+NO_TIME = "invalid started_after "
+NO_VERSION = "target_version must be a version that Service Fabric reports, not "
+AS_THIS = ": write it as '2026-03-01T03:00:00Z'"
 
 
-def read(**given: Any) -> UpgradeSelector:
-    return read_selector(clock_skew=60.0, accept_current_version=False, **given)
+def read(**value: Any) -> UpgradeSelector:
+    return read_selector(clock_skew=60.0, accept_current_version=False, **value)
 
 
-def refusal_of(**given: object) -> str:
-    with pytest.raises(ValueError, match=next(iter(given))) as refused:
-        read(**given)
+def refusal_of(**value: object) -> str:
+    with pytest.raises(ValueError, match=next(iter(value))) as refused:
+        read(**value)
     return str(refused.value)
 
 
-def test_nothing_said_means_the_latest_upgrade() -> None:
+def test_no_parameters_select_the_latest_upgrade() -> None:
     assert read() == UpgradeSelector(None, None, 60.0, None, accept_current_version=False)
 
 
 @pytest.mark.parametrize("parameter", SELECTOR_PARAMETERS)
-def test_none_is_nothing_said(parameter: str) -> None:
+def test_none_is_like_no_parameter(parameter: str) -> None:
     assert read(**{parameter: None}) == read()
 
 
-def test_everything_that_is_said_is_meant() -> None:
+def test_all_parameters_are_used() -> None:
     assert read_selector(
         previous=SNAPSHOT,
         started_after="2026-03-01T03:00:00Z",
@@ -103,20 +103,20 @@ def test_everything_that_is_said_is_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     [SNAPSHOT, WRITTEN, json.dumps(WRITTEN), json.dumps(WRITTEN, indent=2), str(WRITTEN), f"\n{WRITTEN!s}\n"],
     ids=["record", "dict", "JSON", "indented JSON", "printed by a template", "printed between line ends"],
 )
-def test_a_previous_record_is_read_in_each_form_it_comes_in(given: object) -> None:
-    assert read(previous=given).previous == SNAPSHOT
+def test_previous_in_each_form(value: object) -> None:
+    assert read(previous=value).previous == SNAPSHOT
 
 
-def test_a_previous_record_may_say_more_than_this_release_knows() -> None:
+def test_unknown_field_of_previous_is_ignored() -> None:
     assert read(previous={**WRITTEN, "new_in_the_next_release": 1}).previous == SNAPSHOT
 
 
 @pytest.mark.parametrize(
-    ("given", "found"),
+    ("value", "found"),
     [
         ({}, "None"),
         ([], "'list'"),
@@ -131,13 +131,13 @@ def test_a_previous_record_may_say_more_than_this_release_knows() -> None:
         ({"schema": "service_fabric.upgrade_progress/2"}, "'service_fabric.upgrade_progress/2'"),
     ],
 )
-def test_what_is_of_no_known_schema_is_no_previous_record(given: object, found: str) -> None:
+def test_previous_of_another_schema_is_refused(value: object, found: str) -> None:
     reason = f"expected an object of schema 'service_fabric.upgrade_progress/1', got {found}"
-    assert refusal_of(previous=given) == f'{NO_RECORD}{given!r}: ValueError("{reason}")'
+    assert refusal_of(previous=value) == f'{NO_RECORD}{value!r}: ValueError("{reason}")'
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("value", "text"),
     [
         ("{[]: 1}", "'{[]: 1}': TypeError("),
         ("", "'': SyntaxError("),
@@ -147,16 +147,16 @@ def test_what_is_of_no_known_schema_is_no_previous_record(given: object, found: 
         ("open('/etc/passwd').read()", "\"open('/etc/passwd').read()\": ValueError("),
     ],
 )
-def test_text_that_is_no_previous_record_is_refused_and_never_run(given: str, said: str) -> None:
-    assert refusal_of(previous=given).startswith(NO_RECORD + said)
+def test_previous_text_is_never_executed(value: str, text: str) -> None:
+    assert refusal_of(previous=value).startswith(NO_RECORD + text)
 
 
 @pytest.mark.parametrize("key", ["kind", "name", "state", "started_at", "services", "endpoint"])
 def test_a_previous_record_that_lacks_a_key_is_refused_by_its_name(key: str) -> None:
-    given = {expected: value for expected, value in WRITTEN.items() if expected != key}
-    shown = repr(given)[:100]
-    assert refusal_of(previous=given) == f"{NO_RECORD}{shown}...: KeyError('{key}')"
-    assert refusal_of(previous=str(given)).endswith(f"...: KeyError('{key}')")
+    value = {expected: value for expected, value in WRITTEN.items() if expected != key}
+    shown = repr(value)[:100]
+    assert refusal_of(previous=value) == f"{NO_RECORD}{shown}...: KeyError('{key}')"
+    assert refusal_of(previous=str(value)).endswith(f"...: KeyError('{key}')")
 
 
 @pytest.mark.parametrize("services", [7, [7], [{}], [{"name": "web"}]])
@@ -171,7 +171,7 @@ def test_the_cause_of_a_refusal_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     [
         datetime(2026, 3, 1, 3, 0, 0, 123_456, timezone.utc),
         datetime(2026, 3, 1, 5, 0, 0, 123_456, timezone(timedelta(hours=2))),
@@ -184,21 +184,21 @@ def test_the_cause_of_a_refusal_is_kept() -> None:
         "2026-02-28T21:30:00.123456-05:30",
     ],
 )
-def test_a_time_is_kept_in_utc_and_is_in_utc_unless_it_says_otherwise(given: object) -> None:
-    moment = read(started_after=given).started_after
+def test_time_is_converted_to_utc(value: object) -> None:
+    moment = read(started_after=value).started_after
     assert moment == datetime(2026, 3, 1, 3, 0, 0, 123_456, timezone.utc)
     assert type(moment) is datetime
     assert moment.tzinfo is timezone.utc
 
 
-def test_a_time_may_be_without_seconds() -> None:
+def test_time_without_seconds() -> None:
     assert read(started_after="2026-03-01T03:00").started_after == datetime(
         2026, 3, 1, 3, tzinfo=timezone.utc
     )
 
 
 @pytest.mark.parametrize(
-    ("given", "shown"),
+    ("value", "shown"),
     [
         (datetime(2026, 3, 1, 3, 0), "datetime.datetime(2026, 3, 1, 3, 0)"),  # noqa: DTZ001 - refused for it
         (date(2026, 3, 1), "datetime.date(2026, 3, 1)"),
@@ -217,25 +217,25 @@ def test_a_time_may_be_without_seconds() -> None:
         ("2026-03-01T03:00:00Z/PT1H", "'2026-03-01T03:00:00Z/PT1H'"),
     ],
 )
-def test_what_is_no_date_and_time_with_a_zone_is_refused(given: object, shown: str) -> None:
-    assert refusal_of(started_after=given) == NO_MOMENT + shown + AS_THIS
+def test_time_without_date_or_zone_is_refused(value: object, shown: str) -> None:
+    assert refusal_of(started_after=value) == NO_MOMENT + shown + AS_THIS
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     ["", " ", "None", "NOW", "yesterday", "1772334000", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z"],
 )
-def test_text_that_is_no_time_is_refused(given: str) -> None:
-    assert refusal_of(started_after=given) == f"{NO_TIME}{given!r}{AS_THIS}"
+def test_invalid_time_is_refused(value: str) -> None:
+    assert refusal_of(started_after=value) == f"{NO_TIME}{value!r}{AS_THIS}"
 
 
-@pytest.mark.parametrize("given", ["v7", "1.0.0", "7", "none of them", "版本"])
-def test_a_version_is_text_as_service_fabric_has_it(given: str) -> None:
-    assert read(target_version=given).target_version == given
+@pytest.mark.parametrize("value", ["v7", "1.0.0", "7", "none of them", "版本"])
+def test_version_is_kept_unchanged(value: str) -> None:
+    assert read(target_version=value).target_version == value
 
 
 @pytest.mark.parametrize(
-    ("given", "shown"),
+    ("value", "shown"),
     [
         ("", "''"),
         (" ", "' '"),
@@ -248,13 +248,13 @@ def test_a_version_is_text_as_service_fabric_has_it(given: str) -> None:
         (["v7"], "['v7']"),
     ],
 )
-def test_what_is_no_version_is_refused(given: object, shown: str) -> None:
+def test_invalid_version_is_refused(value: object, shown: str) -> None:
     """A template prints None for an XCom that is not there."""
-    assert refusal_of(target_version=given) == NO_VERSION + shown
+    assert refusal_of(target_version=value) == NO_VERSION + shown
 
 
 @pytest.mark.parametrize(
-    ("parameter", "given", "said"),
+    ("parameter", "value", "text"),
     [
         ("started_after", "9" * 98, f"{NO_TIME}'{'9' * 98}'{AS_THIS}"),
         ("started_after", "9" * 99, f"{NO_TIME}'{'9' * 99}...{AS_THIS}"),
@@ -264,21 +264,19 @@ def test_what_is_no_version_is_refused(given: object, shown: str) -> None:
         ("previous", [7] * 1000, f"{NO_RECORD}[{'7, ' * 33}...: ValueError("),
     ],
 )
-def test_a_long_value_is_shown_by_its_first_hundred_characters(
-    parameter: str, given: object, said: str
-) -> None:
-    refusal = refusal_of(**{parameter: given})
-    assert refusal.startswith(said)
+def test_long_value_is_shortened_in_messages(parameter: str, value: object, text: str) -> None:
+    refusal = refusal_of(**{parameter: value})
+    assert refusal.startswith(text)
     assert len(refusal) < 400
 
 
 @pytest.mark.parametrize("name", ["shop", "SHOP", "Shop"])
-def test_a_previous_record_of_the_same_application_is_right(name: str) -> None:
+def test_previous_of_the_same_application(name: str) -> None:
     check_previous(SNAPSHOT, "application_resource", name)
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "said"),
+    ("kind", "name", "text"),
     [
         ("application_resource", "till", "application_resource 'till'"),
         ("application_resource", "shop2", "application_resource 'shop2'"),
@@ -288,34 +286,34 @@ def test_a_previous_record_of_the_same_application_is_right(name: str) -> None:
         ("compose_deployment", "till", "compose_deployment 'till'"),
     ],
 )
-def test_a_previous_record_of_something_else_is_refused(kind: str, name: str, said: str) -> None:
+def test_previous_of_another_name_is_refused(kind: str, name: str, text: str) -> None:
     with pytest.raises(ValueError, match="previous") as refused:
         check_previous(SNAPSHOT, kind, name)
-    assert str(refused.value) == f"previous is a record of application_resource 'shop', not of {said}"
+    assert str(refused.value) == f"previous is a record of application_resource 'shop': set it to a record of {text}"
 
 
-@pytest.mark.parametrize("given", [5, "2026-02-01 00:00:00+00:00", "0001-01-01T00:00:00Z", "Sun Feb 1"])
-def test_a_previous_record_whose_start_cannot_be_read_is_refused(given: object) -> None:
+@pytest.mark.parametrize("value", [5, "2026-02-01 00:00:00+00:00", "0001-01-01T00:00:00Z", "Sun Feb 1"])
+def test_previous_with_an_invalid_start_is_refused(value: object) -> None:
     """Without its start, the same old upgrade would pass for a new one."""
     assert "the field 'started_at' of a record cannot be read" in refusal_of(
-        previous={**WRITTEN, "started_at": given}
+        previous={**WRITTEN, "started_at": value}
     )
 
 
 @pytest.mark.parametrize("name", [None, [], True])
-def test_a_previous_record_without_a_name_is_refused(name: object) -> None:
+def test_previous_without_a_name_is_refused(name: object) -> None:
     assert "the field 'name' of a record cannot be read" in refusal_of(previous={**WRITTEN, "name": name})
 
 
 @pytest.mark.parametrize(
-    "given", ["[" * 100_000, "-" * 200_000, "1+" * 50_000 + "1", "{broken " + "x" * 5000]
+    "value", ["[" * 100_000, "-" * 200_000, "1+" * 50_000 + "1", "{broken " + "x" * 5000]
 )
-def test_text_that_is_too_much_is_refused_in_few_words(given: str) -> None:
-    assert len(refusal_of(previous=given)) < 500
+def test_huge_text_gives_a_short_message(value: str) -> None:
+    assert len(refusal_of(previous=value)) < 500
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     [
         "P99999999999D",
         "2026-03-01/03:00:00Z",
@@ -324,39 +322,41 @@ def test_text_that_is_too_much_is_refused_in_few_words(given: str) -> None:
         "1969-12-31T00:00Z",
     ],
 )
-def test_a_time_at_which_nothing_could_start_is_refused(given: str) -> None:
-    assert repr(given) in refusal_of(started_after=given)
+def test_time_out_of_range_is_refused(value: str) -> None:
+    assert repr(value) in refusal_of(started_after=value)
 
 
-def test_blanks_around_a_version_are_not_meant() -> None:
+def test_spaces_around_a_version_are_removed() -> None:
     assert read(target_version=" v7\n").target_version == "v7"
 
 
-def test_the_hour_that_comes_twice_is_the_one_that_was_meant() -> None:
+def test_repeated_hour_at_the_end_of_summer_time() -> None:
     zone = "Europe/Berlin"
     twice = [pendulum.datetime(2026, 10, 25, 2, 30, tz=zone, fold=fold) for fold in (0, 1)]
-    assert [read(started_after=one).started_after for one in twice] == [
+    assert [read(started_after=moment).started_after for moment in twice] == [
         datetime(2026, 10, 25, 0, 30, tzinfo=timezone.utc),
         datetime(2026, 10, 25, 1, 30, tzinfo=timezone.utc),
     ]
 
 
-def test_a_name_may_be_written_as_the_cluster_writes_it() -> None:
+def test_previous_name_with_scheme() -> None:
     check_previous(replace(SNAPSHOT, name="fabric:/Shop"), "application_resource", "shop")
 
 
 @pytest.mark.parametrize("mine", ["fabric:/shop/web", "shop/web", "shop~web", "FABRIC:/Shop/Web"])
-@pytest.mark.parametrize("given", ["fabric:/shop/web", "shop/web", "shop~web"])
-def test_three_spellings_are_one_application(mine: str, given: str) -> None:
-    check_previous(UpgradeProgress("application", mine), "application", given)
+@pytest.mark.parametrize("value", ["fabric:/shop/web", "shop/web", "shop~web"])
+def test_three_spellings_are_one_application(mine: str, value: str) -> None:
+    check_previous(UpgradeProgress("application", mine), "application", value)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_previous_record_of_the_same_kind_and_name_is_right_for_every_kind(kind: str) -> None:
+def test_previous_of_every_kind(kind: str) -> None:
     name = "shop" if KINDS[kind].takes_name else ""
     before = UpgradeProgress(kind, name)
     check_previous(before, kind, name)
     assert read(previous=before.to_dict()).previous == before
     for other in set(KINDS) - {kind}:
-        with pytest.raises(ValueError, match=f"^previous is a record of {kind} '{name}', not of {other} '"):
+        with pytest.raises(
+            ValueError, match=f"^previous is a record of {kind} '{name}': set it to a record of {other} '"
+        ):
             check_previous(before, other, "shop" if KINDS[other].takes_name else "")

@@ -1,0 +1,28 @@
+"""The defaults, in literals: stored waits depend on them."""
+
+from __future__ import annotations
+
+from airflow_provider_sf.wait import defaults
+from airflow_provider_sf.wait.matching import UpgradeSelector
+from airflow_provider_sf.wait.policy import Policy
+
+
+def test_defaults_never_change() -> None:
+    assert {name: value for name, value in vars(defaults).items() if name.isupper()} == {
+        "DEFAULT_CONN_ID": "service_fabric_default",
+        "POKE_INTERVAL_SECONDS": 15.0,
+        "TIMEOUT_SECONDS": 21_600.0,
+        "START_TIMEOUT_SECONDS": 900.0,
+        "UNKNOWN_STATE_TIMEOUT_SECONDS": 600.0,
+        "UNREACHABLE_TIMEOUT_SECONDS": 300.0,
+        "CLOCK_SKEW_SECONDS": 60.0,
+        "ON_PAUSED": "wait",
+        "ON_ROLLBACK": "wait",
+    }
+
+
+def test_policy_and_selector_use_the_defaults() -> None:
+    policy = Policy(15.0)
+    assert (policy.start_timeout, policy.unknown_state_timeout, policy.unreachable_timeout) == (900, 600, 300)
+    assert (policy.on_paused, policy.on_rollback) == ("wait", "wait")
+    assert UpgradeSelector().clock_skew == 60.0
