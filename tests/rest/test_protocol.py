@@ -1,4 +1,4 @@
-"""Requests that cannot go elsewhere; answers that mean what they say."""
+"""Requests, and the errors of responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_sf import __version__
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
-from airflow_provider_sf.rest.error_codes import ADVICE, PERMANENT_CODES, MISSING_CODES, TRANSIENT_CODES
+from airflow_provider_sf.rest.error_codes import ADVICE, MISSING_CODES, PERMANENT_CODES, TRANSIENT_CODES
 from airflow_provider_sf.rest.errors import error_from_dict, with_advice
 from airflow_provider_sf.rest.protocol import (
     CLUSTER_VERSION,
@@ -41,19 +41,21 @@ def answer(status: int, code: str, message: str = "Said.") -> Response:
 
 
 def busy(**headers: str) -> ServiceFabricError:
-    return error_from_response(Response(503, b"", {name.replace("_", "-"): said for name, said in headers.items()}))
+    return error_from_response(
+        Response(503, b"", {name.replace("_", "-"): text for name, text in headers.items()})
+    )
 
 
 # Requests.
 
 
-def test_a_request_is_the_documented_line() -> None:
+def test_request_target() -> None:
     request = request_for(CALL, "sampleApplication")
     assert request.method == "GET"
     assert request.target == "/Resources/Applications/sampleApplication/$/GetUpgradeProgress?api-version=7.0"
 
 
-def test_a_request_says_what_it_accepts_and_who_asks() -> None:
+def test_request_headers() -> None:
     assert dict(request_for(CALL, "shop").headers) == {
         "Accept": "application/json",
         "Accept-Encoding": "gzip, deflate",
@@ -61,23 +63,23 @@ def test_a_request_says_what_it_accepts_and_who_asks() -> None:
     }
 
 
-def test_a_call_without_a_name_needs_none() -> None:
+def test_request_without_a_name() -> None:
     assert request_for(CLUSTER_VERSION).target == "/$/GetClusterVersion?api-version=6.4"
 
 
-def test_a_name_that_the_path_cannot_take_is_refused() -> None:
-    with pytest.raises(ValueError, match="the name 'a/b' holds '/'"):
+def test_invalid_name_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^invalid name 'a/b': it contains the separator"):
         request_for(CALL, "a/b")
-    with pytest.raises(ValueError, match="a cluster has no name in its own API"):
+    with pytest.raises(ValueError, match=r"^name must be empty for a cluster"):
         request_for(CLUSTER_VERSION, "shop")
 
 
-def test_another_api_version_can_be_asked_for() -> None:
+def test_api_version_can_be_set() -> None:
     assert request_for(CALL, "a", api_version="9.1 &x").target.endswith("?api-version=9.1%20%26x")
 
 
 @pytest.mark.parametrize(
-    ("token", "written"),
+    ("token", "quoted"),
     [
         ("fabric:/samples/PQueueApp1", "fabric:/samples/PQueueApp1"),
         ("fabric:/my shop", "fabric:/my%20shop"),
@@ -85,26 +87,26 @@ def test_another_api_version_can_be_asked_for() -> None:
         ("é", "%C3%A9"),
     ],
 )
-def test_what_else_is_asked_stands_quoted_behind_the_api_version(token: str, written: str) -> None:
+def test_query_parameters_are_quoted(token: str, quoted: str) -> None:
     target = request_for(APPLICATIONS, ContinuationToken=token).target
-    assert target == f"/Applications?api-version=6.1&ContinuationToken={written}"
+    assert target == f"/Applications?api-version=6.1&ContinuationToken={quoted}"
 
 
-def test_more_can_be_asked_in_the_order_in_which_it_is_said() -> None:
+def test_query_parameters_keep_their_order() -> None:
     target = request_for(APPLICATIONS, api_version="9.1", ContinuationToken="t", MaxResults="5").target
     assert target == "/Applications?api-version=9.1&ContinuationToken=t&MaxResults=5"
 
 
-# Answers.
+# Responses.
 
 
 @pytest.mark.parametrize("body", [b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}', b' \n{"a": 1}'])
-def test_a_good_answer_is_a_json_object_with_or_without_a_byte_order_mark(body: bytes) -> None:
+def test_json_object_with_a_byte_order_mark(body: bytes) -> None:
     assert json_object(Response(200, body)) == {"a": 1}
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "text"),
     [
         (b"", "an empty body"),
         (b"  ", "an empty body"),
@@ -116,8 +118,8 @@ def test_a_good_answer_is_a_json_object_with_or_without_a_byte_order_mark(body: 
         (b"[" * 100_000, "a JSON list"),
     ],
 )
-def test_a_good_status_without_an_object_is_unexpected(body: bytes, said: str) -> None:
-    with pytest.raises(UnexpectedAnswer, match=said) as error:
+def test_body_without_an_object_is_unexpected(body: bytes, text: str) -> None:
+    with pytest.raises(UnexpectedAnswer, match=text) as error:
         json_object(Response(200, body, endpoint="http://c:19080"))
     assert error.value.status == 200
     assert error.value.endpoint == "http://c:19080"
@@ -127,49 +129,49 @@ def test_a_good_status_without_an_object_is_unexpected(body: bytes, said: str) -
 @pytest.mark.parametrize(
     "body", [b"", b"<html>Bad gateway</html>", b'{"Error": null}', b'{"Error": {"Code": 5}}', b"[1]"]
 )
-def test_an_overloaded_cluster_is_unreachable(status: int, body: bytes) -> None:
+def test_overloaded_cluster_is_unreachable(status: int, body: bytes) -> None:
     assert type(error_from_response(Response(status, body))) is Unreachable
 
 
 @pytest.mark.parametrize("status", [204, 301, 302, 307, 308, 400, 401, 403, 404, 409, 501])
-def test_a_refusal_is_rejected(status: int) -> None:
+def test_refusal_is_rejected(status: int) -> None:
     assert type(error_from_response(Response(status, b""))) is Rejected
 
 
-def test_a_redirect_says_that_it_is_not_followed() -> None:
+def test_redirect_is_not_followed() -> None:
     assert "redirects are not followed" in str(error_from_response(Response(302, b"")))
 
 
 @pytest.mark.parametrize("status", [201, 202, 206])
-def test_another_good_status_is_unexpected(status: int) -> None:
+def test_other_success_status_is_unexpected(status: int) -> None:
     assert type(error_from_response(Response(status, b"{}"))) is UnexpectedAnswer
 
 
-def test_a_missing_application_resource_is_rejected_although_its_status_is_500() -> None:
-    said = answer(500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND", "No such application.")
-    error = error_from_response(replace(said, endpoint="http://c:19080"))
+def test_missing_application_resource_is_rejected() -> None:
+    response = answer(500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND", "No such application.")
+    error = error_from_response(replace(response, endpoint="http://c:19080"))
     assert type(error) is Rejected
     assert (error.status, error.code) == (500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND")
     assert str(error).startswith(
-        "http://c:19080: HTTP 500 FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND: No such application. (check the name"
+        "http://c:19080: HTTP 500 FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND: No such application. (check name"
     )
 
 
 @pytest.mark.parametrize("row", CODES, ids=lambda row: row["code"])
-def test_every_passing_code_is_asked_again_and_every_lasting_refusal_is_not(row: dict[str, str]) -> None:
-    """Lasting codes that come with status 500 and that no read of upgrade progress can bring count as passing."""
+def test_transient_codes_are_unreachable(row: dict[str, str]) -> None:
+    """A permanent code with status 500 is transient if no progress call returns it."""
     for status in (int(status) for status in (row["http_status"] or "404").split("|")):
-        meaning = type(error_from_response(answer(status, row["code"])))
+        error_class = type(error_from_response(answer(status, row["code"])))
         if row["class"] == "transient":
-            assert meaning is Unreachable
+            assert error_class is Unreachable
         elif status < 500 or status == 501 or row["code"] in PERMANENT_CODES:
-            assert meaning is (Unreachable if row["code"] in TRANSIENT_CODES else Rejected)
+            assert error_class is (Unreachable if row["code"] in TRANSIENT_CODES else Rejected)
         else:
-            assert meaning is Unreachable
+            assert error_class is Unreachable
 
 
 @pytest.mark.parametrize(
-    ("said", "meaning"),
+    ("response", "error_class"),
     [
         (answer(500, "CMRequestAlreadyProcessing"), Unreachable),
         (answer(500, "JobQueueFull"), Unreachable),
@@ -184,25 +186,25 @@ def test_every_passing_code_is_asked_again_and_every_lasting_refusal_is_not(row:
         (Response(204, b""), Rejected),
         (Response(403, b""), Rejected),
     ],
-    ids=lambda said: (
-        f"{said.status} {said.body.decode()[17:60]}" if isinstance(said, Response) else said.__name__
+    ids=lambda response: (
+        f"{response.status} {response.body.decode()[17:60]}"
+        if isinstance(response, Response)
+        else response.__name__
     ),
 )
-def test_what_service_fabric_is_known_to_say_has_its_meaning(
-    said: Response, meaning: type[ServiceFabricError]
-) -> None:
-    """Literals: the table test reads the same sets as the code."""
-    assert type(error_from_response(said)) is meaning
+def test_error_class_of_known_answers(response: Response, error_class: type[ServiceFabricError]) -> None:
+    """In literals: the test above reads the same tables as the code."""
+    assert type(error_from_response(response)) is error_class
 
 
-def test_of_a_call_that_is_unknown_the_gateway_says_that_an_argument_is_invalid() -> None:
+def test_unknown_call_is_an_invalid_argument() -> None:
     error = error_from_response(
         replace(answer(400, UNKNOWN_CALL, "The parameter is incorrect."), endpoint="http://c:19080")
     )
     assert str(error) == "http://c:19080: HTTP 400 E_INVALIDARG: The parameter is incorrect."
 
 
-def test_advice_stands_behind_what_the_cluster_said() -> None:
+def test_advice_follows_the_message() -> None:
     error = error_from_response(
         replace(answer(400, "E_INVALIDARG", "The parameter is incorrect."), endpoint="http://c:19080")
     )
@@ -217,16 +219,16 @@ def test_advice_stands_behind_what_the_cluster_said() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refusal_without_words_is_told_as_such(status: int) -> None:
-    """Which setting to change depends on how the connection is secured: see tests/auth/test_settings.py."""
+def test_refusal_without_a_body(status: int) -> None:
+    """The advice depends on the security settings: see tests/auth/test_settings.py."""
     assert str(error_from_response(Response(status, b""))) == f"HTTP {status}: answered with an empty body"
 
 
 @pytest.mark.parametrize("status", [407, 502, 503])
-def test_a_page_instead_of_an_answer_is_perhaps_a_proxys(status: int) -> None:
+def test_html_page_probably_comes_from_a_proxy(status: int) -> None:
     assert str(error_from_response(Response(status, b"<html>"))) == (
-        f"HTTP {status}: answered with an HTML or XML page of 6 bytes (perhaps a proxy or a load balancer speaks "
-        "instead of the cluster: check host if this lasts)"
+        f"HTTP {status}: answered with an HTML or XML page of 6 bytes (probably from a proxy or load balancer, "
+        "not the cluster: check host if this continues)"
     )
 
 
@@ -239,7 +241,7 @@ def test_a_page_instead_of_an_answer_is_perhaps_a_proxys(status: int) -> None:
         ("NotFound", 404),
     ],
 )
-def test_what_is_not_there_is_missing_and_rejected(code: str, status: int) -> None:
+def test_missing_name_is_rejected(code: str, status: int) -> None:
     error = error_from_response(answer(status, code))
     assert is_missing(error)
     assert type(error) is Rejected
@@ -248,25 +250,25 @@ def test_what_is_not_there_is_missing_and_rejected(code: str, status: int) -> No
     ).items()
 
 
-def test_nothing_at_all_is_missing_and_says_what_to_check() -> None:
+def test_no_content_is_missing() -> None:
     error = error_from_response(Response(204, b"", endpoint="http://c:19080"))
     assert is_missing(error)
     assert str(error) == (
-        "http://c:19080: HTTP 204: answered with an empty body (check the name, and the kind: application "
-        "resources, classic applications (fabric:/...) and compose deployments are different things)"
+        "http://c:19080: HTTP 204: answered with an empty body (check name and kind: application resources, "
+        "classic applications (fabric:/...) and compose deployments are different kinds)"
     )
 
 
 @pytest.mark.parametrize("status", [201, 204, 302, 400, 403, 404, 409, 500, 503])
 @pytest.mark.parametrize("code", sorted(MISSING_CODES))
-def test_what_is_missing_is_missing_with_any_status_and_never_an_answer(code: str, status: int) -> None:
+def test_missing_codes_with_any_status(code: str, status: int) -> None:
     with pytest.raises(ServiceFabricError) as error:
         json_object(answer(status, code))
     assert is_missing(error.value)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "response",
     [
         Response(404, b""),
         Response(404, b"<html>Not Found</html>"),
@@ -279,26 +281,26 @@ def test_what_is_missing_is_missing_with_any_status_and_never_an_answer(code: st
         answer(404, "notfound"),
     ],
 )
-def test_what_only_looks_like_it_is_not_missing(said: Response) -> None:
-    """A bare 404 comes from a wrong port or a proxy, too."""
-    assert not is_missing(error_from_response(said))
+def test_other_errors_are_not_missing(response: Response) -> None:
+    """A wrong port or a proxy also answers 404."""
+    assert not is_missing(error_from_response(response))
 
 
-def test_a_cluster_that_did_not_answer_says_nothing_of_what_is_there() -> None:
+def test_unreachable_is_not_missing() -> None:
     assert not is_missing(Unreachable("timed out"))
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"), [("120", 120.0), ("0", 0.0), (" 7 ", 7.0), ("007", 7.0), ("86400", 86_400.0)]
+    ("value", "seconds"), [("120", 120.0), ("0", 0.0), (" 7 ", 7.0), ("007", 7.0), ("86400", 86_400.0)]
 )
-def test_the_cluster_may_say_after_how_many_seconds_to_ask_again(said: str, seconds: float) -> None:
-    error = busy(retry_after=said)
+def test_retry_after_in_seconds(value: str, seconds: float) -> None:
+    error = busy(retry_after=value)
     assert isinstance(error, Unreachable)
     assert error.retry_after == seconds
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"),
+    ("value", "seconds"),
     [
         ("Sun, 01 Mar 2026 03:00:10 GMT", 10.0),
         ("Sun, 01 Mar 2026 05:00:10 +0200", 10.0),
@@ -308,15 +310,15 @@ def test_the_cluster_may_say_after_how_many_seconds_to_ask_again(said: str, seco
         ("Sun, 01 Mar 2026 02:59:00 GMT", 0.0),
     ],
 )
-def test_a_date_to_ask_again_counts_by_the_clock_of_the_cluster(said: str, seconds: float) -> None:
-    """Our own clock may be wrong by more than the pause."""
-    error = busy(retry_after=said, date=DATE)
+def test_retry_after_date_uses_the_cluster_clock(value: str, seconds: float) -> None:
+    """The local clock may be wrong by more than the pause."""
+    error = busy(retry_after=value, date=DATE)
     assert isinstance(error, Unreachable)
     assert error.retry_after == seconds
 
 
 @pytest.mark.parametrize(
-    "said",
+    "value",
     [
         "",
         "  ",
@@ -336,8 +338,8 @@ def test_a_date_to_ask_again_counts_by_the_clock_of_the_cluster(said: str, secon
         "Sun, 01 Mar 2026 03:00:10",
     ],
 )
-def test_an_odd_time_to_ask_again_is_none(said: str) -> None:
-    error = busy(retry_after=said, date=DATE)
+def test_invalid_retry_after_is_ignored(value: str) -> None:
+    error = busy(retry_after=value, date=DATE)
     assert isinstance(error, Unreachable)
     assert error.retry_after is None
 
@@ -354,13 +356,13 @@ def test_an_odd_time_to_ask_again_is_none(said: str) -> None:
     ],
     ids=repr,
 )
-def test_no_time_to_ask_again_or_nothing_to_count_it_from_is_none(headers: dict[str, str]) -> None:
+def test_retry_after_without_a_date_is_ignored(headers: dict[str, str]) -> None:
     error = busy(**headers)
     assert isinstance(error, Unreachable)
     assert error.retry_after is None
 
 
-def test_nobody_stays_away_for_longer_than_a_day() -> None:
+def test_retry_after_is_at_most_a_day() -> None:
     far = "Fri, 01 Jan 2100 00:00:00 GMT"
     for headers in (
         {"retry_after": "9" * 400},
@@ -371,37 +373,37 @@ def test_nobody_stays_away_for_longer_than_a_day() -> None:
         assert error.retry_after == 86_400.0
 
 
-def test_seconds_to_ask_again_need_no_date() -> None:
+def test_retry_after_seconds_need_no_date() -> None:
     error = busy(retry_after="5", date="today")
     assert isinstance(error, Unreachable)
     assert error.retry_after == 5.0
 
 
 @pytest.mark.parametrize("status", [201, 204, 302, 400, 403, 404])
-def test_only_what_may_pass_says_when_to_ask_again(status: int) -> None:
+def test_only_unreachable_has_retry_after(status: int) -> None:
     error = error_from_response(Response(status, b"", {"retry-after": "5"}))
     assert not hasattr(error, "retry_after")
 
 
-def test_json_from_hands_on_when_to_ask_again() -> None:
+def test_json_object_keeps_retry_after() -> None:
     with pytest.raises(Unreachable) as error:
         json_object(Response(429, b"", {"retry-after": "5"}, "http://c:19080"))
     assert error.value.retry_after == 5.0
     assert error.value.endpoint == "http://c:19080"
 
 
-def test_an_unreachable_error_keeps_when_to_ask_again_through_pickle_and_copy() -> None:
+def test_pickle_and_copy_keep_retry_after() -> None:
     error = Unreachable("busy", 503, "FABRIC_E_NOT_READY", "http://c", retry_after=5.0)
-    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301 - our own bytes
-        assert twin.retry_after == 5.0
-        assert twin.to_dict() == error.to_dict()
+    for copied in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301 - our own bytes
+        assert copied.retry_after == 5.0
+        assert copied.to_dict() == error.to_dict()
 
 
-def test_unless_it_is_said_nobody_knows_when_to_ask_again() -> None:
+def test_retry_after_is_none_by_default() -> None:
     assert Unreachable("timed out").retry_after is None
 
 
-def test_an_error_says_where_what_and_why_on_one_line() -> None:
+def test_error_text_is_one_line() -> None:
     assert str(Unreachable("timed out")) == "timed out"
     assert (
         str(Unreachable("busy", 503, "FABRIC_E_NOT_READY", "http://c"))
@@ -410,19 +412,19 @@ def test_an_error_says_where_what_and_why_on_one_line() -> None:
 
 
 @pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])
-def test_an_error_survives_json_pickle_and_copy(cls: type[ServiceFabricError]) -> None:
+def test_error_round_trip(cls: type[ServiceFabricError]) -> None:
     error = cls("why", 503, "E_ABORT", "http://c")
-    for twin in (error_from_dict(error.to_dict()), pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - our own bytes
-        assert type(twin) is cls
-        assert twin.to_dict() == error.to_dict()
+    for copied in (error_from_dict(error.to_dict()), pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - our own bytes
+        assert type(copied) is cls
+        assert copied.to_dict() == error.to_dict()
 
 
-def test_an_error_of_an_unknown_class_is_unexpected() -> None:
+def test_unknown_error_class_is_unexpected() -> None:
     assert type(error_from_dict({"class": "Exploded"})) is UnexpectedAnswer
     assert str(error_from_dict({})) == "no message"
 
 
-def test_a_date_that_no_calendar_holds_says_nothing() -> None:
+def test_retry_after_date_out_of_range_is_ignored() -> None:
     headers = {
         "retry-after": "Sun, 01 Mar 9999999999999999999 03:00:10 GMT",
         "date": "Sun, 01 Mar 2026 03:00:00 GMT",
@@ -433,26 +435,26 @@ def test_a_date_that_no_calendar_holds_says_nothing() -> None:
 
 
 @pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])
-def test_of_an_error_no_more_is_kept_than_can_travel(cls: type[ServiceFabricError]) -> None:
+def test_long_error_is_cut(cls: type[ServiceFabricError]) -> None:
     error = cls("x" * 1_000_000, 503, "y" * 1_000_000, "http://c")
     assert len(json.dumps(error.message)) <= 1_500
     assert len(json.dumps(error.code)) <= 256
     kept, _, more = error.message.partition("... (")
     assert (kept, more) == ("x" * len(kept), f"{1_000_000 - len(kept)} characters more)")
     assert error.code == f"{'y' * 214}... (999786 characters more)"
-    for twin in (error_from_dict(error.to_dict()), pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - our own bytes
-        assert twin.to_dict() == error.to_dict()
+    for copied in (error_from_dict(error.to_dict()), pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - our own bytes
+        assert copied.to_dict() == error.to_dict()
 
 
 NOT_FOUND = (
-    "check the name, and the kind: application resources, classic applications (fabric:/...) and compose deployments "
-    "are different things"
+    "check name and kind: application resources, classic applications (fabric:/...) and compose deployments "
+    "are different kinds"
 )
 
 
 @pytest.mark.parametrize("code", ["APPLICATION", "COMPOSE_DEPLOYMENT", "SINGLE_INSTANCE_APPLICATION"])
 @pytest.mark.parametrize("letter", ["x", "é", "購"])
-def test_of_a_long_message_the_advice_is_kept(letter: str, code: str) -> None:
+def test_cut_message_keeps_the_advice(letter: str, code: str) -> None:
     error = error_from_response(answer(404, f"FABRIC_E_{code}_NOT_FOUND", letter * 9_000))
     assert error.message.endswith(f" characters more) ({NOT_FOUND})")
     assert len(json.dumps(error.message)) <= 1_500
@@ -461,45 +463,46 @@ def test_of_a_long_message_the_advice_is_kept(letter: str, code: str) -> None:
 @pytest.mark.parametrize("letter", ["x", "é", "購"])
 @pytest.mark.parametrize("version", [None, "5.7.198.9494", "6.5.676.9590", "10.1.2338.9590"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_of_a_long_message_the_advice_about_a_kind_is_kept(
-    kind: str, version: str | None, letter: str
-) -> None:
-    error, said = error_from_response(answer(400, "E_INVALIDARG", letter * 9_000)), unsupported_call_advice(kind, version)
+def test_cut_message_keeps_the_kind_advice(kind: str, version: str | None, letter: str) -> None:
+    error, advice = (
+        error_from_response(answer(400, "E_INVALIDARG", letter * 9_000)),
+        unsupported_call_advice(kind, version),
+    )
     assert isinstance(error, Rejected)
-    assert with_advice(error, said).message.endswith(f" characters more) ({said})")
+    assert with_advice(error, advice).message.endswith(f" characters more) ({advice})")
 
 
 @pytest.mark.parametrize("advice", ADVICE.values())
-def test_every_advice_fits_behind_a_message_that_was_cut(advice: str) -> None:
+def test_every_advice_is_short(advice: str) -> None:
     assert len(json.dumps(f" ({advice})")) <= 300
 
 
 @pytest.mark.parametrize(
-    ("said", "version"),
+    ("fields", "version"),
     [
         ({"Version": "6.4.514.9494"}, "6.4.514.9494"),
         ({"Version": "10.1\x00", "Odd": 1}, "10.1?"),
         ({"Version": "v" * 5_000}, f"{'v' * 214}... (4786 characters more)"),
     ],
 )
-def test_a_cluster_says_its_version(said: dict[str, object], version: str) -> None:
-    assert runtime_version(said) == version
+def test_runtime_version(fields: dict[str, object], version: str) -> None:
+    assert runtime_version(fields) == version
 
 
 @pytest.mark.parametrize(
-    "said", [{}, {"Version": ""}, {"Version": None}, {"Version": 6.4}, {"version": "6.4"}]
+    "fields", [{}, {"Version": ""}, {"Version": None}, {"Version": 6.4}, {"version": "6.4"}]
 )
-def test_a_cluster_without_a_version_is_unexpected(said: dict[str, object]) -> None:
+def test_missing_runtime_version_is_unexpected(fields: dict[str, object]) -> None:
     with pytest.raises(
-        UnexpectedAnswer, match=r"^expected the version of the cluster, got an object without it$"
+        UnexpectedAnswer, match=r"^expected the cluster version, got an object without Version$"
     ):
-        runtime_version(said)
+        runtime_version(fields)
 
 
-def test_a_message_that_fits_is_kept_whole() -> None:
+def test_short_message_is_not_cut() -> None:
     assert error_from_response(answer(503, "FABRIC_E_NOT_READY", "x" * 1_198)).message == "x" * 1_198
 
 
-def test_a_code_that_is_cut_has_kept_its_meaning() -> None:
+def test_cut_code_keeps_its_error_class() -> None:
     assert type(error_from_response(answer(500, "FABRIC_E_" + "X" * 900))) is Unreachable
     assert type(error_from_response(answer(400, "FABRIC_E_" + "X" * 900))) is Rejected
