@@ -17,7 +17,7 @@ from airflow_provider_sf.auth.certificates import ClientCertificate
 from airflow_provider_sf.auth.server_verification import ServerVerification
 from airflow_provider_sf.auth.tls import context_for
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
+from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS
 from airflow_provider_sf.rest import Rejected, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.rest.protocol import MAX_BODY_BYTES
 from airflow_provider_sf.simulator import Simulator
@@ -258,7 +258,7 @@ def test_an_answer_of_more_than_16_mib_is_cut_off_also_after_it_was_decompressed
     sent = gzip.compress(body, 1) if encoding == "gzip" else body
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(sent)}\r\nContent-Encoding: {encoding}\r\n\r\n"
     recorder.answer = head.encode() + sent
-    with pytest.raises(UnexpectedAnswer, match=r"the answer is larger than 16 MiB; .* check host"):
+    with pytest.raises(UnexpectedAnswer, match=r"the response is larger than 16 MiB: check that host"):
         transport(Cluster((recorder.url,)))
 
 
@@ -312,10 +312,10 @@ def test_a_gateway_that_hangs_holds_up_no_more_waits_than_there_are_slots(record
 
         async def many() -> list[Any]:
             async with to.session():
-                return await asyncio.gather(*(to.asend(PING) for _ in range(5 * MOST_AT_ONCE)))
+                return await asyncio.gather(*(to.asend(PING) for _ in range(5 * MAX_CONCURRENT_REQUESTS)))
 
         assert {answer.endpoint for answer in asyncio.run(many())} == {simulator.url}
-    assert recorder.connections <= MOST_AT_ONCE
+    assert recorder.connections <= MAX_CONCURRENT_REQUESTS
 
 
 def test_a_server_that_insists_in_the_handshake_is_told_alike_by_both(transport: Any) -> None:

@@ -129,7 +129,7 @@ def test_that_the_reasons_of_a_failure_cannot_be_had_is_a_remark(
             run(lambda: sensor("rolled_back-shop", "poke"), ti)
     remarks = [line for line in caplog.messages if line.startswith("Perhaps")]
     assert remarks == [
-        f"Perhaps not all is known about why it failed: /Applications/{{applicationId}}/$/{call} could not be read: "
+        f"Could not read more failure details: /Applications/{{applicationId}}/$/{call} could not be read: "
         f"{simulator.url}: HTTP 504 FABRIC_E_TIMEOUT: Timed out."
         for call in ("GetUpgradeProgress", "GetHealth")
     ]
@@ -195,7 +195,7 @@ def test_a_name_that_turns_out_to_be_none_when_it_is_rendered_is_raised_at_once(
         made.name = "a/b"
         return made
 
-    with pytest.raises(ValueError, match="the name 'a/b' holds '/'"):
+    with pytest.raises(ValueError, match="invalid name 'a/b': it contains the separator '/'"):
         run(rendered, ti)
 
 
@@ -471,7 +471,7 @@ def test_the_defaults_are_those_that_are_documented() -> None:
 @pytest.mark.parametrize(
     ("keywords", "said"),
     [
-        ({"name": "a/b"}, "'a/b' holds '/'"),
+        ({"name": "a/b"}, "invalid name 'a/b': it contains the separator '/'"),
         ({"name": ""}, "the name '' is none"),
         ({"name": "shop", "kind": "mesh"}, "kind 'mesh' is not supported"),
         ({"name": "shop", "unreachable_timeout": -1}, "unreachable_timeout must be .* not -1"),

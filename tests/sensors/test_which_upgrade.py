@@ -153,7 +153,7 @@ def test_the_record_of_something_else_is_no_previous_record(ti: Any) -> None:
     [
         ({"previous": {}}, "previous must be a record that ServiceFabricUpgradeProgressOperator returned"),
         ({"started_after": datetime(2026, 3, 1)}, "started_after must be a date and time with a time zone"),  # noqa: DTZ001 - the fault
-        ({"started_after": "yesterday"}, "started_after is no time: 'yesterday'"),
+        ({"started_after": "yesterday"}, "invalid started_after 'yesterday'"),
         ({"target_version": ""}, "target_version must be a version"),
         ({"clock_skew": -1}, "clock_skew must be .* not -1"),
         ({"accept_current_version": True}, "accept_current_version needs a target_version"),
@@ -165,9 +165,9 @@ def test_the_record_of_something_else_is_no_previous_record(ti: Any) -> None:
         ({"stall_timeout": -1}, "stall_timeout must be .* not -1"),
         (
             {"stall_timeout": 60, "mode": "reschedule"},
-            "stall_timeout needs a memory, and reschedule mode has none",
+            "stall_timeout is not supported in reschedule mode, which keeps no state",
         ),
-        ({"target_version": "v1", "mode": "reschedule"}, "target_version alone needs a memory"),
+        ({"target_version": "v1", "mode": "reschedule"}, "target_version alone is not supported in reschedule mode"),
         ({"max_wait": timedelta(0)}, "max_wait must be more than 0 s"),
         ({"timeout": timedelta.max}, "timeout must be a timedelta or a number of seconds"),
     ],
