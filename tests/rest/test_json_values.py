@@ -300,23 +300,23 @@ def test_json_size() -> None:
     assert [json_size(value) for value in ("", "é", "\U0001f600", [1, 2], {"a": None})] == [2, 8, 14, 6, 11]
 
 
-def test_an_object_of_ours_says_of_which_schema_it_is() -> None:
-    assert of_schema("ours/1", {"schema": "ours/1", "a": 1}) == {"schema": "ours/1", "a": 1}
+def test_object_of_the_schema() -> None:
+    assert of_schema("test/1", {"schema": "test/1", "a": 1}) == {"schema": "test/1", "a": 1}
 
 
 @pytest.mark.parametrize(
     ("value", "found"),
     [
         (None, "'NoneType'"),
-        ("ours/1", "'str'"),
+        ("test/1", "'str'"),
         ([], "'list'"),
         ({}, "None"),
-        ({"schema": "ours/2"}, "'ours/2'"),
+        ({"schema": "test/2"}, "'test/2'"),
     ],
 )
-def test_what_is_of_no_or_another_schema_is_refused(value: object, found: str) -> None:
-    with pytest.raises(ValueError, match=f"^expected an object of schema 'ours/1', got {found}$"):
-        of_schema("ours/1", value)
+def test_other_schema_is_refused(value: object, found: str) -> None:
+    with pytest.raises(ValueError, match=f"^expected an object of schema 'test/1', got {found}$"):
+        of_schema("test/1", value)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +332,7 @@ def test_duration_with_hundreds_of_digits_is_none() -> None:
 
 
 @pytest.mark.parametrize("value", [None, True, "7", 1.0, -1, 1 << 64, []])
-def test_what_is_no_count_of_ours_is_refused(value: object) -> None:
+def test_invalid_count_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="expected a count, got"):
         count(value)
     assert count(7) == 7

@@ -152,7 +152,7 @@ def test_previous_text_is_never_executed(value: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["kind", "name", "state", "started_at", "services", "endpoint"])
-def test_a_previous_record_that_lacks_a_key_is_refused_by_its_name(key: str) -> None:
+def test_previous_without_a_key_is_refused(key: str) -> None:
     value = {expected: value for expected, value in WRITTEN.items() if expected != key}
     shown = repr(value)[:100]
     assert refusal_of(previous=value) == f"{NO_RECORD}{shown}...: KeyError('{key}')"
@@ -160,7 +160,7 @@ def test_a_previous_record_that_lacks_a_key_is_refused_by_its_name(key: str) -> 
 
 
 @pytest.mark.parametrize("services", [7, [7], [{}], [{"name": "web"}]])
-def test_a_previous_record_whose_services_are_odd_is_refused(services: object) -> None:
+def test_previous_with_invalid_services_is_refused(services: object) -> None:
     assert "TypeError(" in refusal_of(previous={**WRITTEN, "services": services})
 
 
@@ -289,7 +289,10 @@ def test_previous_of_the_same_application(name: str) -> None:
 def test_previous_of_another_name_is_refused(kind: str, name: str, text: str) -> None:
     with pytest.raises(ValueError, match="previous") as refused:
         check_previous(SNAPSHOT, kind, name)
-    assert str(refused.value) == f"previous is a record of application_resource 'shop': set it to a record of {text}"
+    assert (
+        str(refused.value)
+        == f"previous is a record of application_resource 'shop': set it to a record of {text}"
+    )
 
 
 @pytest.mark.parametrize("value", [5, "2026-02-01 00:00:00+00:00", "0001-01-01T00:00:00Z", "Sun Feb 1"])

@@ -397,25 +397,26 @@ def test_restart_delays_a_timeout_by_its_length(
     assert undisturbed.now <= restarted.now <= undisturbed.now + limit
     exact = follow_with_restart(policy, observed, restart_at, from_last_state=True)
     assert exact.decision == Ended(timeout)
-    # A silence is looked into anew: five looks, 1, 2, 4 and 8 seconds apart.
+    # The outage needs five new polls, 1, 2, 4 and 8 seconds apart.
     assert (
         undisturbed.now <= exact.now <= undisturbed.now + (15.0 if timeout == "unreachable_timeout" else 0.0)
     )
 
 
+@many
 @given(complete, single, results)
-def test_legs_that_know_nothing_of_each_other_decide_the_same(
+def test_reschedule_mode_reaches_the_same_verdict(
     selector: UpgradeSelector, moves: list[UpgradeProgress], end: UpgradeProgress
 ) -> None:
-    """In reschedule mode each leg begins with an empty memory and confirms a bad end on the spot."""
+    """Each poke begins with an empty state and confirms a failure at once."""
     policy = Policy(15.0, selector=selector, deadline=at(4 * HOUR))
-    remembering = follow(policy, [*moves, end, end])
-    leg = Wait(policy, WaitState(), [])
+    continuous = follow(policy, [*moves, end, end])
+    poke = Wait(policy, WaitState(), [])
     for index, observed in enumerate([*moves, end]):
-        leg = Wait(policy, WaitState(began_at=START, earlier_polls_unknown=True), [], now=15.0 * index)
-        leg.poll(observed)
-        if leg.state.unconfirmed:
-            leg.poll(observed)
-        if isinstance(leg.decision, Ended):
+        poke = Wait(policy, WaitState(began_at=START, earlier_polls_unknown=True), [], now=15.0 * index)
+        poke.poll(observed)
+        if poke.state.unconfirmed:
+            poke.poll(observed)
+        if isinstance(poke.decision, Ended):
             break
-    assert verdict_of(leg) == verdict_of(remembering)
+    assert verdict_of(poke) == verdict_of(continuous)
