@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from airflow_provider_sf.messages.formatting import STATE_WIDTH, state_words
+from airflow_provider_sf.messages.formatting import STATE_WIDTH, format_state
 from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.rest.json_values import utc
 from airflow_provider_sf.simulator import Simulator
@@ -153,10 +153,10 @@ def test_the_log_of_the_wait_is_one_story_in_order_of_worker_and_triggerer_and_o
         for place, line in enumerate(lines)
         if line.startswith("Waiting for the upgrade of application resource 'previous_first-shop' at http://")
     )
-    begin = lines.index("::group::The whole wait again")
+    begin = lines.index("::group::Summary")
     end = lines.index("::endgroup::", begin)
     told = [line for line in lines[opening + 1 : begin] if "  [" in line and "]" in line]
-    states = [state_words(stage.state) for stage in story.timeline]
+    states = [format_state(stage.state) for stage in story.timeline]
     assert [state for state, _ in groupby(line[9 : 9 + STATE_WIDTH].rstrip() for line in told)] == states
     again = list(summary_lines("application_resource", "previous_first-shop", story))
     assert lines[begin + 1 : end] == again

@@ -1,4 +1,4 @@
-"""The whole story of a wait once more, for a log whose lines may have been lost or mixed up. Pure; no I/O."""
+"""The Summary at the end of the log: it repeats what lost or late lines may have said. No I/O."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.messages.descriptions import describe_state
 from airflow_provider_sf.messages.formatting import (
     STATE_WIDTH,
-    behind,
-    many,
-    percent,
-    plain,
-    replicas,
-    span,
-    standing,
-    title,
+    format_duration,
+    format_percent,
+    format_replicas,
+    one_line,
+    pluralize,
+    services_behind,
+    upgrade_subject,
 )
 from airflow_provider_sf.upgrades.outcomes import Outcome
 
@@ -24,83 +24,84 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_sf.upgrades import UpgradeProgress
-    from airflow_provider_sf.wait.state import WaitState
+    from airflow_provider_sf.wait.state import OutageStats, WaitState
     from airflow_provider_sf.wait.timeline import Stage
 
-MOST_ROWS = 20
+MAX_ROWS = 20
 """How many services the table shows."""
 
-_WIDEST = 40
-_ENDS = {
-    "upgrade": "the upgrade",
-    "error": "an error",
-}
+_MAX_SERVICE_LENGTH, _MAX_ERROR_LENGTH = 40, 300
+_END_NAMES = {"upgrade": "the upgrade", "error": "an error"}
 
 
-def summary_lines(kind: str, name: str, story: WaitState) -> Iterator[str]:
-    """Tell which states were seen for how long, how far services are, what was forgiven, what came last."""
-    waited = span(_seconds(story.began_at, story.ended_at))
-    what = f"the upgrade of {title(kind, name)}"
-    yield f"Waited {waited} for {what}: {many(story.polls, 'poll')}, ended by {_end(story)}"
-    if story.timeline:
-        yield from _states(story.timeline)
-    if story.record is not None and story.record.services:
-        yield from _services(story.record)
-    outages = story.outages
-    if outages.silences:
-        yield (
-            f"Forgiven: {many(outages.polls, 'poll')} without a usable answer, in "
-            f"{many(outages.silences, 'silence')} of {span(outages.longest_seconds)} at most; the last: "
-            f"{plain(outages.last_error or '', 300)}"
-        )
-    if story.error is not None:
-        yield f"The last error: {plain(str(story.error), 300)}"
-    record = "none" if story.record is None else json.dumps(story.record.to_dict())
-    # Where a name says ::endgroup::, Airflow's log view would end the block; to JSON the escape is the same.
-    yield "The last record: " + record.replace("group::", "group:\\u003a")
+def summary_lines(kind: str, name: str, state: WaitState) -> Iterator[str]:
+    """Show each state and how long it lasted, the services, outages, the last error and the last record."""
+    waited = format_duration(_seconds(state.began_at, state.ended_at))
+    ended_by = _END_NAMES.get(state.ended_by or "", str(state.ended_by))
+    polls = pluralize(state.polls, "poll")
+    yield f"Waited {waited} for the upgrade of {upgrade_subject(kind, name)}: {polls}, ended by {ended_by}"
+    if state.timeline:
+        yield from _state_rows(state.timeline)
+    if state.record is not None and state.record.services:
+        yield from _service_rows(state.record)
+    if state.outages.silences:
+        yield _outages(state.outages)
+    if state.error is not None:
+        yield f"Last error: {one_line(str(state.error), _MAX_ERROR_LENGTH)}"
+    record = "none" if state.record is None else json.dumps(state.record.to_dict())
+    # A name with ::endgroup:: would end the fold on Airflow's log page. In JSON the escape is equal.
+    yield "Last record: " + record.replace("group::", "group:\\u003a")
 
 
-def _end(story: WaitState) -> str:
-    return _ENDS.get(story.ended_by or "", str(story.ended_by))
-
-
-def _states(timeline: tuple[Stage, ...]) -> Iterator[str]:
-    """Yield a row for each stage; it lasted until the next one was seen, unless that is left out."""
+def _state_rows(timeline: tuple[Stage, ...]) -> Iterator[str]:
+    """Yield a row for each stage. It lasts until the next one was first seen, unless stages were skipped."""
     state, last = f"{'state':<{STATE_WIDTH}}", "where, services behind"
     yield f"{'first seen (UTC)':<19}  {'for':>7}  {state}  {'percent':>7}  {last}"
     for stage, following in zip_longest(timeline, timeline[1:]):
         if stage.skipped:
-            yield f"{'':<19}  {'':>7}  ({stage.skipped} more left out here)"
+            yield f"{'':<19}  {'':>7}  ({pluralize(stage.skipped, 'state')} left out here)"
         until = following.first_seen_at if following and not following.skipped else stage.last_seen_at
-        value = None if stage.outcome is Outcome.NOT_UPGRADED else stage.percent_completed
-        done = "-" if value is None else percent(value)
-        who = behind(stage.services_behind, stage.more_behind)
-        place = stage.place and plain(stage.place)
-        row = (
-            f"{stage.first_seen_at:%Y-%m-%d %H:%M:%S}  {span(_seconds(stage.first_seen_at, until)):>7}  "
-            f"{standing(stage):<{STATE_WIDTH}}  {done:>7}  {', '.join(filter(None, (place, who)))}"
-        )
-        yield f"{row.rstrip()}{_marks(stage)}"
+        yield _state_row(stage, format_duration(_seconds(stage.first_seen_at, until)))
+
+
+def _state_row(stage: Stage, duration: str) -> str:
+    value = None if stage.outcome is Outcome.NOT_UPGRADED else stage.percent_completed
+    percent = "-" if value is None else format_percent(value)
+    place = stage.place and one_line(stage.place)
+    behind = services_behind(stage.services_behind, stage.more_behind)
+    row = (
+        f"{stage.first_seen_at:%Y-%m-%d %H:%M:%S}  {duration:>7}  {describe_state(stage):<{STATE_WIDTH}}  "
+        f"{percent:>7}  {', '.join(filter(None, (place, behind)))}"
+    )
+    return f"{row.rstrip()}{_marks(stage)}"
 
 
 def _marks(stage: Stage) -> str:
-    """Say what the state alone does not: that a person had to act, and that it was not ours."""
+    """Say what the state does not show: a pause, and that it is another upgrade."""
     paused = "  (paused)" if stage.outcome is Outcome.PAUSED else ""
-    is_anothers = not stage.expected and stage.outcome is not Outcome.NOT_UPGRADED
-    return f"{paused}  (not ours)" if is_anothers else paused
+    is_other = not stage.expected and stage.outcome is not Outcome.NOT_UPGRADED
+    return f"{paused}  (not the expected upgrade)" if is_other else paused
 
 
-def _services(record: UpgradeProgress) -> Iterator[str]:
-    shown = record.services[:MOST_ROWS]
-    names = [plain(service.name, _WIDEST) for service in shown]
+def _service_rows(record: UpgradeProgress) -> Iterator[str]:
+    shown = record.services[:MAX_ROWS]
+    names = [one_line(service.name, _MAX_SERVICE_LENGTH) for service in shown]
     width = max(len("service"), *map(len, names))
-    yield f"  {'service':<{width}}  {'replicas':>8}  to come"
+    yield f"  {'service':<{width}}  {'replicas':>8}  pending"
     for name, service in zip(names, shown, strict=True):
         pending = "?" if service.pending_replicas is None else service.pending_replicas
-        yield f"  {name:<{width}}  {replicas(service):>8}  {pending:>7}"
+        yield f"  {name:<{width}}  {format_replicas(service):>8}  {pending:>7}"
     more = len(record.services) - len(shown) + dict(record.omitted).get("services", 0)
     if more:
         yield f"  and {more} more"
+
+
+def _outages(outages: OutageStats) -> str:
+    return (
+        f"Outages: {outages.silences}, with {pluralize(outages.polls, 'poll')} without a usable answer; "
+        f"the longest took {format_duration(outages.longest_seconds)}; "
+        f"last error: {one_line(outages.last_error or '', _MAX_ERROR_LENGTH)}"
+    )
 
 
 def _seconds(since: datetime | None, until: datetime | None) -> float | None:

@@ -57,7 +57,7 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         """Read, log, push."""
         # DAG files need neither connections nor words.
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415
-        from airflow_provider_sf.messages.formatting import title  # noqa: PLC0415
+        from airflow_provider_sf.messages.formatting import upgrade_subject  # noqa: PLC0415
         from airflow_provider_sf.messages.progress_log import status_line  # noqa: PLC0415
 
         hook = ServiceFabricHook(self.service_fabric_conn_id)
@@ -66,7 +66,9 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         record = hook.get_upgrade_progress(self.name, kind=self.kind)
         if self.do_xcom_push:
             push_link(context, hook.get_conn(), self.kind, self.name, record)
-        self.log.info("Upgrade of %s: %s", title(self.kind, self.name), status_line(record, record.services))
+        self.log.info(
+            "Upgrade of %s: %s", upgrade_subject(self.kind, self.name), status_line(record, record.services)
+        )
         pushed = record.to_dict(include_raw=self.include_raw)
         if "raw" in pushed["omitted"]:
             size = pushed["omitted"]["raw"]

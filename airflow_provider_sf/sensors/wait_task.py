@@ -14,8 +14,9 @@ from airflow_provider_sf.exceptions import UpgradeFailed
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.links.service_fabric import push_link
 from airflow_provider_sf.messages.progress_log import LogState, changed_lines, opening_lines
-from airflow_provider_sf.messages.results import failure, success, timeout_message
+from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.messages.summary import summary_lines
+from airflow_provider_sf.messages.timeouts import timeout_message
 from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.rest.json_values import iso
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
@@ -216,10 +217,10 @@ class WaitTask:
         if story.ended_by == "upgrade" and record is not None:
             verdict = judge(policy, policy.selector.match(record, _now(), story.expected), record)
             if verdict is Verdict.SUCCEEDED:
-                return success(story, record), story
+                return success_message(story, record), story
             if verdict.bad:
                 story = replace(story, reasons=self._reasons(story, verdict))
-                return UpgradeFailed(failure(policy, story, record, verdict)), story
+                return UpgradeFailed(failure_message(policy, story, record, verdict)), story
         if story.ended_by in CLOCKS:
             return AirflowSensorTimeout(self._timed_out(story)), story
         if story.error is not None:
@@ -244,7 +245,7 @@ class WaitTask:
         """Push how the wait ended, and log the whole story once more: the triggerer's lines may be lost."""
         self._push(context, story, message)
         log = self._sensor.log
-        log.info("::group::The whole wait again")
+        log.info("::group::Summary")
         for line in summary_lines(self._sensor.kind, self._sensor.name, story):
             log.info("%s", line)
         log.info("::endgroup::")
