@@ -17,7 +17,7 @@ from airflow_provider_sf.simulator import SCENARIOS
 from airflow_provider_sf.simulator.kind_formats import DIALECTS, Dialect
 from airflow_provider_sf.upgrades.kinds import KINDS
 from tests.sensors.running import MODES, run, sensor
-from tests.simulated_waits import SHOWN, name_of
+from tests.simulated_waits import KIND_SCENARIOS, subject_name
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
@@ -123,7 +123,7 @@ def made(case: Case, kind: str, mode: str, **keywords: Any) -> ServiceFabricUpgr
     given = {**case.keywords, **keywords}
     if "target_version" in given:
         given["target_version"] = version_of(kind, given["target_version"])
-    return sensor(name_of(case.scenario, kind), mode, kind=kind, **given)
+    return sensor(subject_name(case.scenario, kind), mode, kind=kind, **given)
 
 
 def version_of(kind: str, version: str) -> str:
@@ -155,7 +155,7 @@ def result(case: Case, kind: str, mode: str, ti: Any, **keywords: Any) -> str:
 
 @pytest.mark.parametrize(
     ("kind", "case"),
-    [(kind, case) for kind in KINDS for case in CASES if (kind, case.scenario) in SHOWN],
+    [(kind, case) for kind in KINDS for case in CASES if (kind, case.scenario) in KIND_SCENARIOS],
     ids=lambda given: f"{given.scenario}-{given.told}" if isinstance(given, Case) else given,
 )
 @pytest.mark.parametrize("mode", MODES)
@@ -163,7 +163,7 @@ def test_a_scenario_ends_as_the_table_says(
     *, kind: str, case: Case, mode: str, simulator: Any, clock: Any, ti: Any
 ) -> None:
     simulator.cluster_scenario = case.scenario
-    look = partial(ServiceFabricHook().get_upgrade_progress, name_of(case.scenario, kind), kind=kind)
+    look = partial(ServiceFabricHook().get_upgrade_progress, subject_name(case.scenario, kind), kind=kind)
     known: dict[str, Any] = {}
     if case.snapshot:
         look()
@@ -174,7 +174,7 @@ def test_a_scenario_ends_as_the_table_says(
 
 
 def test_the_table_in_the_documentation_says_the_same(documented: Any) -> None:
-    head = "| scenario | told | poke, deferrable | reschedule |\n| --- | --- | --- | --- |\n"
+    head = "| scenario | parameters | poke, deferrable | reschedule |\n| --- | --- | --- | --- |\n"
     rows = (
         f"| `{case.scenario}` | {f'`{case.told}`' if case.told else ''} | {case.ends} | {case.expected('reschedule')} |\n"
         for case in CASES

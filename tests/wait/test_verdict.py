@@ -24,8 +24,7 @@ from airflow_provider_sf.wait.state import WaitState
 from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step
 
 # At least this many examples; the thorough profile may run more.
-many = settings(max_examples=max(400, settings().max_examples))
-very_many = settings(max_examples=max(2000, settings().max_examples))
+MANY = settings(max_examples=max(400, settings().max_examples))
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 HOUR = 3600.0
@@ -224,7 +223,7 @@ def follow(policy: Policy, observations: list[Observed], *, through_json: bool =
     return wait
 
 
-@very_many
+@MANY
 @given(patient, histories)
 def test_success_needs_success_of_the_expected_upgrade(policy: Policy, observed: list[Observed]) -> None:
     assume(is_possible(observed))
@@ -233,7 +232,7 @@ def test_success_needs_success_of_the_expected_upgrade(policy: Policy, observed:
         assert is_success(policy.selector, wait.history)
 
 
-@very_many
+@MANY
 @given(patient, histories)
 def test_other_upgrade_never_replaces_a_seen_one(policy: Policy, observed: list[Observed]) -> None:
     """By default the first running upgrade is expected; the success of another start is not a success."""
@@ -251,7 +250,6 @@ def test_other_upgrade_never_replaces_a_seen_one(policy: Policy, observed: list[
         assert set(starts[:1]) <= {last.started_at}
 
 
-@many
 @given(patient | policies, histories | st.lists(answers | errors, min_size=1, max_size=8))
 def test_stored_state_gives_the_same_decisions(policy: Policy, observed: list[Observed]) -> None:
     stays, travels = follow(policy, observed), follow(policy, observed, through_json=True)
@@ -367,7 +365,6 @@ def follow_with_restart(
     return wait
 
 
-@many
 @given(
     st.sampled_from(["start_timeout", "unknown_state_timeout", "stall_timeout", "unreachable_timeout"]),
     st.integers(0, 60),
@@ -403,7 +400,6 @@ def test_restart_delays_a_timeout_by_its_length(
     )
 
 
-@many
 @given(complete, single, results)
 def test_reschedule_mode_reaches_the_same_verdict(
     selector: UpgradeSelector, moves: list[UpgradeProgress], end: UpgradeProgress
