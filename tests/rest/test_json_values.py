@@ -1,15 +1,10 @@
-"""Values in Service Fabric's JSON, and the storage limits for them."""
+"""Values in Service Fabric's JSON."""
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
 
-import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
 
 from airflow_provider_sf.rest.json_values import (
     integer,
@@ -23,19 +18,7 @@ from airflow_provider_sf.rest.json_values import (
     utc,
     value_at,
 )
-from airflow_provider_sf.rest.storage_limits import (
-    fitting_indices,
-    fitting_texts,
-    is_storable,
-    json_size,
-    shorten,
-)
-from airflow_provider_sf.rest.url_names import noun_for_key
-from airflow_provider_sf.serialization import count, of_schema, packed, unpacked
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Iterator
+from airflow_provider_sf.rest.storage_limits import shorten
 
 
 @pytest.mark.parametrize(
@@ -168,72 +151,6 @@ def test_value_at_a_path(answer: object, path: str, value: object) -> None:
     assert value_at(answer, path) == value
 
 
-def test_items_fit_with_their_separators() -> None:
-    items = [{"a": "x" * length} for length in (30, 10, 20)]
-    whole = len(json.dumps(items))
-    assert fitting_indices(items, whole) == [0, 1, 2]
-    assert fitting_indices(items, whole - 1) == [1, 2]
-    assert fitting_indices(items, 19 + 2) == [1]
-    assert fitting_indices(items, 19 + 1) == []
-    assert fitting_indices([], 100) == []
-
-
-def test_marked_items_are_omitted_first() -> None:
-    items = [{"a": letter} for letter in "abcd"]
-    room = 2 * len(json.dumps({"a": "a"}) + ", ")
-    assert fitting_indices(items, room) == [0, 1]
-    assert fitting_indices(items, room, omit_first=[True, False, True, False]) == [1, 3]
-    assert fitting_indices(items, room + room // 2, omit_first=[True, False, True, False]) == [0, 1, 3]
-    assert fitting_indices(items, 10 * room, omit_first=[True, False, True, False]) == [0, 1, 2, 3]
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.lists(st.tuples(st.text("ab", max_size=9), st.booleans()), max_size=9),
-    st.integers(0, 200),
-    st.randoms(),
-)
-def test_fitting_items_do_not_depend_on_order(
-    pairs: list[tuple[str, bool]], max_bytes: int, random_source: random.Random
-) -> None:
-    def kept(listed: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
-        items = [{"a": letters} for letters, _ in listed]
-        indices = fitting_indices(items, max_bytes, omit_first=[done for _, done in listed])
-        assert indices == sorted(set(indices))
-        assert not indices or json_size([items[index] for index in indices]) <= max_bytes
-        return [listed[index] for index in indices]
-
-    assert sorted(kept(pairs)) == sorted(kept(random_source.sample(pairs, len(pairs))))
-
-
-def test_texts_fit_with_their_separators() -> None:
-    texts = ["x" * 30, "y" * 10, "z" * 20]
-    whole = len(json.dumps(texts))
-    assert fitting_texts(iter(texts), whole) == texts
-    assert fitting_texts(iter(texts), whole - 1) == texts[:2]
-    assert fitting_texts(iter(texts), 33) == []
-    assert fitting_texts(iter([]), 100) == []
-
-
-def test_texts_are_cut_and_on_one_line() -> None:
-    assert fitting_texts(iter([" a\r\n\tb  c\x00 "]), 100) == ["a b c?"]
-    (cut,) = fitting_texts(iter(["é" * 5_000]), 1_000)
-    assert len(json.dumps(cut)) <= 400
-    assert cut.endswith(" characters more)")
-
-
-def test_no_texts_are_read_after_the_limit() -> None:
-    made = []
-
-    def texts() -> Iterator[str]:
-        for index in range(1_000):
-            made.append(index)
-            yield "x" * 30
-
-    assert len(fitting_texts(texts(), 340)) == 10
-    assert len(made) == 11
-
-
 @pytest.mark.parametrize("written", ["922337203685477", 922337203685478, 1e300, "P10675199DT2H48M5.4775807S"])
 def test_every_infinite_duration_is_none(written: object) -> None:
     assert seconds(written) is None
@@ -275,48 +192,10 @@ def test_long_text_is_cut_with_a_note(written: str, max_bytes: int, short: str) 
     assert short_text(written, max_bytes) == short
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.text(max_size=60), st.integers(1, 60), st.integers(64, 600))
-def test_cut_text_fits_and_counts_exactly(piece: str, times: int, max_bytes: int) -> None:
-    written = piece * times
-    short = shorten(written, max_bytes)
-    assert len(json.dumps(short)) <= max_bytes
-    assert shorten(written, max_bytes) == shorten(short, max_bytes) == short
-    if short != written:
-        cut = re.fullmatch(r"(.*)\.\.\. \((\d+) characters more\)", short, re.DOTALL)
-        assert cut is not None
-        assert written.startswith(cut[1])
-        assert len(cut[1]) + int(cut[2]) == len(written)
-        assert len(json.dumps(cut[1])) > (max_bytes - 40) * 7 // 8 - 24
-
-
 def test_short_text_of_other_types() -> None:
     assert short_text(None, 256) is None
     assert short_text([], 256) is None
     assert short_text(7, 256) == "7"
-
-
-def test_json_size() -> None:
-    assert [json_size(value) for value in ("", "é", "\U0001f600", [1, 2], {"a": None})] == [2, 8, 14, 6, 11]
-
-
-def test_object_of_the_schema() -> None:
-    assert of_schema("test/1", {"schema": "test/1", "a": 1}) == {"schema": "test/1", "a": 1}
-
-
-@pytest.mark.parametrize(
-    ("value", "found"),
-    [
-        (None, "'NoneType'"),
-        ("test/1", "'str'"),
-        ([], "'list'"),
-        ({}, "None"),
-        ({"schema": "test/2"}, "'test/2'"),
-    ],
-)
-def test_other_schema_is_refused(value: object, found: str) -> None:
-    with pytest.raises(ValueError, match=f"^expected an object of schema 'test/1', got {found}$"):
-        of_schema("test/1", value)
 
 
 @pytest.mark.parametrize(
@@ -329,74 +208,3 @@ def test_percentage_is_from_0_to_100(value: object, read: float | None) -> None:
 
 def test_duration_with_hundreds_of_digits_is_none() -> None:
     assert seconds(f"P2{'0' * 303}DT4{'0' * 304}H") is None
-
-
-@pytest.mark.parametrize("value", [None, True, "7", 1.0, -1, 1 << 64, []])
-def test_invalid_count_is_refused(value: object) -> None:
-    with pytest.raises(ValueError, match="expected a count, got"):
-        count(value)
-    assert count(7) == 7
-
-
-def nested(levels: int) -> object:
-    value: object = 1
-    for _ in range(levels):
-        value = [value]
-    return value
-
-
-@pytest.mark.parametrize(
-    ("value", "takes"),
-    [
-        ({"a": [1, 1.5, None, True, "wéb 🙂", {}]}, True),
-        (nested(50), True),
-        (nested(51), False),
-        (10**30, False),
-        (float("nan"), False),
-        (["web\x00"], False),
-        ({"\udc80": 1}, False),
-        ({"__classname__": "x"}, False),
-        (object(), False),
-    ],
-    ids=["plain", "deep", "too deep", "wide", "no number", "NUL", "half a pair", "key", "no JSON"],
-)
-def test_storable_values(value: object, *, takes: bool) -> None:
-    assert is_storable(value) is takes
-
-
-@pytest.mark.parametrize(
-    ("key", "noun"),
-    [
-        ("NodeTypeName", "node type"),
-        ("PartitionId", "partition"),
-        ("ReplicaOrInstanceId", "replica"),
-        ("applicationResourceName", "application resource"),
-        ("applicationId", "application"),
-        ("Name", ""),
-    ],
-)
-def test_noun_for_a_key(key: str, noun: str) -> None:
-    assert noun_for_key(key) == noun
-
-
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(),
-        lambda inner: st.dictionaries(st.text(), inner) | st.lists(inner),
-    )
-)
-def test_what_is_packed_is_text_and_comes_out_again(value: object) -> None:
-    assert packed(value).isascii()
-    assert unpacked(packed(value)) == value
-
-
-@pytest.mark.parametrize("value", [{"polls": 1}, None])
-def test_what_was_never_packed_is_itself(value: object) -> None:
-    assert unpacked(value) is value
-
-
-@pytest.mark.parametrize("value", ["", "{}", packed({"polls": 1})[:-5], "c-" * 2_000])
-def test_what_is_no_packed_text_of_ours_is_refused_and_named(value: str) -> None:
-    with pytest.raises(ValueError, match="expected packed JSON, got '") as error:
-        unpacked(value)
-    assert len(str(error.value)) < 500

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import csv
 import json
-import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pytest
 from airflow_provider_sf import __version__
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.rest.error_codes import ADVICE, MISSING_CODES, PERMANENT_CODES, TRANSIENT_CODES
-from airflow_provider_sf.rest.errors import error_from_dict, with_advice
+from airflow_provider_sf.rest.errors import with_advice
 from airflow_provider_sf.rest.protocol import (
     CLUSTER_VERSION,
     UNKNOWN_CALL,
@@ -392,38 +390,6 @@ def test_json_object_keeps_retry_after() -> None:
     assert error.value.endpoint == "http://c:19080"
 
 
-def test_pickle_and_copy_keep_retry_after() -> None:
-    error = Unreachable("busy", 503, "FABRIC_E_NOT_READY", "http://c", retry_after=5.0)
-    for copied in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301 - our own bytes
-        assert copied.retry_after == 5.0
-        assert copied.to_dict() == error.to_dict()
-
-
-def test_retry_after_is_none_by_default() -> None:
-    assert Unreachable("timed out").retry_after is None
-
-
-def test_error_text_is_one_line() -> None:
-    assert str(Unreachable("timed out")) == "timed out"
-    assert (
-        str(Unreachable("busy", 503, "FABRIC_E_NOT_READY", "http://c"))
-        == "http://c: HTTP 503 FABRIC_E_NOT_READY: busy"
-    )
-
-
-@pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])
-def test_error_round_trip(cls: type[ServiceFabricError]) -> None:
-    error = cls("why", 503, "E_ABORT", "http://c")
-    for copied in (error_from_dict(error.to_dict()), pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - our own bytes
-        assert type(copied) is cls
-        assert copied.to_dict() == error.to_dict()
-
-
-def test_unknown_error_class_is_unexpected() -> None:
-    assert type(error_from_dict({"class": "Exploded"})) is UnexpectedAnswer
-    assert str(error_from_dict({})) == "no message"
-
-
 def test_retry_after_date_out_of_range_is_ignored() -> None:
     headers = {
         "retry-after": "Sun, 01 Mar 9999999999999999999 03:00:10 GMT",
@@ -432,18 +398,6 @@ def test_retry_after_date_out_of_range_is_ignored() -> None:
     error = error_from_response(Response(503, b"", headers))
     assert isinstance(error, Unreachable)
     assert error.retry_after is None
-
-
-@pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])
-def test_long_error_is_cut(cls: type[ServiceFabricError]) -> None:
-    error = cls("x" * 1_000_000, 503, "y" * 1_000_000, "http://c")
-    assert len(json.dumps(error.message)) <= 1_500
-    assert len(json.dumps(error.code)) <= 256
-    kept, _, more = error.message.partition("... (")
-    assert (kept, more) == ("x" * len(kept), f"{1_000_000 - len(kept)} characters more)")
-    assert error.code == f"{'y' * 214}... (999786 characters more)"
-    for copied in (error_from_dict(error.to_dict()), pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - our own bytes
-        assert copied.to_dict() == error.to_dict()
 
 
 NOT_FOUND = (

@@ -13,6 +13,7 @@ from airflow_provider_sf.rest.url_names import (
     application_id,
     fill_path,
     normalized_name,
+    noun_for_key,
     path_segment,
     takes_name,
 )
@@ -246,3 +247,21 @@ def test_normalized_names_are_equal(name: str) -> None:
 def test_normalized_empty_name_is_empty() -> None:
     assert normalized_name("") == ""
     assert normalized_name("fabric:/") == ""
+
+
+# Nouns for keys.
+
+
+@pytest.mark.parametrize(
+    ("key", "noun"),
+    [
+        ("NodeTypeName", "node type"),
+        ("PartitionId", "partition"),
+        ("ReplicaOrInstanceId", "replica"),
+        ("applicationResourceName", "application resource"),
+        ("applicationId", "application"),
+        ("Name", ""),
+    ],
+)
+def test_noun_for_a_key(key: str, noun: str) -> None:
+    assert noun_for_key(key) == noun

@@ -1,0 +1,60 @@
+"""The error classes: their text, their JSON form, copies."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+
+import pytest
+
+from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
+
+
+def copies_of(error: ServiceFabricError) -> list[ServiceFabricError]:
+    pickled = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    return [ServiceFabricError.from_dict(error.to_dict()), pickled, copy.copy(error)]
+
+
+def test_pickle_and_copy_keep_retry_after() -> None:
+    error = Unreachable("busy", 503, "FABRIC_E_NOT_READY", "http://c", retry_after=5.0)
+    for copied in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301 - our own bytes
+        assert copied.retry_after == 5.0
+        assert copied.to_dict() == error.to_dict()
+
+
+def test_retry_after_is_none_by_default() -> None:
+    assert Unreachable("timed out").retry_after is None
+
+
+def test_error_text_is_one_line() -> None:
+    assert str(Unreachable("timed out")) == "timed out"
+    assert (
+        str(Unreachable("busy", 503, "FABRIC_E_NOT_READY", "http://c"))
+        == "http://c: HTTP 503 FABRIC_E_NOT_READY: busy"
+    )
+
+
+@pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])
+def test_error_round_trip(cls: type[ServiceFabricError]) -> None:
+    error = cls("why", 503, "E_ABORT", "http://c")
+    for copied in copies_of(error):
+        assert type(copied) is cls
+        assert copied.to_dict() == error.to_dict()
+
+
+def test_unknown_error_class_is_unexpected() -> None:
+    assert type(ServiceFabricError.from_dict({"class": "Exploded"})) is UnexpectedAnswer
+    assert str(ServiceFabricError.from_dict({})) == "no message"
+
+
+@pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])
+def test_long_error_is_cut(cls: type[ServiceFabricError]) -> None:
+    error = cls("x" * 1_000_000, 503, "y" * 1_000_000, "http://c")
+    assert len(json.dumps(error.message)) <= 1_500
+    assert len(json.dumps(error.code)) <= 256
+    kept, _, more = error.message.partition("... (")
+    assert (kept, more) == ("x" * len(kept), f"{1_000_000 - len(kept)} characters more)")
+    assert error.code == f"{'y' * 214}... (999786 characters more)"
+    for copied in copies_of(error):
+        assert copied.to_dict() == error.to_dict()
