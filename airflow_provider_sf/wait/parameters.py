@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SELECTOR_PARAMETERS = ("previous", "started_after", "target_version")
 """The parameters that select the expected upgrade."""
 
-MAX_SHOWN = 100
+_MAX_SHOWN = 100
 """How many characters of a value a message shows."""
 
 _MAX_SECONDS = 1e9
@@ -74,10 +74,10 @@ def check_poke_interval(poke_interval: float, max_wait: timedelta | None, *, def
         raise ValueError(msg)
 
 
-def shorten_repr(value: object, max_characters: int = MAX_SHOWN) -> str:
+def shorten_repr(value: object) -> str:
     """Return a value as a message shows it."""
     text = repr(value)
-    return text if len(text) <= max_characters else f"{text[:max_characters]}..."
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 def check_name(kind: str, name: Any) -> None:

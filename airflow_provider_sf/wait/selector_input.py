@@ -10,12 +10,15 @@ import ast
 import json
 from datetime import datetime, timezone
 
+from airflow_provider_sf.rest.storage_limits import shorten
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wait.matching import UpgradeSelector
-from airflow_provider_sf.wait.parameters import MAX_SHOWN, shorten_repr
+from airflow_provider_sf.wait.parameters import shorten_repr
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 8999
+
+_REASON_BYTES = 200
 
 
 def read_selector(
@@ -54,10 +57,11 @@ def _record(value: object) -> UpgradeProgress:
         return value
     try:
         return UpgradeProgress.from_dict(_literal(value) if isinstance(value, str) else value)
-    except (KeyError, TypeError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
+    except (TypeError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        reason = shorten(str(error) or type(error).__name__, _REASON_BYTES)
         msg = (
             "previous must be a record that ServiceFabricUpgradeProgressOperator returned, for example "
-            f"previous=snapshot.output, not {shorten_repr(value)}: {shorten_repr(error, 2 * MAX_SHOWN)}"
+            f"previous=snapshot.output, not {shorten_repr(value)}: {reason}"
         )
         raise ValueError(msg) from error
 

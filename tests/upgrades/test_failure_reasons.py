@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_sf.rest.storage_limits import json_size
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.upgrades.domains import DomainProgress, Domains
+from airflow_provider_sf.upgrades.domains import Domains
 from airflow_provider_sf.upgrades.failure_reasons import REASONS_BYTES, FailureDetails, failure_reasons
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ def test_details_of_a_record() -> None:
         "application",
         "fabric:/shop",
         failure_reason="HealthCheck",
-        domains=Domains(at_failure=DomainProgress("UD1", (), DETAILS.safety_checks)),
+        domains=Domains(failure_domain="UD1", safety_checks_at_failure=DETAILS.safety_checks),
         unhealthy_evaluations=DETAILS.unhealthy_evaluations,
     )
     assert FailureDetails.from_record(record) == DETAILS
 
 
 def test_pending_checks_are_not_failure_details() -> None:
-    pending = Domains(current=DomainProgress("UD1", (), ("n0 waits for A",)))
+    pending = Domains(pending_safety_checks=("n0 waits for A",))
     record = UpgradeProgress("application", "fabric:/shop", domains=pending)
     assert FailureDetails.from_record(record) == FailureDetails()
 

@@ -119,55 +119,58 @@ def test_unknown_field_of_previous_is_ignored() -> None:
     ("value", "found"),
     [
         ({}, "None"),
-        ([], "'list'"),
-        (7, "'int'"),
-        (b"{}", "'bytes'"),
         ("{}", "None"),
-        ("[]", "'list'"),
-        ("null", "'NoneType'"),
-        ("None", "'NoneType'"),
         ({"schema": "shop/1"}, "'shop/1'"),
         ('{"schema": "shop/1"}', "'shop/1'"),
         ({"schema": "service_fabric.upgrade_progress/2"}, "'service_fabric.upgrade_progress/2'"),
     ],
 )
 def test_previous_of_another_schema_is_refused(value: object, found: str) -> None:
-    reason = f"expected an object of schema 'service_fabric.upgrade_progress/1', got {found}"
-    assert refusal_of(previous=value) == f'{NO_RECORD}{value!r}: ValueError("{reason}")'
+    reason = f"expected schema 'service_fabric.upgrade_progress/1', got {found}"
+    assert refusal_of(previous=value) == f"{NO_RECORD}{value!r}: {reason}"
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
+    ("value", "found"),
+    [([], "[]"), (7, "7"), (b"{}", "b'{}'"), ("[]", "[]"), ("null", "None"), ("None", "None")],
+)
+def test_previous_must_be_an_object(value: object, found: str) -> None:
+    reason = f"expected a JSON object for UpgradeProgress, got {found}"
+    assert refusal_of(previous=value) == f"{NO_RECORD}{value!r}: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
     [
-        ("{[]: 1}", "'{[]: 1}': TypeError("),
-        ("", "'': SyntaxError("),
-        ("the last release", "'the last release': SyntaxError("),
-        ("{'schema': ", "\"{'schema': \": SyntaxError("),
-        ("shop", "'shop': ValueError("),
-        ("open('/etc/passwd').read()", "\"open('/etc/passwd').read()\": ValueError("),
+        ("{[]: 1}", ""),
+        ("", "invalid syntax"),
+        ("the last release", "invalid syntax"),
+        ("{'schema': ", "'{' was never closed"),
+        ("shop", "malformed node or string"),
+        ("open('/etc/passwd').read()", "malformed node or string"),
     ],
 )
-def test_previous_text_is_never_executed(value: str, text: str) -> None:
-    assert refusal_of(previous=value).startswith(NO_RECORD + text)
+def test_previous_text_is_never_executed(value: str, reason: str) -> None:
+    assert refusal_of(previous=value).startswith(f"{NO_RECORD}{value!r}: {reason}")
 
 
-@pytest.mark.parametrize("key", ["kind", "name", "state", "started_at", "services", "endpoint"])
+@pytest.mark.parametrize("key", ["kind", "name", "state", "started_at"])
 def test_previous_without_a_key_is_refused(key: str) -> None:
-    value = {expected: value for expected, value in WRITTEN.items() if expected != key}
-    shown = repr(value)[:100]
-    assert refusal_of(previous=value) == f"{NO_RECORD}{shown}...: KeyError('{key}')"
-    assert refusal_of(previous=str(value)).endswith(f"...: KeyError('{key}')")
+    record = {member: value for member, value in WRITTEN.items() if member != key}
+    reason = f"UpgradeProgress: the member {key!r} is missing"
+    assert refusal_of(previous=record) == f"{NO_RECORD}{repr(record)[:100]}...: {reason}"
+    assert refusal_of(previous=str(record)).endswith(f"...: {reason}")
 
 
 @pytest.mark.parametrize("services", [7, [7], [{}], [{"name": "web"}]])
 def test_previous_with_invalid_services_is_refused(services: object) -> None:
-    assert "TypeError(" in refusal_of(previous={**WRITTEN, "services": services})
+    assert "'services'" in refusal_of(previous={**WRITTEN, "services": services}).rpartition("...")[2]
 
 
 def test_the_cause_of_a_refusal_is_kept() -> None:
     with pytest.raises(ValueError, match="previous") as refused:
         read(previous={"schema": "service_fabric.upgrade_progress/1"})
-    assert isinstance(refused.value.__cause__, KeyError)
+    assert isinstance(refused.value.__cause__, ValueError)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +264,7 @@ def test_invalid_version_is_refused(value: object, shown: str) -> None:
         ("started_after", [7] * 1000, f"{NO_MOMENT}[{'7, ' * 33}...{AS_THIS}"),
         ("target_version", [7] * 1000, f"{NO_VERSION}[{'7, ' * 33}..."),
         ("target_version", " " * 1000, f"{NO_VERSION}'{' ' * 99}..."),
-        ("previous", [7] * 1000, f"{NO_RECORD}[{'7, ' * 33}...: ValueError("),
+        ("previous", [7] * 1000, f"{NO_RECORD}[{'7, ' * 33}...: expected a JSON object"),
     ],
 )
 def test_long_value_is_shortened_in_messages(parameter: str, value: object, text: str) -> None:
@@ -298,14 +301,12 @@ def test_previous_of_another_name_is_refused(kind: str, name: str, text: str) ->
 @pytest.mark.parametrize("value", [5, "2026-02-01 00:00:00+00:00", "0001-01-01T00:00:00Z", "Sun Feb 1"])
 def test_previous_with_an_invalid_start_is_refused(value: object) -> None:
     """Without its start, the same old upgrade would pass for a new one."""
-    assert "the field 'started_at' of a record cannot be read" in refusal_of(
-        previous={**WRITTEN, "started_at": value}
-    )
+    assert "'started_at'" in refusal_of(previous={**WRITTEN, "started_at": value}).rpartition("...")[2]
 
 
 @pytest.mark.parametrize("name", [None, [], True])
 def test_previous_without_a_name_is_refused(name: object) -> None:
-    assert "the field 'name' of a record cannot be read" in refusal_of(previous={**WRITTEN, "name": name})
+    assert "'name'" in refusal_of(previous={**WRITTEN, "name": name}).rpartition("...")[2]
 
 
 @pytest.mark.parametrize(
