@@ -1,4 +1,4 @@
-"""The Service Fabric error codes whose meaning the HTTP status does not show: tables. No I/O."""
+"""Tables of the Service Fabric error codes that the HTTP status does not explain. No I/O."""
 
 from __future__ import annotations
 

@@ -45,13 +45,39 @@ class ServiceFabricError(Exception):
         return " ".join(": ".join(part for part in (self.endpoint, status, self.message) if part).split())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the error as JSON types; :func:`error_from_dict` undoes it."""
+        """Return the error as JSON types."""
         return {
             "class": type(self).__name__,
             "status": self.status,
             "code": self.code,
             "message": self.message,
             "endpoint": self.endpoint,
+        }
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> ServiceFabricError:
+        """Read what :meth:`to_dict` has written; an unknown class becomes UnexpectedAnswer."""
+        classes = {cls.__name__: cls for cls in (Unreachable, Rejected, UnexpectedAnswer)}
+        cls = classes.get(data.get("class", ""), UnexpectedAnswer)
+        message = data.get("message") or "no message"
+        return cls(message, data.get("status"), data.get("code"), data.get("endpoint"))
+
+    @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """Return the JSON Schema of :meth:`to_dict`."""
+        text = {"type": ["string", "null"]}
+        properties = {
+            "class": {"enum": ["Unreachable", "Rejected", "UnexpectedAnswer"]},
+            "status": {"type": ["integer", "null"]},
+            "code": text,
+            "message": {"type": "string"},
+            "endpoint": text,
+        }
+        return {
+            "type": "object",
+            "additionalProperties": False,
+            "required": list(properties),
+            "properties": properties,
         }
 
 
@@ -77,18 +103,6 @@ class Rejected(ServiceFabricError):
 
 class UnexpectedAnswer(ServiceFabricError):
     """An answer that this package does not understand; please report it."""
-
-
-def error_from_dict(fields: dict[str, Any]) -> ServiceFabricError:
-    """Undo :meth:`ServiceFabricError.to_dict`; an unknown class becomes UnexpectedAnswer."""
-    classes = {cls.__name__: cls for cls in (Unreachable, Rejected, UnexpectedAnswer)}
-    cls = classes.get(fields.get("class", ""), UnexpectedAnswer)
-    return cls(
-        fields.get("message") or "no message",
-        fields.get("status"),
-        fields.get("code"),
-        fields.get("endpoint"),
-    )
 
 
 def with_advice(error: Rejected, advice: str) -> Rejected:

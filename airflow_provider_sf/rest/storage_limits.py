@@ -93,15 +93,17 @@ def is_storable(value: object, depth: int = 0) -> bool:
     if depth > MAX_DEPTH:
         return False
     if isinstance(value, dict):
-        return all(
-            isinstance(key, str)
-            and is_storable(key)
-            and not key.startswith("__")
-            and is_storable(item, depth + 1)
-            for key, item in value.items()
-        )
+        return all(_is_storable_key(key) and is_storable(item, depth + 1) for key, item in value.items())
     if isinstance(value, list):
         return all(is_storable(item, depth + 1) for item in value)
+    return _is_storable_scalar(value)
+
+
+def _is_storable_key(key: object) -> bool:
+    return isinstance(key, str) and make_storable(key) == key and not key.startswith("__")
+
+
+def _is_storable_scalar(value: object) -> bool:
     if isinstance(value, str):
         return make_storable(value) == value
     if isinstance(value, int):

@@ -41,8 +41,8 @@ class Outcome(str, Enum):
 # All other kinds; compose deployments also have the Provisioning and Unprovisioning states:
 #   RollingForwardInProgress <-> RollingForwardPending -> RollingForwardCompleted
 #   with a rollback:    RollingBackInProgress <-> RollingBackPending -> RollingBackCompleted
-# The two Unprovisioning states clean up; the upgrade is complete only after them. RollingBackPending is not in
-# the specification, but the runtime reports it. Failed means that Service Fabric stopped the upgrade.
+# The two Unprovisioning states clean up; the upgrade is complete only after them. The specification does not
+# have RollingBackPending, but the runtime reports it. Failed means that Service Fabric stopped the upgrade.
 # Every other state is unknown.
 OUTCOMES: dict[str, Outcome] = {
     "ProvisioningTarget": Outcome.IN_PROGRESS,

@@ -102,8 +102,8 @@ def seconds_unchanged(policy: Policy, state: WaitState, now: datetime) -> float:
     """
     Return for how many seconds the same record would change nothing: no timeout expires before.
 
-    Polls that find it need no step until then, see :func:`with_unchanged_polls`. It is 0 if time alone decides
-    something: an upgrade without a start time becomes the expected one when ``started_after`` has come.
+    Polls that find it need no step until then, see :func:`with_unchanged_polls`. It is 0 if time alone may
+    decide: an upgrade without a start time becomes the expected one when ``started_after`` has come.
     """
     record = state.record
     if record is None or state.error is not None or state.unconfirmed or policy.exponential_backoff:
@@ -198,7 +198,7 @@ def _updated_outages(state: WaitState, now: datetime) -> OutageStats:
     if state.unreachable_since is None:
         return state.outages
     duration = _seconds_between(state.unreachable_since, now)
-    return state.outages.and_one_more(state.unreachable_polls, duration, state.error)
+    return state.outages.plus(state.unreachable_polls, duration, state.error)
 
 
 def _verdict_start(

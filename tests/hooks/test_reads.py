@@ -129,7 +129,7 @@ def test_pages_that_never_end_are_unexpected(ask: Any, connected: Any) -> None:
 
 @pytest.mark.parametrize("call", ["get_application", "get_application_health"])
 def test_a_wrong_name_is_refused_before_anything_is_sent(call: str, ask: Any, connected: Any) -> None:
-    with pytest.raises(ValueError, match="^invalid name .*: write it as"):
+    with pytest.raises(ValueError, match=r"^invalid name .*: write it as"):
         ask(call, "fabric:/shop//web")
     assert connected.connections == 0
 
