@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from airflow_provider_sf.rest.storage_limits import (
     fitting_indices,
@@ -42,7 +42,6 @@ def test_marked_items_are_omitted_first() -> None:
     assert fitting_indices(items, 10 * room, omit_first=[True, False, True, False]) == [0, 1, 2, 3]
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(st.text("ab", max_size=9), st.booleans()), max_size=9),
     st.integers(0, 200),
@@ -89,7 +88,6 @@ def test_no_texts_are_read_after_the_limit() -> None:
     assert len(made) == 11
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.text(max_size=60), st.integers(1, 60), st.integers(64, 600))
 def test_cut_text_fits_and_counts_exactly(piece: str, times: int, max_bytes: int) -> None:
     written = piece * times

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 from airflow_provider_sf.rest.url_names import (
     application_id,
@@ -210,7 +210,6 @@ def test_part_that_changes_the_path_is_refused(name: str, part: str) -> None:
     assert refusal_of(APPLICATION, name).startswith(f"invalid name {part!r}: it ")
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.text(min_size=1, max_size=30) | st.text("ab.~/$%2Ff:\\ {}\n", min_size=1, max_size=12))
 def test_accepted_name_stays_in_its_segment(name: str) -> None:
     for path in (RESOURCE, APPLICATION, DEPLOYMENT):
@@ -228,7 +227,6 @@ def test_accepted_name_stays_in_its_segment(name: str) -> None:
             assert unquote(segment) == name
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.text("ab. é-", min_size=1, max_size=5), min_size=1, max_size=4))
 def test_three_spellings_are_one_application(parts: list[str]) -> None:
     assume(not {".", ".."} & set(parts))

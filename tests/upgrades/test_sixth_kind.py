@@ -55,8 +55,8 @@ def pytest_configure() -> None:
 
 def run_with_six_kinds(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Start all tests but these and the slow ones, with a sixth kind."""
-    others = [f"--ignore=tests/{name}" for name in ("test_sixth_kind.py", "test_live.py", "demo")]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.test_sixth_kind", *others, *arguments]
+    others = [f"--ignore=tests/{name}" for name in ("upgrades/test_sixth_kind.py", "test_live.py", "demo")]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.upgrades.test_sixth_kind", *others, *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
