@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
+from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS
 from benchmarks.raw_pool import body_in, client_context, request_about
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def asyncio_pool(way: Way) -> AsyncIterator[Callable[[str], Awaitable[byte
     host, loop = urlsplit(way.origin), asyncio.get_running_loop()
     tls = client_context(way) if way.certificate else None
     at = host.hostname or "", host.port or 0
-    dialled = [loop.create_connection(_Connection, *at, ssl=tls) for _ in range(MOST_AT_ONCE)]
+    dialled = [loop.create_connection(_Connection, *at, ssl=tls) for _ in range(MAX_CONCURRENT_REQUESTS)]
     free = [connection for _, connection in await asyncio.gather(*dialled)]
     requests: dict[str, bytes] = {}
 

@@ -8,7 +8,7 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
+from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS
 from benchmarks.child import Child
 from benchmarks.contenders import CONTENDERS
 from benchmarks.measuring import in_turns, say
@@ -40,8 +40,11 @@ def rows(*, full: bool) -> list[Row]:
         say(f"closed loop, {over}: {_ROUNDS} rounds of {polls} polls, fewer for who is slow")
         with Stub(mutual=mutual) as stub:
             alone = _figures(stub, polls, 1, tuple(CONTENDERS))
-            many = _figures(stub, polls, MOST_AT_ONCE, _FASTEST)
-        found += [*_costs(f"{over}, one at a time", alone), *_costs(f"{over}, {MOST_AT_ONCE} at once", many)]
+            many = _figures(stub, polls, MAX_CONCURRENT_REQUESTS, _FASTEST)
+        found += [
+            *_costs(f"{over}, one at a time", alone),
+            *_costs(f"{over}, {MAX_CONCURRENT_REQUESTS} at once", many),
+        ]
         found += [*_judged(over, alone, many, is_secure=mutual)]
     return found
 
@@ -110,7 +113,7 @@ def _judged(
     to_pool, of_many = _quotients(alone, "asend", "asyncio_pool"), _quotients(many, "asend", "asyncio_pool")
     judged = [
         Row(f"asend / pool by hand, {over}, one at a time", "x", to_pool, must=_AGAINST_POOL),
-        Row(f"asend / pool by hand, {over}, {MOST_AT_ONCE} at once", "x", of_many),
+        Row(f"asend / pool by hand, {over}, {MAX_CONCURRENT_REQUESTS} at once", "x", of_many),
         Row(f"asend / bare sockets, {over}, one at a time", "x", _quotients(alone, "asend", "raw_pool")),
     ]
     if is_secure:

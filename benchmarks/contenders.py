@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
-from benchmarks import ours, peers
+from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS
+from benchmarks import peers, provider
 from benchmarks.answers import names
 from benchmarks.asyncio_pool import asyncio_pool
 from benchmarks.child import answer_in_loop
@@ -47,8 +47,8 @@ _HTTP = "airflow.providers.http"
 CONTENDERS = {
     "raw_pool": Contender("bare sockets, by hand", raw_pool),
     "asyncio_pool": Contender("pool of asyncio's connections, by hand", asyncio_pool),
-    "asend": Contender("ours: Cluster.asend", ours.asend, slower=2),
-    "hook": Contender("ours: ServiceFabricHook.aget_upgrade_progress", ours.hook, slower=2),
+    "asend": Contender("ours: Cluster.asend", provider.asend, slower=2),
+    "hook": Contender("ours: ServiceFabricHook.aget_upgrade_progress", provider.hook, slower=2),
     "tuned_session": Contender("aiohttp, one tuned session", peers.tuned_session, slower=2),
     "session_per_poll": Contender("aiohttp, session per poll", peers.session_per_poll, slower=20),
     "http_sensor": Contender("HttpSensorTrigger's body", peers.http_sensor, _HTTP, slower=20),
@@ -79,7 +79,7 @@ class Polling:
         self._poll = await self._context.__aenter__()
         return {}
 
-    async def poll(self, polls: int, workers: int = MOST_AT_ONCE) -> dict[str, Any]:
+    async def poll(self, polls: int, workers: int = MAX_CONCURRENT_REQUESTS) -> dict[str, Any]:
         """Poll as fast as it goes; the names are as many as the workers."""
         each = polls // workers
         gc.collect()

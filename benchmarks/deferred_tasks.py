@@ -25,7 +25,7 @@ from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
 from benchmarks.answers import names
 from benchmarks.nothing import NothingTrigger
-from benchmarks.ours import wait_for
+from benchmarks.provider import wait_for
 
 if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger

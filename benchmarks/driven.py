@@ -14,7 +14,7 @@ from benchmarks.stub import Stub
 
 TITLE = "Driven: from the end of an upgrade to the event of its trigger"
 
-_KINDS = {"ours": "ours", "http_event": "HttpEventTrigger"}
+_KINDS = {"provider": "this provider", "http_event": "HttpEventTrigger"}
 _SEED = 20260301
 _GRACE_INTERVALS = 2
 

@@ -28,7 +28,7 @@ class _Plan:
     def load(self) -> Load:
         """All waits; names and connections take turns in step, so that a name is always on the same one."""
         many = self.connections * self.waits
-        return Load("ours", many, many, self.interval)
+        return Load("provider", many, many, self.interval)
 
     @property
     def healthy(self) -> list[str]:

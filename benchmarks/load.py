@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.answers import names
 from benchmarks.child import Child
-from benchmarks.ours import CONN_ID
+from benchmarks.provider import CONN_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -29,7 +29,7 @@ def _look_ups() -> float:
     """
     say(f"look-ups: {_WAITS:,} waits")
     with Stub(mutual=True) as stub, running(stub) as work:
-        work.start(Load("ours", _WAITS, _WAITS, _INTERVAL))
+        work.start(Load("provider", _WAITS, _WAITS, _INTERVAL))
         time.sleep(3 * _INTERVAL)
         polled = len(stub.arrivals())
         if polled < _WAITS:

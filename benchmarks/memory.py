@@ -19,7 +19,7 @@ _KIB, _MIB = 1 << 10, 1 << 20
 def rows(*, full: bool) -> list[Row]:
     """Measure both in turns, each in a fresh process."""
     many, interval, rounds = (10_000, 5.0, 3) if full else (5_000, 2.0, 1)
-    found = [(_held(kind, many, interval) for kind in ("ours", "nothing")) for _ in range(rounds)]
+    found = [(_held(kind, many, interval) for kind in ("provider", "nothing")) for _ in range(rounds)]
     mine, nothing = (tuple(figures) for figures in zip(*found, strict=True))
     above = tuple((one - other) / many / _KIB for one, other in zip(mine, nothing, strict=True))
     return [
@@ -33,11 +33,11 @@ def _held(kind: str, many: int, interval: float) -> int:
     """Return what a process holds after a few polls of each; one wait of ours is always in it."""
     say(f"memory: {many:,} of kind {kind}")
     with Stub(mutual=True) as stub, running(stub) as work:
-        work.start(Load("ours", 1, 1, interval))
+        work.start(Load("provider", 1, 1, interval))
         work.start(Load(kind, many, many, interval))
         time.sleep(_INTERVALS * interval)
         held = work.resident_bytes()
-        if kind == "ours":
+        if kind == "provider":
             _make_sure_all_have_polled(stub, many)
         work.make_sure_that_all_wait()
     return held

@@ -31,12 +31,12 @@ def rows(*, full: bool) -> list[Row]:
     intervals = _FULL_INTERVALS if full else _INTERVALS
     found = []
     for load, is_judged in (
-        (Load("ours", many, many, interval), True),
+        (Load("provider", many, many, interval), True),
         (Load("http_sensor", few, few, interval), False),
     ):
         windows = [_window(load, intervals) for _ in range(rounds if is_judged else 1)]
         found += _figures(load, windows, is_judged=is_judged)
-    shared = Load("ours", 1_000, 10, interval)
+    shared = Load("provider", 1_000, 10, interval)
     return [*found, _requests(shared, [_window(shared, intervals) for _ in range(rounds)])]
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 
-from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
+from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS
 from benchmarks.answers import target_of
 from benchmarks.raw_pool import client_context
 
@@ -97,7 +97,7 @@ async def session_per_poll(way: Way) -> AsyncIterator[Poll]:
 
 
 @asynccontextmanager
-async def tuned_session(way: Way, limit: int = MOST_AT_ONCE) -> AsyncIterator[Poll]:
+async def tuned_session(way: Way, limit: int = MAX_CONCURRENT_REQUESTS) -> AsyncIterator[Poll]:
     """Poll over aiohttp, with one session of a few connections and without cookies."""
     connector = aiohttp.TCPConnector(limit=limit, ssl=_tls(way))
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
@@ -113,7 +113,7 @@ async def tuned_session(way: Way, limit: int = MOST_AT_ONCE) -> AsyncIterator[Po
 async def _threads(poll: Callable[[str], object]) -> AsyncIterator[Poll]:
     """Poll in as many threads as there are connections."""
     loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(MOST_AT_ONCE) as executor:
+    with ThreadPoolExecutor(MAX_CONCURRENT_REQUESTS) as executor:
         loop.set_default_executor(executor)
         yield lambda name: asyncio.to_thread(poll, name)
 

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
+from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS
 from benchmarks.answers import target_of
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class RawPool:
         self._way = way
         self._requests: dict[str, bytes] = {}
         loop = asyncio.get_running_loop()
-        self._free = [RawConnection(_connected(way), loop) for _ in range(MOST_AT_ONCE)]
+        self._free = [RawConnection(_connected(way), loop) for _ in range(MAX_CONCURRENT_REQUESTS)]
 
     async def poll(self, name: str) -> bytes:
         """Return the body of the answer about a name."""

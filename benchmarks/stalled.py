@@ -45,7 +45,7 @@ def rows(*, full: bool) -> list[Row]:
     """Measure our waits; if there is time, also ones that open as many connections as they like."""
     plan = _Plan(10.0, 3, 30.0) if full else _Plan(3.0, 2, 5.0)
     rounds, many, interval = (3, 10_000, 5.0) if full else (1, 500, 1.0)
-    mine = Load("ours", many, many, interval)
+    mine = Load("provider", many, many, interval)
     found = _figures(mine, plan, [_stall(mine, plan) for _ in range(rounds)], is_judged=True)
     if not full:
         return found

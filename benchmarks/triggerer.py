@@ -48,7 +48,7 @@ MOST_POLLS_ASTRAY = 0.1
 """Of one poll for each wait and interval; else we have not measured waits that poll."""
 LAST_WORDS_BYTES = 4_000
 
-DO_NOTHING, LONG_ROWS, EXPECTED = "nothing", "nothing, long rows", "ours"
+DO_NOTHING, LONG_ROWS, PROVIDER = "nothing", "nothing, long rows", "this provider"
 JUDGED = 1_000
 CHILD, SUPERVISOR = Bound(2.5, aim=1.5), Bound(1.15, aim=1.05)
 """What so many waits may cost; more of them are shown."""
@@ -102,7 +102,7 @@ class Triggerer:
             "waits": self.waits,
             "interval": INTERVAL,
             "first_poll_at": first_poll_at.isoformat(),
-            "do_nothing": self.trigger != EXPECTED,
+            "do_nothing": self.trigger != PROVIDER,
             "long_rows": self.trigger == LONG_ROWS,
             "host": self._stub.way.origin,
             "extra": self._stub.way.extra,
@@ -137,7 +137,7 @@ class Triggerer:
     def now(self) -> Moment:
         """Return what has been used until now."""
         used = _cpu_seconds(self._child), _cpu_seconds(self._supervisor)
-        polls = self._stub.counts().requests if self.trigger == EXPECTED else 0
+        polls = self._stub.counts().requests if self.trigger == PROVIDER else 0
         return Moment(time.perf_counter(), *used, polls, how_many(self._airflow, "xcom"))
 
     def figures(self, before: Moment) -> Figures:
@@ -147,7 +147,7 @@ class Triggerer:
             self.fail("not all tasks are deferred still")
         seconds, mib = now.at - before.at, _mib(self._child)
         polls = (now.polls - before.polls) / seconds
-        if self.trigger == EXPECTED and abs(polls * INTERVAL / self.waits - 1) > MOST_POLLS_ASTRAY:
+        if self.trigger == PROVIDER and abs(polls * INTERVAL / self.waits - 1) > MOST_POLLS_ASTRAY:
             self.fail(f"{self.waits} waits have polled {polls:.1f} times a second")
         return Figures(
             self.trigger,
@@ -209,7 +209,7 @@ def rows(*, full: bool, mutual: bool = False, server: str | None = None) -> list
         with databases.migrated():
             for waits in cases:
                 about = f"{waits:,} waits{', mutual TLS' * mutual}, {databases.kind}"
-                beside = (DO_NOTHING, LONG_ROWS, EXPECTED)
+                beside = (DO_NOTHING, LONG_ROWS, PROVIDER)
                 many = 3 if full and waits == JUDGED else 1
                 rounds = [place.measure(waits, *beside, mutual=mutual) for _ in range(many)]
                 found += _raw(about, rounds) + _quotients(about, rounds)

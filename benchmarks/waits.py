@@ -22,7 +22,7 @@ from benchmarks.answers import target_of
 from benchmarks.child import answer_in_loop
 from benchmarks.measuring import cpu_seconds, resident_bytes
 from benchmarks.nothing import NothingTrigger
-from benchmarks.ours import wait_for
+from benchmarks.provider import wait_for
 from benchmarks.raw_pool import client_context
 from benchmarks.stub import Way
 
@@ -89,7 +89,7 @@ class Waits:
         return {}
 
     async def _maker(self, kind: str, interval: float, way: Way) -> Callable[[str, str], BaseTrigger]:
-        if kind == "ours":
+        if kind == "provider":
             now = datetime.now(timezone.utc)
             return lambda name, connection: wait_for(name, connection, interval, now)
         if kind == "nothing":

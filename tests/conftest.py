@@ -143,14 +143,14 @@ def simulator(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulat
 def asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not sleep before a bad end is confirmed or in a silence; the core's tests know the true numbers."""
     monkeypatch.setattr("airflow_provider_sf.wait.state_machine.CONFIRM_AFTER_SECONDS", 0.01)
-    monkeypatch.setattr("airflow_provider_sf.wait.state_machine.FIRST_BACKOFF_SECONDS", 1e-6)
-    monkeypatch.setattr("airflow_provider_sf.triggers.beat.TICK_SECONDS", 1e-6)
+    monkeypatch.setattr("airflow_provider_sf.wait.policy.FIRST_BACKOFF_SECONDS", 1e-6)
+    monkeypatch.setattr("airflow_provider_sf.triggers.poller.TICK_SECONDS", 1e-3)
 
 
 @pytest.fixture
 def looked_up_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look connections up for each poll, as if five minutes had passed since the last."""
-    monkeypatch.setattr("airflow_provider_sf.hooks.cluster_cache.LOOK_UP_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_provider_sf.hooks.cluster_cache.RELOAD_SECONDS", 0.0)
 
 
 class TaskInstance:

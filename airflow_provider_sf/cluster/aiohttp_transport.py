@@ -1,4 +1,4 @@
-"""One HTTP exchange over aiohttp, on a session that all in an event loop share. Imported when it is used."""
+"""One HTTP exchange over aiohttp, on a session that an event loop shares. Imported when it is used."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import yarl
 
 from airflow_provider_sf.auth.tls import Context, context_for
 from airflow_provider_sf.cluster.network_errors import fault
-from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE, Shared, shared
-from airflow_provider_sf.cluster.time_limit import TimeLimit
+from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS, LoopResource, loop_resource
 from airflow_provider_sf.rest.protocol import (
     HEADERS,
     MAX_BODY_BYTES,
@@ -27,92 +26,82 @@ if TYPE_CHECKING:
     from airflow_provider_sf.rest.protocol import Request
 
 _IDLE_SECONDS = 90
-"""How long an idle connection is kept: less than the 120 s after which HTTP.sys drops it."""
+"""How long an idle connection is kept. HTTP.sys closes it after 120 s."""
 
 
-class SharedSession(Shared):
+class SharedSession(LoopResource):
     """
-    What all who talk to a cluster in one event loop share.
+    The session that one event loop uses for one cluster.
 
-    Who waits for one of the ``slots`` waits for us, not for the cluster: that does not count as its silence.
+    Take one of the ``slots`` before a request: the time spent waiting for a slot is no outage of the cluster.
     """
 
     def __init__(self, context: Context | None, patience: tuple[float, float]) -> None:
         super().__init__()
         self.context = context
         self.patience = patience
-        self.limit = TimeLimit(sum(patience))
         self.http = _new_session(context, patience)
-        self.slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self.slots = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
     async def close(self) -> None:
         """Close all connections."""
-        self.limit.close()
         await self.http.close()
 
 
 def shared_session(
     endpoints: tuple[str, ...], security: Security, patience: tuple[float, float]
 ) -> SharedSession:
-    """Return the running event loop's session for a cluster, to be entered at once."""
+    """Return the running event loop's session for a cluster. Enter it at once."""
 
-    def make() -> SharedSession:
+    def create() -> SharedSession:
         is_secure = endpoints[0].startswith("https:")
         context = context_for(security.trust, security.certificate) if is_secure else None
         return SharedSession(context, patience)
 
-    return shared((SharedSession, endpoints, security, patience), make)
+    return loop_resource((SharedSession, endpoints, security, patience), create)
 
 
 def _new_session(context: Context | None, patience: tuple[float, float]) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            limit=MOST_AT_ONCE, keepalive_timeout=_IDLE_SECONDS, ssl=context or True
+            limit=MAX_CONCURRENT_REQUESTS, keepalive_timeout=_IDLE_SECONDS, ssl=context or True
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=HEADERS,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=patience[0]),
+        timeout=aiohttp.ClientTimeout(total=sum(patience), sock_connect=patience[0]),
     )
 
 
-async def fetch(shared: SharedSession, endpoint: str, request: Request) -> Response:
+async def fetch(session: SharedSession, endpoint: str, request: Request) -> Response:
     """
-    Send a request to a gateway and return its answer, whatever its status.
+    Send a request to a gateway and return its response, whatever its status.
 
-    :raises Unreachable: no whole answer came
-    :raises Rejected: the TLS handshake failed for a reason that a setting must mend
-    :raises UnexpectedAnswer: the answer is too large
+    :raises Unreachable: no complete response came
+    :raises Rejected: the TLS handshake failed because of a setting
+    :raises UnexpectedAnswer: the response is too large
     """
-    handled, task = sys.exc_info()[1], asyncio.current_task()
-    assert task is not None  # noqa: S101 - for mypy: aiohttp needs one, too
-    shared.limit.begin(task)
+    handled = sys.exc_info()[1]
     try:
-        async with shared.http.request(
+        async with session.http.request(
             request.method,
             _url(endpoint + request.target),
             headers=None if request.headers is HEADERS else request.headers,  # the session has these
             allow_redirects=False,
         ) as answer:
             body = await _body(answer, endpoint)
-    except asyncio.CancelledError:
-        if not shared.limit.was_overdue(task):
-            raise
-        raise fault(asyncio.TimeoutError(), endpoint, shared.patience) from None
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-        raise fault(error, endpoint, shared.patience, handled) from error
-    finally:
-        shared.limit.end(task)
-    shown = shared.context.shown_by(answer.url.host) if shared.context else None
-    return Response(answer.status, body, normalize_headers(answer.headers), endpoint, shown)
+        raise fault(error, endpoint, session.patience, handled) from error
+    certificate = session.context.shown_by(answer.url.host) if session.context else None
+    return Response(answer.status, body, normalize_headers(answer.headers), endpoint, certificate)
 
 
-@lru_cache(maxsize=1_024)  # waits ask the same again and again
+@lru_cache(maxsize=1_024)  # waits send the same requests again and again
 def _url(quoted: str) -> yarl.URL:
     return yarl.URL(quoted, encoded=True)
 
 
 async def _body(answer: aiohttp.ClientResponse, endpoint: str) -> bytes:
-    """Read a body as it comes, so that its size is not without a limit."""
+    """Read a body in pieces, and stop when it is too large."""
     pieces, size = [], 0
     while piece := await answer.content.readany():
         pieces.append(piece)

@@ -1,4 +1,4 @@
-"""What all waits of one event loop on one connection share: one look-up, one cluster, one session."""
+"""The cluster of a connection, cached for all waits of an event loop: one connection load, one session."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from copy import copy
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.cluster.per_loop import Line, Shared, all_shared, loop_time, shared
+from airflow_provider_sf.cluster.per_loop import LoopResource, loop_resource, loop_resources, loop_time
 from airflow_provider_sf.rest import ServiceFabricError
 
 if TYPE_CHECKING:
@@ -15,73 +15,74 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.cluster import Cluster
 
-LOOK_UP_EVERY_SECONDS = 300.0
-"""How long what a look-up of a connection has brought is good for."""
+    Load = Callable[[Cluster | None], Awaitable[Cluster]]
+    """Loads the connection. The argument is the cached cluster, which it may return if loading fails."""
 
-AGAIN_AFTER_SECONDS = 30.0
-"""How long after a look-up that has failed the next one is due, if an earlier one has brought something."""
+RELOAD_SECONDS = 300.0
+"""How long a loaded connection is valid."""
 
-FIRST_AGAIN_AFTER_SECONDS = 1.0
-"""The same while none has brought anything: all who ask meanwhile share the failure."""
+RETRY_SECONDS = 30.0
+"""The pause after a reload that failed, while the cached cluster stays in use."""
+
+FIRST_RETRY_SECONDS = 1.0
+"""The pause after a first load that failed. All polls in this time get the same error."""
 
 
-class CachedCluster(Shared):
-    """The cluster behind a connection, as it was looked up last."""
+class CachedCluster(LoopResource):
+    """The cluster of a connection, as it was loaded last."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.line = Line()
-        """In which the polls of waits stand."""
         self.cluster: Cluster | None = None
+        self.reload_at = float("-inf")
+        """When the connection is loaded again, by the event loop's clock."""
         self._failure: ServiceFabricError | None = None
-        self.due_at = float("-inf")
-        """When the next look-up is due, by the event loop's clock."""
-        self._began_at = float("-inf")
-        """When the latest one has begun."""
-        self._looking_up = asyncio.Lock()
+        self._load_started_at = float("-inf")
+        self._loading = asyncio.Lock()
         self.lease = AsyncExitStack()
+        """Keeps the session of the cluster open."""
 
-    async def current(self, load: Callable[[Cluster | None], Awaitable[Cluster]]) -> Cluster:
-        """Return the cluster; if it is time, one looks it up, and the others go on with what is known."""
-        if self.cluster is not None and (self._looking_up.locked() or loop_time() < self.due_at):
+    async def current(self, load: Load) -> Cluster:
+        """Return the cluster. If a reload is due, one caller does it; the others use the cached cluster."""
+        if self.cluster is not None and (self._loading.locked() or loop_time() < self.reload_at):
             return self.cluster
-        async with self._looking_up:
-            if loop_time() < self.due_at and self._failure is not None:
+        async with self._loading:
+            if loop_time() < self.reload_at and self._failure is not None:
                 raise copy(self._failure)
-            if self.cluster is None or loop_time() >= self.due_at:
-                return await self._look_up(load)
+            if self.cluster is None or loop_time() >= self.reload_at:
+                return await self._load(load)
             return self.cluster
 
-    async def instead_of(
-        self, refused: Cluster, sent_at: float, load: Callable[[Cluster | None], Awaitable[Cluster]]
-    ) -> Cluster:
+    async def reloaded(self, refused: Cluster, sent_at: float, load: Load) -> Cluster:
         """
-        Return what the connection says now that credentials were refused.
+        Return the cluster after the gateway refused the credentials of a request that was sent at this time.
 
-        Of many who are refused together one looks it up: not who sent his request before the latest look-up.
+        Many requests may be refused together. The connection is reloaded only for a request that was sent
+        after the latest load started.
         """
-        async with self._looking_up:
-            if self.cluster is None or (self.cluster is refused and self._began_at < sent_at):
-                return await self._look_up(load)
+        async with self._loading:
+            if self.cluster is None or (self.cluster is refused and self._load_started_at < sent_at):
+                return await self._load(load)
             return self.cluster
 
-    async def _look_up(self, load: Callable[[Cluster | None], Awaitable[Cluster]]) -> Cluster:
-        """Look the connection up; the session of before closes after its last answer."""
-        self._began_at, known = loop_time(), self.cluster
+    async def _load(self, load: Load) -> Cluster:
+        """Load the connection. The previous session is closed after its last response."""
+        self._load_started_at, known = loop_time(), self.cluster
         try:
-            found = await load(known)
+            loaded = await load(known)
         except ServiceFabricError as error:
-            self._failure, self.due_at = copy(error), loop_time() + FIRST_AGAIN_AFTER_SECONDS
+            self._failure, self.reload_at = copy(error), loop_time() + FIRST_RETRY_SECONDS
             raise
         self._failure = None
-        self.due_at = loop_time() + (AGAIN_AFTER_SECONDS if found is known else LOOK_UP_EVERY_SECONDS)
-        if known is not None and found == known:
+        self.reload_at = loop_time() + (RETRY_SECONDS if loaded is known else RELOAD_SECONDS)
+        if known is not None and loaded == known:
             return known
         lease = AsyncExitStack()
-        await lease.enter_async_context(found.session())
-        before, self.lease, self.cluster = self.lease, lease, found  # before the next chance to be cancelled
-        await before.aclose()
-        return found
+        await lease.enter_async_context(loaded.session())
+        # No await before the next line is complete: a cancellation must not lose the new lease.
+        previous, self.lease, self.cluster = self.lease, lease, loaded
+        await previous.aclose()
+        return loaded
 
     async def close(self) -> None:
         """Leave the session."""
@@ -89,11 +90,11 @@ class CachedCluster(Shared):
 
 
 def cached_cluster(connection: str) -> CachedCluster:
-    """Return what is shared on a connection in this event loop, to be entered at once."""
-    return shared((CachedCluster, connection), CachedCluster)
+    """Return the running event loop's cached cluster of a connection. Enter it at once."""
+    return loop_resource((CachedCluster, connection), CachedCluster)
 
 
 def cached_cluster_if_any(connection: str) -> CachedCluster | None:
-    """Return what is shared on a connection in this event loop, None if nobody has entered it."""
-    found: CachedCluster | None = all_shared().get((CachedCluster, connection))
-    return found
+    """Return the cached cluster of a connection if one is open in the running event loop."""
+    cached: CachedCluster | None = loop_resources().get((CachedCluster, connection))
+    return cached

@@ -252,19 +252,19 @@ class ServiceFabricHook(BaseHook):
     async def _asend(self, call: Call, name: str = "", **query: str) -> tuple[Cluster, Response]:
         """Send a request. If the credentials are refused, reload the connection and try once more."""
         cluster, sent_at = await self._ashared_cluster(), loop_time()
-        refusal: Rejected | None = None
         try:
             response = await cluster.asend(self._request(call, name, query, cluster))
-        except Rejected as error:  # in the TLS handshake, or by Entra ID
-            refusal = error
-        if refusal is None and response.status not in REFUSALS:
-            return cluster, self._checked(response)
-        reloaded = await self._ashared_cluster(cluster, sent_at)
-        if reloaded != cluster:
-            return reloaded, self._checked(await reloaded.asend(self._request(call, name, query, reloaded)))
-        if refusal is not None:
-            raise refusal
-        return cluster, self._checked(response)
+        except Rejected:  # in the TLS handshake, or by Entra ID
+            reloaded = await self._ashared_cluster(cluster, sent_at)
+            if reloaded == cluster:
+                raise
+        else:
+            is_refused = response.status in REFUSALS
+            reloaded = await self._ashared_cluster(cluster, sent_at) if is_refused else cluster
+            if reloaded == cluster:
+                return cluster, self._checked(response)
+        response = await reloaded.asend(self._request(call, name, query, reloaded))
+        return reloaded, self._checked(response)
 
     def _request(self, call: Call, name: str, query: dict[str, str], cluster: Cluster) -> Request:
         return request_for(call, name, api_version=self.api_version or cluster.api_version, **query)
@@ -301,7 +301,7 @@ class ServiceFabricHook(BaseHook):
         try:
             return await self._aget_conn()
         except Exception as error:  # noqa: BLE001 - a secrets backend may raise anything
-            self._warn(f"Going on with the connection as it was: {error}")
+            self._warn(f"Could not reload the connection; using the previous settings: {error}")
             return known
 
     async def _aget_conn(self) -> Cluster:

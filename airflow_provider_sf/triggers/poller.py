@@ -1,310 +1,302 @@
 """
-One poll per upgrade, for all waits of an event loop that are for the same.
+One poll per upgrade for all waits of an event loop.
 
-Each wait says what it wishes to know next; the poll that comes first serves all whose wish it meets. Polls
-run in a context of their own and never log: the triggerer tells by the context whose a log line is, and a
-poll is nobody's. What brings nothing new leaves nothing behind for the garbage collector.
+    trigger -> Poller.next_result -> timer -> PollQueue -> Poller.poll -> hook -> cluster
+
+A wait subscribes to its next result. The poll that comes first serves all subscriptions of the upgrade. The
+polls run in an empty :class:`contextvars.Context`: the triggerer writes a log line to the task log of the
+current context, and a poll belongs to no single task.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+from collections import deque
+from contextvars import Context
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from functools import partial
-from math import inf
+from hashlib import blake2b
+from math import ceil, inf
 from random import random
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.cluster.per_loop import Shared, all_shared, loop_time, shared
+from airflow_provider_sf.cluster.per_loop import (
+    MAX_CONCURRENT_REQUESTS,
+    LoopResource,
+    loop_resource,
+    loop_time,
+)
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook, read_progress
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable
-from airflow_provider_sf.rest.protocol import OK, request_for
-from airflow_provider_sf.triggers.beat import beat, latest_by, number_at
-from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.upgrades.kinds import get_kind
 
 if TYPE_CHECKING:
     from airflow_provider_sf.cluster import Cluster
-    from airflow_provider_sf.cluster.per_loop import Line
-    from airflow_provider_sf.hooks.cluster_cache import CachedCluster
-    from airflow_provider_sf.rest.protocol import Request, Response
+    from airflow_provider_sf.rest.protocol import Response
+    from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.wait.state_machine import Observation
 
-MOST_SPREAD_SECONDS = 15.0
-"""Over how much of an interval the first polls of waits that start together are spread, at most."""
+MAX_SPREAD_SECONDS = 15.0
+"""The first polls of waits that start together are spread over one interval, but not over more than this."""
 
-_GOLDEN = 0.618_033_988_75
-"""Its multiples, without their whole part, lie evenly between 0 and 1, however many there are."""
+TICK_SECONDS = 0.1
+"""Polls start at multiples of this time, so that several run together: each costs a third less than alone."""
+
+_ROUNDING = 1e-6
 
 
-@dataclass(slots=True, eq=False)
-class Answer:
+@dataclass(frozen=True, slots=True)
+class PollResult:
     """
-    What polls have brought, and when the last of them was.
+    The result of one poll.
 
-    ``due`` is its beat; ``chance`` is that of :func:`watching.step`, one for all, so that those who share a
-    silence look into it together; ``remarks`` are for the log. If a poll brings the same, byte for byte, no
-    other answer is made: this one changes ``due``, ``at`` and ``remarks``.
+    A response with the same bytes as the previous one gives the same record object again; ``at`` is the time
+    of this poll. ``jitter`` is the one of :func:`wait.state_machine.step`: all waits on the upgrade use the
+    same, so that one poll serves them all in an outage, too. ``warnings`` are for the task log.
     """
 
     observation: Observation
-    due: int
     at: datetime
-    chance: float = field(default_factory=random)
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def dated(self) -> Observation:
-        """The observation; if it is a record, as of the last poll."""
-        seen = self.observation
-        if not isinstance(seen, UpgradeProgress) or seen.observed_at == self.at:
-            return seen
-        return replace(seen, observed_at=self.at)
+    jitter: float = field(default_factory=random)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
-class Wish:
+class Subscription:
     """
-    What a wait wishes to know next. Moments are the event loop's, in seconds.
+    When a wait needs its next result, in seconds of the event loop's clock.
 
-    It is asked for at its interval, ``every``, after the poll before, and ``by`` a moment at the latest; what
-    was asked for then is told in any case. No answer counts that was asked for before ``not_before``. Until
-    ``quiet_until``, a time of day, those that bring nothing new to what is ``known`` are only counted: so
-    many are ``quiet``, the last was ``quiet_at``.
+    The poll is ``interval`` seconds after the previous one, but not later than ``latest``. A poll that was
+    sent before ``earliest`` does not count.
     """
 
-    not_before: float
-    by: float
-    every: float = inf
-    quiet_until: datetime | None = None
-    known: Answer | None = None
-    quiet: int = 0
-    quiet_at: datetime | None = None
-    met: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-    @property
-    def quietly(self) -> UpgradeProgress | None:
-        """What the quiet polls have brought, all of them; None if there were none."""
-        known = self.known and self.known.observation
-        if self.quiet_at is None or not isinstance(known, UpgradeProgress):
-            return None
-        return replace(known, observed_at=self.quiet_at)
+    earliest: float
+    latest: float
+    interval: float = inf
+    result: asyncio.Future[PollResult] = field(init=False)
 
 
-class Poller(Shared):
-    """The polls for one upgrade, as often as those who wait for it wish."""
+class PollQueue(LoopResource):
+    """
+    The polls of one connection that are due. At most twelve run at the same time, in the order of the queue.
 
-    __slots__ = (
-        "_asked",
-        "_at_beat",
-        "_at_turn",
-        "_beat",
-        "_due",
-        "_hook",
-        "_is_polling",
-        "_last",
-        "_line",
-        "_phase",
-        "_poll",
-        "_read_last",
-        "_sent",
-        "_what",
-        "_wishes",
-    )
+    Pollers start at ticks, so that one timer is enough for all. The workers are tasks that end when the queue
+    is empty. So a poll that waits is nothing but an entry of a list: a timer or a task for each would make
+    Python's garbage collector run in every burst of polls.
+    """
 
-    def __init__(self, connection: str, kind: str, name: str, line: Line) -> None:
+    def __init__(self, connection: str) -> None:
         super().__init__()
-        self._line = line
-        self._hook = ServiceFabricHook(connection)
-        self._hook.remarks = []
-        self._what = kind, name
-        self._phase = _GOLDEN * (len(all_shared()) - 1) % 1.0
-        self._wishes: list[Wish] = []
-        self._last: Answer | None = None
-        self._asked: tuple[Cluster, Request] | None = None
-        self._read_last: tuple[bytes, str | None] | None = None
-        """Digest and sender of the response that the last record was read from."""
-        self._due: int | None = None
-        """The beat of the next poll, once it is planned."""
-        self._at_beat, self._at_turn = self._begin, self._poll_now
-        """One and the same for all beats, and for all turns in line."""
-        self._beat = 0
-        """That of the poll that is under way, or stands in line."""
-        self._sent = 0
-        """The latest beat when a poll was sent last; one that stood in line is sent later than it is due."""
-        self._is_polling = False
-        """Whether a poll is under way, or stands in line."""
-        self._poll: asyncio.Task[None] | None = None
+        self.context = Context()
+        """An empty context, in which the timer and the workers run."""
+        self.warnings: list[str] = []
+        self.hook = ServiceFabricHook(connection, warn=self.warnings.append)
+        self._ticks: dict[int, list[Poller]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._pollers: deque[Poller] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._outage: Unreachable | None = None
+        self._outage_sent_at = self._answered_at = -inf
 
-    def first_wish(self, pause: float, every: float) -> Wish:
-        """
-        Wish for an answer that is asked for after a pause at the earliest.
+    def schedule(self, poller: Poller, tick: int) -> None:
+        """Call ``poller.on_tick`` at a tick, or as soon as possible if that is over."""
+        self._ticks.setdefault(tick, []).append(poller)
+        self._set_timer(tick)
 
-        The first polls of upgrades are spread over an interval; who joins later takes the next poll.
-        """
-        earliest = loop_time() + max(0.0, pause)
-        phase = self._phase if self._last is None else 1.0
-        return Wish(earliest, by=earliest + phase * min(every, MOST_SPREAD_SECONDS), every=every)
+    def append(self, poller: Poller) -> None:
+        """Add a poll that is due."""
+        self._pollers.append(poller)
+        self._start_worker()
 
-    async def next(self, wish: Wish) -> Answer:
-        """
-        Return the answer that meets a wish.
+    def note(self, sent_at: float, error: ServiceFabricError | None) -> None:
+        """Remember an outage: a poll that was sent then got no response, and no other has got one since."""
+        if not isinstance(error, Unreachable) or error.status is not None:
+            self._answered_at = loop_time()
+        elif self._answered_at < sent_at:
+            self._outage, self._outage_sent_at = error, sent_at
 
-        :raises Exception: whatever is no error of Service Fabric's, such as a fault of ours
-        """
-        self._wishes.append(wish)
-        self._plan(wish)
-        return await wish.met
+    def outage_since(self, queued_at: float) -> Unreachable | None:
+        """Return the outage that a poll found which was sent after this time."""
+        return copy(self._outage) if queued_at <= self._outage_sent_at else None
 
     async def close(self) -> None:
-        """End what is under way."""
-        if self._due is not None:
-            beat().take_back(self._due, self._at_beat)
-        del self._at_beat, self._at_turn  # they hold this, and this holds them
-        while self._poll is not None:
-            self._poll.cancel()
-            await asyncio.wait([self._poll], timeout=1.0)  # before 3.11 a cancellation can be lost
+        """Cancel the timer and the polls that are running."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._pollers.clear()
+        while self._workers:
+            for worker in self._workers:
+                worker.cancel()
+            await asyncio.wait(self._workers, timeout=1.0)  # before Python 3.11 a cancellation can be lost
 
-    def _plan(self, *wishes: Wish) -> None:
-        """Plan the next poll, if none is planned for an earlier beat or under way."""
-        if self._is_polling or not wishes:
-            return
-        now = number_at(loop_time())
-        due = min(self._beat_of(wish, now) for wish in wishes)
-        if self._due is not None:
-            if self._due <= due:
+    def _set_timer(self, tick: int) -> None:
+        moment = tick * TICK_SECONDS
+        if self._timer is not None:
+            if self._timer.when() <= moment:
                 return
-            beat().take_back(self._due, self._at_beat)
-        self._due = due
-        beat().call(due, self._at_beat)
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(moment, self._on_timer, context=self.context)
 
-    def _beat_of(self, wish: Wish, now: int) -> int:
-        """Return at which beat a wish wants a poll: in step with the one before, however late that was."""
-        wanted = number_at(wish.by)
-        if self._last is not None and wish.every < inf:
-            every = max(1, number_at(wish.every))
-            intervals = max(1, -((self._last.due - now) // every))  # rounded up
-            wanted = min(wanted, self._last.due + intervals * every)
-        return max(wanted, number_at(wish.not_before))
+    def _on_timer(self) -> None:
+        self._timer, now = None, loop_time() / TICK_SECONDS + _ROUNDING
+        for tick in sorted(tick for tick in self._ticks if tick <= now):
+            for poller in self._ticks.pop(tick):
+                poller.on_tick(tick)
+        if self._ticks:
+            self._set_timer(min(self._ticks))
 
-    def _begin(self, due: int) -> None:
-        """Poll as soon as it is our turn, if somebody still wants it by now."""
-        self._due = None
-        if any(self._beat_of(wish, due) <= due for wish in self._waiting()):
-            self._is_polling, self._beat = True, due
-            self._line.join(self._at_turn)
+    def _start_worker(self) -> None:
+        if self._pollers and len(self._workers) < MAX_CONCURRENT_REQUESTS:
+            worker = asyncio.get_running_loop().create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._remove_worker)
+
+    def _remove_worker(self, worker: asyncio.Task[None]) -> None:
+        self._workers.remove(worker)
+        self._start_worker()
+
+    async def _work(self) -> None:
+        while self._pollers:
+            await self._pollers.popleft().poll()
+
+
+class Poller(LoopResource):
+    """Polls one upgrade for all waits that subscribe to it."""
+
+    __slots__ = (
+        "_digest",
+        "_due",
+        "_is_polling",
+        "_kind",
+        "_name",
+        "_queue",
+        "_queued_at",
+        "_record",
+        "_subscriptions",
+        "_tick",
+    )
+
+    def __init__(self, queue: PollQueue, kind: str, name: str) -> None:
+        super().__init__()
+        self._queue = queue
+        self._kind = kind
+        self._name = name
+        self._subscriptions: list[Subscription] = []
+        self._tick: int | None = None
+        """The tick of the next poll, if it is planned."""
+        self._due = -inf
+        """When the latest poll was due; it may have been sent later."""
+        self._queued_at = -inf
+        self._is_polling = False
+        """Whether a poll is in the queue or running."""
+        self._record: UpgradeProgress | None = None
+        self._digest: tuple[bytes, str | None] | None = None
+        """The digest and the sender of the response that holds the record."""
+
+    def first_subscription(self, pause: float, interval: float) -> Subscription:
+        """Return a subscription that starts after a pause; it uses a poll that is planned already."""
+        earliest = loop_time() + max(0.0, pause)
+        spread = random() if self._due == -inf and not self._subscriptions else 1.0  # noqa: S311 - no secret
+        return Subscription(earliest, earliest + spread * min(interval, MAX_SPREAD_SECONDS), interval)
+
+    async def next_result(self, subscription: Subscription) -> PollResult:
+        """
+        Wait for the result that a subscription needs.
+
+        :raises Exception: a bug, or an error of Airflow's secrets backend
+        """
+        subscription.result = asyncio.get_running_loop().create_future()
+        self._subscriptions.append(subscription)
+        self._schedule(subscription)
+        return await subscription.result
+
+    async def poll(self) -> None:
+        """Poll once, unless an outage is known, and publish the result."""
+        sent_at = loop_time()
+        try:
+            if self._open_subscriptions():
+                observation = self._queue.outage_since(self._queued_at) or await self._observe(sent_at)
+                self._publish(observation, sent_at)
+        except Exception as error:  # noqa: BLE001 - a bug: every wait fails with its traceback
+            for subscription in self._open_subscriptions():
+                subscription.result.set_exception(error)
+        finally:
+            self._is_polling = False
+            self._schedule(*self._open_subscriptions())
+
+    async def close(self) -> None:
+        """Poll no more."""
+        self._tick = None
+
+    def on_tick(self, tick: int) -> None:
+        """Queue a poll, if it is planned for this tick and a wait still needs it."""
+        if tick != self._tick:
+            return
+        self._tick, due = None, tick * TICK_SECONDS
+        if any(subscription.earliest <= due for subscription in self._open_subscriptions()):
+            self._due, self._queued_at, self._is_polling = due, loop_time(), True
+            self._queue.append(self)
         else:
-            self._plan(*self._waiting())
+            self._schedule(*self._subscriptions)
 
-    def _poll_now(self, silence: Exception | None) -> bool:
-        """Poll, if somebody still waits and the cluster is not known to be silent; tell whether we do."""
-        self._is_polling = silence is None and bool(self._waiting())
-        if self._is_polling:
-            self._sent = latest_by(loop_time())
-            self._poll = asyncio.get_running_loop().create_task(self._look())
-            self._poll.add_done_callback(self._leave)
-        elif isinstance(silence, ServiceFabricError):
-            self._tell(copy(silence))
-        return self._is_polling
+    def _schedule(self, *subscriptions: Subscription) -> None:
+        """Plan the poll that these subscriptions need, unless an earlier one is planned or running."""
+        if self._is_polling or not subscriptions:
+            return
+        tick = ceil(min(map(self._due_for, subscriptions)) / TICK_SECONDS - _ROUNDING)
+        if self._tick is None or tick < self._tick:
+            self._tick = tick
+            self._queue.schedule(self, tick)
 
-    def _leave(self, poll: asyncio.Task[None]) -> None:
-        """Let another one poll."""
-        self._poll = None
-        if poll.cancelled():  # by close, or there are waits that still want it
-            self._is_polling = False
-            self._plan(*self._waiting())
-        self._line.leave()
+    def _due_for(self, subscription: Subscription) -> float:
+        """Return when a subscription needs a poll."""
+        due = subscription.latest
+        if self._due > -inf and subscription.interval < inf:
+            due = min(due, next_in_schedule(self._due, subscription.interval, loop_time()))
+        return max(due, subscription.earliest)
 
-    async def _look(self) -> None:
+    async def _observe(self, sent_at: float) -> Observation:
         try:
-            observation = await self._observe()
-            self._is_polling = False
-            self._tell(observation)
-        except Exception as error:  # noqa: BLE001 - a fault of ours: each wait ends with its traceback
-            self._is_polling = False
-            for wish in self._waiting():
-                wish.met.set_exception(error)
-
-    async def _observe(self) -> Observation:
-        began_at = loop_time()
-        try:
-            record = await self._hook.aread_upgrade_progress(self._what[0], self._ask, self._read)
+            response = await self._queue.hook.aget_progress_response(self._name, kind=self._kind)
+            self._queue.note(sent_at, None)
+            return self._read(*response)
         except ServiceFabricError as error:
-            if isinstance(error, Unreachable) and error.status is None:
-                self._line.has_none(error, began_at)
-            else:
-                self._line.has_answer()
-            return copy(error)  # without its traceback, which would keep all that it has passed
-        self._line.has_answer()
-        return record
-
-    def _ask(self, cluster: Cluster) -> Request:
-        """Return the request; it is made once for a cluster."""
-        if self._asked is None or self._asked[0] is not cluster:
-            kind, name = self._what
-            call, version = get_kind(kind).progress, cluster.api_version
-            self._asked = cluster, request_for(call, name, api_version=version)
-        return self._asked[1]
+            self._queue.note(sent_at, error)
+            return copy(error)  # without the traceback, which would keep all frames alive
 
     def _read(self, cluster: Cluster, response: Response) -> UpgradeProgress:
-        """Read a response. One that is the same as the one before, byte for byte, is the same record."""
-        said = hashlib.blake2b(response.body, digest_size=16).digest(), response.endpoint
-        last = self._last and self._last.observation
-        if response.status == OK and said == self._read_last and isinstance(last, UpgradeProgress):
-            return last
-        record = replace(read_progress(*self._what, cluster, response), raw=None)
-        self._read_last = said
-        if isinstance(last, UpgradeProgress) and record.content == last.content:
-            return last.with_clocks_of(record)
-        return record
+        """Read a response. The same bytes are the same record."""
+        digest = blake2b(response.body, digest_size=16).digest(), response.endpoint
+        if self._record is None or digest != self._digest:
+            self._record = replace(read_progress(self._kind, self._name, cluster, response), raw=None)
+            self._digest = digest
+        return self._record
 
-    def _tell(self, observation: Observation) -> None:
-        """Meet the wishes that an observation meets, and plan the next poll for the others."""
-        before, asked = self._last, max(self._beat, self._sent)
-        is_quiet = before is not None and _brings_nothing(before.observation, observation)
-        answer = self._answer(observation)
-        is_quiet = is_quiet and not answer.remarks
-        for wish in self._waiting():
-            if asked < number_at(wish.not_before):
-                continue
-            is_early = asked < number_at(wish.by) and wish.quiet_until and answer.at < wish.quiet_until
-            if is_quiet and wish.known is before and is_early:
-                wish.known, wish.quiet, wish.quiet_at = answer, wish.quiet + 1, answer.at
-            else:
-                wish.met.set_result(answer)
-        self._plan(*self._waiting())
+    def _publish(self, observation: Observation, sent_at: float) -> None:
+        """Complete the subscriptions that this result serves."""
+        result = PollResult(observation, datetime.now(timezone.utc), warnings=tuple(self._queue.warnings))
+        self._queue.warnings.clear()
+        for subscription in self._open_subscriptions():
+            if subscription.earliest <= max(sent_at, self._due):
+                subscription.result.set_result(result)
 
-    def _answer(self, observation: Observation) -> Answer:
-        """Return the answer that an observation is; nothing is made for one that is the same as before."""
-        remarks, self._hook.remarks = tuple(self._hook.remarks or ()), []
-        at = observation.observed_at if isinstance(observation, UpgradeProgress) else None
-        if self._last is None or observation is not self._last.observation:
-            self._last = Answer(observation, self._beat, at or _now(), remarks=remarks)
-        else:
-            self._last.due, self._last.at, self._last.remarks = self._beat, _now(), remarks
-        return self._last
-
-    def _waiting(self) -> list[Wish]:
-        """Keep the wishes that are neither met nor those of a cancelled wait, and return them."""
-        self._wishes = [wish for wish in self._wishes if not wish.met.done()]
-        return self._wishes
+    def _open_subscriptions(self) -> list[Subscription]:
+        """Drop the subscriptions that are served or cancelled, and return the others."""
+        self._subscriptions = [one for one in self._subscriptions if not one.result.done()]
+        return self._subscriptions
 
 
-def shared_polls(cluster: CachedCluster, connection: str, kind: str, name: str) -> Poller:
-    """Return the polls of an upgrade that all waits of this event loop share, to be entered at once."""
-    make = partial(Poller, connection, kind, name, cluster.line)
-    return shared((Poller, connection, kind, name), make)
+def poll_queue(connection: str) -> PollQueue:
+    """Return the running event loop's polls of a connection. Enter it at once."""
+    return loop_resource((PollQueue, connection), lambda: PollQueue(connection))
 
 
-def _brings_nothing(old: Observation, new: Observation) -> bool:
-    """Tell whether both are records that say the same."""
-    if not (isinstance(old, UpgradeProgress) and isinstance(new, UpgradeProgress)):
-        return False
-    return new is old or new.content == old.content
+def poller_for(queue: PollQueue, kind: str, name: str) -> Poller:
+    """Return the running event loop's poller of an upgrade. Enter it at once."""
+    return loop_resource((Poller, queue.key, kind, name), lambda: Poller(queue, kind, name))
 
 
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
+def next_in_schedule(due: float, interval: float, now: float) -> float:
+    """Return the first time after now that is a whole number of intervals later than a poll was due."""
+    interval = max(interval, TICK_SECONDS)
+    return due + ((now - due) // interval + 1) * interval

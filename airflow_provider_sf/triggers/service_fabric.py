@@ -1,9 +1,11 @@
-"""The one asynchronous loop: poll, take a step, log what changed, until the wait has ended."""
+"""The trigger: poll, take a step, log what changed, until the wait has ended."""
 
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta, timezone
+from dataclasses import replace
+from datetime import datetime, timezone
+from math import inf
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
@@ -11,38 +13,48 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_sf.cluster.per_loop import loop_time
 from airflow_provider_sf.hooks.cluster_cache import cached_cluster
-from airflow_provider_sf.messages.progress_log import LogState, changed_lines, quiet_for
+from airflow_provider_sf.messages.progress_log import LogState, changed_lines
 from airflow_provider_sf.rest.json_values import utc
-from airflow_provider_sf.serialization import packed, unpacked
-from airflow_provider_sf.triggers.poller import Wish, shared_polls
+from airflow_provider_sf.triggers.poller import Subscription, poll_queue, poller_for
 from airflow_provider_sf.triggers.xcom_progress import XComProgress
+from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import WaitState
-from airflow_provider_sf.wait.state_machine import PollAgain, may_rest, rested, step, until_a_clock
+from airflow_provider_sf.wait.state_machine import (
+    PollAgain,
+    seconds_unchanged,
+    step,
+    with_unchanged_polls,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_provider_sf.triggers.poller import Answer
+    from airflow_provider_sf.triggers.poller import Poller, PollResult
     from airflow_provider_sf.wait.state_machine import Decision
+
+MAX_UNCHANGED_SECONDS = 60.0
+"""
+A step is taken at least this often, and with each poll if the interval is longer. It costs as much as a poll.
+
+Lines that are due although nothing changed, such as the sign of life, may be this much late.
+"""
 
 
 class ServiceFabricUpgradeTrigger(BaseTrigger):
     """
-    Poll an upgrade until it has ended or its wait has, then fire one event: the story of the wait.
+    Poll an upgrade until it has ended or its wait has, then fire one event with the state of the wait.
 
-    All keywords are JSON; they stand in Airflow's database in clear, so they name the connection and hold
-    nothing of it. Their names are promises: rows written by one release are read by the next. Rows are kept
-    short, since with SQLite every triggerer reads all of them each second: what is as by default is left out,
-    and ``memory`` and ``previous`` are packed.
+    All keywords are JSON. Airflow's database holds them in clear text, so they name the connection and hold
+    nothing of it. Their names must not change: rows that one release wrote are read by the next. Values that
+    are the default are left out, since with SQLite a triggerer reads all rows every second.
 
-    :param name: the name of what is upgraded; empty for the kinds that are the cluster's own
+    :param name: the name of what is upgraded; empty for the kinds that upgrade the cluster itself
     :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`
     :param service_fabric_conn_id: the connection to the cluster
-    :param first_poll_at: when to poll first, ISO 8601
-    :param memory: what the worker's first look has brought, from ``WaitState.to_dict``, packed or not
-    :param live_progress: push record and memory as XComs while the task is deferred, where Airflow can
-    :param previous: the record from before the start, if one was given, packed or not
+    :param first_poll_at: the time of the first poll, ISO 8601
+    :param wait_state: the state after the worker's first poll, from ``WaitState.to_dict``
+    :param live_progress: push record and state as XComs while the task is deferred, if Airflow can do that
     :param policy: how to wait and for which upgrade, from ``Policy.to_dict``
     """
 
@@ -53,9 +65,8 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         kind: str,
         service_fabric_conn_id: str,
         first_poll_at: str,
-        memory: dict[str, Any] | str,
+        wait_state: dict[str, Any],
         live_progress: bool = True,
-        previous: dict[str, Any] | str | None = None,
         **policy: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow 3 leaves it untyped
@@ -63,71 +74,93 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         self.kind = intern(kind)
         self.service_fabric_conn_id = intern(service_fabric_conn_id)
         self.first_poll_at = first_poll_at
-        self.memory = WaitState.from_dict(unpacked(memory))
-        """What the wait knows by now."""
+        self.wait_state = WaitState.from_dict(wait_state)
         self.live_progress = live_progress
-        self.policy = Policy.from_dict({**policy, "previous": unpacked(previous)})
-        self._told = LogState()
+        self.policy = Policy.from_dict(policy)
+        self._log_state = LogState()
+        self._unchanged_polls = 0
+        """How many polls since the last step found the same record again, and when the last of them did."""
+        self._unchanged_at = _now()
+        self._unchanged_until = -inf
+        """When a step is due even if the record is the same, by the event loop's clock."""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the keywords that make this trigger again."""
-        keywords = {
-            "name": self.name,
-            "kind": self.kind,
-            "service_fabric_conn_id": self.service_fabric_conn_id,
-            "first_poll_at": self.first_poll_at,
-            "memory": self.memory.to_dict(),
-            "live_progress": self.live_progress,
-            **self.policy.to_dict(),
-        }
         return (
             "airflow_provider_sf.triggers.service_fabric.ServiceFabricUpgradeTrigger",
-            {name: packed(value) if isinstance(value, dict) else value for name, value in keywords.items()},
+            {
+                "name": self.name,
+                "kind": self.kind,
+                "service_fabric_conn_id": self.service_fabric_conn_id,
+                "first_poll_at": self.first_poll_at,
+                "wait_state": self.wait_state.to_dict(),
+                "live_progress": self.live_progress,
+                **self.policy.to_dict(),
+            },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and fire the story."""
+        """Wait, and fire the event."""
         first_poll_at, connection = utc(self.first_poll_at) or _now(), self.service_fabric_conn_id
         ti = self.task_instance if self.live_progress else None
         async with (
-            cached_cluster(connection) as cluster,
-            shared_polls(cluster, connection, self.kind, self.name) as polls,
-            XComProgress(self.kind, self.name, ti, self) as live,
+            cached_cluster(connection),
+            poll_queue(connection) as queue,
+            poller_for(queue, self.kind, self.name) as poller,
+            XComProgress(self.kind, self.name, ti, self) as xcoms,
         ):
-            if _now() > first_poll_at:  # another triggerer has polled already, and perhaps for long
-                self.memory = await live.recalled(self.memory)
+            if _now() > first_poll_at:  # another triggerer has polled already, perhaps for a long time
+                self.wait_state = await xcoms.recalled(self.wait_state)
             else:
-                live.begin(self.memory)
-            self._told = LogState.of(self.memory.record, _now())
-            wish = polls.first_wish((first_poll_at - _now()).total_seconds(), self.policy.poke_interval)
-            while isinstance(decision := self._take_in(await polls.next(wish), wish), PollAgain):
-                live.show(self.memory, _now())
-                wish = self._wish(wish.met.result(), decision, live, _now())
-        yield TriggerEvent(self.memory.ended(decision.by, _now()).to_dict())
+                xcoms.begin(self.wait_state)
+            self._log_state = LogState.from_record(self.wait_state.record, _now())
+            pause = (first_poll_at - _now()).total_seconds()
+            subscription = poller.first_subscription(pause, self.policy.poke_interval)
+            while isinstance(decision := await self._next_step(poller, subscription), PollAgain):
+                xcoms.show(self.wait_state, _now())
+                subscription = self._subscription(decision)
+        yield TriggerEvent(self.wait_state.ended(decision.by, _now()).to_dict())
 
-    def _take_in(self, answer: Answer, wish: Wish) -> Decision:
-        """Take in what a poll has brought, and log what it has changed."""
-        before, now = self.memory, _now()
-        if quietly := wish.quietly:
-            before = rested(before, wish.quiet, quietly)
-        self.memory, decision = step(self.policy, before, answer.dated, now, jitter=answer.chance)
-        self._told, lines = changed_lines(self._told, before, self.memory, self.policy, now)
-        for level, line in (*((logging.WARNING, remark) for remark in answer.remarks), *lines):
+    async def _next_step(self, poller: Poller, subscription: Subscription) -> Decision:
+        """Wait for a result that needs a step, and take the step."""
+        while self._is_unchanged(result := await poller.next_result(subscription)):
+            self._unchanged_polls += 1
+            self._unchanged_at = result.at
+            subscription.earliest = loop_time()
+        return self._take_step(result)
+
+    def _is_unchanged(self, result: PollResult) -> bool:
+        """Whether a poll found the same record again, and no step is due."""
+        record, observation = self.wait_state.record, result.observation
+        if loop_time() >= self._unchanged_until or result.warnings or record is None:
+            return False
+        return isinstance(observation, UpgradeProgress) and observation.content == record.content
+
+    def _take_step(self, result: PollResult) -> Decision:
+        """Add the result of a poll to the state, and log what it changed."""
+        before, now, observation = self.wait_state, result.at, result.observation
+        state = before
+        if self._unchanged_polls:
+            state = with_unchanged_polls(before, self._unchanged_polls, self._unchanged_at)
+            self._unchanged_polls = 0
+        if isinstance(observation, UpgradeProgress):
+            observation = replace(observation, observed_at=now)
+        self.wait_state, decision = step(self.policy, state, observation, now, jitter=result.jitter)
+        self._log_state, lines = changed_lines(self._log_state, before, self.wait_state, self.policy, now)
+        for level, line in (*((logging.WARNING, warning) for warning in result.warnings), *lines):
             self.log.log(level, "%s", line)
         return decision
 
-    def _wish(self, answer: Answer, decision: PollAgain, live: XComProgress, now: datetime) -> Wish:
-        """Return what to wish for next, now that an answer has been taken in."""
-        policy, memory, moment = self.policy, self.memory, loop_time()
-        if memory.unconfirmed or policy.exponential_backoff:  # looks only when it wants to
-            by = moment + decision.seconds
-            return Wish(not_before=by, by=by)
-        if memory.error is not None:
-            return Wish(not_before=moment, by=moment + decision.seconds)
-        clock = until_a_clock(policy, memory, now)
-        quiet = min(clock, quiet_for(self._told, memory, policy, now), live.quiet_for(now))
-        quiet_until = now + timedelta(seconds=quiet) if may_rest(policy, memory) else None
-        return Wish(moment, moment + clock, policy.poke_interval, quiet_until, known=answer)
+    def _subscription(self, decision: PollAgain) -> Subscription:
+        """Return when the next result is needed."""
+        now, unchanged = loop_time(), seconds_unchanged(self.policy, self.wait_state, _now())
+        self._unchanged_until = now + min(unchanged, MAX_UNCHANGED_SECONDS)
+        due = now + decision.seconds
+        if self.wait_state.unconfirmed or self.policy.exponential_backoff:
+            return Subscription(due, due)
+        if self.wait_state.error is not None:
+            return Subscription(now, due)
+        return Subscription(now, max(due, now + unchanged), self.policy.poke_interval)
 
 
 def _now() -> datetime:

@@ -111,7 +111,7 @@ class XComProgress:
             return memory.after_restart()
         log = self._trigger.log
         log.info("Taken up again with the memory of the triggerer before, of poll %s", last.polls)
-        return last.taken_up()
+        return last.resumed()
 
     def show(self, memory: WaitState, now: datetime) -> None:
         """Push in the background, if something has changed; but not too often."""
@@ -182,4 +182,4 @@ def _obstacle() -> str | None:
 def _what_matters(memory: WaitState) -> object:
     """Return what makes one memory differ from another to a reader, and to its clocks."""
     clocks = memory.verdict, memory.verdict_since, memory.moved_at, memory.unreachable_since
-    return memory.record and memory.record.content, memory.expected, memory.outages.silences, clocks
+    return memory.record and memory.record.content, memory.expected, memory.outages.count, clocks

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_sf import __version__
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.cluster import per_loop as sharing
-from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE
+from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS
 from airflow_provider_sf.rest import Unreachable
 from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Response, error_from_response, request_for
 from airflow_provider_sf.upgrades.kinds import KINDS
@@ -173,7 +173,7 @@ def test_a_queue_of_our_own_is_no_silence_of_the_cluster(simulator: Any, clock: 
         await to.asend(slow)
         clock.now = 200.0
         simulator.slow_seconds = 0.05
-        return await asyncio.gather(*(to.asend(slow) for _ in range(40 * MOST_AT_ONCE)))
+        return await asyncio.gather(*(to.asend(slow) for _ in range(40 * MAX_CONCURRENT_REQUESTS)))
 
     assert {answer.status for answer in asyncio.run(ask_often())} == {504}
 
@@ -208,7 +208,7 @@ def test_many_waits_share_one_bounded_session(recorder: Any) -> None:
 
     asyncio.run(ask_often())
     assert len(recorder.heard) == 200
-    assert recorder.connections <= MOST_AT_ONCE
+    assert recorder.connections <= MAX_CONCURRENT_REQUESTS
 
 
 def test_the_last_to_leave_closes_the_session(recorder: Any) -> None:
@@ -252,7 +252,7 @@ def test_each_event_loop_has_its_own_session_and_nothing_is_kept_of_it(recorder:
         assert asyncio.run(to.asend(PING)).status == 200
     gc.collect()
     assert recorder.connections == 3
-    assert not [sessions for sessions in sharing._here.values() if sessions]
+    assert not [sessions for sessions in sharing._resources.values() if sessions]
 
 
 def test_a_cluster_is_what_the_fields_of_a_connection_say() -> None:

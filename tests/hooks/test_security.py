@@ -237,14 +237,14 @@ def test_a_look_up_that_fails_is_tried_again_soon(mutual: Simulator, tmp_path: P
             assert shared is not None
             await hook.aget_cluster_version()
             now = asyncio.get_running_loop().time()
-            good, shared.due_at = shared.due_at - now, 0.0
+            good, shared.reload_at = shared.reload_at - now, 0.0
             (tmp_path / "client.pem").unlink()
             assert await hook.aget_cluster_version() == mutual.runtime_version
-            return good, shared.due_at - now
+            return good, shared.reload_at - now
 
     good, failed = asyncio.run(wait())
-    assert 290.0 < good <= cluster_cache.LOOK_UP_EVERY_SECONDS
-    assert 20.0 < failed <= cluster_cache.AGAIN_AFTER_SECONDS + 5.0
+    assert 290.0 < good <= cluster_cache.RELOAD_SECONDS
+    assert 20.0 < failed <= cluster_cache.RETRY_SECONDS + 5.0
 
 
 def test_a_wait_that_is_cancelled_while_it_moves_leaves_the_new_cluster_to_the_others(
@@ -263,7 +263,7 @@ def test_a_wait_that_is_cancelled_while_it_moves_leaves_the_new_cluster_to_the_o
                 await asyncio.sleep(60)
 
             shared.lease.push_async_callback(hang)
-            before, shared.due_at = shared.cluster, 0.0
+            before, shared.reload_at = shared.cluster, 0.0
             give(tmp_path, EXPECTED.client())
             moving = asyncio.create_task(hook.aget_cluster_version())
             await closing.wait()
@@ -315,8 +315,8 @@ def test_what_has_been_renewed_meanwhile_is_not_looked_up_again(mutual: Simulato
             assert old is not None
             give(tmp_path, EXPECTED.client())
             now = asyncio.get_running_loop().time()
-            new = await shared.instead_of(old, now, hook._aload)
-            assert await shared.instead_of(old, now, hook._aload) is new is not old
+            new = await shared.reloaded(old, now, hook._aload)
+            assert await shared.reloaded(old, now, hook._aload) is new is not old
             return await hook.aget_cluster_version()
 
     assert asyncio.run(wait()) == mutual.runtime_version

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-from airflow_provider_sf.cluster.per_loop import MOST_AT_ONCE, all_shared
+from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS, loop_resources
 from airflow_provider_sf.hooks import cluster_cache, service_fabric
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected, Unreachable
@@ -134,7 +134,7 @@ def test_a_look_up_that_hangs_holds_up_nobody_who_knows_the_cluster(
 ) -> None:
     """The second look-up hangs until it is given up, 1 s here and 30 in life; the other wait polls on meanwhile."""
     monkeypatch.setattr(service_fabric, "MOST_LOOK_UP_SECONDS", 1.0)
-    monkeypatch.setattr(cluster_cache, "LOOK_UP_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(cluster_cache, "RELOAD_SECONDS", 0.0)
     hanging = threading.Event()
 
     class Hook(ServiceFabricHook):
@@ -217,14 +217,14 @@ def test_a_thousand_waits_that_start_together_share_a_look_up_even_one_that_fail
             assert {type(one) for one in failures} == {Rejected}
             assert len(set(map(id, failures))) == 1_000
             assert Counting.look_ups == 1
-            assert 0.0 < shared.due_at - asyncio.get_running_loop().time() <= 1.0
-            shared.due_at = 0.0
+            assert 0.0 < shared.reload_at - asyncio.get_running_loop().time() <= 1.0
+            shared.reload_at = 0.0
             monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": connected.url}))
             assert {type(one) for one in await many()} == {UpgradeProgress}
             assert Counting.look_ups == 2
 
     asyncio.run(wait())
-    assert connected.connections <= MOST_AT_ONCE
+    assert connected.connections <= MAX_CONCURRENT_REQUESTS
 
 
 def test_the_last_wait_leaves_nothing_behind(connected: Any) -> None:
@@ -232,8 +232,8 @@ def test_the_last_wait_leaves_nothing_behind(connected: Any) -> None:
         hook = ServiceFabricHook()
         async with hook.connected():
             await hook.aget_upgrade_progress("shop")
-            assert all_shared()
-        assert not all_shared()
+            assert loop_resources()
+        assert not loop_resources()
 
     asyncio.run(come_and_go())
     assert connected.connections == 1

@@ -52,7 +52,7 @@ CORE = [
 MUTATED = [f"airflow_provider_sf/{module}.py" for module in CORE]
 TESTS = [
     *("tests/{}/test_{}.py".format(*module.split("/")) for module in CORE),
-    "tests/wait/test_resting.py",
+    "tests/wait/test_unchanged_polls.py",
 ]
 
 PYTEST = [

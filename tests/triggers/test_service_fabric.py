@@ -221,8 +221,8 @@ def test_many_waits_on_one_connection_keep_a_handful_of_connections(
     monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", recorder.url.replace("http", "service-fabric"))
     stories = run(*(trigger(f"shop-{place}") for place in range(200)))
     assert len(recorder.heard) == len(stories) == 200
-    assert recorder.connections <= sharing.MOST_AT_ONCE
-    assert not any(sharing._here.values())
+    assert recorder.connections <= sharing.MAX_CONCURRENT_REQUESTS
+    assert not any(sharing._resources.values())
 
 
 @pytest.mark.usefixtures("simulator")
@@ -232,7 +232,7 @@ def test_a_cancelled_wait_closes_what_it_opened() -> None:
         await asyncio.sleep(0.05)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert not sharing.all_shared()
+        assert not sharing.loop_resources()
 
     asyncio.run(cancel())
 

@@ -376,7 +376,7 @@ def test_after_a_restart_the_memory_is_read_back_and_all_clocks_go_on(
     asyncio.run(_pushed(last))
     with caplog.at_level(logging.INFO):
         read = recalled(first)
-    assert read.to_dict() == last.taken_up().to_dict()
+    assert read.to_dict() == last.resumed().to_dict()
     assert (read.moved_at, read.unreachable_since, read.stale) == (
         last.moved_at,
         last.unreachable_since,

@@ -1,4 +1,4 @@
-"""Our ways to poll, each as a context in which one can poll, like those of the peers."""
+"""The ways to poll of this provider, each as a context in which one can poll, like those of the peers."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def wait_for(
     policy = Policy(poke_interval=interval, deadline=now + timedelta(hours=HOURS_TO_GO))
     answer = json.loads(answer_about(name).partition(b"\r\n\r\n")[2])
     record = UpgradeProgress.from_answer(KIND, name, answer, observed_at=now)
-    memory, _ = step(policy, WaitState(began_at=now), record, now)
+    state, _ = step(policy, WaitState(began_at=now), record, now)
     return ServiceFabricUpgradeTrigger(
         name=name,
         kind=KIND,
         service_fabric_conn_id=connection,
         first_poll_at=first_poll_at.isoformat(),
-        memory=memory.to_dict(),
+        wait_state=state.to_dict(),
         **policy.to_dict(),
     )
