@@ -58,9 +58,9 @@ format: $(VENV)/.installed-dev ## Format the code
 	@$(BIN)/ruff format --quiet
 
 docs: $(VENV)/.installed-dev ## Write the tables in docs/ that are printed from the code and by the tests
-	@$(BIN)/python -m pytest --quiet --write-docs tests/test_docs.py tests/messages/test_golden_logs.py tests/sensors/test_scenarios.py
+	@$(BIN)/python -m pytest --quiet --write-docs tests/test_docs.py tests/wait/test_schemas.py tests/messages/test_golden_logs.py tests/sensors/test_scenarios.py
 
-golden: $(VENV)/.installed-dev ## Write the logs and XComs in tests/samples/stories/ anew, for a person to review
+golden: $(VENV)/.installed-dev ## Write the logs and XComs in tests/samples/waits/ again, for a person to review
 	@$(BIN)/python -m pytest --quiet --write-golden tests/messages/test_golden_logs.py
 
 build: $(VENV)/.installed-dev ## Build the distributions into dist/

@@ -1,4 +1,4 @@
-"""Whole waits for simulated upgrades, by a simulated clock and without Airflow: what is logged and told in the end."""
+"""Run whole waits for simulated upgrades with a simulated clock, without Airflow."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.messages.progress_log import Line, LogState, changed_lines, opening_lines
-from airflow_provider_sf.messages.results import failure, success, timeout_message
+from airflow_provider_sf.messages.progress_log import LogLine, LogState, changed_lines, opening_lines
+from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.messages.summary import summary_lines
+from airflow_provider_sf.messages.timeouts import timeout_message
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable
 from airflow_provider_sf.rest.protocol import Response
 from airflow_provider_sf.simulator.model import progress_answer
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.upgrades.domains import DomainProgress, Domains, UpgradeUnit
+from airflow_provider_sf.upgrades.domains import Domains, UpgradeUnit
 from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.wait.state import Verdict, WaitState
@@ -32,71 +33,72 @@ START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 ENDPOINT = "http://mycluster.example.com:19080"
 KIND = "application_resource"
 
-CANNOT_SHOW: dict[str, set[str]] = {
+UNSUPPORTED_SCENARIOS: dict[str, set[str]] = {
     "cluster": {"not_found"},
     "cluster_configuration": {"not_found", "never_upgraded", "slow_start", "paused", "next_domain"},
 }
-"""Kind -> the scenarios that it has no way to show; a kind that is not here shows all."""
+"""Kind -> the scenarios that cannot happen to it; a kind that is not here has all."""
 
-SHOWN = [
+KIND_SCENARIOS = [
     (kind, scenario)
     for kind in KINDS
     for scenario in SCENARIOS
-    if scenario not in CANNOT_SHOW.get(kind, set())
+    if scenario not in UNSUPPORTED_SCENARIOS.get(kind, set())
 ]
-"""Each kind with each scenario that it can show."""
+"""Each kind with each of its scenarios."""
 
 
 @dataclass(frozen=True)
-class Telling:
-    """What a wait has logged, how it went, and its last words."""
+class SimulatedWait:
+    """A wait that has ended: its log lines, its state and the message of its result."""
 
     kind: str
     name: str
-    lines: list[Line]
-    story: WaitState
-    end: str
+    lines: list[LogLine]
+    state: WaitState
+    message: str
 
-    def levels(self) -> list[tuple[str, str]]:
-        """Return the lines that the wait has logged while it lasted, with the names of their levels."""
+    def lines_with_levels(self) -> list[tuple[str, str]]:
+        """Return the log lines before the Summary, with the names of their levels."""
         return [(logging.getLevelName(level), line) for level, line in self.lines]
 
     @property
     def text(self) -> str:
-        """All that is logged and said."""
-        log = [f"{level:<7}  {line}" for level, line in self.levels()]
-        again = [f"INFO     {line}" for line in summary_lines(self.kind, self.name, self.story)]
-        group = ["INFO     ::group::The whole wait again", *again, "INFO     ::endgroup::"]
-        return "\n".join([*log, *group, self.end, ""])
+        """The whole log and the message."""
+        log = [f"{level:<7}  {line}" for level, line in self.lines_with_levels()]
+        summary = [f"INFO     {line}" for line in summary_lines(self.kind, self.name, self.state)]
+        fold = ["INFO     ::group::Summary", *summary, "INFO     ::endgroup::"]
+        return "\n".join([*log, *fold, self.message, ""])
 
 
-def name_of(scenario: str, kind: str) -> str:
-    """Return the name of what a scenario happens to, for a kind that has names."""
-    named = {"application": f"fabric:/{scenario}-shop/web"}.get(kind, f"{scenario}-shop")
-    return named if KINDS[kind].takes_name else ""
+def subject_name(scenario: str, kind: str) -> str:
+    """Return the name of what a scenario happens to; empty for a kind without names."""
+    name = f"fabric:/{scenario}-shop/web" if kind == "application" else f"{scenario}-shop"
+    return name if KINDS[kind].takes_name else ""
 
 
-def domains(completed: int, *, of: int = 5, between: bool = False, checks: tuple[str, ...] = ()) -> Domains:
-    """Return where an upgrade is: in the domain after those that are completed, or in the pause before it."""
-    states = [*["Completed"] * completed, "Pending" if between else "InProgress", *["Pending"] * of]
-    units = tuple(UpgradeUnit(f"UD{place + 1}", states[place]) for place in range(of))
-    return Domains(units, current=DomainProgress(safety_checks=checks))
+def make_domains(
+    completed: int, *, count: int = 5, is_between: bool = False, checks: tuple[str, ...] = ()
+) -> Domains:
+    """Return an upgrade in the domain after the completed ones, or in the pause before that domain."""
+    states = [*["Completed"] * completed, "Pending" if is_between else "InProgress", *["Pending"] * count]
+    units = tuple(UpgradeUnit(f"UD{index + 1}", states[index]) for index in range(count))
+    return Domains(units, pending_safety_checks=checks)
 
 
-def simulated(
-    scenario: str, *, kind: str = KIND, begins: datetime = START, speed: float = 1.0
+def simulated_cluster(
+    scenario: str, *, kind: str = KIND, start: datetime = START, speed: float = 1.0
 ) -> Callable[[datetime], Observation]:
-    """Return what a simulated cluster answers at a time about something whose scenario begins at another."""
-    name = name_of(scenario, kind)
+    """Return a function that polls a scenario, which begins at ``start``, at any time."""
+    name = subject_name(scenario, kind)
 
-    def look(now: datetime) -> Observation:
-        elapsed = (now - begins).total_seconds()
+    def poll(now: datetime) -> Observation:
         answer = progress_answer(
             SCENARIOS[scenario],
             name,
             kind=kind,
-            elapsed=elapsed,
-            started_at=begins.timestamp(),
+            elapsed=(now - start).total_seconds(),
+            started_at=start.timestamp(),
             speed=speed,
         )
         if answer.reset:
@@ -107,49 +109,48 @@ def simulated(
             return error
         return UpgradeProgress.from_answer(kind, name, body, observed_at=now, endpoint=ENDPOINT)
 
-    return look
+    return poll
 
 
-def tell(
+def run_wait(
     name: str,
-    look: Callable[[datetime], Observation],
+    poll: Callable[[datetime], Observation],
     policy: Policy,
     *,
     kind: str = KIND,
     timeout: float = 21_600.0,
-    begins: datetime = START,
-) -> Telling:
-    """Wait as the adapters do, but let time pass at once."""
-    policy = replace(policy, deadline=begins + timedelta(seconds=timeout))
-    limit = ("timeout", timeout)
+) -> SimulatedWait:
+    """Poll as the sensor does, from START on, but without sleeping."""
+    policy, limit = replace(policy, deadline=START + timedelta(seconds=timeout)), ("timeout", timeout)
     lines = [(logging.INFO, line) for line in opening_lines(kind, name, ENDPOINT, policy, limit)]
-    memory, told, now = WaitState(), LogState(), begins
+    state, log_state, now = WaitState(), LogState(), START
     while True:
-        before = memory
-        memory, decision = step(policy, before, look(now), now)
-        told, more = changed_lines(told, before, memory, policy, now)
-        lines += more
+        before = state
+        state, decision = step(policy, before, poll(now), now)
+        log_state, new_lines = changed_lines(log_state, before, state, policy, now)
+        lines += new_lines
         if not isinstance(decision, PollAgain):
             break
         now += timedelta(seconds=decision.seconds)
-    story = memory.ended(decision.by, now)
-    if story.record is not None and verdict(policy, story) is Verdict.FAILED:
-        story = replace(story, reasons=failure_reasons([FailureDetails.from_record(story.record)]))
-    return Telling(kind, name, lines, story, _end(policy, kind, name, story, limit))
+    state = state.ended(decision.by, now)
+    if state.record is not None and final_verdict(policy, state) is Verdict.FAILED:
+        state = replace(state, reasons=failure_reasons([FailureDetails.from_record(state.record)]))
+    return SimulatedWait(kind, name, lines, state, _message(policy, kind, name, state, limit))
 
 
-def verdict(policy: Policy, story: WaitState) -> Verdict | None:
-    """Judge what has ended a wait, if that is an upgrade."""
-    if story.ended_by != "upgrade" or story.record is None or story.ended_at is None:
+def final_verdict(policy: Policy, state: WaitState) -> Verdict | None:
+    """Judge the last record, if an upgrade has ended the wait."""
+    if state.ended_by != "upgrade" or state.record is None or state.ended_at is None:
         return None
-    return judge(policy, policy.selector.match(story.record, story.ended_at, story.expected), story.record)
+    return judge(policy, policy.selector.match(state.record, state.ended_at, state.expected), state.record)
 
 
-def _end(policy: Policy, kind: str, name: str, story: WaitState, limit: tuple[str, float]) -> str:
-    record = story.record
-    if story.ended_by in {"error", "unreachable"}:
-        return f"{type(story.error).__name__}: {story.error}"
-    end = verdict(policy, story)
-    if record is None or end is None:
-        return timeout_message(policy, story, kind, name, limit)
-    return success(story, record) if end is Verdict.SUCCEEDED else failure(policy, story, record, end)
+def _message(policy: Policy, kind: str, name: str, state: WaitState, limit: tuple[str, float]) -> str:
+    if state.ended_by in {"error", "unreachable_timeout"}:
+        return f"{type(state.error).__name__}: {state.error}"
+    verdict, record = final_verdict(policy, state), state.record
+    if record is None or verdict is None:
+        return timeout_message(policy, state, kind, name, limit)
+    if verdict is Verdict.SUCCEEDED:
+        return success_message(state, record)
+    return failure_message(policy, state, record, verdict)

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.messages.progress_log import LogState, changed_lines, opening_lines
-from airflow_provider_sf.messages.results import failure, success
+from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.provider_info import get_provider_info
 from airflow_provider_sf.simulator.certificates import Authority
 from airflow_provider_sf.simulator.model import progress_body
@@ -26,7 +26,7 @@ from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import Verdict, WaitState
 from airflow_provider_sf.wait.state_machine import step
-from tests.simulated_waits import KIND, START, name_of
+from tests.simulated_waits import KIND, START, subject_name
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -115,7 +115,7 @@ def test_every_field_of_the_connection_is_documented() -> None:
 
 
 def progress(scenario: str, second: float, speed: float = 1.0, kind: str = KIND) -> UpgradeProgress:
-    name = name_of(scenario, kind)
+    name = subject_name(scenario, kind)
     body = progress_body(
         SCENARIOS[scenario],
         name,
@@ -150,7 +150,7 @@ def test_the_log_in_the_readme_is_what_is_logged() -> None:
     assert story.record is not None
     where = "http://127.0.0.1:19080"
     head = opening_lines("application_resource", "previous_first-shop", where, policy, ("timeout", 7_200.0))
-    assert text_blocks()[0].splitlines() == [*head, *lines, success(story, story.record)]
+    assert text_blocks()[0].splitlines() == [*head, *lines, success_message(story, story.record)]
 
 
 def test_the_failure_in_the_readme_is_what_is_raised() -> None:
@@ -158,4 +158,4 @@ def test_the_failure_in_the_readme_is_what_is_raised() -> None:
     record = story.record
     assert record is not None
     story = replace(story, reasons=failure_reasons([FailureDetails.from_record(record)]))
-    assert text_blocks()[1].strip() == failure(Policy(15.0), story, record, Verdict.FAILED)
+    assert text_blocks()[1].strip() == failure_message(Policy(15.0), story, record, Verdict.FAILED)

@@ -97,7 +97,7 @@ class PollChange:
         """The pending safety checks, if nothing has changed for a while."""
         if self.after.record is None or self.seconds_unchanged < SAFETY_CHECK_SECONDS:
             return ()
-        return self.after.record.domains.current.safety_checks
+        return self.after.record.domains.pending_safety_checks
 
 
 def is_worth_logging(logged: UpgradeProgress | None, record: UpgradeProgress, *, is_old: bool) -> bool:

@@ -72,16 +72,16 @@ def percent_done(record: UpgradeProgress) -> float | None:
     return 100.0 * completed / total if total else None
 
 
-def describe_percent(progress: UpgradeProgress | Stage) -> str | None:
-    """Return how far an upgrade is: in percent, or in which upgrade domain."""
-    if progress.percent_completed is not None:
-        return format_percent(progress.percent_completed)
+def describe_position(progress: UpgradeProgress | Stage | None) -> str | None:
+    """Return how far an upgrade is: ``62 %``, else ``domain UD2 (2 of 5)``; None if that is not known."""
+    if progress is None or progress.percent_completed is not None:
+        return progress and format_percent(progress.percent_completed)
     return progress.place and one_line(progress.place)
 
 
 def describe_progress(progress: UpgradeProgress | Stage) -> str:
-    """Return state and percentage: ``rolling forward, 62 %``."""
-    return f"{format_state(progress.state)}, {describe_percent(progress) or 'percent unknown'}"
+    """Return state and position: ``rolling forward, 62 %``."""
+    return f"{format_state(progress.state)}, {describe_position(progress) or 'percent unknown'}"
 
 
 def describe_record(record: UpgradeProgress | None) -> str:
@@ -98,7 +98,7 @@ def describe_place(record: UpgradeProgress, *, with_checks: bool = True) -> list
     parts = []
     if record.place and record.outcome.active:
         parts.append(one_line(record.place))
-    if with_checks and record.domains.current.safety_checks:
+    if with_checks and record.domains.pending_safety_checks:
         parts.append(pending_safety_checks(record))
     if record.health_check_phase in HEALTH_CHECK_PHASES and record.outcome.active:
         parts.append(f"health check, {format_state(record.health_check_phase)}")
@@ -109,7 +109,7 @@ def describe_place(record: UpgradeProgress, *, with_checks: bool = True) -> list
 def pending_safety_checks(record: UpgradeProgress) -> str:
     """List the safety checks that an upgrade waits for; empty if there are none."""
     return safety_checks(
-        record.domains.current.safety_checks, dict(record.omitted).get("pending_safety_checks", 0)
+        record.domains.pending_safety_checks, dict(record.omitted).get("pending_safety_checks", 0)
     )
 
 

@@ -200,7 +200,7 @@ def _remark(change: PollChange, record: UpgradeProgress) -> str | None:
         is_gone = after.expected and after.verdict is not Verdict.SUCCEEDED
         return "the expected upgrade is no longer on record" if is_gone else "no upgrade on record yet"
     if change.is_superseded:
-        return f"superseded, another upgrade replaced the expected one: {describe_upgrade(record)}"
+        return f"superseded by another upgrade: {describe_upgrade(record)}"
     if not after.timeline[-1].expected:
         return _remark_on_other(after.verdict, record)
     if before.timeline and not before.timeline[-1].expected:

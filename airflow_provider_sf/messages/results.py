@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.messages.descriptions import (
-    describe_percent,
+    describe_position,
     describe_progress,
     describe_record,
     pause_message,
@@ -42,7 +42,7 @@ def success_message(state: WaitState, record: UpgradeProgress) -> str:
     """Say that the upgrade succeeded, or that its version was deployed already."""
     subject = upgrade_subject(record.kind, record.name)
     if state.timeline and not state.timeline[-1].expected:
-        start = f" by an upgrade started {format_time(record.started_at)}" if record.started_at else ""
+        start = f", from an upgrade started {format_time(record.started_at)}" if record.started_at else ""
         origin = " and was never upgraded" if record.outcome is Outcome.NOT_UPGRADED else start
         version = format_version(record.target_version)
         return f"{capitalize_first(subject)} is already at {version}{origin} (accept_current_version)"
@@ -73,12 +73,12 @@ def failure_message(policy: Policy, state: WaitState, record: UpgradeProgress, v
 
 def last_seen_lines(state: WaitState) -> list[str]:
     """Say in one line when and how the expected upgrade was last seen; in none if it never was."""
-    stages = [stage for stage in state.timeline if stage.expected][-1:]
-    return [
-        f"It {f'started at {format_time(stage.started_at)} and ' if stage.started_at else ''}was last seen at "
-        f"{format_time(stage.last_seen_at)}: {describe_progress(stage)}."
-        for stage in stages
-    ]
+    stages = [stage for stage in state.timeline if stage.expected]
+    if not stages:
+        return []
+    last = stages[-1]
+    start = f"started at {format_time(last.started_at)} and " if last.started_at else ""
+    return [f"It {start}was last seen at {format_time(last.last_seen_at)}: {describe_progress(last)}."]
 
 
 def from_to(old: str | None, new: str | None) -> str:
@@ -88,12 +88,10 @@ def from_to(old: str | None, new: str | None) -> str:
 
 def _superseded_message(state: WaitState, record: UpgradeProgress) -> str:
     to = from_to(None, state.expected.target_version if state.expected else None)
-    forward = last_forward(state.timeline)
-    percent = describe_percent(forward) if forward else None
+    position = _at(last_forward(state.timeline))
     upgrade = f"{upgrade_subject(record.kind, record.name)}{to}"
-    at = f" at {percent}" if percent else ""
     lines = [
-        f"Upgrade of {upgrade} was superseded{at}: another upgrade replaced it.",
+        f"Upgrade of {upgrade} was superseded{position}: another upgrade replaced it.",
         *last_seen_lines(state),
         f"On record now: {describe_record(record)}.",
         "Its result cannot be known: Service Fabric keeps only the record of the latest upgrade.",
@@ -103,17 +101,26 @@ def _superseded_message(state: WaitState, record: UpgradeProgress) -> str:
 
 
 def _what_failed(record: UpgradeProgress, forward: Stage | None, *, is_rollback: bool) -> str:
-    last = forward if is_rollback else record
-    percent = describe_percent(last) if last else None
-    at = f" at {percent}" if percent else ""
-    since = f" from {percent}" if percent else ""
-    if record.outcome is Outcome.FAILED:
-        return f"failed during its rollback{since}" if is_rollback else f"failed{at}"
+    """Name the failure, and the position at which the upgrade failed or its rollback started."""
+    position = _at(forward if is_rollback else record)
     if record.outcome is Outcome.ROLLED_BACK:
-        return f"was rolled back{at}"
-    if record.outcome is Outcome.PAUSED:
-        return f"is paused during its rollback{since}" if is_rollback else f"is paused{at}"
-    return f"is rolling back{since}"
+        return f"was rolled back{position}"
+    if record.outcome is Outcome.ROLLING_BACK:
+        return f"started to roll back{position}"
+    verb = "failed" if record.outcome is Outcome.FAILED else "is paused"
+    if is_rollback:
+        return f"{verb} during its rollback{f', which started{position}' if position else ''}"
+    return f"{verb}{position}"
+
+
+def _at(progress: UpgradeProgress | Stage | None) -> str:
+    """Return the position with its preposition: at a percentage, in a domain or after some domains."""
+    position = describe_position(progress)
+    if not progress or not position:
+        return ""
+    if progress.percent_completed is not None:
+        return f" at {position}"
+    return f" after {position}" if position[0].isdigit() else f" in {position}"
 
 
 def _parameter(policy: Policy, record: UpgradeProgress) -> str:
@@ -137,7 +144,7 @@ def _turn(timeline: tuple[Stage, ...], failed_at: datetime | None) -> str:
     """Say between which two polls the rollback started."""
     forward = last_forward(timeline)
     if forward is None:
-        text = "Its progress before the rollback is unknown: this task first saw it after the rollback had started."
+        text = "Its progress before the rollback is unknown: the rollback had started before this wait."
     else:
         later = timeline[timeline.index(forward) + 1 :]
         back = [stage.first_seen_at for stage in later if is_rollback_state(stage.state)][:1]

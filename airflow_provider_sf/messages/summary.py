@@ -44,7 +44,7 @@ def summary_lines(kind: str, name: str, state: WaitState) -> Iterator[str]:
         yield from _state_rows(state.timeline)
     if state.record is not None and state.record.services:
         yield from _service_rows(state.record)
-    if state.outages.silences:
+    if state.outages.count:
         yield _outages(state.outages)
     if state.error is not None:
         yield f"Last error: {one_line(str(state.error), _MAX_ERROR_LENGTH)}"
@@ -98,7 +98,7 @@ def _service_rows(record: UpgradeProgress) -> Iterator[str]:
 
 def _outages(outages: OutageStats) -> str:
     return (
-        f"Outages: {outages.silences}, with {pluralize(outages.polls, 'poll')} without a usable answer; "
+        f"Outages: {outages.count}, with {pluralize(outages.polls, 'poll')} without a usable answer; "
         f"the longest took {format_duration(outages.longest_seconds)}; "
         f"last error: {one_line(outages.last_error or '', _MAX_ERROR_LENGTH)}"
     )

@@ -1,59 +1,42 @@
-"""The words that all texts share: each is short, plain and the same everywhere."""
+"""Format single values: each text is short, printable and the same everywhere."""
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_sf.messages.formatting import (
-    bar,
-    behind,
-    clock,
-    counts,
-    many,
-    meaning,
-    pause,
-    percent,
-    plain,
-    replicas,
-    sentence,
-    span,
-    standing,
-    state_words,
-    title,
-    version,
-    which,
+    STATE_WIDTH,
+    capitalize_first,
+    format_duration,
+    format_percent,
+    format_replicas,
+    format_state,
+    format_time,
+    format_version,
+    one_line,
+    pluralize,
+    progress_bar,
+    safety_checks,
+    service_counts,
+    services_behind,
+    upgrade_subject,
 )
-from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.matching import UpgradeSelector
-from airflow_provider_sf.wait.timeline import Stage
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 NINE = [ServiceProgress(f"s{number}", 1, 2) for number in range(9)]
-MANUAL: dict[str, Any] = {"rolling_upgrade_mode": "UnmonitoredManual"}
 
 
-def record(state: str | None, value: float | None = 62.0, **fields: Any) -> UpgradeProgress:
-    said = {"started_at": START, "target_version": "v1", **fields}
-    return UpgradeProgress("application_resource", "shop", state=state, percent_completed=value, **said)
-
-
-OLD = record("CompletedRollforward", 100.0, started_at=START - timedelta(days=1), target_version="v0")
-NEVER = record("CompletedRollforward", 100.0, started_at=None)
-
-
-# What a cluster says.
+# Text of a cluster.
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("text", "expected"),
     [
         ("v1", "v1"),
         (" two\r\n\tlines ", "two lines"),
@@ -66,61 +49,61 @@ NEVER = record("CompletedRollforward", 100.0, started_at=None)
         (" \x00\u200b\n", "?"),
     ],
 )
-def test_what_a_cluster_says_is_one_line_of_printable_letters(said: str, words: str) -> None:
-    assert plain(said) == words
+def test_text_becomes_one_printable_line(text: str, expected: str) -> None:
+    assert one_line(text) == expected
 
 
-def test_what_a_cluster_says_is_as_long_as_its_place_allows() -> None:
-    assert plain("abcd", 3) == "abc..."
-    assert plain("abcd", 4) == "abcd"
+def test_text_is_cut_at_its_maximum() -> None:
+    assert one_line("abcd", 3) == "abc..."
+    assert one_line("abcd", 4) == "abcd"
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("text", "expected"),
     [
         ("::group::a", "::group: :a"),
         ("a ::endgroup:: b", "a ::endgroup: : b"),
         ("Shop::Cart at [::1]", "Shop::Cart at [::1]"),
     ],
 )
-def test_what_a_cluster_says_does_not_fold_the_log(said: str, words: str) -> None:
-    """Airflow 3's log view looks for these two words in the whole line."""
-    assert plain(said) == words
+def test_text_never_folds_the_log(text: str, expected: str) -> None:
+    """Airflow 3's log page looks for these two words in the whole line."""
+    assert one_line(text) == expected
 
 
 @given(st.text() | st.lists(st.sampled_from(["group", "::", "end", "\n", "\u202e", "x" * 50])).map("".join))
-def test_whatever_a_cluster_says_becomes_one_short_printable_line(said: str) -> None:
-    words = plain(said)
-    assert words.isprintable()
-    assert words == words.strip() != ""
-    assert len(words) <= 100
-    assert "::group::" not in words
-    assert "::endgroup::" not in words
+def test_any_text_becomes_one_short_line(text: str) -> None:
+    line = one_line(text)
+    assert line.isprintable()
+    assert line == line.strip() != ""
+    assert len(line) <= 100
+    assert "::group::" not in line
+    assert "::endgroup::" not in line
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "words"),
+    ("kind", "name", "expected"),
     [
-        ("application_resource", "shop", "application resource 'shop'"),
         ("application_resource", "it's", 'application resource "it\'s"'),
         ("application_resource", "two\nlines", "application resource 'two lines'"),
         ("application_resource", "a" * 201, f"application resource '{'a' * 200}...'"),
+        ("cluster", "", "the cluster"),
     ],
 )
-def test_a_title_names_the_kind_and_quotes_the_name(kind: str, name: str, words: str) -> None:
-    assert title(kind, name) == words
+def test_subject_has_kind_and_quoted_name(kind: str, name: str, expected: str) -> None:
+    assert upgrade_subject(kind, name) == expected
 
 
-def test_a_sentence_begins_with_a_capital_and_changes_nothing_else() -> None:
-    assert sentence("application resource 'Shop'") == "Application resource 'Shop'"
-    assert sentence("") == ""
+def test_only_first_letter_becomes_capital() -> None:
+    assert capitalize_first("application resource 'Shop'") == "Application resource 'Shop'"
+    assert capitalize_first("") == ""
 
 
-# Durations, times, counts.
+# Durations, times, numbers.
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "expected"),
     [
         (None, "-"),
         (-2.0, "0s"),
@@ -134,28 +117,28 @@ def test_a_sentence_begins_with_a_capital_and_changes_nothing_else() -> None:
         (183_600, "2d03h"),
     ],
 )
-def test_a_duration_is_worded_for_people(seconds: float | None, words: str) -> None:
-    assert span(seconds) == words
+def test_duration_has_two_units(seconds: float | None, expected: str) -> None:
+    assert format_duration(seconds) == expected
 
 
 @pytest.mark.parametrize(
-    ("count", "words"), [(0, "0 polls"), (1, "1 poll"), (2, "2 polls"), (1_440, "1440 polls")]
+    ("count", "expected"), [(0, "0 polls"), (1, "1 poll"), (2, "2 polls"), (1_440, "1440 polls")]
 )
-def test_one_thing_is_singular(count: int, words: str) -> None:
-    assert many(count, "poll") == words
+def test_noun_is_singular_after_one(count: int, expected: str) -> None:
+    assert pluralize(count, "poll") == expected
 
 
-def test_a_time_is_worded_to_the_second_and_with_its_zone() -> None:
-    assert clock(START + timedelta(milliseconds=900)) == "2026-03-01 03:00:00 UTC"
+def test_time_has_seconds_and_zone() -> None:
+    assert format_time(START + timedelta(milliseconds=900)) == "2026-03-01 03:00:00 UTC"
 
 
-@pytest.mark.parametrize(("value", "words"), [(None, "percent unknown"), (0.0, "0 %"), (62.4, "62 %")])
-def test_a_percentage_is_a_whole_number_or_said_to_be_unknown(value: float | None, words: str) -> None:
-    assert percent(value) == words
+@pytest.mark.parametrize(("value", "expected"), [(None, "percent unknown"), (0.0, "0 %"), (62.4, "62 %")])
+def test_percentage_is_a_whole_number(value: float | None, expected: str) -> None:
+    assert format_percent(value) == expected
 
 
 @pytest.mark.parametrize(
-    ("value", "drawing"),
+    ("value", "expected"),
     [
         (None, "[                    ]"),
         (-1.0, "[--------------------]"),
@@ -167,57 +150,61 @@ def test_a_percentage_is_a_whole_number_or_said_to_be_unknown(value: float | Non
         (101.0, "[####################]"),
     ],
 )
-def test_a_bar_is_full_only_when_all_is_done_and_always_of_one_width(
-    value: float | None, drawing: str
-) -> None:
-    assert bar(value) == drawing
+def test_bar_is_full_only_at_100_percent(value: float | None, expected: str) -> None:
+    assert progress_bar(value) == expected
 
 
-# Services.
+# Services and safety checks.
 
 
 @pytest.mark.parametrize(
-    ("completed", "pending", "words"),
+    ("completed", "pending", "expected"),
     [(3, 5, "3/8"), (0, 0, "0/0"), (3, None, "3/?"), (None, 5, "?/?"), (None, None, "?/?")],
 )
-def test_replicas_are_upgraded_of_all_as_far_as_that_is_said(
-    completed: int | None, pending: int | None, words: str
+def test_unknown_replicas_are_question_marks(
+    completed: int | None, pending: int | None, expected: str
 ) -> None:
-    assert replicas(ServiceProgress("web", completed, pending)) == words
+    assert format_replicas(ServiceProgress("web", completed, pending)) == expected
 
 
-def test_six_services_are_counted_and_the_others_only_in_number() -> None:
+def test_six_services_are_named_others_counted() -> None:
     six = ["s0 1/3", "s1 1/3", "s2 1/3", "s3 1/3", "s4 1/3", "s5 1/3"]
-    assert counts([]) == []
-    assert counts(NINE[:6]) == six
-    assert counts(NINE[:7]) == [*six, "and 1 more"]
-    assert counts(NINE[:1], 4) == ["s0 1/3", "and 4 more"]
-    assert counts(NINE, 4) == [*six, "and 7 more"]
+    assert service_counts([]) == []
+    assert service_counts(NINE[:6]) == six
+    assert service_counts(NINE[:7]) == [*six, "and 1 more"]
+    assert service_counts(NINE[:1], 4) == ["s0 1/3", "and 4 more"]
+    assert service_counts(NINE, 4) == [*six, "and 7 more"]
 
 
-def test_six_services_behind_are_named_and_the_others_counted() -> None:
+def test_six_services_behind_are_named() -> None:
     six = (
-        "s0 1/3 (2 to come), s1 1/3 (2 to come), s2 1/3 (2 to come), "
-        "s3 1/3 (2 to come), s4 1/3 (2 to come), s5 1/3 (2 to come)"
+        "s0 1/3 (2 pending), s1 1/3 (2 pending), s2 1/3 (2 pending), "
+        "s3 1/3 (2 pending), s4 1/3 (2 pending), s5 1/3 (2 pending)"
     )
-    assert behind([]) == ""
-    assert behind(NINE[:6]) == six
-    assert behind(NINE[:7]) == f"{six}, and 1 more"
-    assert behind(NINE[:1], 4) == "s0 1/3 (2 to come), and 4 more"
-    assert behind(NINE, 4) == f"{six}, and 7 more"
+    assert services_behind([]) == ""
+    assert services_behind(NINE[:6]) == six
+    assert services_behind(NINE[:7]) == f"{six}, and 1 more"
+    assert services_behind(NINE[:1], 4) == "s0 1/3 (2 pending), and 4 more"
+    assert services_behind(NINE, 4) == f"{six}, and 7 more"
 
 
-def test_a_service_name_is_cut_and_printable() -> None:
+def test_long_service_name_is_cut() -> None:
     long = ServiceProgress("\n" + "a" * 61, 1, 2)
-    assert counts([long]) == [f"{'a' * 60}... 1/3"]
-    assert behind([long]) == f"{'a' * 60}... 1/3 (2 to come)"
+    assert service_counts([long]) == [f"{'a' * 60}... 1/3"]
+    assert services_behind([long]) == f"{'a' * 60}... 1/3 (2 pending)"
+
+
+def test_two_safety_checks_are_named() -> None:
+    assert safety_checks(["a\nb"]) == "a b"
+    assert safety_checks(["a", "b", "c"]) == "a; b; and 1 more check"
+    assert safety_checks(["a", "b"], 2) == "a; b; and 2 more checks"
 
 
 # States and versions.
 
 
 @pytest.mark.parametrize(
-    ("state", "words"),
+    ("state", "expected"),
     [
         ("RollingForward", "rolling forward"),
         ("CompletedRollback", "completed rollback"),
@@ -227,139 +214,18 @@ def test_a_service_name_is_cut_and_printable() -> None:
         (None, "no state"),
     ],
 )
-def test_a_state_is_spelled_as_words(state: str | None, words: str) -> None:
-    assert state_words(state) == words
+def test_state_becomes_words(state: str | None, expected: str) -> None:
+    assert format_state(state) == expected
 
 
-@pytest.mark.parametrize("state", OUTCOMES)
-def test_every_state_of_service_fabric_fits_into_its_column(state: str) -> None:
-    assert len(state_words(state)) <= 27
-    assert state_words(state).isascii()
-
-
-@pytest.mark.parametrize(
-    ("look", "words"),
-    [
-        (record("RollingForward"), "rolling forward"),
-        (record(None, None), "no state"),
-        (NEVER, "not upgraded"),
-    ],
-)
-def test_what_was_never_upgraded_does_not_stand_as_completed(look: UpgradeProgress, words: str) -> None:
-    assert standing(look) == words
-    assert standing(Stage.of(look, START, expected=False)) == words
+def test_column_fits_every_known_state() -> None:
+    assert STATE_WIDTH == 27
+    assert all(format_state(state).isascii() for state in OUTCOMES)
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("text", "expected"),
     [("v1", "v1"), ("v\n1", "v 1"), ("", "an unknown version"), (None, "an unknown version")],
 )
-def test_a_version_is_never_nothing(said: str | None, words: str) -> None:
-    assert version(said) == words
-
-
-@pytest.mark.parametrize(
-    ("look", "words"),
-    [
-        (OLD, "to v0, started 2026-02-28 03:00:00 UTC"),
-        (record("RollingBack"), "back to v1, started 2026-03-01 03:00:00 UTC"),
-        (record("ProvisioningTarget", started_at=None), "to v1, not started yet"),
-        (record("Failed", target_version=None), "to an unknown version, started 2026-03-01 03:00:00 UTC"),
-    ],
-)
-def test_an_upgrade_is_named_by_its_target_and_its_start(look: UpgradeProgress, words: str) -> None:
-    assert which(look) == words
-
-
-# Which upgrade is meant.
-
-
-@pytest.mark.parametrize(
-    ("selector", "words"),
-    [
-        (UpgradeSelector(), "the latest on record"),
-        (
-            UpgradeSelector(previous=OLD),
-            "another than the one to v0, started 2026-02-28 03:00:00 UTC (previous)",
-        ),
-        (UpgradeSelector(previous=NEVER), "the first one ever (previous)"),
-        (
-            UpgradeSelector(previous=record("ProvisioningTarget", started_at=None)),
-            "another than the one to v1, not started yet (previous)",
-        ),
-        (
-            UpgradeSelector(previous=record("CompletedRollback", target_version="v0")),
-            "another than the one back to v0, started 2026-03-01 03:00:00 UTC (previous)",
-        ),
-        (
-            UpgradeSelector(previous=record("Failed", target_version=None)),
-            "another than the one to an unknown version, started 2026-03-01 03:00:00 UTC (previous)",
-        ),
-        (
-            UpgradeSelector(started_after=START),
-            "one that starts after 2026-03-01 03:00:00 UTC or up to 1m00s before (started_after)",
-        ),
-        (
-            UpgradeSelector(started_after=START, clock_skew=0.0),
-            "one that starts after 2026-03-01 03:00:00 UTC (started_after)",
-        ),
-        (UpgradeSelector(target_version="v1"), "one to v1 (target_version)"),
-        (UpgradeSelector(target_version="v\n1"), "one to v 1 (target_version)"),
-        (
-            UpgradeSelector(target_version="v1", accept_current_version=True),
-            "one to v1 (target_version); v1 there already is enough (accept_current_version)",
-        ),
-        (
-            UpgradeSelector(previous=OLD, started_after=START, clock_skew=5.0, target_version="v1"),
-            (
-                "another than the one to v0, started 2026-02-28 03:00:00 UTC (previous) and "
-                "one that starts after 2026-03-01 03:00:00 UTC or up to 5s before (started_after) and "
-                "one to v1 (target_version)"
-            ),
-        ),
-    ],
-)
-def test_it_is_said_which_upgrade_is_meant(selector: UpgradeSelector, words: str) -> None:
-    assert meaning(selector) == words
-
-
-# Pauses.
-
-
-@pytest.mark.parametrize(
-    ("look", "words"),
-    [
-        (
-            record("RollingForward", failed_at=START, **MANUAL),
-            (
-                "Paused after a failure at 2026-03-01 03:00:00 UTC, as its FailureAction is Manual. Nothing moves "
-                "until a person acts: mend the cause, then resume the upgrade or roll it back"
-            ),
-        ),
-        (
-            record("RollingForwardPending", **MANUAL),
-            (
-                "Paused before the next upgrade domain, as its mode is UnmonitoredManual. Nothing moves until a "
-                "person acts: let the next upgrade domain begin, or roll the upgrade back"
-            ),
-        ),
-        (
-            record("RollingBackPending", failed_at=START, **MANUAL),
-            (
-                "Paused in its rollback before the next upgrade domain, as its mode is UnmonitoredManual. Nothing "
-                "moves until a person acts: let the next upgrade domain begin"
-            ),
-        ),
-    ],
-)
-def test_a_pause_says_why_and_what_a_person_must_do(look: UpgradeProgress, words: str) -> None:
-    assert pause(look) == words
-
-
-def test_our_own_words_are_ascii() -> None:
-    said = [
-        meaning(UpgradeSelector(OLD, START, 5.0, "v1", accept_current_version=True)),
-        pause(record("RollingBack")),
-    ]
-    said += [span(None), bar(50.0), percent(None), which(OLD), title("application_resource", "shop")]
-    assert json.dumps(said, ensure_ascii=False).isascii()
+def test_missing_version_is_named_unknown(text: str | None, expected: str) -> None:
+    assert format_version(text) == expected
