@@ -21,8 +21,11 @@ from airflow_provider_sf.rest.protocol import (
     error_from_response,
     is_missing,
     json_object,
+    normalize_headers,
     request_for,
     runtime_version,
+    too_large_error,
+    with_token,
 )
 from airflow_provider_sf.upgrades.applications import APPLICATIONS
 from airflow_provider_sf.upgrades.kinds import KINDS, unsupported_call_advice
@@ -95,7 +98,28 @@ def test_query_parameters_keep_their_order() -> None:
     assert target == "/Applications?api-version=9.1&ContinuationToken=t&MaxResults=5"
 
 
+def test_token_is_added_but_not_shown() -> None:
+    request = with_token(request_for(CLUSTER_VERSION), "secret")
+    assert request.headers[-1] == ("Authorization", "Bearer secret")
+    assert "secret" not in repr(request)
+
+
+def test_empty_token_is_not_added() -> None:
+    assert with_token(request_for(CLUSTER_VERSION), "") == request_for(CLUSTER_VERSION)
+
+
 # Responses.
+
+
+def test_header_names_become_lower_case() -> None:
+    headers = {"Retry-After": " 5 ", "retry-after": "6", "DATE": DATE}
+    assert normalize_headers(headers) == {"retry-after": "5, 6", "date": DATE}
+
+
+def test_too_large_error() -> None:
+    assert str(too_large_error("http://c:19080")) == (
+        "http://c:19080: the response is larger than 16 MiB: check that host is a Service Fabric cluster"
+    )
 
 
 @pytest.mark.parametrize("body", [b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}', b' \n{"a": 1}'])
