@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
+
+DOCS = Path(__file__).parents[2] / "docs" / "sensor.md"
 
 
 def test_defaults_never_change() -> None:
@@ -26,3 +32,29 @@ def test_policy_and_selector_use_the_defaults() -> None:
     assert (policy.start_timeout, policy.unknown_state_timeout, policy.unreachable_timeout) == (900, 600, 300)
     assert (policy.on_paused, policy.on_rollback) == ("wait", "wait")
     assert UpgradeSelector().clock_skew == 60.0
+
+
+def documented_default(parameter: str) -> str:
+    """Return the default of a parameter in the table of docs/sensor.md."""
+    for line in DOCS.read_text().splitlines():
+        if line.startswith(f"| `{parameter}` |"):
+            return line.split("|")[2].strip().strip('`"')
+    msg = f"docs/sensor.md has no row for {parameter}"
+    raise LookupError(msg)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "default"),
+    [
+        ("service_fabric_conn_id", defaults.DEFAULT_CONN_ID),
+        ("poke_interval", f"{defaults.POKE_INTERVAL_SECONDS:g} s"),
+        ("timeout", f"{defaults.TIMEOUT_SECONDS / 3_600:g} h"),
+        ("start_timeout", f"{defaults.START_TIMEOUT_SECONDS / 60:g} min"),
+        ("unknown_state_timeout", f"{defaults.UNKNOWN_STATE_TIMEOUT_SECONDS / 60:g} min"),
+        ("unreachable_timeout", f"{defaults.UNREACHABLE_TIMEOUT_SECONDS / 60:g} min"),
+        ("on_paused", defaults.ON_PAUSED),
+        ("on_rollback", defaults.ON_ROLLBACK),
+    ],
+)
+def test_documented_defaults(parameter: str, default: str) -> None:
+    assert documented_default(parameter) == default
