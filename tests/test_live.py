@@ -166,7 +166,7 @@ def test_the_log_of_the_wait_is_one_story_in_order_of_worker_and_triggerer_and_o
 
 def test_the_xcoms_are_of_the_published_schemas(live: LiveAirflow, runs: dict[str, str]) -> None:
     tasks = [("wait_for_upgrade", "wait", -1), ("rolled_back_release", "wait", -1)]
-    tasks += [("verdicts", "overtaken", -1), ("restart", "stall", 0), ("restart", "start", -1)]
+    tasks += [("verdicts", "superseded", -1), ("restart", "stall", 0), ("restart", "start", -1)]
     for dag, task_id, map_index in tasks:
         for key in ("upgrade_progress", "upgrade_wait"):
             schema(key).validate(live.xcom(dag, runs[dag], task_id, key, map_index))
@@ -206,7 +206,7 @@ def test_the_clocks_go_on_exactly_after_the_triggerer_was_killed(
     assert ended - began >= timedelta(seconds=45)
     has_changed = task_id != "start"  # else the triggerer before has had nothing to push
     log = str(live.task_log("restart", runs["restart"], task_id, map_index))
-    assert ("Taken up again with the memory of the triggerer before" in log) is has_changed
+    assert ("Resumed with the state of the previous triggerer" in log) is has_changed
 
 
 def test_the_audit_reads_the_record(live: LiveAirflow, runs: dict[str, str]) -> None:
@@ -256,11 +256,11 @@ def test_a_pause_that_nobody_waits_for_is_red_and_says_why(live: LiveAirflow, ru
 def test_an_upgrade_that_another_one_replaces_is_red_though_the_other_succeeds(
     live: LiveAirflow, runs: dict[str, str]
 ) -> None:
-    wait = task(live, runs, "verdicts", "overtaken")
+    wait = task(live, runs, "verdicts", "superseded")
     assert (wait["state"], wait["try_number"]) == ("failed", 1)
-    story = live.xcom("verdicts", runs["verdicts"], "overtaken", "upgrade_wait")
+    story = live.xcom("verdicts", runs["verdicts"], "superseded", "upgrade_wait")
     assert (story["ended_by"], story["upgrade"]["target_version"]) == ("upgrade", "v1")
-    assert "to v1 was overtaken" in str(live.task_log("verdicts", runs["verdicts"], "overtaken"))
+    assert "to v1 was superseded" in str(live.task_log("verdicts", runs["verdicts"], "superseded"))
 
 
 def test_every_kind_ends_as_it_should(live: LiveAirflow, runs: dict[str, str]) -> None:

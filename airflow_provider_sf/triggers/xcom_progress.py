@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import XCom
@@ -17,62 +16,61 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-LEAST_PAUSE = timedelta(seconds=30)
-"""Between two pushes of one wait."""
+MIN_PAUSE = timedelta(seconds=30)
+"""The shortest time between two pushes of one wait."""
 
-AGAIN_AFTER = timedelta(seconds=15)
-"""When a wait for which there was no turn tries again."""
+RETRY_AFTER = timedelta(seconds=15)
+"""When a wait tries again for which the next free turn was too far away."""
 
-SECONDS_APART = 1.0
+TURN_SECONDS = 1.0
 """
-Between two pushes of all waits of a triggerer, which take turns: each costs its supervisor about 50
-milliseconds of CPU time, and that one process has all triggers to serve.
+The time between two pushes of a triggerer, whose waits take turns.
+
+A push costs the supervisor about 50 ms of CPU time, and this one process serves all triggers.
 """
 
-MOST_SECONDS = 30.0
-"""For an answer of Airflow's, and for a turn: if it is further away, a wait does not queue up."""
-
-
-_NOTHING = WaitState()
+TIMEOUT_SECONDS = 30.0
+"""The longest time for a response of Airflow, and the longest wait for a turn."""
 
 
 class XComProgress:
     """
-    Push record and memory of a wait when something has changed, and read the memory back after a restart.
+    Push the record and the state of a wait after changes, and read the state back after a restart.
 
-    No push ever keeps the wait from its polls or is a fault of it: what goes wrong is said once. Without a
-    task instance nothing is pushed.
+    A push never delays a poll, and its errors do not fail the wait: they are logged once. Without a task
+    instance nothing is pushed.
     """
 
     __slots__ = (
-        "_about",
-        "_again_at",
-        "_has_complained",
+        "_has_warned",
         "_is_pushing",
+        "_key",
         "_latest",
-        "_shown",
+        "_next_push_at",
+        "_pushed",
         "_trigger",
         "_turn",
-        "_where",
+        "_upgrade",
     )
 
     def __init__(self, kind: str, name: str, ti: Any, trigger: Any) -> None:
-        self._about = kind, name
+        self._upgrade = kind, name
         self._trigger = trigger
-        self._where: dict[str, Any] = {}
-        self._shown: object = None
-        self._again_at: datetime | None = None
-        self._latest = _NOTHING
+        self._key: dict[str, Any] = {}
+        """The task instance in the database; empty if nothing is pushed."""
+        self._pushed: object = None
+        self._next_push_at: datetime | None = None
+        self._latest = WaitState()
         self._turn: asyncio.Task[None] | None = None
         self._is_pushing = False
-        self._has_complained = False
+        self._has_warned = False
         if ti is None:
             return
         obstacle = _obstacle()
         if obstacle:
             self._trigger.log.info("No progress in XCom while deferred: %s", obstacle)
         else:
-            self._where = {key: getattr(ti, key) for key in ("dag_id", "task_id", "run_id", "map_index")}
+            self._key = {key: getattr(ti, key) for key in ("dag_id", "task_id", "run_id", "map_index")}
 
     async def __aenter__(self) -> Self:
         """Do nothing yet."""
@@ -81,105 +79,99 @@ class XComProgress:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Make sure that nothing is pushed any more: the worker pushes the end, if there is one."""
+        """Stop pushing. After a normal end the worker pushes the final XComs."""
         if self._turn is None:
             return
         if kind is not None or not self._is_pushing:
             self._turn.cancel()
-        await asyncio.wait([self._turn], timeout=MOST_SECONDS)
+        await asyncio.wait([self._turn], timeout=TIMEOUT_SECONDS)
         self._turn.cancel()
 
-    def begin(self, memory: WaitState) -> None:
-        """Begin with what has been pushed, but show again since when there is a silence: clocks count it."""
-        self._latest = memory
-        self._shown = None if memory.unreachable_since else _what_matters(memory)
+    def begin(self, state: WaitState) -> None:
+        """Start with a state that was pushed already. In an outage push it again: its start time is new."""
+        self._latest = state
+        self._pushed = None if state.unreachable_since else _relevant_parts(state)
 
-    async def recalled(self, memory: WaitState) -> WaitState:
-        """Return the memory as the triggerer before this one pushed it last; all clocks go on from there."""
-        if not self._where:
-            return memory.after_restart()
+    async def recalled(self, state: WaitState) -> WaitState:
+        """Return the state that the previous triggerer pushed last. All timeouts continue from there."""
+        if not self._key:
+            return state.after_restart()
         try:
-            read = XCom.aget_one(key="upgrade_wait", **self._where)
-            last = WaitState.from_dict(await asyncio.wait_for(read, MOST_SECONDS))
-        except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the wait goes on without
-            self._complain("The memory of this wait could not be read back", error)
-            return memory.after_restart()
-        if last.began_at != memory.began_at:  # another wait's
-            return memory.after_restart()
+            read = XCom.aget_one(key="upgrade_wait", **self._key)
+            last = WaitState.from_dict(await asyncio.wait_for(read, TIMEOUT_SECONDS))
+        except Exception as error:  # noqa: BLE001 - the wait goes on, whatever Airflow raises
+            self._warn("The state of this wait could not be read back", error)
+            return state.after_restart()
+        if last.began_at != state.began_at:  # the state of another wait
+            return state.after_restart()
         self.begin(last)
-        if last.polls <= memory.polls:  # the worker's own
-            return memory.after_restart()
-        log = self._trigger.log
-        log.info("Taken up again with the memory of the triggerer before, of poll %s", last.polls)
+        if last.polls <= state.polls:  # the worker pushed it
+            return state.after_restart()
+        self._trigger.log.info("Resumed with the state of the previous triggerer, after poll %s", last.polls)
         return last.resumed()
 
-    def show(self, memory: WaitState, now: datetime) -> None:
-        """Push in the background, if something has changed; but not too often."""
-        self._latest = memory
-        has_a_turn = self._turn is not None and not self._turn.done()
-        if has_a_turn or self.quiet_for(now) > 0.0:
+    def show(self, state: WaitState, now: datetime) -> None:
+        """Push the state in the background if it has changed, but not too often."""
+        self._latest = state
+        has_turn = self._turn is not None and not self._turn.done()
+        is_early = self._next_push_at is not None and now < self._next_push_at
+        if not self._key or has_turn or is_early or _relevant_parts(state) == self._pushed:
             return
-        pause = _queue.pause_before_the_next_turn()
+        pause = _turns.pause_before_next()
         if pause is None:
-            self._again_at = now + AGAIN_AFTER
+            self._next_push_at = now + RETRY_AFTER
         else:
-            self._again_at = now + LEAST_PAUSE
+            self._next_push_at = now + MIN_PAUSE
             self._turn = asyncio.create_task(self._push_after(pause))
-
-    def quiet_for(self, now: datetime) -> float:
-        """Return for how many seconds there is no need to show what was shown last once more."""
-        if not self._where or _what_matters(self._latest) == self._shown:
-            return inf
-        return 0.0 if self._again_at is None else (self._again_at - now).total_seconds()
 
     async def _push_after(self, pause: float) -> None:
         await asyncio.sleep(pause)
         self._is_pushing = True
-        self._shown = _what_matters(self._latest)
+        self._pushed = _relevant_parts(self._latest)
         try:
-            for key, value in xcom_values(*self._about, self._latest).items():
-                await XCom.aset(key=key, value=value, **self._where)
-        except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the wait goes on without
-            self._shown = None
-            self._complain("Progress could not be pushed as XCom", error)
+            for key, value in xcom_values(*self._upgrade, self._latest).items():
+                await XCom.aset(key=key, value=value, **self._key)
+        except Exception as error:  # noqa: BLE001 - the wait goes on, whatever Airflow raises
+            self._pushed = None
+            self._warn("Progress could not be pushed as XCom", error)
         finally:
             self._is_pushing = False
 
-    def _complain(self, what: str, error: Exception) -> None:
-        if not self._has_complained:
-            self._trigger.log.warning("%s, which does not matter to the wait itself: %r", what, error)
-        self._has_complained = True
+    def _warn(self, text: str, error: Exception) -> None:
+        if not self._has_warned:
+            self._trigger.log.warning("%s; the wait goes on: %r", text, error)
+        self._has_warned = True
 
 
-class _Queue:
-    """In which the waits of one triggerer stand for their turns."""
+class _Turns:
+    """The turns in which the waits of one triggerer push."""
 
     def __init__(self) -> None:
         self.free_at = 0.0
 
-    def pause_before_the_next_turn(self) -> float | None:
-        """Take the next turn and return how many seconds it is away; None if that is too far."""
+    def pause_before_next(self) -> float | None:
+        """Take the next turn and return the seconds until then; None if it is too far away."""
         now = loop_time()
         pause = max(0.0, self.free_at - now)
-        if pause > MOST_SECONDS:
+        if pause > TIMEOUT_SECONDS:
             return None
-        self.free_at = now + pause + SECONDS_APART
+        self.free_at = now + pause + TURN_SECONDS
         return pause
 
 
-_queue = _Queue()
+_turns = _Turns()
 
 
 def _obstacle() -> str | None:
-    """Say why a trigger cannot push XComs, or not without blocking the event loop of all triggers."""
+    """Return why a trigger cannot push XComs, or not without blocking the event loop of all triggers."""
     if not hasattr(XCom, "aset"):
         return "before Airflow 3.3 a trigger cannot push it"
     from airflow.sdk.bases.xcom import BaseXCom  # noqa: PLC0415 - Airflow 2 has none
 
-    return None if XCom is BaseXCom else "a custom XCom backend would hold up all triggers"
+    return None if XCom is BaseXCom else "a custom XCom backend would block all triggers"
 
 
-def _what_matters(memory: WaitState) -> object:
-    """Return what makes one memory differ from another to a reader, and to its clocks."""
-    clocks = memory.verdict, memory.verdict_since, memory.moved_at, memory.unreachable_since
-    return memory.record and memory.record.content, memory.expected, memory.outages.count, clocks
+def _relevant_parts(state: WaitState) -> object:
+    """Return the parts of a state that readers and timeouts need."""
+    times = state.verdict, state.verdict_since, state.moved_at, state.unreachable_since
+    return state.record and state.record.content, state.expected, state.outages.count, times

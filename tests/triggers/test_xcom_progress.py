@@ -1,4 +1,4 @@
-"""What a trigger pushes and reads while the task is deferred; the channel to Airflow's supervisor is a stand-in."""
+"""What a trigger pushes and reads while the task is deferred. The channel to Airflow's supervisor is a stand-in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from math import inf
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -36,19 +35,19 @@ TRIGGER = SimpleNamespace(log=logging.getLogger("trigger"))
 
 
 class Supervisor:
-    """Answers as Airflow's supervisor does, when it may; ``trouble`` is raised instead."""
+    """Answers like Airflow's supervisor while ``may_answer`` is set. An ``error`` is raised instead."""
 
     def __init__(self) -> None:
         self.xcoms: dict[str, Any] = {}
         self.pushes: list[str] = []
-        self.trouble: Exception | None = None
-        self.may = asyncio.Event()
-        self.may.set()
+        self.error: Exception | None = None
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def asend(self, message: Any) -> Any:
-        await self.may.wait()
-        if self.trouble:
-            raise self.trouble
+        await self.may_answer.wait()
+        if self.error:
+            raise self.error
         where = {key: getattr(message, key) for key in WHERE}
         assert where == WHERE
         if type(message).__name__ == "SetXCom":
@@ -64,8 +63,8 @@ class Supervisor:
 def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
     from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - only Airflow 3 has it
 
-    monkeypatch.setattr(xcom_progress, "SECONDS_APART", 0.05)
-    monkeypatch.setattr(xcom_progress._queue, "free_at", 0.0)
+    monkeypatch.setattr(xcom_progress, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(xcom_progress._turns, "free_at", 0.0)
     stand_in = Supervisor()
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", stand_in, raising=False)
     return stand_in
@@ -76,7 +75,7 @@ def live(ti: Any = TI) -> XComProgress:
 
 
 async def turn_of(shown: XComProgress) -> None:
-    """Wait until its turn has come and gone."""
+    """Wait until the turn is over."""
     if shown._turn is not None:
         await shown._turn
 
@@ -87,12 +86,12 @@ def record(percent: float) -> UpgradeProgress:
     )
 
 
-def after(*looks: Any) -> WaitState:
-    """Return the memory of a wait that has looked so often, every fifteen seconds."""
-    memory = WaitState()
-    for poll, look in enumerate(looks):
-        memory, _ = step(Policy(15.0), memory, look, NOW + timedelta(seconds=15 * poll))
-    return memory
+def after(*polls: Any) -> WaitState:
+    """Return the state of a wait after these polls, one every fifteen seconds."""
+    state = WaitState()
+    for poll, result in enumerate(polls):
+        state, _ = step(Policy(15.0), state, result, NOW + timedelta(seconds=15 * poll))
+    return state
 
 
 def in_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -100,7 +99,7 @@ def in_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 @needs_airflow_3_3
-def test_what_has_changed_is_pushed_at_most_every_thirty_seconds(supervisor: Supervisor) -> None:
+def test_changes_are_pushed_every_thirty_seconds(supervisor: Supervisor) -> None:
     async def wait() -> None:
         shown = live()
         for second, percent in ((0, 10.0), (15, 20.0), (29, 30.0), (30, 40.0), (60, 40.0), (75, 50.0)):
@@ -115,29 +114,29 @@ def test_what_has_changed_is_pushed_at_most_every_thirty_seconds(supervisor: Sup
 
 
 @needs_airflow_3_3
-def test_the_begin_and_the_end_of_a_silence_are_changes(supervisor: Supervisor) -> None:
-    silent = Unreachable("Connection refused")
+def test_outage_start_and_end_are_changes(supervisor: Supervisor) -> None:
+    unreachable = Unreachable("Connection refused")
 
     async def wait() -> None:
         shown = live()
-        for minute, memory in enumerate(
+        for minute, state in enumerate(
             (
                 after(record(10.0)),
-                after(record(10.0), silent),
-                after(record(10.0), silent, silent),
-                after(record(10.0), silent, silent, record(10.0)),
+                after(record(10.0), unreachable),
+                after(record(10.0), unreachable, unreachable),
+                after(record(10.0), unreachable, unreachable, record(10.0)),
             )
         ):
-            shown.show(memory, NOW + timedelta(minutes=minute))
+            shown.show(state, NOW + timedelta(minutes=minute))
             await turn_of(shown)
 
     in_a_loop(wait)
     assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"] * 3
-    assert supervisor.xcoms["upgrade_wait"]["memory"]["unreachable_since"] is None
+    assert supervisor.xcoms["upgrade_wait"]["unreachable_since"] is None
 
 
 @needs_airflow_3_3
-def test_a_wait_without_an_answer_yet_has_no_record_to_push(supervisor: Supervisor) -> None:
+def test_state_without_record_is_pushed_alone(supervisor: Supervisor) -> None:
     async def wait() -> None:
         shown = live()
         shown.show(after(Unreachable("Connection refused")), NOW)
@@ -148,9 +147,9 @@ def test_a_wait_without_an_answer_yet_has_no_record_to_push(supervisor: Supervis
 
 
 @needs_airflow_3_3
-def test_a_slow_push_keeps_nobody_waiting_but_the_end(supervisor: Supervisor) -> None:
+def test_slow_push_delays_only_the_end(supervisor: Supervisor) -> None:
     async def wait() -> None:
-        supervisor.may.clear()
+        supervisor.may_answer.clear()
         shown = live()
         shown.show(after(record(10.0)), NOW)
         await asyncio.sleep(0.01)
@@ -159,7 +158,7 @@ def test_a_slow_push_keeps_nobody_waiting_but_the_end(supervisor: Supervisor) ->
         await asyncio.sleep(0.01)
         assert not end.done()
         assert supervisor.pushes == []
-        supervisor.may.set()
+        supervisor.may_answer.set()
         await end
 
     in_a_loop(wait)
@@ -167,7 +166,7 @@ def test_a_slow_push_keeps_nobody_waiting_but_the_end(supervisor: Supervisor) ->
 
 
 @needs_airflow_3_3
-def test_all_waits_of_a_triggerer_take_turns_and_push_what_is_newest_then(supervisor: Supervisor) -> None:
+def test_waits_take_turns_and_push_the_latest(supervisor: Supervisor) -> None:
     async def wait() -> None:
         first, second = live(), live()
         first.show(after(record(10.0)), NOW)
@@ -184,9 +183,9 @@ def test_all_waits_of_a_triggerer_take_turns_and_push_what_is_newest_then(superv
 
 
 @needs_airflow_3_3
-def test_a_wait_that_ends_gives_its_turn_up(supervisor: Supervisor) -> None:
+def test_ended_wait_cancels_its_turn(supervisor: Supervisor) -> None:
     async def wait() -> None:
-        xcom_progress._queue.free_at = asyncio.get_running_loop().time() + 20.0
+        xcom_progress._turns.free_at = asyncio.get_running_loop().time() + 20.0
         shown = live()
         shown.show(after(record(10.0)), NOW)
         await shown.__aexit__(None, None, None)
@@ -196,14 +195,14 @@ def test_a_wait_that_ends_gives_its_turn_up(supervisor: Supervisor) -> None:
 
 
 @needs_airflow_3_3
-@pytest.mark.parametrize("how_far", ["its turn has not come", "it pushes"])
-def test_a_wait_that_is_cancelled_pushes_nothing_any_more(supervisor: Supervisor, how_far: str) -> None:
-    """Its task may have begun a new try, whose XComs are another wait's."""
+@pytest.mark.parametrize("progress", ["before its turn", "pushing"])
+def test_cancelled_wait_pushes_nothing_more(supervisor: Supervisor, progress: str) -> None:
+    """Its task may have started a new try, which pushes its own XComs."""
 
     async def wait() -> None:
-        supervisor.may.clear()
-        if how_far != "it pushes":
-            xcom_progress._queue.free_at = asyncio.get_running_loop().time() + 20.0
+        supervisor.may_answer.clear()
+        if progress != "pushing":
+            xcom_progress._turns.free_at = asyncio.get_running_loop().time() + 20.0
 
         async def watch() -> None:
             async with live() as shown:
@@ -214,7 +213,7 @@ def test_a_wait_that_is_cancelled_pushes_nothing_any_more(supervisor: Supervisor
         await asyncio.sleep(0.01)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-        supervisor.may.set()
+        supervisor.may_answer.set()
         await asyncio.sleep(0.01)
 
     in_a_loop(wait)
@@ -222,24 +221,22 @@ def test_a_wait_that_is_cancelled_pushes_nothing_any_more(supervisor: Supervisor
 
 
 @needs_airflow_3_3
-def test_a_push_that_hangs_does_not_keep_the_wait_from_its_end(
-    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hanging_push_does_not_block_the_end(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
     async def wait() -> None:
-        supervisor.may.clear()
+        supervisor.may_answer.clear()
         async with live() as shown:
             shown.show(after(record(10.0)), NOW)
             await asyncio.sleep(0.01)
         with pytest.raises(asyncio.CancelledError):
             await turn_of(shown)
 
-    monkeypatch.setattr(xcom_progress, "MOST_SECONDS", 0.02)
+    monkeypatch.setattr(xcom_progress, "TIMEOUT_SECONDS", 0.02)
     in_a_loop(wait)
 
 
 @needs_airflow_3_3
-def test_what_the_worker_has_pushed_is_not_pushed_again_until_it_changes(supervisor: Supervisor) -> None:
-    """However long it takes: of a thousand waits that stand still none costs the supervisor anything."""
+def test_pushed_state_is_not_pushed_again(supervisor: Supervisor) -> None:
+    """A thousand waits without a change cost the supervisor nothing."""
 
     async def wait() -> None:
         shown = live()
@@ -247,7 +244,6 @@ def test_what_the_worker_has_pushed_is_not_pushed_again_until_it_changes(supervi
         for minute in range(0, 600, 10):
             now = NOW + timedelta(minutes=minute)
             shown.show(after(record(10.0)), now)
-            assert shown.quiet_for(now) == inf
         assert supervisor.pushes == []
         shown.show(after(record(20.0)), NOW + timedelta(days=1))
         await turn_of(shown)
@@ -265,9 +261,9 @@ def test_what_the_worker_has_pushed_is_not_pushed_again_until_it_changes(supervi
         after(record(10.0), replace(record(10.0), failed_at=NOW)),
         after(record(10.0), replace(record(10.0), unhealthy_evaluations=("node1 is in error",))),
     ],
-    ids=["moved and moved back", "a silence that is over", "a failure", "a reason"],
+    ids=["moved and moved back", "outage is over", "a failure", "a reason"],
 )
-def test_what_a_reader_or_a_clock_wants_to_know_is_a_change(supervisor: Supervisor, later: WaitState) -> None:
+def test_relevant_change_is_pushed(supervisor: Supervisor, later: WaitState) -> None:
     async def wait() -> None:
         shown = live()
         shown.begin(after(record(10.0)))
@@ -279,11 +275,11 @@ def test_what_a_reader_or_a_clock_wants_to_know_is_a_change(supervisor: Supervis
 
 
 @needs_airflow_3_3
-def test_a_silence_that_the_worker_saw_first_is_pushed_so_that_its_clock_outlives_the_triggerer(
+def test_outage_found_by_the_worker_is_pushed(
     supervisor: Supervisor,
 ) -> None:
-    silent = Unreachable("timed out")
-    first, second = after(silent), after(silent, silent)
+    unreachable = Unreachable("timed out")
+    first, second = after(unreachable), after(unreachable, unreachable)
 
     async def wait() -> None:
         shown = live()
@@ -297,29 +293,28 @@ def test_a_silence_that_the_worker_saw_first_is_pushed_so_that_its_clock_outlive
 
 
 @needs_airflow_3_3
-def test_a_change_that_has_no_turn_yet_is_shown_later(supervisor: Supervisor) -> None:
+def test_early_change_is_pushed_later(supervisor: Supervisor) -> None:
     async def wait() -> None:
         shown = live()
-        for second, percent, quiet in ((0, 10.0, 30.0), (10, 20.0, 20.0), (30, 20.0, inf)):
+        for second, percent in ((0, 10.0), (10, 20.0), (29, 20.0), (30, 20.0)):
             now = NOW + timedelta(seconds=second)
             shown.show(after(record(percent)), now)
             await turn_of(shown)
-            assert shown.quiet_for(now) in {quiet, inf}
 
     in_a_loop(wait)
     assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"] * 2
 
 
 @needs_airflow_3_3
-def test_nobody_queues_up_for_long(supervisor: Supervisor) -> None:
-    """With more waits than a supervisor can serve, each is shown less often."""
+def test_wait_skips_a_distant_turn(supervisor: Supervisor) -> None:
+    """With more waits than a supervisor can serve, each is pushed less often."""
 
     async def wait() -> None:
-        xcom_progress._queue.free_at = asyncio.get_running_loop().time() + 31.0
+        xcom_progress._turns.free_at = asyncio.get_running_loop().time() + 31.0
         shown = live()
         shown.show(after(record(10.0)), NOW)
         assert shown._turn is None
-        xcom_progress._queue.free_at = 0.0
+        xcom_progress._turns.free_at = 0.0
         shown.show(after(record(10.0)), NOW + timedelta(seconds=15))
         await asyncio.sleep(0.01)
         await shown.__aexit__(None, None, None)
@@ -329,50 +324,45 @@ def test_nobody_queues_up_for_long(supervisor: Supervisor) -> None:
 
 
 @needs_airflow_3_3
-def test_a_push_that_fails_is_said_once_and_tried_again(
+def test_failed_push_is_logged_once_and_repeated(
     supervisor: Supervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def wait() -> None:
         shown = live()
-        supervisor.trouble = RuntimeError("API_SERVER_ERROR")
+        supervisor.error = RuntimeError("API_SERVER_ERROR")
         for minute in range(3):
             shown.show(after(record(10.0)), NOW + timedelta(minutes=minute))
             await turn_of(shown)
-        supervisor.trouble = None
+        supervisor.error = None
         shown.show(after(record(10.0)), NOW + timedelta(minutes=3))
         await turn_of(shown)
 
     with caplog.at_level(logging.INFO):
         in_a_loop(wait)
     assert [record.getMessage() for record in caplog.records if record.name == "trigger"] == [
-        (
-            "Progress could not be pushed as XCom, which does not matter to the wait itself: "
-            "RuntimeError('API_SERVER_ERROR')"
-        )
+        ("Progress could not be pushed as XCom; the wait goes on: RuntimeError('API_SERVER_ERROR')")
     ]
     assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"]
 
 
-def recalled(memory: WaitState) -> WaitState:
-    return asyncio.run(_recalled(memory))
+def recalled(state: WaitState) -> WaitState:
+    return asyncio.run(_recalled(state))
 
 
-async def _recalled(memory: WaitState) -> WaitState:
-    return await live().recalled(memory)
+async def _recalled(state: WaitState) -> WaitState:
+    return await live().recalled(state)
 
 
-async def _pushed(memory: WaitState) -> None:
+async def _pushed(state: WaitState) -> None:
     shown = live()
-    shown.show(memory, NOW)
+    shown.show(state, NOW)
     await turn_of(shown)
 
 
 @needs_airflow_3_3
-def test_after_a_restart_the_memory_is_read_back_and_all_clocks_go_on(
-    supervisor: Supervisor, caplog: pytest.LogCaptureFixture
-) -> None:
-    first, silent = after(record(10.0)), Unreachable("Connection refused")
-    last = after(record(10.0), record(20.0), silent, silent)
+def test_restart_reads_the_state_back(supervisor: Supervisor, caplog: pytest.LogCaptureFixture) -> None:
+    first, unreachable = after(record(10.0)), Unreachable("Connection refused")
+    last = after(record(10.0), record(20.0), unreachable, unreachable)
     asyncio.run(_pushed(last))
     with caplog.at_level(logging.INFO):
         read = recalled(first)
@@ -382,16 +372,16 @@ def test_after_a_restart_the_memory_is_read_back_and_all_clocks_go_on(
         last.unreachable_since,
         True,
     )
-    assert "Taken up again with the memory of the triggerer before, of poll 4" in caplog.messages
+    assert "Resumed with the state of the previous triggerer, after poll 4" in caplog.messages
     assert supervisor.pushes
 
 
 @needs_airflow_3_3
 @pytest.mark.usefixtures("supervisor")
-def test_the_workers_own_memory_says_nothing_of_what_a_triggerer_saw(
+def test_worker_state_does_not_count_after_restart(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It may have polled for long without a turn to push."""
+    """The triggerer may have polled for a long time without a turn to push."""
     first = after(Unreachable("Connection refused"))
     asyncio.run(_pushed(first))
     with caplog.at_level(logging.INFO):
@@ -401,21 +391,21 @@ def test_the_workers_own_memory_says_nothing_of_what_a_triggerer_saw(
 
 @needs_airflow_3_3
 @pytest.mark.usefixtures("supervisor")
-def test_a_silence_before_a_restart_is_looked_into_anew_before_it_ends_the_wait() -> None:
-    """A triggerer that has just started may lose its first polls, and nobody has asked while there was none."""
-    silent = Unreachable("Connection refused")
-    asyncio.run(_pushed(after(record(10.0), record(10.0), silent)))
-    memory = recalled(after(record(10.0)))
+def test_restart_polls_again_before_outage_ends_wait() -> None:
+    """The first polls of a new triggerer may fail, and there were no polls while none was running."""
+    unreachable = Unreachable("Connection refused")
+    asyncio.run(_pushed(after(record(10.0), record(10.0), unreachable)))
+    state = recalled(after(record(10.0)))
     decisions = []
     for second in range(360, 365):
-        memory, decision = step(Policy(15.0), memory, silent, NOW + timedelta(seconds=second))
+        state, decision = step(Policy(15.0), state, unreachable, NOW + timedelta(seconds=second))
         decisions.append(decision)
     assert decisions == [*map(PollAgain, (1.0, 2.0, 4.0, 8.0)), Ended("unreachable_timeout")]
 
 
 @needs_airflow_3_3
 @pytest.mark.usefixtures("supervisor")
-def test_the_memory_of_another_wait_is_not_taken() -> None:
+def test_state_of_another_wait_is_ignored() -> None:
     other = replace(after(record(10.0), record(20.0)), began_at=NOW - timedelta(days=1))
     asyncio.run(_pushed(other))
     first = after(record(10.0))
@@ -424,7 +414,7 @@ def test_the_memory_of_another_wait_is_not_taken() -> None:
 
 @needs_airflow_3_3
 @pytest.mark.parametrize("field", ["polls", "outages", "timeline"])
-def test_a_memory_that_somebody_has_edited_is_done_without(supervisor: Supervisor, field: str) -> None:
+def test_edited_state_is_ignored(supervisor: Supervisor, field: str) -> None:
     asyncio.run(_pushed(after(record(10.0), record(20.0))))
     supervisor.xcoms["upgrade_wait"][field] = "7"
     first = after(record(10.0))
@@ -432,21 +422,19 @@ def test_a_memory_that_somebody_has_edited_is_done_without(supervisor: Superviso
 
 
 @needs_airflow_3_3
-@pytest.mark.parametrize("trouble", [None, RuntimeError("API_SERVER_ERROR")])
-def test_a_memory_that_cannot_be_read_back_is_said_and_done_without(
-    supervisor: Supervisor, trouble: Exception | None, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("error", [None, RuntimeError("API_SERVER_ERROR")])
+def test_unreadable_state_is_logged_and_ignored(
+    supervisor: Supervisor, error: Exception | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    supervisor.trouble = trouble
+    supervisor.error = error
     first = after(record(10.0))
     assert recalled(first) == first.after_restart()
-    (line,) = [line for line in caplog.messages if "memory" in line]
-    assert line.startswith(
-        "The memory of this wait could not be read back, which does not matter to the wait"
-    )
+    (line,) = [line for line in caplog.messages if "state" in line]
+    assert line.startswith("The state of this wait could not be read back; the wait goes on: ")
 
 
 @needs_airflow_3_3
-def test_without_a_task_instance_nothing_is_pushed_or_read(
+def test_nothing_is_pushed_without_task_instance(
     supervisor: Supervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def wait() -> None:
@@ -462,7 +450,7 @@ def test_without_a_task_instance_nothing_is_pushed_or_read(
 
 
 class Elsewhere(XCom):  # type: ignore[misc]
-    """A backend that stores values elsewhere, in the event loop that all triggers share."""
+    """A backend that stores values elsewhere and blocks the event loop."""
 
     @staticmethod
     def serialize_value(value: Any, **_: Any) -> str:
@@ -470,18 +458,18 @@ class Elsewhere(XCom):  # type: ignore[misc]
 
 
 class BeforeAirflow33:
-    """Has nothing for triggers."""
+    """Without methods for triggers."""
 
 
 @needs_airflow_3_3
 @pytest.mark.parametrize(
     ("backend", "obstacle"),
     [
-        (Elsewhere, "a custom XCom backend would hold up all triggers"),
+        (Elsewhere, "a custom XCom backend would block all triggers"),
         (BeforeAirflow33, "before Airflow 3.3 a trigger cannot push it"),
     ],
 )
-def test_where_a_trigger_cannot_push_as_it_should_that_is_said_once(
+def test_obstacle_is_logged_once(
     backend: type,
     obstacle: str,
     supervisor: Supervisor,
@@ -501,7 +489,7 @@ def test_where_a_trigger_cannot_push_as_it_should_that_is_said_once(
 
 
 @pytest.mark.skipif(hasattr(XCom, "aset"), reason="Airflow 3.3 lets a trigger push XComs")
-def test_an_airflow_that_does_not_offer_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_old_airflow_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     async def wait() -> None:
         shown = live()
         shown.show(after(record(10.0)), NOW)
