@@ -40,12 +40,12 @@ def failure_calls(kind: Kind) -> str:
     )
 
 
-def test_the_table_of_outcomes_is_the_codes(documented: Any) -> None:
+def test_outcome_table_matches_the_code(documented: Any) -> None:
     rows = ((f"`{state}`", f"`{outcome}`") for state, outcome in OUTCOMES.items())
     documented("verdict.md", "outcomes", table(("state", "outcome"), *rows))
 
 
-def test_the_table_of_kinds_is_the_codes(documented: Any) -> None:
+def test_kind_table_matches_the_code(documented: Any) -> None:
     rows = (
         (
             f"`{kind.name}`",
@@ -70,7 +70,7 @@ def test_the_table_of_kinds_is_the_codes(documented: Any) -> None:
     documented("kinds.md", "kinds", table(head, *rows))
 
 
-def test_the_table_of_fields_is_the_codes(documented: Any) -> None:
+def test_field_table_matches_the_code(documented: Any) -> None:
     """Under which key of which kind's answer a field of the record is read."""
     fields = dict.fromkeys(field for kind in KINDS.values() for field in kind.keys)
     rows = (
@@ -83,6 +83,6 @@ def test_the_table_of_fields_is_the_codes(documented: Any) -> None:
     documented("kinds.md", "fields", table(("field", *(f"`{name}`" for name in KINDS)), *rows))
 
 
-def test_the_table_of_extra_fields_is_that_of_the_form(documented: Any) -> None:
+def test_connection_table_matches_the_form(documented: Any) -> None:
     rows = ((f"`{name}`", str(field["label"]), str(field["description"])) for name, field in FIELDS.items())
     documented("connection.md", "fields", table(("extra field", "label in the form", ""), *rows))

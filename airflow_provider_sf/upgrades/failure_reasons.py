@@ -34,8 +34,13 @@ class FailureDetails:
     @classmethod
     def from_record(cls, record: UpgradeProgress) -> FailureDetails:
         """Return the details of a record."""
-        failure = record.domains.at_failure
-        return cls(record.failure_reason, failure.name, failure.safety_checks, record.unhealthy_evaluations)
+        domains = record.domains
+        return cls(
+            record.failure_reason,
+            domains.failure_domain,
+            domains.safety_checks_at_failure,
+            record.unhealthy_evaluations,
+        )
 
     @classmethod
     def from_answer(cls, answer: dict[str, Any]) -> FailureDetails:
@@ -45,8 +50,8 @@ class FailureDetails:
         evaluations, _ = unhealthy_sentences(answer.get("UnhealthyEvaluations"))
         return cls(
             failure_reason=None if reason == _NO_FAILURE else reason,
-            domain=domains.at_failure.name,
-            safety_checks=domains.at_failure.safety_checks,
+            domain=domains.failure_domain,
+            safety_checks=domains.safety_checks_at_failure,
             unhealthy_evaluations=evaluations,
         )
 

@@ -1,17 +1,16 @@
-"""What a cluster says about upgrades: the progress record and its outcome. Pure; no I/O."""
+"""The progress record of an upgrade and its outcome. No I/O."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import (
     integer,
-    iso,
-    number,
     percentage,
     seconds,
     short_text,
@@ -20,10 +19,10 @@ from airflow_provider_sf.rest.json_values import (
     value_at,
 )
 from airflow_provider_sf.rest.storage_limits import WORD_BYTES, is_storable, json_size
-from airflow_provider_sf.serialization import of_schema
+from airflow_provider_sf.serialization import INLINE, REQUIRED, TRANSIENT, Record
 from airflow_provider_sf.upgrades.domains import Domains, domains_of
 from airflow_provider_sf.upgrades.health_evaluations import unhealthy_sentences
-from airflow_provider_sf.upgrades.kinds import KINDS, get_kind
+from airflow_provider_sf.upgrades.kinds import get_kind
 from airflow_provider_sf.upgrades.outcomes import (
     BETWEEN_DOMAINS,
     OUTCOMES,
@@ -34,65 +33,124 @@ from airflow_provider_sf.upgrades.outcomes import (
 from airflow_provider_sf.upgrades.services import ServiceProgress, services_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections.abc import Callable, Mapping
+
+    from typing_extensions import Self
 
 SCHEMA = "service_fabric.upgrade_progress/1"
 
-# A record is stored in XComs and in the event of a trigger, which must stay under 32 KiB whatever a cluster
-# says. These are bytes of JSON; what else is stored with it has its limits in
-# wire, services, domains, health, timeline, rest and story.
+# Limits in bytes of JSON: a record is stored in XComs and in the event of a trigger, which must stay under
+# 32 KiB whatever a cluster reports.
 _NAME_BYTES, _DETAILS_BYTES, _RAW_BYTES = 512, 1_024, 16_384
 
 __all__ = ["SCHEMA", "Outcome", "UpgradeProgress"]
 
 
-@dataclass(frozen=True, slots=True)
-class UpgradeProgress:
-    """
-    One answer about one upgrade: what Service Fabric said, no more. None means "not said" or "not set".
+_VERSIONS = re.compile(r"from version:\s*(?P<previous>\S+)\s+to version:", re.IGNORECASE)
 
-    Durations are seconds, times are aware datetimes in UTC, percent goes from 0.0 to 100.0. A
-    ``replica_check_timeout_seconds`` of None means infinite. ``raw`` is the untouched answer.
+# 2^32 - 1 seconds is how the runtime writes "no limit"; the specification's default has one digit more.
+_NO_LIMIT = 4_294_967_295
+
+
+def _answered(read: Callable[[object], Any], **metadata: bool) -> Any:
+    """Declare a field that an answer holds under the key that its kind names, and how it is read."""
+    return field(default=None, metadata={"read": read, **metadata})
+
+
+def _word(value: object) -> str | None:
+    return short_text(value, WORD_BYTES)
+
+
+def _details(value: object) -> str | None:
+    return short_text(value, _DETAILS_BYTES)
+
+
+def _previous_version(status_details: object) -> str | None:
+    """Return the version that "Deployment upgrading from version: v0 to version: v1." starts from."""
+    match = _VERSIONS.search(text(status_details) or "")
+    return _word(match["previous"]) if match else None
+
+
+def _failure_reason(value: object) -> str | None:
+    """Return the reason; Service Fabric's word for "no failure" is not one."""
+    reason = _word(value)
+    return None if reason == "None" else reason
+
+
+def _finite_timeout(value: object) -> int | None:
+    timeout = integer(value)
+    return None if timeout is None or timeout >= _NO_LIMIT else timeout
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeProgress(Record):
     """
+    One answer about one upgrade: what Service Fabric reports. None means "not reported" or "not set".
+
+    Durations are seconds, times are aware datetimes in UTC, percent goes from 0.0 to 100.0.
+    """
+
+    schema_id: ClassVar[str] = SCHEMA
 
     kind: str
+    """The kind of upgrade, such as application_resource."""
     name: str
-    state: str | None = None
-    target_version: str | None = None
+    """The name in the request or in the answer; empty for the cluster kinds."""
+    outcome: Outcome = field(init=False)
+    """How the upgrade stands, computed from the other members."""
+    state: str | None = _answered(_word, **REQUIRED)
+    """Service Fabric's word."""
+    target_version: str | None = _answered(_word, **REQUIRED)
+    """The new version; during and after a rollback Service Fabric reports the old version here."""
     previous_version: str | None = None
-    percent_completed: float | None = None
-    started_at: datetime | None = None
-    failed_at: datetime | None = None
-    duration_seconds: float | None = None
-    rolling_upgrade_mode: str | None = None
-    replica_check_timeout_seconds: int | None = None
-    status_details: str | None = None
+    percent_completed: float | None = _answered(percentage)
+    started_at: datetime | None = _answered(utc, **REQUIRED)
+    failed_at: datetime | None = _answered(utc, **REQUIRED)
+    duration_seconds: float | None = _answered(seconds)
+    rolling_upgrade_mode: str | None = _answered(_word, **REQUIRED)
+    replica_check_timeout_seconds: int | None = _answered(_finite_timeout)
+    """None is infinite."""
+    status_details: str | None = _answered(_details)
     services: tuple[ServiceProgress, ...] = ()
-    config_version: str | None = None
-    upgrade_kind: str | None = None
-    failure_reason: str | None = None
-    health_check_phase: str | None = None
-    health_check_elapsed_seconds: float | None = None
-    domains: Domains = field(default_factory=Domains)
+    config_version: str | None = _answered(_word)
+    """The version of a cluster's configuration; other kinds have none."""
+    upgrade_kind: str | None = _answered(_word)
+    failure_reason: str | None = _answered(_failure_reason)
+    """Service Fabric's word; its word None is null."""
+    health_check_phase: str | None = _answered(_word)
+    health_check_elapsed_seconds: float | None = _answered(seconds)
+    domains: Domains = field(default_factory=Domains, metadata=INLINE)
     unhealthy_evaluations: tuple[str, ...] = ()
+    """A sentence for each unhealthy part."""
     observed_at: datetime | None = None
+    """When the answer arrived."""
     endpoint: str | None = None
+    """The gateway that answered."""
     omitted: tuple[tuple[str, int], ...] = ()
-    """How many items were cut from which list, and their part of what is counted; 0 is not said."""
-    raw: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    """How many items of which list did not fit into the record; ``raw`` is the size of an omitted answer."""
+    raw: dict[str, Any] | None = field(default=None, compare=False, repr=False, metadata=TRANSIENT)
 
-    @property
-    def outcome(self) -> Outcome:
+    def __post_init__(self) -> None:
         """
-        How the upgrade stands: by its state, and by three rules for what the state does not say.
+        Compute the outcome.
 
-        What nobody ever upgraded calls itself completed; its kind can tell. In manual mode an upgrade waits
-        for a person before each upgrade domain; a failed one whose FailureAction is Manual is put into that
-        mode and does not end.
+        :raises ValueError: the kind does not exist
+        """
+        never_upgraded = get_kind(self.kind).never_upgraded
+        object.__setattr__(self, "outcome", self._outcome(never_upgraded))
+
+    def _outcome(self, never_upgraded: Mapping[str, object]) -> Outcome:
+        """
+        Return the outcome of the state, corrected by three rules for what the state does not show.
+
+        Something that was never upgraded reports a completed state; its kind knows how to recognise it. In
+        manual mode an upgrade waits for a person before each upgrade domain. A failed upgrade with the
+        FailureAction Manual is put into that mode and does not end.
         """
         outcome = OUTCOMES.get(self.state or "", Outcome.UNKNOWN)
-        if outcome is Outcome.SUCCEEDED and self._was_never_upgraded():
+        if outcome is Outcome.SUCCEEDED and any(
+            getattr(self, name) == value for name, value in never_upgraded.items()
+        ):
             return Outcome.NOT_UPGRADED
         if self.rolling_upgrade_mode != "UnmonitoredManual":
             return outcome
@@ -100,13 +158,9 @@ class UpgradeProgress:
             return Outcome.PAUSED
         return outcome
 
-    def _was_never_upgraded(self) -> bool:
-        never = get_kind(self.kind).never_upgraded
-        return any(getattr(self, field) == value for field, value in never.items())
-
     @property
     def going_back(self) -> bool:
-        """Whether the upgrade has turned to rollback; SF then reports the old version as the target."""
+        """Whether the upgrade rolls back or was rolled back; then the target is the old version."""
         return is_rollback_state(self.state)
 
     @property
@@ -117,12 +171,12 @@ class UpgradeProgress:
 
     @property
     def more_behind(self) -> int:
-        """How many services are behind for which there is no room in the record."""
+        """How many services that are behind were omitted from the record."""
         return dict(self.omitted).get("services_behind", 0)
 
     @property
     def position(self) -> tuple[object, ...]:
-        """Where the upgrade is: two equal positions mean that nothing has moved. Clocks are not in it."""
+        """Where the upgrade is; equal positions mean that nothing has moved. Times are not part of it."""
         omitted = tuple((what, count) for what, count in self.omitted if what not in _OF_NO_POSITION)
         return (
             self.outcome,
@@ -137,16 +191,12 @@ class UpgradeProgress:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """All that it says but for clocks: two equal contents mean that only time has passed."""
+        """Everything but times and endpoint; equal contents mean that only time has passed."""
         return _content(self)
-
-    def with_clocks_of(self, later: UpgradeProgress) -> UpgradeProgress:
-        """Return this record with the clocks of a later one of equal content."""
-        return replace(self, **{name: getattr(later, name) for name in _CLOCKS})
 
     @property
     def domains_done(self) -> tuple[int, int] | None:
-        """How many upgrade domains, or units, are completed, and of how many; None if that is not said."""
+        """Completed and total number of upgrade domains or units; None if not reported."""
         return self.domains.done(dict(self.omitted))
 
     @property
@@ -165,10 +215,10 @@ class UpgradeProgress:
         endpoint: str | None = None,
     ) -> UpgradeProgress:
         """
-        Read the answer of the kind's progress call. Unknown fields and states are kept, odd values are None.
+        Read the answer of the kind's progress call. Unknown states are kept; odd values become None.
 
-        What would make the record too large for an XCom is cut: texts say so at their end, ``omitted`` says
-        how many services are missing; those that wait for the upgrade are the last to go.
+        Texts and lists that are too long for an XCom are cut. A cut text ends with the number of missing
+        characters; ``omitted`` counts the missing items of lists. Services that are behind are kept first.
 
         :raises UnexpectedAnswer: the answer is not a JSON object
         :raises ValueError: there is no such kind
@@ -177,73 +227,43 @@ class UpgradeProgress:
         if not isinstance(answer, dict):
             msg = f"expected a JSON object about {name!r}, got {type(answer).__name__}"
             raise UnexpectedAnswer(msg, endpoint=endpoint)
-        said = {field: value_at(answer, keys[field]) if field in keys else None for field in _FIELDS}
-        details = text(said["status_details"])
-        services, more_services = services_of(said["services"])
-        domains, more_domains = domains_of(said)
-        evaluations, more_evaluations = unhealthy_sentences(said["unhealthy_evaluations"])
+        values = {name: value_at(answer, key) for name, key in keys.items()}
+        services, more_services = services_of(values.get("services"))
+        domains, more_domains = domains_of(values)
+        evaluations, more_evaluations = unhealthy_sentences(values.get("unhealthy_evaluations"))
         omitted = {**more_services, **more_domains, "unhealthy_evaluations": more_evaluations}
         return cls(
             kind=kind,
-            name=short_text(said["name"], _NAME_BYTES) or name,
-            state=short_text(said["state"], WORD_BYTES),
-            target_version=short_text(said["target_version"], WORD_BYTES),
-            previous_version=short_text(_previous_version(details), WORD_BYTES),
-            percent_completed=percentage(said["percent_completed"]),
-            started_at=utc(said["started_at"]),
-            failed_at=utc(said["failed_at"]),
-            duration_seconds=seconds(said["duration_seconds"]),
-            rolling_upgrade_mode=short_text(said["rolling_upgrade_mode"], WORD_BYTES),
-            replica_check_timeout_seconds=_finite_timeout(said["replica_check_timeout_seconds"]),
-            status_details=short_text(details, _DETAILS_BYTES),
+            name=short_text(values.get("name"), _NAME_BYTES) or name,
+            previous_version=_previous_version(values.get("status_details")),
             services=services,
-            config_version=short_text(said["config_version"], WORD_BYTES),
-            upgrade_kind=short_text(said["upgrade_kind"], WORD_BYTES),
-            failure_reason=_failure(short_text(said["failure_reason"], WORD_BYTES)),
-            health_check_phase=short_text(said["health_check_phase"], WORD_BYTES),
-            health_check_elapsed_seconds=seconds(said["health_check_elapsed_seconds"]),
             domains=domains,
             unhealthy_evaluations=evaluations,
             observed_at=observed_at,
             endpoint=endpoint,
-            omitted=tuple((what, count) for what, count in omitted.items() if count),
+            omitted=tuple((name, count) for name, count in omitted.items() if count),
             raw=answer,
+            **{name: read(values.get(name)) for name, read in _READERS},
         )
+
+    @classmethod
+    def from_dict(cls, data: object) -> Self:
+        """
+        Read what :meth:`to_dict` has written, with or without the raw answer. The outcome is computed again.
+
+        :raises ValueError: this is not such a record, or one of an unknown schema
+        """
+        record = super(UpgradeProgress, cls).from_dict(data)
+        return replace(record, omitted=tuple(item for item in record.omitted if item[0] != "raw"))
 
     def to_dict(self, *, include_raw: bool = False) -> dict[str, Any]:
         """
-        Return the record as JSON types, always with all of its keys; :meth:`from_dict` undoes it.
+        Return the record as JSON types, always with all keys; :meth:`from_dict` reads it.
 
-        With ``include_raw`` the untouched answer is there, too, unless it takes more than 16 KiB or Airflow
-        could not store it: then ``raw`` is null and ``omitted`` says how many bytes it has.
+        With ``include_raw`` the unchanged answer is added as ``raw``. If it takes more than 16 KiB, or if
+        Airflow cannot store it, ``raw`` is null and ``omitted`` has its size in bytes.
         """
-        record = {
-            "schema": SCHEMA,
-            "kind": self.kind,
-            "name": self.name,
-            "outcome": self.outcome.value,
-            "state": self.state,
-            "target_version": self.target_version,
-            "previous_version": self.previous_version,
-            "percent_completed": self.percent_completed,
-            "started_at": iso(self.started_at),
-            "failed_at": iso(self.failed_at),
-            "duration_seconds": self.duration_seconds,
-            "rolling_upgrade_mode": self.rolling_upgrade_mode,
-            "replica_check_timeout_seconds": self.replica_check_timeout_seconds,
-            "status_details": self.status_details,
-            "services": [service.to_dict() for service in self.services],
-            "config_version": self.config_version,
-            "upgrade_kind": self.upgrade_kind,
-            "failure_reason": self.failure_reason,
-            "health_check_phase": self.health_check_phase,
-            "health_check_elapsed_seconds": self.health_check_elapsed_seconds,
-            **self.domains.to_dict(),
-            "unhealthy_evaluations": list(self.unhealthy_evaluations),
-            "observed_at": iso(self.observed_at),
-            "endpoint": self.endpoint,
-            "omitted": dict(self.omitted),
-        }
+        record = super(UpgradeProgress, self).to_dict()  # slots: super() needs arguments
         if not include_raw:
             return record
         if is_storable(self.raw) and json_size(self.raw) <= _RAW_BYTES:
@@ -251,49 +271,11 @@ class UpgradeProgress:
         omitted = {**dict(self.omitted), "raw": json_size(self.raw)}
         return {**record, "omitted": omitted, "raw": None}
 
-    @classmethod
-    def from_dict(cls, record: object) -> UpgradeProgress:
-        """
-        Read what :meth:`to_dict` wrote, now or in an earlier release. The outcome is worked out again.
 
-        :raises ValueError: this is no record, or one of a schema that this version does not know
-        """
-        record = of_schema(SCHEMA, record)
-        name = text(record["name"])
-        if name is None:
-            msg = "the field 'name' of a record cannot be read"
-            raise ValueError(msg)
-        return cls(
-            kind=get_kind(record["kind"]).name,
-            name=name,
-            state=text(record["state"]),
-            target_version=text(record["target_version"]),
-            previous_version=text(record["previous_version"]),
-            percent_completed=number(record["percent_completed"]),
-            started_at=_time("started_at", record["started_at"]),
-            failed_at=_time("failed_at", record["failed_at"]),
-            duration_seconds=number(record["duration_seconds"]),
-            rolling_upgrade_mode=text(record["rolling_upgrade_mode"]),
-            replica_check_timeout_seconds=integer(record["replica_check_timeout_seconds"]),
-            status_details=text(record["status_details"]),
-            services=tuple(ServiceProgress(**service) for service in record["services"]),
-            config_version=text(record.get("config_version")),
-            upgrade_kind=text(record["upgrade_kind"]),
-            failure_reason=text(record["failure_reason"]),
-            health_check_phase=text(record["health_check_phase"]),
-            health_check_elapsed_seconds=number(record.get("health_check_elapsed_seconds")),
-            domains=Domains.from_dict(record),
-            unhealthy_evaluations=tuple(map(str, record["unhealthy_evaluations"])),
-            observed_at=_time("observed_at", record["observed_at"]),
-            endpoint=text(record["endpoint"]),
-            omitted=tuple(
-                (what, count) for what, count in dict(record.get("omitted", {})).items() if what != "raw"
-            ),
-        )
-
-
-_FIELDS = frozenset(field for kind in KINDS.values() for field in kind.keys)
-"""All that a row may say where to find."""
+_READERS = tuple(
+    (one.name, one.metadata["read"]) for one in fields(UpgradeProgress) if "read" in one.metadata
+)
+"""Fields that an answer holds under the key of its kind, and how each is read."""
 
 _CLOCKS = {"duration_seconds", "health_check_elapsed_seconds", "observed_at", "endpoint", "raw"}
 _content: Callable[[UpgradeProgress], tuple[object, ...]] = attrgetter(
@@ -301,33 +283,3 @@ _content: Callable[[UpgradeProgress], tuple[object, ...]] = attrgetter(
 )
 
 _OF_NO_POSITION = frozenset({"unhealthy_evaluations", "nodes_at_failure", "safety_checks_at_failure"})
-
-_VERSIONS = re.compile(r"from version:\s*(?P<previous>\S+)\s+to version:", re.IGNORECASE)
-
-# 2^32 - 1 seconds is how the runtime writes "no limit"; the specification's default has one digit more.
-_NO_LIMIT = 4_294_967_295
-
-
-def _previous_version(status_details: str | None) -> str | None:
-    """Return the version that "Deployment upgrading from version: v0 to version: v1." starts from."""
-    said = _VERSIONS.search(status_details or "")
-    return said["previous"] if said else None
-
-
-def _failure(reason: str | None) -> str | None:
-    """Service Fabric's word for "no failure" is no reason for one."""
-    return None if reason == "None" else reason
-
-
-def _finite_timeout(value: object) -> int | None:
-    read = integer(value)
-    return None if read is None or read >= _NO_LIMIT else read
-
-
-def _time(field: str, written: object) -> datetime | None:
-    """Read a time of ours: if it could be lost unseen, an old upgrade could pass for a new one."""
-    read = utc(written)
-    if read is None and written is not None:
-        msg = f"the field {field!r} of a record cannot be read"
-        raise ValueError(msg)
-    return read

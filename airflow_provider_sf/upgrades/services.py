@@ -1,4 +1,4 @@
-"""How far the services of an upgrade are, as many of them as a record has room for. Pure; no I/O."""
+"""Progress of the services of an upgrade, within the size limit of a record. No I/O."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 
 from airflow_provider_sf.rest.json_values import integer, objects, short_text
 from airflow_provider_sf.rest.storage_limits import MAX_INTEGER, WORD_BYTES, fitting_indices
+from airflow_provider_sf.serialization import Record
 
 SERVICES_BYTES = 7_168
-"""How much JSON the services of a record may take."""
+"""How many bytes of JSON the services of a record may take."""
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceProgress:
-    """How many replicas of one service are upgraded and how many are still to come; None if not said."""
+class ServiceProgress(Record):
+    """Replicas of one service that are upgraded, and that are not yet; None if not reported."""
 
     name: str
     completed_replicas: int | None
@@ -22,20 +23,12 @@ class ServiceProgress:
 
     @property
     def behind(self) -> bool:
-        """Whether replicas of this service still wait for the upgrade."""
+        """Whether some replicas are not upgraded yet."""
         return bool(self.pending_replicas)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the counts as JSON types; the keys are the constructor's names."""
-        return {
-            "name": self.name,
-            "completed_replicas": self.completed_replicas,
-            "pending_replicas": self.pending_replicas,
-        }
 
 
 def services_of(listed: object) -> tuple[tuple[ServiceProgress, ...], dict[str, int]]:
-    """Read the list of an answer: the services there is room for, in their order, and what is omitted."""
+    """Read the list of an answer: the services that fit, in their order, and counts of the omitted ones."""
     services = [_service(item) for item in objects(listed)]
     done = [not service.behind for service in services]
     room = fitting_indices([service.to_dict() for service in services], SERVICES_BYTES, omit_first=done)
@@ -52,7 +45,7 @@ def _service(item: dict[str, Any]) -> ServiceProgress:
 
 
 def _counted(omitted: list[ServiceProgress]) -> dict[str, int]:
-    """Count what is omitted, and what of that is still to come."""
+    """Count the omitted services, those that are behind, and their pending replicas."""
     pending = sum(max(0, service.pending_replicas or 0) for service in omitted)
     return {
         "services": len(omitted),

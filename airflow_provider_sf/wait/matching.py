@@ -7,13 +7,12 @@ only while the upgrade goes forward: during and after a rollback Service Fabric 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import Any
+from typing import ClassVar
 
-from airflow_provider_sf.rest.json_values import iso, utc
-from airflow_provider_sf.serialization import changed_fields
+from airflow_provider_sf.serialization import Record
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.defaults import CLOCK_SKEW_SECONDS
@@ -30,7 +29,7 @@ class Match(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class UpgradeIdentity:
+class UpgradeIdentity(Record):
     """The start time and the new version of an upgrade, as far as they are known."""
 
     started_at: datetime | None
@@ -67,18 +66,9 @@ class UpgradeIdentity:
             return False
         return _differ(self.started_at, record.started_at) or _differ(self.target_version, record.new_version)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the identity as JSON types; :meth:`from_dict` undoes it."""
-        return {"started_at": iso(self.started_at), "target_version": self.target_version}
-
-    @classmethod
-    def from_dict(cls, identity: dict[str, Any]) -> UpgradeIdentity:
-        """Undo :meth:`to_dict`."""
-        return cls(utc(identity["started_at"]), identity["target_version"])
-
 
 @dataclass(frozen=True, slots=True)
-class UpgradeSelector:
+class UpgradeSelector(Record):
     """
     The criteria for the expected upgrade: all that are set must hold. Without any, it is the latest.
 
@@ -86,6 +76,8 @@ class UpgradeSelector:
     up to ``clock_skew`` seconds earlier. With ``accept_current_version`` the wait also succeeds if
     ``target_version`` is deployed already and no upgrade is in progress.
     """
+
+    omits_defaults: ClassVar[bool] = True
 
     previous: UpgradeProgress | None = None
     started_after: datetime | None = None
@@ -147,20 +139,6 @@ class UpgradeSelector:
         is_deployed = record.outcome in {Outcome.SUCCEEDED, Outcome.NOT_UPGRADED}
         return self.accept_current_version and is_deployed and record.target_version == self.target_version
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what is not as by default, as JSON types; :meth:`from_dict` undoes it."""
-        said = changed_fields(self)
-        if self.previous is not None:
-            said["previous"] = self.previous.to_dict()
-        return said
-
-    @classmethod
-    def from_dict(cls, selector: dict[str, Any]) -> UpgradeSelector:
-        """Undo :meth:`to_dict`."""
-        said = {one.name: selector[one.name] for one in fields(cls) if one.name in selector}
-        previous = selector.get("previous") and UpgradeProgress.from_dict(selector["previous"])
-        return cls(**{**said, "previous": previous, "started_after": utc(selector.get("started_after"))})
-
 
 def _differs_from_previous(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None:
     """
@@ -189,7 +167,7 @@ def _differs_from_started(previous_start: datetime, record: UpgradeProgress) -> 
 
 def _differs_from_finished(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None:
     """
-    Compare with a finished upgrade whose start time is not known.
+    Compare with a finished upgrade without a known start time.
 
     Some kinds never report a start time. There, another result means that an upgrade ran in between.
     """

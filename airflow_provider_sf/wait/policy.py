@@ -1,20 +1,20 @@
-"""How to wait and for which upgrade, as a value. Pure; no I/O."""
+"""How to wait and for which upgrade, as a value. No I/O."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
 
-from airflow_provider_sf.rest.json_values import utc
-from airflow_provider_sf.serialization import changed_fields
+from airflow_provider_sf.serialization import INLINE, Record
 from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.matching import UpgradeSelector
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from typing_extensions import Self
 
 MIN_OUTAGE_POLLS = 5
-"""A silence is looked into at least so often before its budget is spent, and in each process anew."""
+"""An outage is polled at least this often before ``unreachable_timeout``, in each process."""
 
 
 FIRST_BACKOFF_SECONDS = 1.0
@@ -25,12 +25,14 @@ _MOST_DOUBLINGS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Record):
     """
-    How to wait, and for what. Durations are seconds; a deadline of None is kept by Airflow.
+    How to wait, and for which upgrade. Durations are seconds. Without a deadline, Airflow keeps the timeout.
 
-    The defaults are promises: a stored policy does not name them.
+    A stored policy omits defaults, so they must not change.
     """
+
+    omits_defaults: ClassVar[bool] = True
 
     poke_interval: float
     unreachable_timeout: float = defaults.UNREACHABLE_TIMEOUT_SECONDS
@@ -43,35 +45,34 @@ class Policy:
     exponential_backoff: bool = False
     max_wait: float | None = None
     deadline: datetime | None = None
-    selector: UpgradeSelector = field(default_factory=UpgradeSelector)
+    selector: UpgradeSelector = field(default_factory=UpgradeSelector, metadata=INLINE)
 
     def interval(self, answers: int) -> float:
-        """Return the pause after that many answers: constant, or doubled each time up to ``max_wait``."""
+        """Return the pause after this many answers: constant, or doubled each time up to ``max_wait``."""
         if not self.exponential_backoff:
             return self.poke_interval
         pause = self.poke_interval * _doubled(answers)
         return pause if self.max_wait is None else min(pause, self.max_wait)
 
     def backoff(self, unreachable_polls: int) -> float:
-        """Return the longest pause after so many unanswered polls in a row."""
+        """Return the longest pause after this many failed polls in a row."""
         return min(
             FIRST_BACKOFF_SECONDS * _doubled(unreachable_polls), self.unreachable_timeout / MIN_OUTAGE_POLLS
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what is not as by default, as flat JSON types; :meth:`from_dict` undoes it."""
-        mine = changed_fields(self)
-        del mine["selector"]
-        return {**mine, **self.selector.to_dict()}
-
     @classmethod
-    def from_dict(cls, policy: dict[str, Any]) -> Policy:
-        """Undo :meth:`to_dict`."""
-        selector = {one.name for one in fields(UpgradeSelector)}
-        mine = {name: value for name, value in policy.items() if name not in selector}
-        return cls(
-            **{**mine, "deadline": utc(policy.get("deadline")), "selector": UpgradeSelector.from_dict(policy)}
-        )
+    def from_dict(cls, data: object) -> Self:
+        """
+        Read what ``to_dict`` has written.
+
+        :raises ValueError: a member is unknown: a newer release wrote it, and this one cannot obey it
+        """
+        policy = super(Policy, cls).from_dict(data)
+        known = {one.name for owner in (Policy, UpgradeSelector) for one in fields(owner)}
+        if isinstance(data, dict) and (unknown := set(data) - known):
+            msg = f"unknown settings of a wait: {', '.join(sorted(unknown))}"
+            raise ValueError(msg)
+        return policy
 
 
 def _doubled(times: int) -> float:

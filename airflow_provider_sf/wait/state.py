@@ -1,29 +1,23 @@
 """
-What a wait knows while it lasts, and tells when it is over. A value and its JSON, no decisions.
+What a wait knows, as one value with a JSON form. No I/O, no decisions.
 
-The memory is one JSON value, so that a wait can move from the worker to the triggerer, and from one triggerer
-to the next. Once it says how the wait ended, it is the story: what the trigger's event and the XCom
-``upgrade_wait`` hold. It takes less than 32 KiB whatever a cluster says.
+The state moves from the worker to the triggerer and from one triggerer to the next. Its final form, with
+``ended_by``, is the trigger's event and the XCom ``upgrade_wait``. It takes less than 32 KiB of JSON.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
-from airflow_provider_sf.rest.errors import error_from_dict
-from airflow_provider_sf.rest.json_values import iso, number, text, utc
+from airflow_provider_sf.rest import ServiceFabricError
 from airflow_provider_sf.rest.storage_limits import shorten
-from airflow_provider_sf.serialization import count, of_schema
+from airflow_provider_sf.serialization import REQUIRED, TRANSIENT, Record
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wait.matching import UpgradeIdentity
 from airflow_provider_sf.wait.timeline import Stage
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from airflow_provider_sf.rest import ServiceFabricError
 
 SCHEMA = "service_fabric.upgrade_wait/1"
 
@@ -31,174 +25,127 @@ _LAST_ERROR_BYTES = 600
 
 
 class Verdict(Enum):
-    """What an answer means for the wait."""
+    """What the last answer means for the wait."""
 
     PENDING = "pending"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    """It ended badly, or it stands where the policy does not want to wait on."""
-    SUPERSEDED = "overtaken"
-    """Another upgrade has taken the place of ours."""
-    NOT_STARTED = "not_begun"
-    """What is on record is at rest and not ours."""
+    """The upgrade failed, or it is in a state that the policy does not wait for."""
+    SUPERSEDED = "superseded"
+    """Another upgrade replaced the expected one."""
+    NOT_STARTED = "not_started"
+    """The upgrade on record is not the expected one and no longer active."""
     UNKNOWN = "unknown"
     """Service Fabric reports a state that this package does not know."""
 
     @property
     def bad(self) -> bool:
-        """Whether it would end the wait badly."""
+        """Whether the verdict fails the task, once it is confirmed."""
         return self in {Verdict.FAILED, Verdict.SUPERSEDED}
 
 
 @dataclass(frozen=True, slots=True)
-class OutageStats:
-    """The silences that are over: how many, of how many polls in all, how long the longest, why the last."""
+class OutageStats(Record):
+    """Statistics of past outages."""
 
-    silences: int = 0
+    count: int = 0
     polls: int = 0
+    """Failed polls of all outages."""
     longest_seconds: float = 0.0
     last_error: str | None = None
 
-    def and_one_more(self, polls: int, seconds: float, error: object) -> OutageStats:
-        """Return what is forgiven after one more silence of so many polls has ended."""
-        longest = max(self.longest_seconds, seconds)
+    def plus(self, polls: int, seconds: float, error: object) -> OutageStats:
+        """Return the statistics after one more outage."""
         return OutageStats(
-            self.silences + 1, self.polls + polls, longest, shorten(str(error), _LAST_ERROR_BYTES)
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON types; the keys are the constructor's names."""
-        return {
-            "silences": self.silences,
-            "polls": self.polls,
-            "longest_seconds": self.longest_seconds,
-            "last_error": self.last_error,
-        }
-
-    @classmethod
-    def from_dict(cls, outages: dict[str, Any]) -> OutageStats:
-        """Undo :meth:`to_dict`."""
-        return cls(
-            silences=count(outages["silences"]),
-            polls=count(outages["polls"]),
-            longest_seconds=number(outages["longest_seconds"]) or 0.0,
-            last_error=text(outages["last_error"]),
+            count=self.count + 1,
+            polls=self.polls + polls,
+            longest_seconds=max(self.longest_seconds, seconds),
+            last_error=shorten(str(error), _LAST_ERROR_BYTES),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class WaitState:
-    """
-    All that a wait knows.
+class WaitState(Record):
+    """What a wait knows, and how it ended. While the wait goes on, ended_by and ended_at are null."""
 
-    ``record`` is the last answer and ``error`` what came instead of one since. ``verdict`` is what the last
-    answer meant, ``verdict_since`` when answers began to mean that, ``moved_at`` when anything in them last
-    changed. ``ours`` is what was seen of our upgrade while it moved, ``before`` what was found on record
-    before it. ``began_at`` is the first look; ``ended_by`` and ``ended_at`` are None while the wait lasts.
-    ``reasons`` are sentences that say why the upgrade failed, if it did.
-    """
+    schema_id: ClassVar[str] = SCHEMA
 
-    polls: int = 0
-    answers: int = 0
-    record: UpgradeProgress | None = None
-    expected: UpgradeIdentity | None = None
-    before: UpgradeIdentity | None = None
-    verdict: Verdict | None = None
-    verdict_since: datetime | None = None
-    moved_at: datetime | None = None
-    timeline: tuple[Stage, ...] = ()
-    error: ServiceFabricError | None = None
-    unreachable_since: datetime | None = None
-    unreachable_polls: int = 0
-    outages: OutageStats = field(default_factory=OutageStats)
+    ended_by: str | None = field(default=None, metadata=REQUIRED)
+    """
+    Either upgrade, error, or the name of the parameter that ran out: timeout, start_timeout, stall_timeout,
+    unknown_state_timeout, unreachable_timeout.
+    """
     began_at: datetime | None = None
-    ended_by: str | None = None
+    """The time of the first poll."""
     ended_at: datetime | None = None
+    expected: UpgradeIdentity | None = field(default=None, metadata=REQUIRED)
+    """The identity of the expected upgrade, once it was seen while it was active."""
+    record: UpgradeProgress | None = field(default=None, metadata=REQUIRED)
+    """The last answer."""
+    timeline: tuple[Stage, ...] = ()
+    polls: int = 0
+    outages: OutageStats = field(default_factory=OutageStats)
+    error: ServiceFabricError | None = None
+    """The error of the last poll, if it brought no answer."""
     reasons: tuple[str, ...] = ()
-    earlier_polls_unknown: bool = False
-    """Whether earlier looks of this wait are forgotten, so that what is at rest may have been so for long."""
-    stale: bool = False
-    """Whether another process went on from here and has ended since: more has happened than this knows."""
+    """Sentences that explain why the upgrade failed."""
+    answers: int = 0
+    """How many polls brought an answer."""
+    before: UpgradeIdentity | None = None
+    """The identity of the upgrade that was on record before the expected one."""
+    verdict: Verdict | None = None
+    """What the last answer means for the wait."""
+    verdict_since: datetime | None = None
+    """Since when answers have had this verdict."""
+    moved_at: datetime | None = None
+    """When the record last changed."""
+    unreachable_since: datetime | None = None
+    """The time of the first failed poll of the current outage."""
+    unreachable_polls: int = 0
+    """Failed polls of the current outage."""
+    earlier_polls_unknown: bool = field(default=False, metadata=TRANSIENT)
+    """True in reschedule mode: a finished upgrade may have finished long before the first known poll."""
+    stale: bool = field(default=False, metadata=TRANSIENT)
+    """True if another process continued this wait and ended; its progress is lost."""
 
     @property
     def unconfirmed(self) -> bool:
-        """Whether the last answer would end the wait badly, if one more confirms it."""
+        """Whether the last answer fails the task if the next poll confirms it."""
         return self.verdict is not None and self.verdict.bad
 
     def after_restart(self) -> WaitState:
-        """Return what can still be relied on after another process went on from this memory and has ended."""
+        """Return what is still true after another process continued from this state and ended."""
         return replace(self, unreachable_since=None, unreachable_polls=0, stale=True)
 
-    def taken_up(self) -> WaitState:
+    def resumed(self) -> WaitState:
         """
-        Return what can be relied on of the last memory of a process that has ended: all of it.
+        Return this last state of a process that ended, for the process that continues.
 
-        But nobody has asked since, so a silence is looked into anew, though its time goes on.
+        Nothing was polled in between: a current outage keeps its start, but its polls count from zero.
         """
         return replace(self, unreachable_polls=0, stale=True)
 
     def ended(self, by: str, now: datetime) -> WaitState:
-        """Return the story of a wait ended by ``upgrade``, ``error``, ``unreachable`` or a clock."""
+        """Return the final state; see ``ended_by`` for the values of ``by``."""
         return replace(self, ended_by=by, ended_at=now)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return memory or story as JSON types; :meth:`from_dict` undoes it."""
-        return {
-            "schema": SCHEMA,
-            "ended_by": self.ended_by,
-            "began_at": iso(self.began_at),
-            "ended_at": iso(self.ended_at),
-            "upgrade": self.expected and self.expected.to_dict(),
-            "record": self.record and self.record.to_dict(),
-            "timeline": [stage.to_dict() for stage in self.timeline],
-            "polls": self.polls,
-            "outages": self.outages.to_dict(),
-            "error": self.error and self.error.to_dict(),
-            "reasons": list(self.reasons),
-            "memory": {
-                "answers": self.answers,
-                "before": self.before and self.before.to_dict(),
-                "verdict": self.verdict and self.verdict.value,
-                "verdict_since": iso(self.verdict_since),
-                "moved_at": iso(self.moved_at),
-                "unreachable_since": iso(self.unreachable_since),
-                "unreachable_polls": self.unreachable_polls,
-            },
-        }
 
-    @classmethod
-    def from_dict(cls, said: object) -> WaitState:
-        """
-        Read what :meth:`to_dict` wrote.
-
-        :raises ValueError: this is none, or one of a schema that this version does not know
-        """
-        said = of_schema(SCHEMA, said)
-        inner = said["memory"]
-        return cls(
-            polls=count(said["polls"]),
-            answers=count(inner["answers"]),
-            record=said["record"] and UpgradeProgress.from_dict(said["record"]),
-            expected=said["upgrade"] and UpgradeIdentity.from_dict(said["upgrade"]),
-            before=inner["before"] and UpgradeIdentity.from_dict(inner["before"]),
-            verdict=inner["verdict"] and Verdict(inner["verdict"]),
-            verdict_since=utc(inner["verdict_since"]),
-            moved_at=utc(inner["moved_at"]),
-            timeline=tuple(Stage.from_dict(stage) for stage in said["timeline"]),
-            error=said["error"] and error_from_dict(said["error"]),
-            unreachable_since=utc(inner["unreachable_since"]),
-            unreachable_polls=count(inner["unreachable_polls"]),
-            outages=OutageStats.from_dict(said["outages"]),
-            began_at=utc(said["began_at"]),
-            ended_by=said["ended_by"],
-            ended_at=utc(said["ended_at"]),
-            reasons=tuple(map(str, said.get("reasons", ()))),
-        )
-
-
-def xcom_values(kind: str, name: str, story: WaitState, message: str | None = None) -> dict[str, Any]:
-    """Return what is pushed to XCom, by key: the story with what it is about, and the last record."""
-    told = story.to_dict()
-    wait = {"schema": told.pop("schema"), "kind": kind, "name": name, "message": message, **told}
-    record = {} if told["record"] is None else {"upgrade_progress": told["record"]}
+def xcom_values(kind: str, name: str, state: WaitState, message: str | None = None) -> dict[str, Any]:
+    """Return the XComs of a wait by key: its state with kind, name and final message, and the last record."""
+    members = state.to_dict()
+    wait = {"schema": members.pop("schema"), "kind": kind, "name": name, "message": message, **members}
+    record = {} if members["record"] is None else {"upgrade_progress": members["record"]}
     return {"upgrade_wait": wait, **record}
+
+
+def upgrade_wait_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the XCom ``upgrade_wait``."""
+    schema = WaitState.json_schema()
+    extra = {
+        "kind": {"type": "string"},
+        "name": {"type": "string"},
+        "message": {"type": ["string", "null"], "description": "The final message of the task."},
+    }
+    properties = schema["properties"]
+    merged = {"schema": properties.pop("schema"), **extra, **properties}
+    return {**schema, "required": list(merged), "properties": merged}

@@ -1,48 +1,41 @@
-"""The stages of a wait: which states an upgrade was seen in, from when to when, and how far. Pure; no I/O."""
+"""The timeline of a wait: the states of the upgrade, from when to when, and its progress. No I/O."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from airflow_provider_sf.rest.json_values import iso, number, text, utc
 from airflow_provider_sf.rest.storage_limits import json_size
-from airflow_provider_sf.serialization import count
+from airflow_provider_sf.serialization import Record
 from airflow_provider_sf.upgrades.outcomes import Outcome, is_rollback_state, stage_state
 from airflow_provider_sf.upgrades.services import ServiceProgress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from airflow_provider_sf.upgrades import UpgradeProgress
 
 MOST_BEHIND = 5
-"""How many of the services that are behind a stage names."""
+"""How many services that are behind a stage names."""
 
 TIMELINE_BYTES = 8_192
-"""How much JSON a timeline may take, but for its last stage: it travels in events and XComs."""
+"""How many bytes of JSON a timeline may take without its last stage."""
 
 _MUST_STAY = 3
-"""The first stage, the last one forward and the last; limits of the record make them fit."""
+"""The first stage, the last forward stage and the last stage are always kept."""
 
 _FORWARD = frozenset({Outcome.IN_PROGRESS, Outcome.PAUSED})
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """
-    A stretch of the wait in which one upgrade was reported in one state, with the last progress seen in it.
-
-    ``failed_at`` and ``failure_reason`` are the failure that Service Fabric reported in it; it forgets that
-    when it tries again. ``place`` is where a rolling upgrade was last. ``more_behind`` says how many services
-    are behind and not named, ``skipped`` how many stages were between the one before and this one and are not
-    kept.
-    """
+class Stage(Record):
+    """A period in which one upgrade was in one state, with its last progress."""
 
     state: str | None
     outcome: Outcome
     expected: bool
+    """Whether this is the expected upgrade."""
     started_at: datetime | None
     first_seen_at: datetime
     last_seen_at: datetime
@@ -50,13 +43,17 @@ class Stage:
     percent_completed: float | None
     services_behind: tuple[ServiceProgress, ...] = ()
     more_behind: int = 0
+    """How many more services are behind."""
     failed_at: datetime | None = None
+    """The failure in this stage; Service Fabric no longer reports it after a retry."""
     failure_reason: str | None = None
     place: str | None = None
+    """The last upgrade domain or unit."""
     skipped: int = 0
+    """How many stages before this one were omitted."""
 
     @classmethod
-    def of(cls, record: UpgradeProgress, now: datetime, *, expected: bool) -> Stage:
+    def from_record(cls, record: UpgradeProgress, now: datetime, *, expected: bool) -> Stage:
         """Return the stage that begins with a record."""
         behind = tuple(service for service in record.services if service.behind)
         return cls(
@@ -75,59 +72,20 @@ class Stage:
             place=record.place,
         )
 
-    def goes_on_in(self, later: Stage) -> bool:
-        """Whether a later look shows the same upgrade in the same state."""
+    def continues_in(self, later: Stage) -> bool:
+        """Whether a later answer shows the same upgrade in the same state."""
         same_start = None in {self.started_at, later.started_at} or self.started_at == later.started_at
-        mine, theirs = ((stage_state(stage.state), stage.outcome, stage.expected) for stage in (self, later))
-        return same_start and mine == theirs
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the stage as JSON types; :meth:`from_dict` undoes it."""
-        return {
-            "state": self.state,
-            "outcome": self.outcome.value,
-            "expected": self.expected,
-            "started_at": iso(self.started_at),
-            "first_seen_at": iso(self.first_seen_at),
-            "last_seen_at": iso(self.last_seen_at),
-            "target_version": self.target_version,
-            "percent_completed": self.percent_completed,
-            "services_behind": [service.to_dict() for service in self.services_behind],
-            "more_behind": self.more_behind,
-            "failed_at": iso(self.failed_at),
-            "failure_reason": self.failure_reason,
-            "place": self.place,
-            "skipped": self.skipped,
-        }
-
-    @classmethod
-    def from_dict(cls, stage: dict[str, Any]) -> Stage:
-        """Undo :meth:`to_dict`."""
-        return cls(
-            state=stage["state"],
-            outcome=Outcome(stage["outcome"]),
-            expected=stage["expected"],
-            started_at=utc(stage["started_at"]),
-            first_seen_at=_time(stage["first_seen_at"]),
-            last_seen_at=_time(stage["last_seen_at"]),
-            target_version=stage["target_version"],
-            percent_completed=number(stage["percent_completed"]),
-            services_behind=tuple(ServiceProgress(**service) for service in stage["services_behind"]),
-            more_behind=count(stage["more_behind"]),
-            failed_at=utc(stage["failed_at"]),
-            failure_reason=text(stage.get("failure_reason")),
-            place=text(stage.get("place")),
-            skipped=count(stage["skipped"]),
-        )
+        first, second = ((stage_state(stage.state), stage.outcome, stage.expected) for stage in (self, later))
+        return same_start and first == second
 
 
 def extend_timeline(
     timeline: tuple[Stage, ...], record: UpgradeProgress, now: datetime, *, expected: bool
 ) -> tuple[Stage, ...]:
-    """Return a timeline after one more answer: its last stage goes on, or a new one begins."""
-    new = Stage.of(record, now, expected=expected)
+    """Return the timeline after one more answer: its last stage continues, or a new one begins."""
+    new = Stage.from_record(record, now, expected=expected)
     last = timeline[-1] if timeline else None
-    if last is None or not last.goes_on_in(new):
+    if last is None or not last.continues_in(new):
         return (*_cut(timeline), new)
     merged = replace(
         new,
@@ -142,7 +100,7 @@ def extend_timeline(
 
 
 def last_forward(timeline: Iterable[Stage]) -> Stage | None:
-    """Return the stage in which our upgrade was last seen on its way forward."""
+    """Return the last stage in which the expected upgrade went forward."""
     forward = [
         stage
         for stage in timeline
@@ -152,7 +110,7 @@ def last_forward(timeline: Iterable[Stage]) -> Stage | None:
 
 
 def _cut(timeline: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """Leave out early stages if all take too much, but neither the first nor the last one forward."""
+    """Omit early stages if all take too much, but keep the first and the last forward stage."""
     kept = list(timeline)
     sizes = [json_size(stage.to_dict()) for stage in kept]
     while sum(sizes) > TIMELINE_BYTES and len(kept) > _MUST_STAY:
@@ -161,11 +119,3 @@ def _cut(timeline: tuple[Stage, ...]) -> tuple[Stage, ...]:
         kept[out : out + 2] = [replace(after, skipped=after.skipped + kept[out].skipped + 1)]
         del sizes[out]
     return tuple(kept)
-
-
-def _time(written: str) -> datetime:
-    read = utc(written)
-    if read is None:
-        msg = f"expected an ISO 8601 time, got {written!r}"
-        raise ValueError(msg)
-    return read

@@ -248,7 +248,7 @@ def check(kind: str, answer: dict[str, Any]) -> UpgradeProgress:
 
 
 @every_kind
-def test_every_answer_that_keeps_to_the_specification_becomes_a_record(kind: str) -> None:
+def test_specified_answers_become_records(kind: str) -> None:
     @thorough
     @given(ANSWERS[kind])
     @example({})
@@ -262,7 +262,7 @@ def test_every_answer_that_keeps_to_the_specification_becomes_a_record(kind: str
 
 
 @every_kind
-def test_every_answer_that_nearly_keeps_to_it_becomes_a_record_too(kind: str) -> None:
+def test_nearly_specified_answers_become_records(kind: str) -> None:
     @thorough
     @given(DAMAGED[kind])
     def hold(answer: dict[str, Any]) -> None:
@@ -272,7 +272,7 @@ def test_every_answer_that_nearly_keeps_to_it_becomes_a_record_too(kind: str) ->
 
 
 @every_kind
-def test_any_json_object_becomes_a_record_of_unknown_outcome(kind: str) -> None:
+def test_any_object_becomes_an_unknown_record(kind: str) -> None:
     @brief
     @given(st.dictionaries(st.text(max_size=9), junk, max_size=4))
     def hold(answer: dict[str, Any]) -> None:
@@ -282,7 +282,7 @@ def test_any_json_object_becomes_a_record_of_unknown_outcome(kind: str) -> None:
 
 
 @every_kind
-def test_any_other_json_is_unexpected(kind: str) -> None:
+def test_other_json_is_unexpected(kind: str) -> None:
     @brief
     @given(junk.filter(lambda value: not isinstance(value, dict)))
     def hold(answer: object) -> None:
@@ -293,7 +293,7 @@ def test_any_other_json_is_unexpected(kind: str) -> None:
 
 
 @every_kind
-def test_the_answers_that_are_made_say_something_under_every_key_that_is_read(kind: str) -> None:
+def test_generated_answers_cover_every_key(kind: str) -> None:
     """Otherwise the tests above would show little."""
     said: set[str] = set()
 

@@ -60,13 +60,13 @@ def read(**said: object) -> Domains:
 
 
 def checks_in(*checks: object) -> tuple[str, ...]:
-    return read(current_domain=progress("UD0", node("n0", "Upgrading", *checks))).current.safety_checks
+    return read(current_domain=progress("UD0", node("n0", "Upgrading", *checks))).pending_safety_checks
 
 
 # What is read.
 
 
-def test_where_an_upgrade_is_is_read_in_the_order_of_the_answer() -> None:
+def test_place_is_read_in_answer_order() -> None:
     assert read(
         upgrade_domains=listed("InProgress", "Pending"),
         upgrade_units=[{"Name": "n7", "State": "Failed"}],
@@ -77,19 +77,16 @@ def test_where_an_upgrade_is_is_read_in_the_order_of_the_answer() -> None:
     ) == Domains(
         (UpgradeUnit("UD0", "InProgress"), UpgradeUnit("UD1", "Pending")),
         (UpgradeUnit("n7", "Failed"),),
-        DomainProgress(
-            "UD0",
-            (NodeProgress("n2", "PreUpgradeSafetyCheck"), NodeProgress("n1", "Upgrading")),
-            (f"n2 waits for EnsureAvailability: partition {PARTITION} would not be available",),
+        DomainProgress("UD0", (NodeProgress("n2", "PreUpgradeSafetyCheck"), NodeProgress("n1", "Upgrading"))),
+        pending_safety_checks=(
+            f"n2 waits for EnsureAvailability: partition {PARTITION} would not be available",
         ),
-        DomainProgress(
-            "UD1",
-            (NodeProgress("n3", "PostUpgradeSafetyCheck"),),
+        failure_domain="UD1",
+        nodes_at_failure=(NodeProgress("n3", "PostUpgradeSafetyCheck"),),
+        safety_checks_at_failure=(
             (
-                (
-                    f"n3 waits for WaitForPrimarySwap: the primary replica of partition {PARTITION} is to move to "
-                    "another node first"
-                ),
+                f"n3 waits for WaitForPrimarySwap: the primary replica of partition {PARTITION} is to move to "
+                "another node first"
             ),
         ),
     )
@@ -105,18 +102,19 @@ def test_where_an_upgrade_is_is_read_in_the_order_of_the_answer() -> None:
         {"current_domain": progress("", "n0", None), "current_unit": 7, "failure_domain": progress(None)},
     ],
 )
-def test_what_says_nothing_of_a_place_is_read_as_none(said: dict[str, object]) -> None:
+def test_odd_places_are_empty(said: dict[str, object]) -> None:
     assert read(**said) == Domains()
 
 
-def test_what_has_no_name_is_told_as_one() -> None:
+def test_missing_name_is_a_question_mark() -> None:
     domains = read(
         upgrade_domains=[{"State": "Pending"}],
         current_domain={"NodeUpgradeProgressList": [{"PendingSafetyChecks": [check("EnsureAvailability")]}]},
     )
     assert domains.upgrade_domains == (UpgradeUnit("?", "Pending"),)
-    assert domains.current.nodes == (NodeProgress("?", None),)
-    assert domains.current.safety_checks[0].startswith("? waits for EnsureAvailability")
+    assert domains.current_domain is not None
+    assert domains.current_domain.nodes == (NodeProgress("?", None),)
+    assert domains.pending_safety_checks[0].startswith("? waits for EnsureAvailability")
 
 
 NODES = (NodeProgress("n0", "Upgrading"),)
@@ -134,13 +132,13 @@ NODES = (NodeProgress("n0", "Upgrading"),)
         (progress(""), progress("u1", node("n0", "Upgrading")), DomainProgress("u1", NODES)),
         (progress(""), progress("u1"), DomainProgress("u1")),
         (None, progress("u1"), DomainProgress("u1")),
-        (progress(""), progress(""), DomainProgress()),
+        (progress(""), progress(""), None),
     ],
 )  # fmt: skip
-def test_runtimes_say_domain_and_unit_and_the_one_that_says_more_counts(
-    domain: object, unit: object, current: DomainProgress
+def test_more_detailed_of_domain_and_unit_counts(
+    domain: object, unit: object, current: DomainProgress | None
 ) -> None:
-    assert read(current_domain=domain, current_unit=unit).current == current
+    assert read(current_domain=domain, current_unit=unit).current_domain == current
 
 
 @pytest.mark.parametrize(
@@ -155,11 +153,11 @@ def test_runtimes_say_domain_and_unit_and_the_one_that_says_more_counts(
         ("WaitForInbuildReplica", f"a replica of partition {PARTITION} is still being built"),
     ],
 )  # fmt: skip
-def test_each_safety_check_says_what_the_node_waits_for(kind: str, said: str) -> None:
+def test_safety_check_becomes_a_sentence(kind: str, said: str) -> None:
     assert checks_in(check(kind)) == (f"n0 waits for {kind}: {said}",)
 
 
-def test_every_safety_check_of_the_specification_is_known(sample: Any) -> None:
+def test_every_specified_safety_check_is_known(sample: Any) -> None:
     kinds = sample("upgrade_progress.swagger")["definitions"]["SafetyCheckKind"]["enum"]
     assert len(kinds) == 8
     for kind in kinds:
@@ -190,14 +188,14 @@ def test_every_safety_check_of_the_specification_is_known(sample: Any) -> None:
         (check(4, None), "n0 waits for 4"),
     ],
 )  # fmt: skip
-def test_an_odd_safety_check_is_told_as_far_as_it_is_said(said: object, sentence: str) -> None:
+def test_odd_safety_check_is_described(said: object, sentence: str) -> None:
     assert checks_in(said) == (sentence,)
 
 
 @pytest.mark.parametrize("said", [None, {}, "EnsureAvailability", [], [None, 4]])
-def test_what_lists_no_safety_checks_is_none(said: object) -> None:
+def test_odd_safety_check_lists_are_empty(said: object) -> None:
     nodes = [{"NodeName": "n0", "PendingSafetyChecks": said}]
-    assert read(current_domain={"NodeUpgradeProgressList": nodes}).current.safety_checks == ()
+    assert read(current_domain={"NodeUpgradeProgressList": nodes}).pending_safety_checks == ()
 
 
 # How it is said.
@@ -214,20 +212,24 @@ def test_what_lists_no_safety_checks_is_none(said: object) -> None:
         (Domains((), units("Completed", "Failed", "InProgress")), (1, 3), "unit UD2 (2 of 3)"),
         (Domains((), units("Completed", "Failed")), (1, 2), "1 of 2 units"),
         (Domains(units("InProgress"), units("Completed", "InProgress")), (0, 1), "domain UD0 (1 of 1)"),
-        (Domains(current=DomainProgress("UD3")), None, "domain UD3"),
-        (Domains(current=DomainProgress(None, NODES)), None, None),
-        (Domains(units("Completed", "Pending"), current=DomainProgress("UD1")), (1, 2), "1 of 2 domains"),
+        (Domains(current_domain=DomainProgress("UD3")), None, "domain UD3"),
+        (Domains(current_domain=DomainProgress(None, NODES)), None, None),
+        (
+            Domains(units("Completed", "Pending"), current_domain=DomainProgress("UD1")),
+            (1, 2),
+            "1 of 2 domains",
+        ),
         (Domains((UpgradeUnit("UD0", None),)), (0, 1), "0 of 1 domains"),
     ],
 )
-def test_the_place_is_a_domain_or_between_two(
+def test_place_is_a_domain_or_between_two(
     domains: Domains, done: tuple[int, int] | None, place: str | None
 ) -> None:
     assert domains.done({}) == done
     assert domains.place({}) == place
 
 
-def test_what_is_omitted_counts_for_the_place() -> None:
+def test_omitted_domains_count_for_the_place() -> None:
     omitted = {"upgrade_domains": 100, "upgrade_domains_completed": 90, "upgrade_units": 7}
     assert Domains(units("Completed", "InProgress")).place(omitted) == "domain UD1 (92 of 102)"
     omitted = {"upgrade_units": 100, "upgrade_units_completed": 90, "upgrade_domains": 7}
@@ -235,7 +237,7 @@ def test_what_is_omitted_counts_for_the_place() -> None:
 
 
 @pytest.mark.parametrize(("state", "completed"), [("Completed", True), ("Failed", False), (None, False)])
-def test_a_unit_is_completed_when_service_fabric_says_so(state: str | None, *, completed: bool) -> None:
+def test_unit_is_completed_in_that_state_only(state: str | None, *, completed: bool) -> None:
     assert UpgradeUnit("UD0", state).completed is completed
 
 
@@ -277,11 +279,11 @@ BUSY: dict[str, Any] = {
         },
     ],
 )
-def test_the_position_moves_with_domains_units_nodes_and_checks(change: dict[str, Any]) -> None:
+def test_position_changes_with_domains_nodes_and_checks(change: dict[str, Any]) -> None:
     assert read(**{**BUSY, **change}).position != read(**BUSY).position
 
 
-def test_the_position_is_the_same_in_whatever_order_it_is_listed_and_wherever_it_failed() -> None:
+def test_position_ignores_order_and_failure() -> None:
     nodes = BUSY["current_domain"]["NodeUpgradeProgressList"]
     turned = [{**one, "PendingSafetyChecks": one["PendingSafetyChecks"][::-1]} for one in nodes[::-1]]
     again = read(
@@ -294,7 +296,7 @@ def test_the_position_is_the_same_in_whatever_order_it_is_listed_and_wherever_it
     assert hash(again.position) == hash(read(**BUSY).position)
 
 
-def test_of_too_much_the_same_is_kept_in_whatever_order_it_is_listed() -> None:
+def test_kept_items_do_not_depend_on_order() -> None:
     """A cluster that lists its nodes and checks anew has not moved; a stall must be seen."""
     nodes = [
         node(f"n{place}", "Upgrading", *[check("EnsureAvailability", f"{place}-{one}") for one in range(5)])
@@ -316,7 +318,7 @@ def test_of_too_much_the_same_is_kept_in_whatever_order_it_is_listed() -> None:
 # What there is room for.
 
 
-def test_of_too_many_domains_those_completed_go_first_and_all_are_counted() -> None:
+def test_completed_domains_are_omitted_first() -> None:
     states = ["Completed" if place % 3 else "Pending" for place in range(150)]
     domains, omitted = domains_of({"upgrade_domains": listed(*states[:60]), "upgrade_units": listed(*states)})
     assert {unit.state for unit in domains.upgrade_units} == {"Pending"}
@@ -326,13 +328,13 @@ def test_of_too_many_domains_those_completed_go_first_and_all_are_counted() -> N
     assert Domains((), domains.upgrade_units).done(omitted) == (100, 150)
 
 
-def test_what_is_kept_is_in_the_order_of_the_answer() -> None:
+def test_kept_items_are_in_answer_order() -> None:
     domains, _ = domains_of({"upgrade_domains": listed(*["Completed", "Pending", "InProgress"] * 30)})
     places = [int(unit.name.removeprefix("UD")) for unit in domains.upgrade_domains]
     assert places == sorted(places)
 
 
-def test_domains_nodes_and_checks_are_each_kept_up_to_one_kib() -> None:
+def test_each_list_takes_one_kib() -> None:
     assert (UNITS_BYTES, NODES_BYTES, CHECKS_BYTES) == (1_024, 1_024, 1_024)
     crowd = [node(f"n{place:03}", "Upgrading", check(f"C{place:03}")) for place in range(200)]
     domains, omitted = domains_of(
@@ -365,10 +367,10 @@ def test_names_and_states_are_cut() -> None:
         current_domain=progress(long, node(long, long)),
     )
     assert domains.upgrade_domains == (UpgradeUnit(cut, cut),)
-    assert domains.current == DomainProgress(cut, (NodeProgress(cut, cut),))
+    assert domains.current_domain == DomainProgress(cut, (NodeProgress(cut, cut),))
 
 
-def test_a_safety_check_is_cut_to_one_sentence_on_one_line() -> None:
+def test_safety_check_is_one_short_line() -> None:
     (sentence,) = checks_in(check(f"{'x ' * 100}\n", "p" * 5_000))
     assert json_size(sentence) <= 400
     assert sentence.startswith(f"n0 waits for {'x ' * 100}")
@@ -379,7 +381,7 @@ def test_a_safety_check_is_cut_to_one_sentence_on_one_line() -> None:
 # Its JSON.
 
 
-def test_a_place_reads_as_documented() -> None:
+def test_place_is_written_as_documented() -> None:
     assert read(**BUSY).to_dict() == {
         "upgrade_domains": [
             {"name": "UD0", "state": "InProgress"},
@@ -407,7 +409,7 @@ def test_a_place_reads_as_documented() -> None:
     }  # fmt: skip
 
 
-def test_no_place_has_all_keys_too() -> None:
+def test_empty_place_has_all_keys() -> None:
     assert Domains().to_dict() == {
         "upgrade_domains": [],
         "upgrade_units": [],
@@ -424,18 +426,17 @@ def test_no_place_has_all_keys_too() -> None:
     [
         Domains(),
         read(**BUSY),
-        Domains(current=DomainProgress("UD0")),
-        Domains(current=DomainProgress(None, NODES, ("n0 waits for A",))),
-        Domains(at_failure=DomainProgress("UD0")),
-        Domains(at_failure=DomainProgress(None, NODES, ("n0 waits for A",))),
+        Domains(current_domain=DomainProgress("UD0")),
+        Domains(current_domain=DomainProgress(None, NODES), pending_safety_checks=("n0 waits for A",)),
+        Domains(failure_domain="UD0", nodes_at_failure=NODES, safety_checks_at_failure=("n0 waits",)),
         Domains((), (UpgradeUnit("n0", None),)),
     ],
 )
-def test_a_place_survives_json(domains: Domains) -> None:
+def test_place_survives_json(domains: Domains) -> None:
     assert Domains.from_dict(json.loads(json.dumps(domains.to_dict()))) == domains
 
 
-def test_a_place_that_an_earlier_release_wrote_is_read() -> None:
+def test_place_without_new_members_is_read() -> None:
     """Before it knew units and what was at the failure, schema 1 had no such keys."""
     written = {
         "upgrade_domains": [{"name": "UD0", "state": "Pending"}],

@@ -304,24 +304,24 @@ def test_every_sample_has_its_record_here() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_of_every_kind_there_is_a_published_sample_and_a_busy_one(kind: str) -> None:
+def test_every_kind_has_published_and_busy_samples(kind: str) -> None:
     published = "founding_page" if kind == "application_resource" else "published"
     assert {f"{kind}/{published}", f"{kind}/busy"} <= set(ANSWERS)
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_recorded_answer_reads_as_documented(answer: str) -> None:
+def test_recorded_answer_reads_as_documented(answer: str) -> None:
     kind = answer.partition("/")[0]
     assert read(answer).to_dict() == {**NOTHING, "kind": kind, **RECORDS[answer]}
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_record_has_its_keys_in_the_documented_order(answer: str) -> None:
+def test_record_keys_are_in_documented_order(answer: str) -> None:
     assert list(read(answer).to_dict()) == list(NOTHING)
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_an_answer_is_kept_untouched(answer: str) -> None:
+def test_answer_is_kept_unchanged(answer: str) -> None:
     said = recorded(answer)
     before = copy.deepcopy(said)
     progress = UpgradeProgress.from_answer(answer.partition("/")[0], "", said)
@@ -331,14 +331,14 @@ def test_an_answer_is_kept_untouched(answer: str) -> None:
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_recorded_answer_says_where_the_upgrade_is(answer: str) -> None:
+def test_recorded_answer_has_its_place(answer: str) -> None:
     assert read(answer).place == PLACES.get(answer)
 
 
 # The same answer in other forms.
 
 
-def test_a_policy_map_may_be_a_list_or_an_object() -> None:
+def test_policy_map_may_be_list_or_object() -> None:
     """Runtimes and releases of the specification disagree; nothing in it is needed."""
     maps = {
         answer: type(recorded(answer)["UpgradeDescription"]["ApplicationHealthPolicyMap"])
@@ -347,7 +347,7 @@ def test_a_policy_map_may_be_a_list_or_an_object() -> None:
     assert maps == {"cluster/busy": dict, "cluster/node_by_node": list}
 
 
-def test_a_duration_in_milliseconds_may_be_iso_8601_all_the_same() -> None:
+def test_duration_in_milliseconds_may_be_iso_8601() -> None:
     durations = {
         answer: recorded(answer)["UpgradeDurationInMilliseconds"]
         for answer in ("application/busy", "cluster/busy")
@@ -359,7 +359,7 @@ def test_a_duration_in_milliseconds_may_be_iso_8601_all_the_same() -> None:
     )
 
 
-def test_all_safety_checks_of_the_specification_are_in_the_samples() -> None:
+def test_samples_contain_every_specified_safety_check() -> None:
     definitions = recorded("upgrade_progress.swagger")["definitions"]
     said = [sentence for record in RECORDS.values() for key in ("pending_safety_checks", "safety_checks_at_failure")
             for sentence in record.get(key, [])]  # fmt: skip
@@ -388,13 +388,13 @@ def root_of(kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_sample_has_the_members_of_the_specification_and_known_extras_only(answer: str) -> None:
+def test_samples_have_specified_members_only(answer: str) -> None:
     known = set(root_of(answer.partition("/")[0])["properties"])
     assert set(recorded(answer)) <= known | EXTRA
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_key_of_a_row_is_in_the_specification_or_a_known_extra(kind: str) -> None:
+def test_row_keys_are_specified(kind: str) -> None:
     definitions = recorded("upgrade_progress.swagger")["definitions"]
     root = root_of(kind)["properties"]
     for path in KINDS[kind].keys.values():
@@ -404,10 +404,10 @@ def test_every_key_of_a_row_is_in_the_specification_or_a_known_extra(kind: str) 
             assert inner in definitions[root[outer]["$ref"].removeprefix("#/definitions/")]["properties"]
 
 
-def test_of_an_application_resource_all_that_is_specified_is_read() -> None:
+def test_every_specified_resource_member_is_read() -> None:
     root = root_of("application_resource")["properties"]
     assert sorted(KINDS["application_resource"].keys.values()) == sorted(root)
 
 
-def test_the_version_of_a_cluster_is_read() -> None:
+def test_cluster_version_is_read() -> None:
     assert runtime_version(recorded("reads/cluster_version")) == "6.4.514.9494"

@@ -35,31 +35,31 @@ def test_services_are_read_in_the_order_of_the_answer() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, 5, "web", {"ServiceName": "web"}, [], [None, "web", 3]])
-def test_what_lists_no_services_is_read_as_none(answer: object) -> None:
+def test_odd_service_lists_are_empty(answer: object) -> None:
     assert services_of(answer) == ((), NOTHING)
 
 
-def test_a_service_without_a_name_is_told_as_one() -> None:
+def test_service_without_name_is_a_question_mark() -> None:
     assert services_of([{"CompletedReplicaCount": "1"}]) == ((ServiceProgress("?", 1, None),), NOTHING)
 
 
-def test_the_name_of_a_service_is_cut() -> None:
+def test_service_name_is_cut() -> None:
     (service,), _ = services_of([{"ServiceName": "x" * 5_000}])
     assert service.name == f"{'x' * 214}... (4786 characters more)"
 
 
 @pytest.mark.parametrize("count", [10**300, -(10**300), "9" * 300])
-def test_a_count_that_no_64_bits_hold_is_none(count: object) -> None:
+def test_count_over_64_bits_is_none(count: object) -> None:
     counts = {"CompletedReplicaCount": count, "PendingReplicaCount": count}
     assert services_of([{"ServiceName": "a", **counts}]) == ((ServiceProgress("a", None, None),), NOTHING)
 
 
 @pytest.mark.parametrize(("pending", "behind"), [(None, False), (0, False), (1, True), (7, True)])
-def test_a_service_is_behind_while_replicas_of_it_are_pending(pending: int | None, *, behind: bool) -> None:
+def test_service_with_pending_replicas_is_behind(pending: int | None, *, behind: bool) -> None:
     assert ServiceProgress("web", 3, pending).behind is behind
 
 
-def test_a_service_is_json_with_the_names_of_its_constructor_as_keys() -> None:
+def test_service_is_written_under_field_names() -> None:
     service = ServiceProgress("web", 6, None)
     assert service.to_dict() == {"name": "web", "completed_replicas": 6, "pending_replicas": None}
     assert ServiceProgress(**service.to_dict()) == service
@@ -68,13 +68,13 @@ def test_a_service_is_json_with_the_names_of_its_constructor_as_keys() -> None:
 # What there is room for.
 
 
-def test_services_that_fit_are_all_kept_and_nothing_is_said_to_be_omitted() -> None:
+def test_services_that_fit_are_all_kept() -> None:
     kept, omitted = services_of(listed(*[0, 3] * 45))
     assert places(kept) == list(range(90))
     assert omitted == NOTHING
 
 
-def test_of_too_many_services_those_behind_are_kept_in_their_order_and_the_others_are_counted() -> None:
+def test_services_behind_are_kept_in_order() -> None:
     kept, omitted = services_of(listed(*[3 if place % 100 == 99 else 0 for place in range(1_000)]))
     assert [place for place in places(kept) if place % 100 == 99] == list(range(99, 1_000, 100))
     assert places(kept) == sorted(places(kept))
@@ -82,7 +82,7 @@ def test_of_too_many_services_those_behind_are_kept_in_their_order_and_the_other
     assert omitted == {**NOTHING, "services": 1_000 - len(kept)}
 
 
-def test_services_behind_for_which_there_is_no_room_are_counted_too() -> None:
+def test_omitted_services_behind_are_counted() -> None:
     kept, omitted = services_of(listed(*[place % 2 * 3 for place in range(1_000)]))
     assert {place % 2 for place in places(kept)} == {1}
     assert omitted == {
@@ -101,21 +101,21 @@ def test_services_are_kept_up_to_seven_kib() -> None:
     assert (len(kept), omitted["services"]) == (63, 1)
 
 
-def test_of_too_many_services_the_same_are_kept_in_whatever_order_they_are_listed() -> None:
+def test_kept_services_do_not_depend_on_order() -> None:
     services = listed(*[place % 7 for place in range(1_000)])
     (there, omitted), (back, omitted_back) = services_of(services), services_of(services[::-1])
     assert there == back[::-1]
     assert omitted == omitted_back
 
 
-def test_no_sum_of_what_is_omitted_is_wider_than_64_bits() -> None:
+def test_omitted_sum_fits_into_64_bits() -> None:
     """The channel between triggerer and supervisor refuses what is wider, and with it the whole triggerer ends."""
     service = {"ServiceName": "x" * 150, "CompletedReplicaCount": "1", "PendingReplicaCount": str(2**63 - 1)}
     _, omitted = services_of([service] * 200)
     assert omitted["pending_replicas"] == 1 << 63
 
 
-def test_a_count_below_zero_is_not_taken_off_what_is_omitted() -> None:
+def test_negative_count_is_not_subtracted() -> None:
     service = {"ServiceName": "x" * 150, "PendingReplicaCount": "-5"}
     _, omitted = services_of([service] * 200)
     assert omitted["pending_replicas"] == 0

@@ -35,16 +35,16 @@ BY_ITS_OWN_TEXTS = {
     "tests/simulator/test_model.py::test_what_does_not_exist_is_not_found_in_the_runtimes_words",
     "tests/simulator/test_published.py::test_every_answer_fits_the_published_specification",
     "tests/simulator/test_published.py::test_microsofts_client_reads_every_answer_to_the_last_member",
-    "tests/sensors/test_any_answer.py::test_the_answers_that_are_made_say_something_under_every_key_that_is_read",
+    "tests/sensors/test_any_answer.py::test_generated_answers_cover_every_key",
     "tests/upgrades/test_kinds.py::test_explorer_path",
     "tests/upgrades/test_kinds.py::test_progress_url",
-    "tests/upgrades/test_samples.py::test_a_recorded_answer_reads_as_documented",
-    "tests/upgrades/test_samples.py::test_a_recorded_answer_says_where_the_upgrade_is",
-    "tests/upgrades/test_samples.py::test_a_sample_has_the_members_of_the_specification_and_known_extras_only",
-    "tests/upgrades/test_samples.py::test_every_key_of_a_row_is_in_the_specification_or_a_known_extra",
-    "tests/upgrades/test_samples.py::test_of_every_kind_there_is_a_published_sample_and_a_busy_one",
+    "tests/upgrades/test_samples.py::test_recorded_answer_reads_as_documented",
+    "tests/upgrades/test_samples.py::test_recorded_answer_has_its_place",
+    "tests/upgrades/test_samples.py::test_samples_have_specified_members_only",
+    "tests/upgrades/test_samples.py::test_row_keys_are_specified",
+    "tests/upgrades/test_samples.py::test_every_kind_has_published_and_busy_samples",
     "tests/messages/test_golden_logs.py::test_the_log_and_the_last_words_are_as_reviewed",
-    "tests/upgrades/test_progress.py::test_each_kind_has_its_own_way_to_say_that_nobody_ever_upgraded",
+    "tests/upgrades/test_progress.py::test_each_kind_recognises_never_upgraded",
 }
 
 
@@ -56,7 +56,16 @@ def pytest_configure() -> None:
 def run_with_six_kinds(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Start all tests but these and the slow ones, with a sixth kind."""
     others = [f"--ignore=tests/{name}" for name in ("upgrades/test_sixth_kind.py", "test_live.py", "demo")]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.upgrades.test_sixth_kind", *others, *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "tests.upgrades.test_sixth_kind",
+        *others,
+        *arguments,
+    ]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
@@ -74,7 +83,7 @@ def six_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("six_kinds")
-def test_whatever_is_tested_for_every_kind_holds_for_one_more() -> None:
+def test_sixth_kind_passes_all_kind_tests() -> None:
     run = run_with_six_kinds("-k", "volume", "-rp", *[f"--deselect={test}" for test in BY_ITS_OWN_TEXTS])
     assert run.returncode == 0, run.stdout
     passed = {test for test, kinds in kinds_of_tests(run.stdout).items() if "volume" in kinds}
@@ -86,7 +95,7 @@ def test_whatever_is_tested_for_every_kind_holds_for_one_more() -> None:
 
 
 @pytest.mark.usefixtures("six_kinds")
-def test_its_sample_becomes_the_record() -> None:
+def test_sixth_kind_sample_becomes_the_record() -> None:
     record = UpgradeProgress.from_answer("volume", "", json.loads(SAMPLE.read_bytes()))
     said = {key: value for key, value in record.to_dict().items() if value not in (None, [], {})}
     assert (record.place, said) == (
@@ -109,7 +118,7 @@ def test_its_sample_becomes_the_record() -> None:
     )
 
 
-def test_its_row_takes_eight_lines() -> None:
+def test_sixth_kind_takes_eight_lines() -> None:
     """Of the width that the formatter allows."""
     source = Path(__file__).read_text()
     row = source[source.index("ROW = Kind(") : source.index("SAMPLE = ")].strip()

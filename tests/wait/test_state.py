@@ -286,9 +286,7 @@ def test_resumed_state_resets_outage_polls_only() -> None:
         (Verdict.SUPERSEDED, True),
     ],
 )
-def test_bad_verdict_is_unconfirmed(
-    verdict: Verdict | None, *, unconfirmed: bool
-) -> None:
+def test_bad_verdict_is_unconfirmed(verdict: Verdict | None, *, unconfirmed: bool) -> None:
     assert WaitState(verdict=verdict).unconfirmed is unconfirmed
 
 
@@ -359,9 +357,7 @@ LETTERS = ["x", "\x01", "é", "購", "😀", '"', "\\", "\x7f", "\u2028"]
 
 @pytest.mark.parametrize("length", [1, 17, 300])
 @pytest.mark.parametrize("letter", LETTERS, ids=ascii)
-def test_longest_answers_stay_under_32_kib(
-    letter: str, length: int
-) -> None:
+def test_longest_answers_stay_under_32_kib(letter: str, length: int) -> None:
     def states(place: int) -> str:
         return ["RollingForward", "RollingBack", f"{place}{letter * 3_000}"][place % 3]
 
@@ -416,9 +412,7 @@ def long_answer_of(kind: Kind, letter: str, state: str, *, length: int) -> dict[
 
 @pytest.mark.parametrize(("letter", "length"), [("x", 1), ("😀", 17), ("\x01", 300)], ids=ascii)
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_every_kind_stays_under_32_kib(
-    kind: Kind, letter: str, length: int
-) -> None:
+def test_every_kind_stays_under_32_kib(kind: Kind, letter: str, length: int) -> None:
     rolling = [state for state, outcome in OUTCOMES.items() if outcome.active]
 
     def observed(place: int) -> UpgradeProgress:

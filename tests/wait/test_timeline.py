@@ -46,7 +46,7 @@ def size(stages: tuple[Stage, ...]) -> int:
 # What begins a stage, and what is kept in it.
 
 
-def test_the_timeline_has_one_stage_for_each_state_with_the_last_progress_in_it() -> None:
+def test_timeline_has_a_stage_per_state() -> None:
     stages = timeline(
         (0, record("ProvisioningTarget"), True),
         (15, record("RollingForward", 10, services=(BEHIND,)), True),
@@ -73,11 +73,11 @@ PAUSED: dict[str, Any] = {"failed_at": at(5), "rolling_upgrade_mode": "Unmonitor
     ],
     ids=["a pause", "not ours", "another start", "another state"],
 )
-def test_a_new_stage_begins_with(second: UpgradeProgress, *, expected: bool) -> None:
+def test_new_stage_begins_with(second: UpgradeProgress, *, expected: bool) -> None:
     assert len(timeline((0, record("RollingForward"), True), (15, second, expected))) == 2
 
 
-def test_a_start_time_that_is_set_late_does_not_begin_a_stage() -> None:
+def test_late_start_time_begins_no_stage() -> None:
     (stage,) = timeline(
         (0, record("RollingForward", started_at=None), True),
         (15, record("RollingForward"), True),
@@ -87,7 +87,7 @@ def test_a_start_time_that_is_set_late_does_not_begin_a_stage() -> None:
     assert (stage.first_seen_at, stage.last_seen_at) == (at(0), at(30))
 
 
-def test_a_failure_stays_with_its_stage_after_service_fabric_has_forgotten_it() -> None:
+def test_failure_stays_with_its_stage() -> None:
     (stage,) = timeline(
         (0, record("RollingForward"), True),
         (15, record("RollingForward", failed_at=at(5)), True),
@@ -98,7 +98,7 @@ def test_a_failure_stays_with_its_stage_after_service_fabric_has_forgotten_it() 
     assert later.failed_at == at(40)
 
 
-def test_the_reason_of_a_failure_stays_with_its_stage_too() -> None:
+def test_failure_reason_stays_with_its_stage() -> None:
     (stage,) = timeline(
         (0, record("RollingForward"), True),
         (15, record("RollingForward", failure_reason="HealthCheck"), True),
@@ -117,14 +117,14 @@ def in_domain(place: int, **fields: Any) -> UpgradeProgress:
     return record("RollingForwardInProgress", domains=Domains(units), **fields)
 
 
-def test_a_stage_says_where_a_rolling_upgrade_was_last() -> None:
+def test_stage_has_the_last_place() -> None:
     (stage,) = timeline((0, in_domain(0), True), (15, in_domain(1), True))
     assert stage.place == "domain UD1 (2 of 5)"
     (later,) = extend_timeline((stage,), record("RollingForwardInProgress"), at(30), expected=True)
     assert later.place == "domain UD1 (2 of 5)"
 
 
-def test_a_place_and_a_reason_are_not_handed_on_to_the_next_stage() -> None:
+def test_next_stage_inherits_no_place_or_reason() -> None:
     _, back = timeline(
         (0, in_domain(1, failure_reason="HealthCheck"), True), (15, record("RollingBackInProgress"), True)
     )
@@ -132,7 +132,7 @@ def test_a_place_and_a_reason_are_not_handed_on_to_the_next_stage() -> None:
 
 
 @pytest.mark.parametrize("way", ["RollingForward", "RollingBack"])
-def test_to_and_fro_between_two_domains_is_one_stage(way: str) -> None:
+def test_alternating_pending_and_in_progress_is_one_stage(way: str) -> None:
     looks = [(15.0 * place, record(f"{way}{state}", place), True)
              for place, state in enumerate(["InProgress", "Pending", "InProgress", "Pending"])]  # fmt: skip
     (stage,) = timeline(*looks)
@@ -140,13 +140,13 @@ def test_to_and_fro_between_two_domains_is_one_stage(way: str) -> None:
     assert (stage.first_seen_at, stage.last_seen_at) == (at(0), at(45))
 
 
-def test_a_wait_for_a_person_between_two_domains_is_a_stage_of_its_own() -> None:
+def test_pause_between_domains_is_a_stage() -> None:
     waits = record("RollingForwardPending", rolling_upgrade_mode="UnmonitoredManual")
     moves = record("RollingForwardInProgress", rolling_upgrade_mode="UnmonitoredManual")
     assert len(timeline((0, moves, True), (15, waits, True), (30, moves, True))) == 3
 
 
-def test_a_stage_names_five_of_the_services_that_are_behind_and_counts_the_others() -> None:
+def test_stage_names_five_services_and_counts_others() -> None:
     late = tuple(ServiceProgress(f"s{place}", 0, 3) for place in range(7))
     done = ServiceProgress("done", 3, 0)
     (five,) = timeline((0, record("RollingForward", services=(*late[:5], done)), True))
@@ -155,7 +155,7 @@ def test_a_stage_names_five_of_the_services_that_are_behind_and_counts_the_other
     assert (seven.services_behind, seven.more_behind) == (late[:5], 2)
 
 
-def test_a_stage_counts_the_services_behind_for_which_the_record_has_no_room() -> None:
+def test_stage_counts_services_omitted_from_the_record() -> None:
     omitted = (("services", 900), ("services_behind", 800))
     late = tuple(ServiceProgress(f"s{place}", 0, 3) for place in range(7))
     (stage,) = timeline((0, record("RollingForward", services=late, omitted=omitted), True))
@@ -163,7 +163,7 @@ def test_a_stage_counts_the_services_behind_for_which_the_record_has_no_room() -
 
 
 @pytest.mark.parametrize("listed", [3, 5, 6, 500, 4000])
-def test_named_and_counted_services_behind_are_all_that_the_cluster_lists(listed: int) -> None:
+def test_named_and_counted_services_are_complete(listed: int) -> None:
     services = [{"ServiceName": f"s{place}", "PendingReplicaCount": place % 3} for place in range(listed)]
     answer = {"UpgradeState": "RollingForward", "ServiceUpgradeProgress": services}
     (stage,) = timeline((0, UpgradeProgress.from_answer("application_resource", "shop", answer), True))
@@ -173,7 +173,7 @@ def test_named_and_counted_services_behind_are_all_that_the_cluster_lists(listed
 # How far it came.
 
 
-def test_the_last_stage_forward_is_ours_and_goes_forward() -> None:
+def test_last_forward_stage_is_the_expected_upgrade() -> None:
     forward, back = record("RollingForward", 62), record("RollingBack", 40)
     paused = record("RollingForwardPending", 70, rolling_upgrade_mode="UnmonitoredManual")
     paused_back = record("RollingBackPending", 30, rolling_upgrade_mode="UnmonitoredManual")
@@ -195,7 +195,7 @@ def test_short_stages_are_all_kept() -> None:
     assert {stage.skipped for stage in stages} == {0}
 
 
-def test_of_many_stages_the_first_and_the_latest_are_kept_and_those_left_out_are_counted() -> None:
+def test_first_and_latest_of_many_stages_are_kept() -> None:
     states = ["RollingForward", "RollingBack"]
     stages = timeline(*[(15 * place, record(states[place % 2], place), True) for place in range(500)])
     assert size(stages) <= 8_192 + 512
@@ -206,14 +206,14 @@ def test_of_many_stages_the_first_and_the_latest_are_kept_and_those_left_out_are
 
 
 @pytest.mark.parametrize(("too_many", "kept"), [(0, 5), (1, 4)])
-def test_all_stages_are_kept_that_take_eight_kib_without_the_last(too_many: int, kept: int) -> None:
+def test_stages_of_eight_kib_are_kept(too_many: int, kept: int) -> None:
     stages = timeline(*[(15 * place, record(f"S{place}", target_version=""), True) for place in range(4)])
     room = 8_192 - sum(len(json.dumps(stage.to_dict())) for stage in stages)
     full = (*stages[:3], replace(stages[3], target_version="v" * (room + too_many)))
     assert len(extend_timeline(full, record("Failed"), at(60), expected=True)) == kept
 
 
-def test_the_last_stage_forward_stands_between_what_is_left_out_before_and_after_it() -> None:
+def test_last_forward_stage_is_kept_between_skipped() -> None:
     forward = [(15 * place, record(f"Forward{place}"), True) for place in range(40)]
     last = (600, record("RollingForward", 62, services=(BEHIND,)), True)
     back = [(615 + 15 * place, record(f"Back{place}"), True) for place in range(100)]
@@ -224,14 +224,14 @@ def test_the_last_stage_forward_stands_between_what_is_left_out_before_and_after
     assert (stages[1].percent_completed, stages[1].services_behind) == (62, (BEHIND,))
 
 
-def test_a_stage_that_goes_on_still_says_what_was_left_out_before_it() -> None:
+def test_continued_stage_keeps_its_skipped_count() -> None:
     stages = timeline(*[(15 * place, record(f"S{place}"), True) for place in range(30)])
     cut = (*stages[:1], replace(stages[-1], skipped=28))
     later = extend_timeline(cut, record("S29", 5), at(900), expected=True)
     assert (len(later), later[-1].skipped, later[-1].last_seen_at) == (2, 28, at(900))
 
 
-def test_stages_as_large_as_they_can_be_leave_room_for_those_that_must_stay() -> None:
+def test_largest_stages_leave_room_for_kept_ones() -> None:
     fields: dict[str, Any] = {"target_version": "v" * 254, "services": (LONG,) * 9, "failed_at": at(0.000001)}
     forward = record("RollingForward", -1.2345678901234567e-300, **fields)
     back = record("B" * 254, -1.2345678901234567e-300, **fields)
@@ -245,7 +245,7 @@ def test_stages_as_large_as_they_can_be_leave_room_for_those_that_must_stay() ->
     assert size(stages) <= 8_192 + 3_072
 
 
-def test_stages_of_a_rolling_upgrade_as_large_as_they_can_be_leave_room_for_those_that_must_stay() -> None:
+def test_largest_rolling_stages_leave_room_for_kept_ones() -> None:
     long = UpgradeUnit("u" * 254, "InProgress")
     fields: dict[str, Any] = {
         "target_version": "v" * 254,
@@ -264,7 +264,7 @@ def test_stages_of_a_rolling_upgrade_as_large_as_they_can_be_leave_room_for_thos
     assert size(stages) <= 8_192 + 3_072
 
 
-def test_stages_larger_than_they_can_be_are_kept_if_they_must_stay() -> None:
+def test_oversized_required_stages_are_kept() -> None:
     """A limit that some day grows must not end a wait."""
     huge = record("RollingForward", target_version="v" * 9_000)
     stages = timeline(
@@ -289,7 +289,7 @@ looks = st.lists(
 
 @settings(max_examples=150, deadline=None)
 @given(looks)
-def test_whatever_comes_the_first_stage_and_the_last_one_forward_stay(
+def test_first_and_last_forward_stage_always_stay(
     said: list[tuple[str, bool, int, str]],
 ) -> None:
     stages: tuple[Stage, ...] = ()
@@ -297,8 +297,8 @@ def test_whatever_comes_the_first_stage_and_the_last_one_forward_stay(
     for place, (state, expected, late, version) in enumerate(said):
         seen = record(state, place, services=(LONG,) * late, target_version=version)
         stages = extend_timeline(stages, seen, at(place), expected=expected)
-        new = Stage.of(seen, at(place), expected=expected)
-        if uncut and uncut[-1].goes_on_in(new):
+        new = Stage.from_record(seen, at(place), expected=expected)
+        if uncut and uncut[-1].continues_in(new):
             uncut[-1] = replace(new, first_seen_at=uncut[-1].first_seen_at)
         else:
             uncut.append(new)
@@ -328,11 +328,11 @@ def test_whatever_comes_the_first_stage_and_the_last_one_forward_stay(
         Stage(None, Outcome.UNKNOWN, not EXPECTED, None, at(0), at(0), None, None),
     ],
 )  # fmt: skip
-def test_a_stage_is_json_and_survives_it(stage: Stage) -> None:
+def test_stage_survives_json(stage: Stage) -> None:
     assert Stage.from_dict(json.loads(json.dumps(stage.to_dict(), allow_nan=False))) == stage
 
 
-def test_a_stage_that_an_earlier_release_wrote_is_read() -> None:
+def test_stage_without_new_members_is_read() -> None:
     """Before it knew places and reasons, schema 1 had no such keys."""
     (stage,) = timeline((0, in_domain(1, failure_reason="HealthCheck"), True))
     written = stage.to_dict()
@@ -341,7 +341,7 @@ def test_a_stage_that_an_earlier_release_wrote_is_read() -> None:
 
 
 @pytest.mark.parametrize("time", ["first_seen_at", "last_seen_at"])
-def test_a_stage_without_its_times_is_refused(time: str) -> None:
+def test_stage_without_times_is_refused(time: str) -> None:
     (stage,) = timeline((0, record("Failed"), True))
     with pytest.raises(ValueError, match="expected an ISO 8601 time, got None"):
         Stage.from_dict({**stage.to_dict(), time: None})

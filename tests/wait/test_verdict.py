@@ -354,7 +354,7 @@ def follow_with_restart(
     for index, observed in enumerate([*observations, *observations[-1:]]):
         if index == restart_at and index:
             last = WaitState.from_dict(wait.state.to_dict())
-            wait.state = last.taken_up() if from_last_state else first.after_restart()
+            wait.state = last.resumed() if from_last_state else first.after_restart()
         wait.poll(observed)
         if index == 0:
             first = WaitState.from_dict(wait.state.to_dict())
