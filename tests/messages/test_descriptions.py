@@ -44,7 +44,7 @@ NEVER_UPGRADED = record("CompletedRollforward", 100.0, started_at=None)
 )
 def test_state_without_any_upgrade_is_not_completed(progress: UpgradeProgress, expected: str) -> None:
     assert describe_state(progress) == expected
-    assert describe_state(Stage.of(progress, START, expected=False)) == expected
+    assert describe_state(Stage.from_record(progress, START, expected=False)) == expected
 
 
 @pytest.mark.parametrize(
