@@ -8,10 +8,7 @@ as tuples of pairs; each may be optional.
 
 from __future__ import annotations
 
-import ast
-import inspect
 import math
-import textwrap
 from dataclasses import MISSING, Field, dataclass, fields
 from datetime import datetime
 from enum import Enum
@@ -103,7 +100,7 @@ class Record:
                 properties[field.name] = {"description": text, **form.schema} if text else form.schema
         return {
             "type": "object",
-            "description": " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split()),
+            "description": " ".join((cls.__doc__ or "").strip().partition("\n\n")[0].split()),
             "additionalProperties": False,
             "required": list(properties),
             "properties": properties,
@@ -230,6 +227,10 @@ def _shown(value: object) -> str:
 
 def _field_docstrings(cls: type[Any]) -> dict[str, str]:
     """Return the string literals that follow the fields of a class in its source."""
+    import ast  # noqa: PLC0415 - a schema is written rarely
+    import inspect  # noqa: PLC0415
+    import textwrap  # noqa: PLC0415
+
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     statements = definition.body if isinstance(definition, ast.ClassDef) else []
     return {
