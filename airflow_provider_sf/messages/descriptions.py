@@ -107,14 +107,14 @@ def describe_place(record: UpgradeProgress, *, with_checks: bool = True) -> list
 
 
 def pending_safety_checks(record: UpgradeProgress) -> str:
-    """List the safety checks that an upgrade waits for; empty if there are none."""
+    """List the safety checks that an upgrade waits for, or return an empty text."""
     return safety_checks(
         record.domains.pending_safety_checks, dict(record.omitted).get("pending_safety_checks", 0)
     )
 
 
 def pending_services(record: UpgradeProgress) -> str:
-    """List the services with pending replicas; empty if there are none."""
+    """List the services with pending replicas, or return an empty text."""
     return services_behind([service for service in record.services if service.behind], record.more_behind)
 
 

@@ -111,10 +111,10 @@ def changed_lines(
     log_state: LogState, before: WaitState, after: WaitState, policy: Policy, now: datetime
 ) -> tuple[LogState, list[LogLine]]:
     """
-    Return the log lines about one poll, often none, and the state of the log after them.
+    Return the state of the log after one poll, and the new lines, often none.
 
     Every line starts with the time since the wait began. Progress within one state is logged in steps of 5
-    percent or after ten minutes. If there is none, a heartbeat is logged after ten minutes.
+    percent or after ten minutes. Without progress a heartbeat is logged after ten minutes.
     """
     change = PollChange(before, after, policy, now)
     record_lines = [*_record_lines(log_state, change)]
@@ -132,7 +132,7 @@ def changed_lines(
 
 
 def _outage_lines(change: PollChange) -> Iterator[LogLine]:
-    """Log that there is no record. A single lost answer between others is only counted."""
+    """Log outages and a missing application. A single lost answer between others is only counted."""
     before, after = change.before, change.after
     min_polls = 2 if before.answers else 1
     if isinstance(after.error, Unreachable) and after.unreachable_polls == min_polls:

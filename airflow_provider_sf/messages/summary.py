@@ -1,4 +1,4 @@
-"""The Summary at the end of the log: it repeats what lost or late lines may have said. No I/O."""
+"""The Summary at the end of the log. It repeats the wait, because lines can be late or lost. No I/O."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def stage(
 
 
 def summary(**fields: Any) -> list[str]:
-    """Return the Summary of a wait of one minute whose state has these fields."""
+    """Return the Summary of a wait of one minute with these fields in its state."""
     values = {"polls": 2, "began_at": START, "ended_by": "timeout", "ended_at": at(60), **fields}
     return list(summary_lines("application_resource", "shop", WaitState(**values)))
 
