@@ -74,8 +74,10 @@ def percent_done(record: UpgradeProgress) -> float | None:
 
 def describe_position(progress: UpgradeProgress | Stage | None) -> str | None:
     """Return how far an upgrade is: ``62 %``, else ``domain UD2 (2 of 5)``; None if that is not known."""
-    if progress is None or progress.percent_completed is not None:
-        return progress and format_percent(progress.percent_completed)
+    if progress is None:
+        return None
+    if progress.percent_completed is not None:
+        return format_percent(progress.percent_completed)
     return progress.place and one_line(progress.place)
 
 

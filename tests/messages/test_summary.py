@@ -42,7 +42,9 @@ def record(
 def stage(
     progress: UpgradeProgress, first: float, last: float, *, expected: bool = True, skipped: int = 0
 ) -> Stage:
-    return replace(Stage.from_record(progress, at(first), expected=expected), last_seen_at=at(last), skipped=skipped)
+    return replace(
+        Stage.from_record(progress, at(first), expected=expected), last_seen_at=at(last), skipped=skipped
+    )
 
 
 def summary(**fields: Any) -> list[str]:
