@@ -1,7 +1,8 @@
 """
-What waiting costs: ``python -m benchmarks``, three minutes; ``--full`` with ten thousand waits, thirty.
+Measure what waiting costs: ``python -m benchmarks`` takes three minutes.
 
-``--only closed_loop,paced`` picks. Progress goes to standard error, the tables to standard output.
+``--full`` measures ten thousand waits in half an hour. ``--only closed_loop,paced`` selects sections.
+Progress goes to standard error, the tables to standard output.
 """
 
 from __future__ import annotations
@@ -17,15 +18,25 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import say
+from benchmarks.measuring import report_progress
 from benchmarks.report import Bound, Row, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
-SECTIONS = ("closed_loop", "paced", "stalled", "hung", "memory", "driven", "look_ups", "triggerer")
-"""Modules of this folder; each offers ``TITLE`` and ``rows(*, full)``."""
+SECTIONS = (
+    "import_time",
+    "closed_loop",
+    "paced",
+    "stalled",
+    "hung",
+    "memory",
+    "driven",
+    "connection_loads",
+    "triggerer",
+)
+"""The modules of this folder with a ``TITLE`` and a function ``rows(*, full)``."""
 
 _PACKAGES = (
     *("airflow-provider-sf", "apache-airflow", "apache-airflow-task-sdk", "aiohttp", "yarl", "requests"),
@@ -34,28 +45,28 @@ _PACKAGES = (
 
 
 def main() -> int:
-    """Measure; fail if something is not where it must be."""
-    given = _arguments()
-    sections = given.only or SECTIONS
+    """Measure, and fail if a bound is missed."""
+    arguments = _arguments()
+    sections = arguments.only or SECTIONS
     began, tables, missed, busy = time.monotonic(), [], 0, [_busy()]
     for name in sections:
         module = import_module(f"benchmarks.{name}")
-        found = _rows(module, full=given.full)
+        found = _rows(module, full=arguments.full)
         missed += sum(bool(row.verdict) and row.verdict != "met" for row in found)
         tables.append(table(module.TITLE, found))
         busy.append(_busy())
-    say(f"took {time.monotonic() - began:.0f} s")
+    report_progress(f"took {time.monotonic() - began:.0f} s")
     print(_about(busy))
     print("\n".join(tables))
     return int(missed > 0)
 
 
 def _rows(module: ModuleType, *, full: bool) -> list[Row]:
-    """Return what a section finds; what keeps it from measuring is a row that says so."""
+    """Return the figures of a section. If it cannot be measured, one row gives the reason."""
     try:
         found: list[Row] = module.rows(full=full)
     except RuntimeError as error:
-        say(str(error))
+        report_progress(str(error))
         reason = str(error).partition("\n")[0]
         return [Row("nothing", "", (), must=Bound(0.0), note=f"not measured: {reason[:200]}")]
     return found
@@ -68,16 +79,16 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _sections(said: str) -> Sequence[str]:
-    chosen = said.split(",")
+def _sections(text: str) -> Sequence[str]:
+    chosen = text.split(",")
     if unknown := set(chosen) - set(SECTIONS):
-        msg = f"no such section: {', '.join(sorted(unknown))}"
+        msg = f"unknown section: {', '.join(sorted(unknown))}"
         raise argparse.ArgumentTypeError(msg)
     return chosen
 
 
 def _about(busy: Sequence[str]) -> str:
-    """Say on what was measured, and how."""
+    """Describe the machine, the versions and the command."""
     versions = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     return "\n".join(
         [
@@ -94,7 +105,7 @@ def _about(busy: Sequence[str]) -> str:
 
 
 def _busy() -> str:
-    """Return how busy the machine is; more than the processors can bear spoils every figure."""
+    """Return the load average. The figures are wrong if it exceeds the number of processors."""
     return f"{os.getloadavg()[0]:.1f}"
 
 
@@ -107,8 +118,8 @@ def _version(package: str) -> str:
 
 def _processor() -> str:
     try:
-        said = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":")[1].strip() for line in said if line.startswith("model name"))
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor()
 

@@ -1,4 +1,4 @@
-"""What the stub answers: one record of an application resource, 585 bytes whatever the name. No I/O."""
+"""The response of the stub: one record of an application resource, always 585 bytes. No I/O."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _HEAD = (
 
 
 def answer_about(name: str, *, is_completed: bool = False) -> bytes:
-    """Return the answer of GetUpgradeProgress, head and body."""
-    said = {
+    """Return the response to GetUpgradeProgress, head and body."""
+    record = {
         "Name": name,
         "TargetApplicationTypeVersion": "v7",
         "StartTimestampUtc": "2026-03-01T02:58:40.123Z",
@@ -30,17 +30,17 @@ def answer_about(name: str, *, is_completed: bool = False) -> bytes:
         "ApplicationUpgradeStatusDetails": "",
     }
     details = "Deployment upgrading from version: v6 to version: v7."
-    missing = BODY_BYTES - len(json.dumps(said)) - len(details)
-    said["ApplicationUpgradeStatusDetails"] = details + " " * max(0, missing)
-    body = json.dumps(said)
+    missing = BODY_BYTES - len(json.dumps(record)) - len(details)
+    record["ApplicationUpgradeStatusDetails"] = details + " " * max(0, missing)
+    body = json.dumps(record)
     return (_HEAD.format(length=len(body)) + body).encode()
 
 
 def target_of(name: str) -> str:
-    """Return the target of the request that asks for it."""
+    """Return the target of the request for this name."""
     return f"/Resources/Applications/{name}/$/GetUpgradeProgress?api-version=7.0"
 
 
 def names(many: int) -> list[str]:
-    """Return so many names of application resources."""
+    """Return this many names of application resources."""
     return [f"shop-{place:05}" for place in range(many)]

@@ -1,4 +1,4 @@
-"""The same by hand on asyncio's own transports: what any client that is built on those pays at least."""
+"""A hand-made pool on asyncio's transports: the minimum cost of any client that is built on them."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 
 class _Connection(asyncio.Protocol):
-    """A kept connection of asyncio's."""
+    """A connection that stays open."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._heard = b""
+        self._received = b""
         self._answer: asyncio.Future[bytes] | None = None
         self.transport = asyncio.Transport()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep what to write to."""
+        """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for mypy
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Hand on the body, once it is whole."""
-        self._heard += data
-        body = body_in(self._heard)
+        """Complete the request when the body is complete."""
+        self._received += data
+        body = body_in(self._received)
         if body is not None and self._answer is not None:
-            self._heard = b""
+            self._received = b""
             self._answer.set_result(body)
 
     def ask(self, request: bytes) -> asyncio.Future[bytes]:
-        """Send a request; the body of its answer is to come."""
+        """Send a request, and return a future of the response body."""
         self._answer = self._loop.create_future()
         self.transport.write(request)
         return self._answer
@@ -47,12 +47,12 @@ class _Connection(asyncio.Protocol):
 
 @asynccontextmanager
 async def asyncio_pool(way: Way) -> AsyncIterator[Callable[[str], Awaitable[bytes]]]:
-    """Open a pool to poll with, and close it at the end."""
+    """Open a pool, and close it at the end."""
     host, loop = urlsplit(way.origin), asyncio.get_running_loop()
     tls = client_context(way) if way.certificate else None
     at = host.hostname or "", host.port or 0
-    dialled = [loop.create_connection(_Connection, *at, ssl=tls) for _ in range(MAX_CONCURRENT_REQUESTS)]
-    free = [connection for _, connection in await asyncio.gather(*dialled)]
+    connecting = [loop.create_connection(_Connection, *at, ssl=tls) for _ in range(MAX_CONCURRENT_REQUESTS)]
+    free = [connection for _, connection in await asyncio.gather(*connecting)]
     requests: dict[str, bytes] = {}
 
     async def poll(name: str) -> bytes:

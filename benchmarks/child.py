@@ -1,4 +1,4 @@
-"""Processes that do one thing at a time: one line of JSON asks, one answers. Both ends."""
+"""Child processes that answer requests, one line of JSON each: both ends of the pipe."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     Answer = dict[str, Any]
 
 _HERE = Path(__file__).resolve().parent.parent
-_MOST_BYTES = 1 << 26
-_LAST_WORDS_BYTES = 2_000
+_MAX_LINE_BYTES = 1 << 26
+_LOG_END_BYTES = 2_000
 
 
 class Child:
     """
-    A fresh process that runs a module of this folder and answers questions, in a clean environment.
+    A new process that runs a module of this folder in a clean environment and answers requests.
 
-    Use it in a ``with`` statement: it is started at its beginning and stopped at its end.
+    It runs while its ``with`` statement does.
     """
 
     def __init__(self, module: str, *arguments: str, connections: Mapping[str, str] | None = None) -> None:
@@ -61,24 +61,24 @@ class Child:
 
     def ask(self, what: str, **about: Any) -> Answer:
         """
-        Ask, and wait for the answer.
+        Send a request, and wait for the answer.
 
-        :raises RuntimeError: the process has ended instead; the text holds its last words
+        :raises RuntimeError: the process has ended; the message holds the end of its log
         """
         assert self._process.stdin is not None  # noqa: S101 - for mypy
         assert self._process.stdout is not None  # noqa: S101 - for mypy
         self._process.stdin.write(json.dumps({"what": what, **about}) + "\n")
         self._process.stdin.flush()
-        said = self._process.stdout.readline()
-        if not said:
-            msg = f"{self._command[-2:]} has ended: {self.last_words()}"
+        line = self._process.stdout.readline()
+        if not line:
+            msg = f"{self._command[-2:]} has ended: {self.log_end()}"
             raise RuntimeError(msg)
-        answer: Answer = json.loads(said)
+        answer: Answer = json.loads(line)
         return answer
 
-    def last_words(self) -> str:
-        """Return the end of what it has logged."""
-        return self._log.read_bytes()[-_LAST_WORDS_BYTES:].decode(errors="replace")
+    def log_end(self) -> str:
+        """Return the end of its log."""
+        return self._log.read_bytes()[-_LOG_END_BYTES:].decode(errors="replace")
 
 
 def _environment(home: str, connections: Mapping[str, str]) -> dict[str, str]:
@@ -93,30 +93,30 @@ def _environment(home: str, connections: Mapping[str, str]) -> dict[str, str]:
 
 
 def answer_in_loop(**answers: Callable[..., Awaitable[Answer]]) -> None:
-    """Be such a process: answer in an event loop, in which more may run, until nobody asks any more."""
+    """Answer requests in an event loop until the parent closes the pipe. Other tasks may run beside."""
     allow_many_files()
     asyncio.run(_answer(answers, keep_output()))
 
 
 async def _answer(answers: Mapping[str, Callable[..., Awaitable[Answer]]], output: int) -> None:
-    reader = asyncio.StreamReader(limit=_MOST_BYTES)
+    reader = asyncio.StreamReader(limit=_MAX_LINE_BYTES)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
-        asked = json.loads(line)
-        tell(output, await answers[asked.pop("what")](**asked))
-    os._exit(0)  # what still runs has nobody to run for
+        request = json.loads(line)
+        write_answer(output, await answers[request.pop("what")](**request))
+    os._exit(0)  # without waiting for the tasks that still run
 
 
 def keep_output() -> int:
-    """Keep standard output for answers; whatever else is printed goes where errors go."""
+    """Keep standard output for answers. Send other output to standard error."""
     output = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return output
 
 
-def tell(output: int, answer: Answer) -> None:
-    """Write an answer, all of it."""
+def write_answer(output: int, answer: Answer) -> None:
+    """Write a complete answer."""
     left = memoryview(json.dumps(answer).encode() + b"\n")
     while left:
         left = left[os.write(output, left) :]

@@ -1,4 +1,4 @@
-"""What a poll costs in a closed loop, one at a time and many at once, beside peers."""
+"""The cost of a poll in a closed loop, one at a time and twelve together, beside peers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS
 from benchmarks.child import Child
 from benchmarks.contenders import CONTENDERS
-from benchmarks.measuring import in_turns, say
+from benchmarks.measuring import in_turns, report_progress
 from benchmarks.report import Bound, Row
 from benchmarks.stub import Stub
 
@@ -28,7 +28,7 @@ _AGAINST_POOL = Bound(4.0, aim=2.0)
 _AGAINST_HTTP = Bound(8.0, aim=15.0, at_least=True)
 
 _FASTEST = ("raw_pool", "asyncio_pool", "asend", "tuned_session")
-"""Who is measured with many polls at once, too; the others only one at a time, as waits poll."""
+"""These contenders are also measured with twelve polls together."""
 
 
 def rows(*, full: bool) -> list[Row]:
@@ -37,20 +37,20 @@ def rows(*, full: bool) -> list[Row]:
     found = []
     for mutual in (False, True):
         over = "mTLS" if mutual else "plain"
-        say(f"closed loop, {over}: {_ROUNDS} rounds of {polls} polls, fewer for who is slow")
+        report_progress(f"closed loop, {over}: {_ROUNDS} rounds of {polls} polls, fewer for slow contenders")
         with Stub(mutual=mutual) as stub:
             alone = _figures(stub, polls, 1, tuple(CONTENDERS))
             many = _figures(stub, polls, MAX_CONCURRENT_REQUESTS, _FASTEST)
         found += [
             *_costs(f"{over}, one at a time", alone),
-            *_costs(f"{over}, {MAX_CONCURRENT_REQUESTS} at once", many),
+            *_costs(f"{over}, {MAX_CONCURRENT_REQUESTS} together", many),
         ]
         found += [*_judged(over, alone, many, is_secure=mutual)]
     return found
 
 
 def _figures(stub: Stub, polls: int, workers: int, contenders: Sequence[str]) -> dict[str, tuple[float, ...]]:
-    """Give each contender a process of its own, and let them take turns."""
+    """Run each contender in its own process, in turns."""
     with ExitStack() as stack:
         children = {
             key: stack.enter_context(Child("contenders", key, connections=stub.connections))
@@ -61,7 +61,7 @@ def _figures(stub: Stub, polls: int, workers: int, contenders: Sequence[str]) ->
         for key, child in children.items():
             child.ask("open", way=stub.way.to_dict())
             measures[key] = partial(_microseconds, child, stub, polls // CONTENDERS[key].slower, workers)
-            measures[key]()  # connections are opened, code is warm
+            measures[key]()  # opens the connections and warms up the code
         return in_turns(measures, _ROUNDS)
 
 
@@ -69,7 +69,7 @@ def _microseconds(child: Child, stub: Stub, polls: int, workers: int) -> float:
     """
     Return the CPU time of a poll.
 
-    :raises RuntimeError: the stub has not seen each of them
+    :raises RuntimeError: the stub has not received every request
     """
     stub.forget()
     found = child.ask("poll", polls=polls, workers=workers)
@@ -81,10 +81,10 @@ def _microseconds(child: Child, stub: Stub, polls: int, workers: int) -> float:
 
 def _costs(how: str, found: Mapping[str, tuple[float, ...]]) -> list[Row]:
     costs = [_row(f"{CONTENDERS[key].title}, {how}", rounds) for key, rounds in found.items()]
-    missing = [one for one in CONTENDERS.values() if not one.is_installed]
+    missing = [contender for contender in CONTENDERS.values() if not contender.is_installed]
     return [
         *(_with_ratios(row, found) for row in costs),
-        *(_row(f"{one.title}, {how}", None) for one in missing),
+        *(_row(f"{contender.title}, {how}", None) for contender in missing),
     ]
 
 
@@ -93,12 +93,12 @@ def _row(what: str, rounds: tuple[float, ...] | None) -> Row:
 
 
 def _with_ratios(row: Row, found: Mapping[str, tuple[float, ...]]) -> Row:
-    """Add how a cost compares to connections kept by hand, and to the HTTP provider's sensor."""
+    """Compare a cost with the hand-made pool and with the HTTP provider's sensor."""
     if row.median is None:
         return row
-    ratios = {"times the pool by hand": row.median / median(found["asyncio_pool"])}
+    ratios = {"times the hand-made pool": row.median / median(found["asyncio_pool"])}
     if "http_sensor" in found:
-        ratios["http sensor's body to it"] = median(found["http_sensor"]) / row.median
+        ratios["HTTP sensor relative to it"] = median(found["http_sensor"]) / row.median
     return replace(row, ratios=ratios)
 
 
@@ -109,18 +109,18 @@ def _judged(
     *,
     is_secure: bool,
 ) -> list[Row]:
-    """Return what is asked for: the ratios of each round."""
+    """Return the ratios that have a bound, of each round."""
     to_pool, of_many = _quotients(alone, "asend", "asyncio_pool"), _quotients(many, "asend", "asyncio_pool")
     judged = [
-        Row(f"asend / pool by hand, {over}, one at a time", "x", to_pool, must=_AGAINST_POOL),
-        Row(f"asend / pool by hand, {over}, {MAX_CONCURRENT_REQUESTS} at once", "x", of_many),
+        Row(f"asend / hand-made pool, {over}, one at a time", "x", to_pool, must=_AGAINST_POOL),
+        Row(f"asend / hand-made pool, {over}, {MAX_CONCURRENT_REQUESTS} together", "x", of_many),
         Row(f"asend / bare sockets, {over}, one at a time", "x", _quotients(alone, "asend", "raw_pool")),
     ]
     if is_secure:
         peer = _quotients(alone, "http_sensor", "asend") if "http_sensor" in alone else ()
-        judged.append(Row(f"http sensor's body / asend, {over}", "x", peer, must=_AGAINST_HTTP))
+        judged.append(Row(f"HTTP sensor / asend, {over}", "x", peer, must=_AGAINST_HTTP))
     return judged
 
 
-def _quotients(found: Mapping[str, tuple[float, ...]], one: str, other: str) -> tuple[float, ...]:
-    return tuple(mine / its for mine, its in zip(found[one], found[other], strict=True))
+def _quotients(found: Mapping[str, tuple[float, ...]], key: str, other: str) -> tuple[float, ...]:
+    return tuple(cost / base for cost, base in zip(found[key], found[other], strict=True))

@@ -1,4 +1,4 @@
-"""Who polls in a closed loop, a table; and the process of one of them, which is its argument."""
+"""The contenders of the closed loop, and the process of one of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A way to poll: the context in which one can, what it needs, and how many times fewer polls it gets."""
+    """A way to poll: a context manager, the package it needs, and how many times fewer polls it makes."""
 
     title: str
     polling: Callable[[Way], AbstractAsyncContextManager[Poll]]
@@ -37,7 +37,7 @@ class Contender:
 
     @property
     def is_installed(self) -> bool:
-        """Whether what it needs is installed."""
+        """Whether its package is installed."""
         parts = self.needs.split(".")
         return all(find_spec(".".join(parts[:end])) for end in range(1, len(parts) + 1))
 
@@ -45,17 +45,15 @@ class Contender:
 _HTTP = "airflow.providers.http"
 
 CONTENDERS = {
-    "raw_pool": Contender("bare sockets, by hand", raw_pool),
-    "asyncio_pool": Contender("pool of asyncio's connections, by hand", asyncio_pool),
-    "asend": Contender("ours: Cluster.asend", provider.asend, slower=2),
-    "hook": Contender("ours: ServiceFabricHook.aget_upgrade_progress", provider.hook, slower=2),
+    "raw_pool": Contender("bare sockets, hand-made", raw_pool),
+    "asyncio_pool": Contender("hand-made pool of asyncio connections", asyncio_pool),
+    "asend": Contender("this provider: Cluster.asend", provider.asend, slower=2),
+    "hook": Contender("this provider: ServiceFabricHook.aget_upgrade_progress", provider.hook, slower=2),
     "tuned_session": Contender("aiohttp, one tuned session", peers.tuned_session, slower=2),
     "session_per_poll": Contender("aiohttp, session per poll", peers.session_per_poll, slower=20),
     "http_sensor": Contender("HttpSensorTrigger's body", peers.http_sensor, _HTTP, slower=20),
     "http_event": Contender("HttpEventTrigger's poll", peers.http_event, _HTTP, slower=40),
-    "sdk": Contender(
-        "azure-servicefabric in threads", peers.microsofts_sdk, "azure.servicefabric", slower=20
-    ),
+    "sdk": Contender("azure-servicefabric in threads", peers.microsoft_sdk, "azure.servicefabric", slower=20),
     "requests": Contender(
         "requests in threads, session per thread", peers.requests_session_per_thread, "requests", slower=20
     ),
@@ -66,7 +64,7 @@ CONTENDERS = {
 
 
 class Polling:
-    """One contender at work."""
+    """One running contender."""
 
     def __init__(self, contender: Contender) -> None:
         self._contender = contender
@@ -74,13 +72,13 @@ class Polling:
         self._poll: Poll | None = None
 
     async def open(self, way: dict[str, str]) -> dict[str, Any]:
-        """Get ready to poll."""
+        """Open its context."""
         self._context = self._contender.polling(Way(**way))
         self._poll = await self._context.__aenter__()
         return {}
 
     async def poll(self, polls: int, workers: int = MAX_CONCURRENT_REQUESTS) -> dict[str, Any]:
-        """Poll as fast as it goes; the names are as many as the workers."""
+        """Poll as fast as possible. Each worker polls one name."""
         each = polls // workers
         gc.collect()
         cpu, began = cpu_seconds(), time.perf_counter()
@@ -95,7 +93,7 @@ class Polling:
 
 
 def main() -> None:
-    """Be the process of one contender."""
+    """Run the contender that the command line names."""
     polling = Polling(CONTENDERS[sys.argv[1]])
     answer_in_loop(open=polling.open, poll=polling.poll)
 

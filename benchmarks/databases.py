@@ -1,4 +1,4 @@
-"""Metadata databases for triggerers that are measured: copies of a migrated one, in files or on a server."""
+"""Metadata databases for the measured triggerers: copies of a migrated database, in files or on a server."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _MIGRATED = "benchmark_migrated"
 @dataclass(frozen=True, slots=True)
 class Databases:
     """
-    A folder for the homes of Airflows, and where their databases are.
+    The homes and the databases of several Airflow installations.
 
-    :param folder: what is made in it is somebody else's to remove
-    :param server: the URL of a PostgreSQL on which databases may be made, for SQLAlchemy; None for SQLite
+    :param folder: where the homes are created; the caller removes it
+    :param server: the SQLAlchemy URL of a PostgreSQL that lets the user create databases; None for SQLite
     """
 
     folder: Path
@@ -34,41 +34,41 @@ class Databases:
 
     @property
     def kind(self) -> str:
-        """What they are called."""
+        """The name of the database system."""
         return "SQLite" if self.server is None else "PostgreSQL"
 
     @contextmanager
     def migrated(self) -> Iterator[None]:
-        """Make the one that is copied."""
-        with self._made(_MIGRATED), self._airflow(_MIGRATED) as airflow:
+        """Create the database that is copied."""
+        with self._created(_MIGRATED), self._airflow(_MIGRATED) as airflow:
             airflow.migrate()
             yield
 
     @contextmanager
     def airflow(self) -> Iterator[LiveAirflow]:
-        """Make the home of an Airflow whose database is a copy of its own."""
+        """Create the home of an Airflow with its own copy of the database."""
         name = f"benchmark_{uuid4().hex}"
-        with self._made(name, template=_MIGRATED), self._airflow(name) as airflow:
+        with self._created(name, template=_MIGRATED), self._airflow(name) as airflow:
             yield airflow
 
     @contextmanager
-    def _made(self, name: str, template: str = "template1") -> Iterator[None]:
+    def _created(self, name: str, template: str = "template1") -> Iterator[None]:
         if self.server is None:
             if (copied := self._file(template)).exists():
                 self._file(name).write_bytes(copied.read_bytes())
             yield
             return
-        self._order(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        self._order(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield
         finally:
-            self._order(f"DROP DATABASE {name} WITH (FORCE)")
+            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def _order(self, order: str) -> None:
+    def _execute(self, statement: str) -> None:
         engine = create_engine(self.server or "", isolation_level="AUTOCOMMIT", poolclass=NullPool)
         with engine.connect() as connection:
-            connection.execute(text(order))
+            connection.execute(text(statement))
 
     def _airflow(self, name: str) -> LiveAirflow:
         home = self.folder / name
@@ -83,8 +83,8 @@ class Databases:
         return self.folder / f"{name}.db"
 
 
-def how_many(airflow: LiveAirflow, what: str) -> int:
-    """Count rows of an Airflow's database: ``xcom``, or a table with a condition."""
+def count_rows(airflow: LiveAirflow, table: str) -> int:
+    """Count the rows of a table in Airflow's database. The argument may end with a condition."""
     engine = create_engine(airflow.environment[_SETTING], poolclass=NullPool)
     with engine.connect() as connection:
-        return int(connection.execute(text(f"SELECT count(*) FROM {what}")).scalar_one())  # noqa: S608 - ours
+        return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608 - no user input

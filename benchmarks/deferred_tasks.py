@@ -1,7 +1,7 @@
 """
-The database of an Airflow in which many tasks are deferred: ``python -m benchmarks.deferred_tasks``.
+Fill an Airflow database with deferred tasks: ``python -m benchmarks.deferred_tasks``.
 
-Its argument is a JSON object, the keywords of :func:`write`.
+The argument is a JSON object with the keywords of :func:`write`.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def write(
     extra: dict[str, str],
 ) -> None:
     """
-    Write a connection, and a run of a DAG all of whose many tasks are deferred.
+    Write a connection, and a DAG run with deferred tasks.
 
-    The first polls are spread over an interval, as those of deferrals are that have come one by one. If the
-    triggers are to do nothing, their rows are short, or as long as ours.
+    The first polls are spread over one interval, as if the tasks had been deferred one by one. Triggers that
+    do nothing have short rows, or rows as long as those of this provider.
     """
     begin = datetime.fromisoformat(first_poll_at)
     with create_session() as session:
@@ -66,7 +66,7 @@ def write(
 
 
 def _row(trigger: BaseTrigger) -> Trigger:
-    """Return the row that the route of the execution API writes: keywords as plain JSON."""
+    """Return the row that the execution API writes: the keywords are plain JSON."""
     path, keywords = trigger.serialize()
     row = Trigger(classpath=path, kwargs={})
     row.encrypted_kwargs = json.dumps(keywords)
@@ -74,7 +74,7 @@ def _row(trigger: BaseTrigger) -> Trigger:
 
 
 def _task_instances(session: Session, many: int) -> list[TaskInstance]:
-    """Make a DAG with its version, and a run of it."""
+    """Create a DAG with a version and a run."""
     with DAG(DAG_ID, schedule=None) as dag:
         BaseOperator(task_id=TASK_ID)
     now = datetime.now(timezone.utc)
@@ -102,12 +102,14 @@ def _task_instances(session: Session, many: int) -> list[TaskInstance]:
     session.add(run)
     session.flush()
     task = serialized.dag.get_task(TASK_ID)
-    made = []
+    instances = []
     for place in range(many):
-        one = TaskInstance(task, version.id, run_id=RUN_ID, state=TaskInstanceState.DEFERRED, map_index=place)
-        one.try_number, one.start_date, one.next_method = 1, now, "execute_complete"
-        made.append(one)
-    return made
+        instance = TaskInstance(
+            task, version.id, run_id=RUN_ID, state=TaskInstanceState.DEFERRED, map_index=place
+        )
+        instance.try_number, instance.start_date, instance.next_method = 1, now, "execute_complete"
+        instances.append(instance)
+    return instances
 
 
 if __name__ == "__main__":

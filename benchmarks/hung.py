@@ -1,11 +1,11 @@
-"""Many connections, some of them to gateways that never answer: whether waits on the others notice."""
+"""Many Airflow connections, some to gateways that never answer: whether the other waits are delayed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from benchmarks.load import Load, lateness, running, settle, watch
-from benchmarks.measuring import percentile, say
+from benchmarks.measuring import percentile, report_progress
 from benchmarks.report import Bound, Row
 from benchmarks.stub import Stub
 
@@ -17,7 +17,7 @@ _INTERVALS = 5
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How many connections there are, how many of them are hung, and how many waits are on each."""
+    """How many connections there are, how many of them hang, and how many waits use each."""
 
     connections: int
     hung: int
@@ -26,14 +26,14 @@ class _Plan:
 
     @property
     def load(self) -> Load:
-        """All waits; names and connections take turns in step, so that a name is always on the same one."""
+        """All waits. Names and connections alternate together, so a name always uses the same connection."""
         many = self.connections * self.waits
         return Load("provider", many, many, self.interval)
 
     @property
     def healthy(self) -> list[str]:
-        """Whom waits on healthy gateways ask about; the hung ones come last in each turn."""
-        asked = self.load.asked_about
+        """The names on healthy gateways. The hanging gateways come last in each turn."""
+        asked = self.load.polled_names
         return [
             name
             for place, name in enumerate(asked)
@@ -42,7 +42,7 @@ class _Plan:
 
 
 def rows(*, full: bool) -> list[Row]:
-    """Measure with hung gateways; if there is time, also without them."""
+    """Measure with hanging gateways; in a full run also without them."""
     plan = _Plan(200, 50, 5, 5.0) if full else _Plan(40, 10, 5, 1.0)
     rounds = 3 if full else 1
     found = [_row(plan, [_p99(plan) for _ in range(rounds)], _LATE)]
@@ -59,7 +59,7 @@ def _row(plan: _Plan, rounds: list[float], must: Bound | None) -> Row:
 
 
 def _p99(plan: _Plan) -> float:
-    say(f"hung: {plan.hung} of {plan.connections} connections")
+    report_progress(f"hung: {plan.hung} of {plan.connections} connections")
     with Stub(mutual=True, gateways=plan.connections, hung=plan.hung) as stub:
         connections = {f"bench_{place}": way.connection for place, way in enumerate(stub.ways)}
         with running(stub, connections) as work:

@@ -1,4 +1,4 @@
-"""Many waits on a stub: a process of each, how to start them, and what their arrivals mean."""
+"""Many waits on a stub: their process, how to start them, and how late their polls arrive."""
 
 from __future__ import annotations
 
@@ -20,10 +20,18 @@ if TYPE_CHECKING:
 
 _SETTLING_INTERVALS, _SETTLING_SECONDS = 3, 0.004
 
+_TITLES = {
+    "provider": "this provider",
+    "nothing": "a trigger that does nothing",
+    "http_event": "HttpEventTrigger",
+    "http_sensor": "HttpSensorTrigger's body",
+    "unbounded": "aiohttp without a limit",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many waits of a kind, on so many names in turn, each every so many seconds."""
+    """A number of waits of one kind, on a number of names, with a poll interval."""
 
     kind: str
     waits: int
@@ -31,29 +39,34 @@ class Load:
     interval: float
 
     @property
-    def asked_about(self) -> list[str]:
-        """The name of each wait."""
+    def title(self) -> str:
+        """The name of the kind in the tables."""
+        return _TITLES[self.kind]
+
+    @property
+    def polled_names(self) -> list[str]:
+        """The name that each wait polls."""
         known = names(self.names)
         return [known[place % self.names] for place in range(self.waits)]
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Describe it."""
         return f"{self.waits:,} waits on {self.names:,} names every {self.interval:g} s"
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process of waits has spent since it began, and how many go on."""
+    """What a process of waits has used since it started, and how many waits are running."""
 
     at: float
     cpu: float
-    look_ups: int
+    connection_loads: int
     failures: int
     waiting: int
 
 
 class Running:
-    """Waits at work, and the stub that they ask."""
+    """Running waits, and the stub that they poll."""
 
     def __init__(self, stub: Stub, child: Child) -> None:
         self.stub = stub
@@ -61,56 +74,56 @@ class Running:
         self._started = 0
 
     def start(self, load: Load, connections: Sequence[str] = (CONN_ID,)) -> None:
-        """Start waits, all at once."""
+        """Start waits, all together."""
         way = self.stub.way.to_dict()
         self._started += load.waits
         self._child.ask(
             "start",
             kind=load.kind,
-            names=load.asked_about,
+            names=load.polled_names,
             interval=load.interval,
             way=way,
             connections=list(connections),
         )
 
     def usage(self) -> Usage:
-        """Ask what has been spent."""
+        """Return what has been used."""
         return Usage(**self._child.ask("usage"))
 
     def resident_bytes(self) -> int:
-        """Ask how much memory the process holds."""
+        """Return the memory of the process."""
         held: int = self._child.ask("memory")["bytes"]
         return held
 
-    def make_sure_that_all_wait(self) -> None:
+    def check_all_running(self) -> None:
         """
-        Make sure that none has ended or failed, which would make what is left look good.
+        Check that every wait is still running: ended waits would improve the figures.
 
-        :raises RuntimeError: one has; the text holds what was logged last
+        :raises RuntimeError: a wait has ended; the message holds the end of the log
         """
         waiting = self.usage().waiting
         if waiting != self._started:
-            msg = f"{waiting} of {self._started} waits go on: {self._child.last_words()}"
+            msg = f"{waiting} of {self._started} waits are running: {self._child.log_end()}"
             raise RuntimeError(msg)
 
     def ended(self) -> dict[str, float]:
-        """Ask which waits have fired their event, and when."""
+        """Return which waits have fired their event, and when."""
         ended: dict[str, float] = self._child.ask("ended")["ended"]
         return ended
 
 
 @contextmanager
 def running(stub: Stub, connections: Mapping[str, str] | None = None) -> Iterator[Running]:
-    """Run a process for waits on a stub; by default its connections lead to the first gateway."""
+    """Run a process for waits on a stub. By default its connections use the first gateway."""
     with Child("waits", connections=connections or stub.connections) as child:
         work = Running(stub, child)
-        work.usage()  # everything is imported
+        work.usage()  # returns when everything is imported
         yield work
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What has been seen between two moments."""
+    """What the stub has received in a period."""
 
     begin: float
     end: float
@@ -121,48 +134,48 @@ class Window:
 
     @property
     def seconds(self) -> float:
-        """How long it was."""
+        """The length of the period."""
         return self.end - self.begin
 
     @property
     def requests(self) -> int:
-        """How many requests have arrived in it."""
+        """How many requests have arrived."""
         return sum(self.begin <= at < self.end for times in self.arrivals.values() for at in times)
 
 
 def settle(load: Load) -> None:
-    """Let waits settle that have just begun: at its first poll each logs a line, dearer than a poll."""
+    """Wait until the first polls are over: each logs a line, which costs more than a poll."""
     time.sleep(max(_SETTLING_INTERVALS * load.interval, _SETTLING_SECONDS * load.waits))
 
 
 def watch(work: Running, seconds: float) -> Window:
     """
-    Look on for so long.
+    Measure for this time.
 
     :raises RuntimeError: a wait has ended
     """
     before, used = work.stub.counts(), work.usage()
     time.sleep(seconds)
     spent, after = work.usage().cpu - used.cpu, work.stub.counts()
-    work.make_sure_that_all_wait()
+    work.check_all_running()
     return Window(before.at, after.at, spent, before, after, work.stub.arrivals())
 
 
 def lateness(
     arrivals: Mapping[str, Sequence[float]],
-    asked_about: Sequence[str],
+    polled_names: Sequence[str],
     interval: float,
     begin: float,
     end: float,
 ) -> list[tuple[float, float]]:
     """
-    Return when polls came, and how many seconds after they were due: an interval after the poll before.
+    Return when polls arrived, and how many seconds late: they are due one interval after the previous poll.
 
-    What is due and has not come by the end counts as if it came then.
+    A poll that is due but has not arrived at the end counts as if it arrived then.
     """
     return [
         late
-        for name in dict.fromkeys(asked_about)
+        for name in dict.fromkeys(polled_names)
         for late in _late(arrivals.get(name, ()), interval, begin, end)
     ]
 

@@ -1,4 +1,4 @@
-"""The trigger that does nothing: what any deferred wait costs at the least. A triggerer can import it."""
+"""A trigger that does nothing: the minimum cost of a deferred task. A triggerer can import it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 class NothingTrigger(BaseTrigger):
     """
-    Wake up now and then, and never fire: what any deferred wait costs at the least.
+    Wake up at an interval, and never fire.
 
-    :param interval: seconds between two times
-    :param ballast: makes its row longer
+    :param interval: seconds
+    :param ballast: makes the row longer
     """
 
     def __init__(self, *, interval: float, ballast: str = "") -> None:
@@ -26,13 +26,13 @@ class NothingTrigger(BaseTrigger):
         self.ballast = ballast
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the keywords that make this trigger again."""
+        """Return the class path and the keywords that create this trigger again."""
         keywords = {"interval": self.interval, "ballast": self.ballast}
         return "benchmarks.nothing.NothingTrigger", keywords
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Sleep on, in a rhythm that is nobody else's: all at once would cost less than waits do."""
+        """Sleep again and again. The start is random: waking up together would cost less than waits do."""
         await asyncio.sleep(self.interval * random())  # noqa: S311 - no secret
-        while self.interval:  # noqa: ASYNC110 - it waits for nothing
+        while self.interval:  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(self.interval)
         yield TriggerEvent(None)

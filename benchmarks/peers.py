@@ -1,8 +1,9 @@
 """
-What stands beside ours: the ways in which others would poll, each as a context in which one can poll.
+The peers: other ways to poll, each as a context manager.
 
-The HTTP provider's asynchronous hook knows no client certificates: it drops ``cert``, and no trigger can hold
-an SSL context, which is no JSON. It is given one nevertheless, made once: cheaper than any way there is.
+The HTTP provider's asynchronous hook does not support client certificates: it drops ``cert``, and a trigger
+cannot hold an SSL context, since that is not JSON. Here it gets a context that is created once, which is
+cheaper than any real use.
 """
 
 from __future__ import annotations
@@ -36,19 +37,19 @@ _T = TypeVar("_T")
 
 
 def _tls(way: Way) -> ssl.SSLContext | bool:
-    """Return what aiohttp wants as ``ssl``."""
+    """Return the argument ``ssl`` of aiohttp."""
     return client_context(way) if way.certificate else True
 
 
 @asynccontextmanager
 async def http_sensor(way: Way) -> AsyncIterator[Poll]:
-    """Do what the body of ``HttpSensorTrigger.run`` does: a session and ``hook.run`` for each poll."""
+    """Poll like the body of ``HttpSensorTrigger.run``: a session and ``hook.run`` for each poll."""
     from airflow.providers.http.triggers.http import HttpSensorTrigger  # noqa: PLC0415 - may be missing
 
     options, hooks = {"ssl": _tls(way)}, {}
 
     async def poll(name: str) -> None:
-        if name not in hooks:  # the trigger of each wait makes one
+        if name not in hooks:  # each trigger creates a hook
             hooks[name] = HttpSensorTrigger(http_conn_id=CONN_ID)._get_async_hook()  # noqa: SLF001 - as run() does
         async with aiohttp.ClientSession() as session:
             await hooks[name].run(
@@ -60,7 +61,7 @@ async def http_sensor(way: Way) -> AsyncIterator[Poll]:
 
 @asynccontextmanager
 async def http_event(way: Way) -> AsyncIterator[Poll]:
-    """Do what ``HttpEventTrigger.run`` does for each poll: a session, a response, a response check."""
+    """Poll like ``HttpEventTrigger.run``: a session, a response and a response check for each poll."""
     from airflow.providers.http.triggers.http import HttpEventTrigger  # noqa: PLC0415 - may be missing
 
     options, triggers = {"ssl": _tls(way)}, {}
@@ -83,28 +84,28 @@ async def http_event(way: Way) -> AsyncIterator[Poll]:
 
 @asynccontextmanager
 async def session_per_poll(way: Way) -> AsyncIterator[Poll]:
-    """Poll over aiohttp, with a session for each poll."""
+    """Poll with aiohttp and a session for each poll."""
     tls = _tls(way)
 
     async def poll(name: str) -> bytes:
         async with (
             aiohttp.ClientSession() as session,
-            session.get(way.origin + target_of(name), ssl=tls) as said,
+            session.get(way.origin + target_of(name), ssl=tls) as response,
         ):
-            return await said.read()
+            return await response.read()
 
     yield poll
 
 
 @asynccontextmanager
 async def tuned_session(way: Way, limit: int = MAX_CONCURRENT_REQUESTS) -> AsyncIterator[Poll]:
-    """Poll over aiohttp, with one session of a few connections and without cookies."""
+    """Poll with aiohttp and one session: a few connections, no cookies."""
     connector = aiohttp.TCPConnector(limit=limit, ssl=_tls(way))
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
 
         async def poll(name: str) -> bytes:
-            async with session.get(way.origin + target_of(name)) as said:
-                return await said.read()
+            async with session.get(way.origin + target_of(name)) as response:
+                return await response.read()
 
         yield poll
 
@@ -118,26 +119,26 @@ async def _threads(poll: Callable[[str], object]) -> AsyncIterator[Poll]:
         yield lambda name: asyncio.to_thread(poll, name)
 
 
-def _one_for_each_thread(make: Callable[[], _T]) -> Callable[[], _T]:
-    """Return what gives each thread its own of something."""
-    kept = threading.local()
+def _per_thread(create: Callable[[], _T]) -> Callable[[], _T]:
+    """Return a function that creates one object per thread."""
+    local = threading.local()
 
-    def mine() -> _T:
-        if not hasattr(kept, "mine"):
-            kept.mine = make()
-        own: _T = kept.mine
-        return own
+    def current() -> _T:
+        if not hasattr(local, "value"):
+            local.value = create()
+        value: _T = local.value
+        return value
 
-    return mine
+    return current
 
 
 @asynccontextmanager
 async def requests_session_per_thread(way: Way) -> AsyncIterator[Poll]:
-    """Poll over requests, with a session for each thread."""
-    mine = _one_for_each_thread(partial(_requests_session, way))
+    """Poll with requests and a session for each thread."""
+    current = _per_thread(partial(_requests_session, way))
 
     def poll(name: str) -> bytes:
-        return mine().get(way.origin + target_of(name)).content
+        return current().get(way.origin + target_of(name)).content
 
     async with _threads(poll) as poll_in_thread:
         yield poll_in_thread
@@ -145,7 +146,7 @@ async def requests_session_per_thread(way: Way) -> AsyncIterator[Poll]:
 
 @asynccontextmanager
 async def requests_session_per_poll(way: Way) -> AsyncIterator[Poll]:
-    """Poll over requests, with a session for each poll."""
+    """Poll with requests and a session for each poll."""
 
     def poll(name: str) -> bytes:
         with _requests_session(way) as session:
@@ -165,18 +166,18 @@ def _requests_session(way: Way) -> requests.Session:
 
 
 @asynccontextmanager
-async def microsofts_sdk(way: Way) -> AsyncIterator[Poll]:
-    """Poll with Microsoft's client, one for each thread."""
-    mine = _one_for_each_thread(partial(_microsofts_client, way))
+async def microsoft_sdk(way: Way) -> AsyncIterator[Poll]:
+    """Poll with Microsoft's client, one per thread."""
+    current = _per_thread(partial(_microsoft_client, way))
 
     def poll(name: str) -> object:
-        return mine().mesh_application.get_upgrade_progress(name)
+        return current().mesh_application.get_upgrade_progress(name)
 
     async with _threads(poll) as poll_in_thread:
         yield poll_in_thread
 
 
-def _microsofts_client(way: Way) -> Any:
+def _microsoft_client(way: Way) -> Any:
     from azure.servicefabric import ServiceFabricClientAPIs  # noqa: PLC0415 - may be missing
     from msrest.authentication import Authentication  # noqa: PLC0415 - comes with it
 

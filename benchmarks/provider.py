@@ -1,4 +1,4 @@
-"""The ways to poll of this provider, each as a context in which one can poll, like those of the peers."""
+"""The ways to poll of this provider, each as a context manager, like those of the peers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HOURS_TO_GO = 6
 
 @asynccontextmanager
 async def asend(way: Way) -> AsyncIterator[Callable[[str], Awaitable[Response]]]:
-    """Send requests to a cluster, and leave the bytes of the answers alone."""
+    """Send requests to a cluster, and do not read the responses."""
     cluster, call = Cluster.at(way.origin, extra=way.extra), get_kind(KIND).progress
     async with cluster.session():
         yield lambda name: cluster.asend(request_for(call, name))
@@ -38,18 +38,18 @@ async def asend(way: Way) -> AsyncIterator[Callable[[str], Awaitable[Response]]]
 
 @asynccontextmanager
 async def hook(_way: Way) -> AsyncIterator[Callable[[str], Awaitable[UpgradeProgress]]]:
-    """Ask a hook for records; where the cluster is, its connection says."""
+    """Read records with a hook. Its Airflow connection names the cluster."""
     from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - imports Airflow
 
-    asking = ServiceFabricHook(CONN_ID)
-    async with asking.connected():
-        yield lambda name: asking.aget_upgrade_progress(name, kind=KIND)
+    client = ServiceFabricHook(CONN_ID)
+    async with client.connected():
+        yield lambda name: client.aget_upgrade_progress(name, kind=KIND)
 
 
 def wait_for(
     name: str, connection: str, interval: float, first_poll_at: datetime
 ) -> ServiceFabricUpgradeTrigger:
-    """Return the trigger of a task whose worker has looked once, as the sensor makes it."""
+    """Return the trigger of a task after the worker's first poll, as the sensor creates it."""
     from airflow_provider_sf.triggers.service_fabric import (  # noqa: PLC0415 - imports Airflow
         ServiceFabricUpgradeTrigger,
     )

@@ -1,8 +1,7 @@
 """
-The practical limit: requests written by hand to a few kept sockets in the event loop.
+The practical limit: hand-made requests on a few open sockets in the event loop.
 
-It knows one request and one kind of answer, and trusts both. Nothing that a client needs besides is here: no
-timeouts, no retries, no other encodings.
+It supports one request and one form of response. It has no timeouts, no retries and no other encodings.
 """
 
 from __future__ import annotations
@@ -27,19 +26,19 @@ _LENGTH = b"Content-Length: "
 
 
 class RawConnection:
-    """A kept socket, which is read whenever there is something to read."""
+    """A socket that stays open and is read by the event loop."""
 
-    __slots__ = ("_answer", "_heard", "_loop", "_socket")
+    __slots__ = ("_answer", "_loop", "_received", "_socket")
 
     def __init__(self, kept: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         self._socket = kept
         self._loop = loop
-        self._heard = b""
+        self._received = b""
         self._answer: asyncio.Future[bytes] | None = None
         loop.add_reader(kept.fileno(), self._read)
 
     def ask(self, request: bytes) -> asyncio.Future[bytes]:
-        """Send a request; the body of its answer is to come."""
+        """Send a request, and return a future of the response body."""
         self._answer = self._loop.create_future()
         self._socket.send(request)
         return self._answer
@@ -51,20 +50,20 @@ class RawConnection:
 
     def _read(self) -> None:
         try:
-            heard = self._heard + self._socket.recv(_AT_ONCE)
+            received = self._received + self._socket.recv(_AT_ONCE)
         except (BlockingIOError, ssl.SSLWantReadError):
             return
-        body = body_in(heard)
+        body = body_in(received)
         if body is None:
-            self._heard = heard
+            self._received = received
             return
-        self._heard = b""
+        self._received = b""
         if self._answer is not None:
             self._answer.set_result(body)
 
 
 class RawPool:
-    """As many of them as a cluster gets from us, and the requests that have been made once."""
+    """As many sockets as this provider opens to a cluster, and the requests, which are built once."""
 
     def __init__(self, way: Way) -> None:
         self._way = way
@@ -73,7 +72,7 @@ class RawPool:
         self._free = [RawConnection(_connected(way), loop) for _ in range(MAX_CONCURRENT_REQUESTS)]
 
     async def poll(self, name: str) -> bytes:
-        """Return the body of the answer about a name."""
+        """Return the response body for a name."""
         request = self._requests.get(name)
         if request is None:
             request = self._requests[name] = request_about(name, self._way)
@@ -84,14 +83,14 @@ class RawPool:
             self._free.append(connection)
 
     def close(self) -> None:
-        """Close what is not in use."""
+        """Close the free connections."""
         while self._free:
             self._free.pop().close()
 
 
-def body_in(heard: bytes) -> bytes | None:
-    """Return the body of an answer, None if it is not whole yet."""
-    head, end, body = heard.partition(b"\r\n\r\n")
+def body_in(received: bytes) -> bytes | None:
+    """Return the body of a response; None if it is not complete."""
+    head, end, body = received.partition(b"\r\n\r\n")
     if not end:
         return None
     begin = head.find(_LENGTH) + len(_LENGTH)
@@ -99,14 +98,14 @@ def body_in(heard: bytes) -> bytes | None:
 
 
 def request_about(name: str, way: Way) -> bytes:
-    """Return the bytes of the request that asks for a name."""
+    """Return the bytes of the request for a name."""
     host = urlsplit(way.origin).netloc
     return f"GET {target_of(name)} HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n\r\n".encode()
 
 
 @asynccontextmanager
 async def raw_pool(way: Way) -> AsyncIterator[Callable[[str], Awaitable[bytes]]]:
-    """Open a pool to poll with, and close it at the end."""
+    """Open a pool, and close it at the end."""
     pool = RawPool(way)
     try:
         yield pool.poll
@@ -126,7 +125,7 @@ def _connected(way: Way) -> socket.socket:
 
 
 def client_context(way: Way) -> ssl.SSLContext:
-    """Return a context that recognises the stub and shows it our certificate."""
+    """Return a context that verifies the stub and sends it the client certificate."""
     context = ssl.create_default_context(cafile=way.authority)
     context.load_cert_chain(way.certificate, way.key)
     return context

@@ -1,8 +1,8 @@
 """
-How long it takes to read an answer of 1 MiB about 100 nodes: ``python benchmarks/read_progress.py``.
+How long it takes to read a response of 1 MiB about 100 nodes: ``python benchmarks/read_progress.py``.
 
-Beside it, in the same run: what the standard library takes to parse the same bytes as JSON, and what
-Microsoft's client takes from these bytes to its model, if it is installed (package azure-servicefabric).
+It is compared with the standard library, which parses the same bytes as JSON, and with Microsoft's client
+(package azure-servicefabric, if installed), which creates its model from them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def checks(node: int, many: int) -> list[dict[str, Any]]:
 
 
 def unhealthy(number: int) -> dict[str, Any]:
-    """Return an evaluation of a partition, down to its event."""
+    """Return the evaluation of a partition, with its event."""
     event = {
         "SourceId": "System.FM",
         "Property": "State",
@@ -61,7 +61,7 @@ def unhealthy(number: int) -> dict[str, Any]:
 
 
 def answer(many_checks: int, many_evaluations: int) -> dict[str, Any]:
-    """Return the progress of a classic application whose upgrade stands in a domain of 100 nodes."""
+    """Return the progress of a classic application: its upgrade is in a domain of 100 nodes."""
     nodes = [
         {
             "NodeName": f"_node_{node}",
@@ -90,7 +90,7 @@ def answer(many_checks: int, many_evaluations: int) -> dict[str, Any]:
 
 
 def of_one_mib(grow: Callable[[int], dict[str, Any]]) -> str:
-    """Let an answer grow until it has 1 MiB."""
+    """Return a response that grows until it has 1 MiB."""
     many = 1
     while len(written := json.dumps(grow(many))) < 1 << 20:
         many += max(1, many * ((1 << 20) - len(written)) // len(written))
@@ -98,7 +98,7 @@ def of_one_mib(grow: Callable[[int], dict[str, Any]]) -> str:
 
 
 def milliseconds(work: Callable[[], object]) -> list[float]:
-    """Return the mean of each round."""
+    """Return the mean time of each round."""
     means = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
@@ -109,29 +109,29 @@ def milliseconds(work: Callable[[], object]) -> list[float]:
 
 
 def peer() -> Callable[[str], object] | None:
-    """Return what Microsoft's client does with the bytes of an answer; None if it is not installed."""
+    """Return the function with which Microsoft's client reads a response; None if it is not installed."""
     if find_spec("azure") is None or find_spec("azure.servicefabric") is None:
         return None
     from azure.servicefabric import models  # noqa: PLC0415 - a tool of development only
     from msrest import Deserializer  # noqa: PLC0415
 
     classes = {name: cls for name, cls in vars(models).items() if isinstance(cls, type)}
-    read = Deserializer(classes)  # type: ignore[no-untyped-call]  # Microsoft's client says nothing about types
+    read = Deserializer(classes)  # type: ignore[no-untyped-call]  # Microsoft's client has no types
     return lambda written: read("ApplicationUpgradeProgressInfo", json.loads(written))
 
 
-def told(what: str, means: list[float]) -> float:
-    """Print a row of raw figures and return their median."""
+def print_row(what: str, means: list[float]) -> float:
+    """Print the figures and return their median."""
     median = statistics.median(means)
     print(f"  {what:<24} {median:8.2f} ms   rounds: {', '.join(f'{mean:.2f}' for mean in means)}")
     return median
 
 
 def main() -> int:
-    """Measure; fail if reading takes longer than it may."""
+    """Measure, and fail if reading takes too long."""
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} processors")
     print(f"median and means of {ROUNDS} rounds of {TIMES}")
-    slowest, microsofts = 0.0, peer()
+    slowest, microsoft = 0.0, peer()
     grown = {
         "safety checks": of_one_mib(lambda many: answer(many, 1)),
         "evaluations": of_one_mib(lambda many: answer(1, many)),
@@ -139,16 +139,17 @@ def main() -> int:
     }
     for what, written in grown.items():
         print(f"{what}: {len(written)} bytes")
-        said = json.loads(written)
-        ours = told(
-            "from_answer", milliseconds(partial(UpgradeProgress.from_answer, "application", "shop", said))
+        answer_object = json.loads(written)
+        provider = print_row(
+            "from_answer",
+            milliseconds(partial(UpgradeProgress.from_answer, "application", "shop", answer_object)),
         )
-        parsed = told("json.loads", milliseconds(partial(json.loads, written)))
-        print(f"  {'both, to json.loads':<24} {(ours + parsed) / parsed:8.2f}")
-        if microsofts is not None:
-            theirs = told("azure-servicefabric", milliseconds(partial(microsofts, written)))
-            print(f"  {'both, to it':<24} {(ours + parsed) / theirs:8.2f}")
-        slowest = max(slowest, ours)
+        parsed = print_row("json.loads", milliseconds(partial(json.loads, written)))
+        print(f"  {'both, to json.loads':<24} {(provider + parsed) / parsed:8.2f}")
+        if microsoft is not None:
+            peer_time = print_row("azure-servicefabric", milliseconds(partial(microsoft, written)))
+            print(f"  {'both, to the client':<24} {(provider + parsed) / peer_time:8.2f}")
+        slowest = max(slowest, provider)
     print(f"slowest: {slowest:.2f} ms of {MOST_MILLISECONDS:.0f}")
     return int(slowest > MOST_MILLISECONDS)
 

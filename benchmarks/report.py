@@ -1,4 +1,4 @@
-"""What a benchmark has found, and how it reads: rows and Markdown tables. No measuring, no I/O."""
+"""The results of benchmarks: rows and Markdown tables. No I/O."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Where a figure must be; below the limit, or above it if that is how it is meant."""
+    """The bound of a figure: an upper limit, or a lower limit with ``at_least``."""
 
     limit: float
     aim: float | None = None
     at_least: bool = False
 
     def is_met_by(self, figure: float) -> bool:
-        """Tell whether a figure is where it must be."""
+        """Return whether a figure meets the bound."""
         return figure >= self.limit if self.at_least else figure <= self.limit
 
     def __str__(self) -> str:
-        """Say it with a sign."""
+        """Write it with a sign."""
         sign = "≥" if self.at_least else "≤"
         return f"{sign} {shown(self.limit)}" + ("" if self.aim is None else f" (aim {shown(self.aim)})")
 
@@ -31,9 +31,9 @@ class Bound:
 @dataclass(frozen=True, slots=True)
 class Row:
     """
-    One figure: what it is, its unit, and what each round has brought, raw.
+    One figure: its name, its unit, and the raw result of each round.
 
-    No rounds mean that it could not be measured; the note says why. ``ratios`` are further columns.
+    Without rounds it could not be measured, and the note gives the reason. ``ratios`` are further columns.
     """
 
     what: str
@@ -45,12 +45,12 @@ class Row:
 
     @property
     def median(self) -> float | None:
-        """The median of the rounds; None if there is none."""
+        """The median of the rounds; None without rounds."""
         return statistics.median(self.rounds) if self.rounds else None
 
     @property
     def verdict(self) -> str:
-        """Whether the median is where it must be; empty if it may be anywhere."""
+        """Whether the median meets the bound; empty without a bound."""
         if self.must is None:
             return ""
         if self.median is None:
@@ -59,14 +59,14 @@ class Row:
 
 
 def shown(figure: float) -> str:
-    """Return a figure with three digits that count, and all of those before the point."""
+    """Return a figure with three significant digits, and all digits before the point."""
     if figure and abs(figure) < 100:  # noqa: PLR2004 - three digits
         return f"{figure:.3g}"
     return f"{figure:,.0f}"
 
 
 def table(title: str, rows: Sequence[Row]) -> str:
-    """Return rows as a Markdown table; a column that nothing stands in is left out."""
+    """Return rows as a Markdown table without empty columns."""
     ratios = list(dict.fromkeys(name for row in rows for name in row.ratios))
     head = ["figure", "median", "unit", "rounds", *ratios, "must", "", "note"]
     lines = [_cells(row, ratios) for row in rows]

@@ -1,4 +1,4 @@
-"""What an HttpEventTrigger imports anew for each poll: whether an upgrade has ended well."""
+"""The response check that an HttpEventTrigger imports for each poll."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ if TYPE_CHECKING:
 
 
 async def has_completed(response: requests.Response) -> bool:
-    """Tell whether the answer says so."""
+    """Return whether the upgrade has succeeded."""
     return bool(response.json()["UpgradeState"] == "CompletedRollforward")

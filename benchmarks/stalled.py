@@ -1,4 +1,4 @@
-"""A gateway that answers nobody for a while: how soon polls are on time again, and who dials anew."""
+"""A gateway that stops answering for a while: when polls are on time again, and which connections are new."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.load import Load, lateness, running, settle
-from benchmarks.measuring import percentile, say
+from benchmarks.measuring import percentile, report_progress
 from benchmarks.report import Bound, Row
 from benchmarks.stub import Stub
 
 if TYPE_CHECKING:
     from benchmarks.load import Running
 
-TITLE = "Stalled: the gateway reads and answers only afterwards"
+TITLE = "Stalled: the gateway reads, and answers only after the stall"
 
 _LATE_MILLISECONDS = 150.0
 _FEW = 1_000
@@ -25,7 +25,7 @@ _NEW_CONNECTIONS = Bound(0.0)
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How long the stall is, and how many intervals we look on before it and seconds after it."""
+    """The length of the stall, the intervals measured before it, and the seconds measured after it."""
 
     stall: float
     before: int
@@ -34,7 +34,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Stall:
-    """What a stall has done."""
+    """The effect of a stall."""
 
     p99_before: float
     seconds_back: float
@@ -42,19 +42,19 @@ class _Stall:
 
 
 def rows(*, full: bool) -> list[Row]:
-    """Measure our waits; if there is time, also ones that open as many connections as they like."""
+    """Measure this provider; in a full run also waits without a limit of connections."""
     plan = _Plan(10.0, 3, 30.0) if full else _Plan(3.0, 2, 5.0)
     rounds, many, interval = (3, 10_000, 5.0) if full else (1, 500, 1.0)
-    mine = Load("provider", many, many, interval)
-    found = _figures(mine, plan, [_stall(mine, plan) for _ in range(rounds)], is_judged=True)
+    provider = Load("provider", many, many, interval)
+    found = _figures(provider, plan, [_stall(provider, plan) for _ in range(rounds)], is_judged=True)
     if not full:
         return found
-    theirs = Load("unbounded", _FEW, _FEW, interval)
-    return [*found, *_figures(theirs, plan, [_stall(theirs, plan)], is_judged=False)]
+    unbounded = Load("unbounded", _FEW, _FEW, interval)
+    return [*found, *_figures(unbounded, plan, [_stall(unbounded, plan)], is_judged=False)]
 
 
 def _figures(load: Load, plan: _Plan, stalls: list[_Stall], *, is_judged: bool) -> list[Row]:
-    what = f"{load.kind}, {load}, {plan.stall:g} s stall"
+    what = f"{load.title}, {load}, {plan.stall:g} s stall"
     back, new = (_BACK, _NEW_CONNECTIONS) if is_judged else (None, None)
     note = f"p99 of each second from then on: under {_LATE_MILLISECONDS:g} ms, or as before if that was more"
     return [
@@ -65,7 +65,7 @@ def _figures(load: Load, plan: _Plan, stalls: list[_Stall], *, is_judged: bool) 
 
 
 def _stall(load: Load, plan: _Plan) -> _Stall:
-    say(f"stalled: {load.kind}, {load}, {plan.stall:g} s")
+    report_progress(f"stalled: {load.kind}, {load}, {plan.stall:g} s")
     with Stub(mutual=True) as stub, running(stub) as work:
         work.start(load)
         settle(load)
@@ -73,22 +73,22 @@ def _stall(load: Load, plan: _Plan) -> _Stall:
         known = stub.counts().connections
         began = stub.stall(plan.stall)
         time.sleep(plan.stall + plan.after)
-        work.make_sure_that_all_wait()
+        work.check_all_running()
         return _judge(work, load, plan, began, known)
 
 
 def _judge(work: Running, load: Load, plan: _Plan, began: float, known: int) -> _Stall:
-    counts, arrivals, asked = work.stub.counts(), work.stub.arrivals(), load.asked_about
+    counts, arrivals, names = work.stub.counts(), work.stub.arrivals(), load.polled_names
     over, end = began + plan.stall, began + plan.stall + plan.after
-    quiet = lateness(arrivals, asked, load.interval, began - plan.before * load.interval, began)
+    quiet = lateness(arrivals, names, load.interval, began - plan.before * load.interval, began)
     before = percentile([late * 1e3 for _, late in quiet], 99)
-    late = [(at - over, seconds * 1e3) for at, seconds in lateness(arrivals, asked, load.interval, over, end)]
+    late = [(at - over, seconds * 1e3) for at, seconds in lateness(arrivals, names, load.interval, over, end)]
     limit = max(before, _LATE_MILLISECONDS)
     return _Stall(before, _seconds_until(late, limit, plan.after), float(counts.connections - known))
 
 
 def _seconds_until(late: list[tuple[float, float]], limit: float, seconds: float) -> float:
-    """Return from which second on the p99 of each second is within a limit; infinite if from none."""
+    """Return the second from which the p99 of each second is within the limit; infinite without one."""
     many = math.ceil(seconds)
     bins: list[list[float]] = [[] for _ in range(many + 1)]
     for at, milliseconds in late:

@@ -1,4 +1,4 @@
-"""The stub as the benchmarks see it: a process of its own with gateways, and the way to them."""
+"""The stub: a child process with gateways, and how to reach them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The way to a gateway: its origin, and the files with which it is recognised and recognises us."""
+    """How to reach a gateway: its origin, and the files of both sides' certificates."""
 
     origin: str
     certificate: str = ""
@@ -29,7 +29,7 @@ class Way:
 
     @property
     def extra(self) -> dict[str, str]:
-        """The extra fields of a connection of ours."""
+        """The extra fields of a connection of this provider."""
         if not self.certificate:
             return {}
         return {
@@ -41,7 +41,7 @@ class Way:
 
     @property
     def connection(self) -> str:
-        """The connection as ``AIRFLOW_CONN_...`` holds it."""
+        """The connection as the value of ``AIRFLOW_CONN_...``."""
         return json.dumps({"conn_type": "service_fabric", "host": self.origin, "extra": self.extra})
 
     @property
@@ -50,13 +50,13 @@ class Way:
         return json.dumps({"conn_type": "http", "host": self.origin})
 
     def to_dict(self) -> dict[str, str]:
-        """Return what makes it again in another process."""
+        """Return the keywords that create it again in another process."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much has happened at the stub since it began to count, and when it was asked for it."""
+    """What the stub has counted, and when it was asked."""
 
     at: float
     requests: int
@@ -70,9 +70,9 @@ class Stub:
     """
     A running stub. Use it in a ``with`` statement.
 
-    :param mutual: whether it speaks TLS and wants a certificate of the client
-    :param gateways: how many ports it listens at
-    :param hung: how many of them, the last ones, take connections and never answer
+    :param mutual: whether it uses TLS and requires a client certificate
+    :param gateways: the number of its ports
+    :param hung: how many gateways, the last ones, accept connections and never answer
     """
 
     def __init__(self, *, mutual: bool, gateways: int = 1, hung: int = 0) -> None:
@@ -105,33 +105,33 @@ class Stub:
 
     @property
     def way(self) -> Way:
-        """The way to its first gateway."""
+        """How to reach its first gateway."""
         return self.ways[0]
 
     @property
     def connections(self) -> dict[str, str]:
-        """The connections of a child that talks to the first gateway."""
+        """The connections of a child that uses the first gateway."""
         return {"bench": self.way.connection, "http_bench": self.way.http_connection}
 
     def counts(self) -> Counts:
-        """Ask how much has happened."""
+        """Return the counts."""
         return Counts(**self._child.ask("counts"))
 
     def arrivals(self) -> dict[str, list[float]]:
-        """Ask when which name was asked about, by the clock that all processes share."""
+        """Return the times of the requests for each name, by the clock that all processes share."""
         arrivals: dict[str, list[float]] = self._child.ask("arrivals")["arrivals"]
         return arrivals
 
     def forget(self) -> None:
-        """Let it count from zero."""
+        """Reset the counts."""
         self._child.ask("forget")
 
     def stall(self, seconds: float) -> float:
-        """Let it answer nobody for so long, and return when that began."""
+        """Stop answering for this time, and return when that started."""
         return self._at("stall", seconds=seconds)
 
     def complete(self, *names: str) -> float:
-        """Let upgrades have ended well, and return when that was."""
+        """Complete upgrades, and return when."""
         return self._at("complete", names=names)
 
     def _at(self, what: str, **about: Any) -> float:
@@ -140,7 +140,7 @@ class Stub:
 
 
 def _write_certificates(folder: Path) -> dict[str, str]:
-    """Write what both sides need into a folder, and return where it is."""
+    """Write the files of both sides into a folder, and return their paths."""
     authority = Authority()
     server, client = authority.server(), authority.client()
     files = {

@@ -1,8 +1,8 @@
 """
-The process of the stub: gateways that cost little, over plain HTTP and mutual TLS, and who asked them when.
+The process of the stub: cheap gateways with plain HTTP or mutual TLS, and the times of their requests.
 
-It is no simulator: it answers one call with one record, as fast as it can, and counts. Sockets are read by
-hand, because asyncio's TLS would cost more than what is measured.
+It is not the simulator: it answers one call with one record, as fast as possible, and counts. It reads
+sockets directly, because asyncio's TLS would cost more than the measured clients.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.answers import answer_about
-from benchmarks.child import keep_output, tell
+from benchmarks.child import keep_output, write_answer
 from benchmarks.measuring import allow_many_files
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Gateways:
-    """All gateways of the stub, and what has happened at them."""
+    """All gateways of the stub, and their counts."""
 
     def __init__(self) -> None:
         self._poll = select.epoll()
@@ -42,24 +42,24 @@ class Gateways:
         self.forget()
 
     def forget(self) -> None:
-        """Count from zero; what is open stays open."""
+        """Reset the counts, except that of the open connections."""
         self.requests = self.connections = self.handshakes = 0
         self.peak = self.open
         self.arrivals: dict[str, list[float]] = {}
 
     def read_when_ready(self, file: int, reader: Callable[[], None]) -> None:
-        """Call the reader whenever there is something to read."""
+        """Call the reader when there is data."""
         self._readers[file] = reader
         self._poll.register(file, select.EPOLLIN)
 
     def closed(self, file: int) -> None:
-        """Take note that a connection is gone."""
+        """Remove a closed connection."""
         del self._readers[file]
         self._poll.unregister(file)
         self.open -= 1
 
     def listen(self, tls: ssl.SSLContext | None, *, is_hung: bool) -> int:
-        """Open a gateway and return its port; who is hung takes connections and never answers."""
+        """Open a gateway and return its port. A hanging gateway accepts connections and never answers."""
         listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
         listener.settimeout(0)
         self.read_when_ready(listener.fileno(), lambda: self._accept(listener, tls, is_hung=is_hung))
@@ -82,7 +82,7 @@ class Gateways:
             self.read_when_ready(accepted.fileno(), Connection(self, accepted, is_hung=is_hung).read)
 
     def asked(self, connection: Connection, target: bytes) -> None:
-        """Answer a request, or keep the answer until the stall is over."""
+        """Answer a request; in a stall keep the answer until its end."""
         name = target.split(b"/", 4)[3].decode()
         now = time.monotonic()
         self.requests += 1
@@ -98,15 +98,15 @@ class Gateways:
             connection.write(answer)
 
     def stall(self, seconds: float) -> None:
-        """Answer nobody for so long."""
+        """Stop answering for this time."""
         self._stalled_until = time.monotonic() + seconds
 
     def complete(self, names: list[str]) -> None:
-        """Let upgrades have ended well."""
+        """Complete upgrades."""
         self._answers.update((name, answer_about(name, is_completed=True)) for name in names)
 
     def serve(self) -> None:
-        """Serve for ever."""
+        """Serve until the process ends."""
         while True:
             left = self._stalled_until - time.monotonic()
             for file, _ in self._poll.poll(left if left > 0 else None):
@@ -119,105 +119,105 @@ class Gateways:
 
 
 class Connection:
-    """One connection of a client's."""
+    """One connection of a client."""
 
-    __slots__ = ("_gateways", "_heard", "_socket", "is_hung")
+    __slots__ = ("_gateways", "_received", "_socket", "is_hung")
 
     def __init__(self, gateways: Gateways, accepted: socket.socket, *, is_hung: bool) -> None:
         self._gateways = gateways
         self._socket = accepted
-        self._heard: bytes | None = None if isinstance(accepted, ssl.SSLSocket) else b""
+        self._received: bytes | None = None if isinstance(accepted, ssl.SSLSocket) else b""
         self.is_hung = is_hung
 
     def read(self) -> None:
-        """Read what there is: the next part of a handshake, or of a request."""
+        """Read the next part of a handshake or of a request."""
         try:
-            if self._heard is None and isinstance(self._socket, ssl.SSLSocket):
+            if self._received is None and isinstance(self._socket, ssl.SSLSocket):
                 self._socket.do_handshake()
-                self._heard = b""
+                self._received = b""
                 self._gateways.handshakes += 1
-            said = self._socket.recv(_AT_ONCE)
+            data = self._socket.recv(_AT_ONCE)
         except _WOULD_BLOCK:
             return
         except OSError:
-            said = b""
-        if not said:
+            data = b""
+        if not data:
             self.close()
             return
-        heard = (self._heard or b"") + said
-        while (end := heard.find(b"\r\n\r\n")) >= 0:
-            self._gateways.asked(self, heard.split(b" ", 2)[1])
-            heard = heard[end + 4 :]
-        self._heard = heard
+        received = (self._received or b"") + data
+        while (end := received.find(b"\r\n\r\n")) >= 0:
+            self._gateways.asked(self, received.split(b" ", 2)[1])
+            received = received[end + 4 :]
+        self._received = received
 
     def write(self, answer: bytes) -> None:
-        """Write an answer; it is small enough to be taken as a whole."""
+        """Write an answer. It is small enough for one call."""
         try:
             self._socket.send(answer)
         except OSError:
             self.close()
 
     def close(self) -> None:
-        """Close it, if it is still open."""
+        """Close it if it is open."""
         if (file := self._socket.fileno()) >= 0:
             self._gateways.closed(file)
             self._socket.close()
 
 
-class Orders:
-    """What the parent asks on standard input."""
+class Requests:
+    """The requests of the parent on standard input."""
 
     def __init__(self, gateways: Gateways, output: int) -> None:
         self._gateways = gateways
         self._output = output
-        self._heard = b""
+        self._received = b""
 
     def read(self) -> None:
-        """Read, and answer each whole line."""
-        said = os.read(sys.stdin.fileno(), _AT_ONCE)
-        if not said:
+        """Read, and answer each complete line."""
+        data = os.read(sys.stdin.fileno(), _AT_ONCE)
+        if not data:
             sys.exit(0)
-        *lines, self._heard = (self._heard + said).split(b"\n")
+        *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
             about = json.loads(line)
-            tell(self._output, {"at": time.monotonic(), **getattr(self, about.pop("what"))(**about)})
+            write_answer(self._output, {"at": time.monotonic(), **getattr(self, about.pop("what"))(**about)})
 
     def listen(self, certificate: str, authority: str, gateways: int, hung: int) -> dict[str, Any]:
-        """Open gateways, the hung ones last; without a certificate they speak plain HTTP."""
+        """Open gateways, the hanging ones last. Without a certificate they use plain HTTP."""
         tls = _mutual_tls(certificate, authority) if certificate else None
         healthy = gateways - hung
         return {"ports": [self._gateways.listen(tls, is_hung=place >= healthy) for place in range(gateways)]}
 
     def counts(self) -> dict[str, Any]:
-        """Say how much has happened."""
+        """Return the counts."""
         counted = ("requests", "connections", "handshakes", "open", "peak")
         return {name: getattr(self._gateways, name) for name in counted}
 
     def arrivals(self) -> dict[str, Any]:
-        """Say when which name was asked about."""
+        """Return the times of the requests for each name."""
         return {"arrivals": self._gateways.arrivals}
 
     def forget(self) -> dict[str, Any]:
-        """Count from zero."""
+        """Reset the counts."""
         self._gateways.forget()
         return {}
 
     def stall(self, seconds: float) -> dict[str, Any]:
-        """Answer nobody for so long."""
+        """Stop answering for this time."""
         self._gateways.stall(seconds)
         return {}
 
     def complete(self, names: list[str]) -> dict[str, Any]:
-        """Let upgrades have ended well."""
+        """Complete upgrades."""
         self._gateways.complete(names)
         return {}
 
 
 def _mutual_tls(certificate: str, authority: str) -> ssl.SSLContext:
     """
-    Return a context that lets in who shows a certificate of the authority.
+    Return a context that accepts clients with a certificate of the authority.
 
-    It is not the simulator's, which listens to each record in Python to judge certificates itself.
+    The simulator's context checks certificates in Python, which would cost too much here.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -227,11 +227,11 @@ def _mutual_tls(certificate: str, authority: str) -> ssl.SSLContext:
 
 
 def main() -> None:
-    """Serve until nobody gives orders any more."""
+    """Serve until the parent closes the pipe."""
     allow_many_files()
     gateways = Gateways()
     os.set_blocking(sys.stdin.fileno(), False)
-    gateways.read_when_ready(sys.stdin.fileno(), Orders(gateways, keep_output()).read)
+    gateways.read_when_ready(sys.stdin.fileno(), Requests(gateways, keep_output()).read)
     gc.disable()
     gateways.serve()
 

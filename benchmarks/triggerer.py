@@ -1,13 +1,13 @@
 """
-What deferred waits cost a real triggerer: ``python -m benchmarks.triggerer``, ``--full`` for more of it.
+The cost of deferred waits in a real triggerer: ``python -m benchmarks.triggerer``, more with ``--full``.
 
-The metadata database is SQLite, or on the server of a URL: ``--server postgresql+psycopg2://localhost/postgres``
-(with the packages psycopg2-binary and asyncpg, and the right to make databases).
+The metadata database is SQLite; with ``--server postgresql+psycopg2://localhost/postgres`` PostgreSQL. This
+needs the packages psycopg2-binary and asyncpg, and the right to create databases.
 
-Beside our trigger, at the same time, each in a triggerer of its own, run one that only wakes up as often, and
-the same with keywords as long as ours: with SQLite it is the supervisor who reads the rows of the triggers,
-each second. Measured are the process with the event loop (the child) and the one that talks to the database
-for it (the supervisor).
+Three triggerers run at the same time: one with this provider's trigger, one with a trigger that only wakes up
+as often, and one with the same trigger and equally long rows. The long rows matter with SQLite, where the
+supervisor reads the rows of all triggers each second. Measured are the process with the event loop (child)
+and the process that uses the database for it (supervisor).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import psutil
 
-from benchmarks.databases import Databases, how_many
-from benchmarks.measuring import say
+from benchmarks.databases import Databases, count_rows
+from benchmarks.measuring import report_progress
 from benchmarks.report import Bound, Row, shown, table
 from benchmarks.stub import Stub
 
@@ -42,21 +42,21 @@ TITLE = "In a real triggerer"
 
 INTERVAL = 5.0
 START_SECONDS, LOAD_SECONDS_EACH = 9.0, 0.003
-"""From the rows to the first poll, so that all triggers run by then, as they do after a worker's look."""
+"""The time from the rows to the first poll. All triggers must run by then."""
 LOADED_WITHIN_SECONDS = 120.0
-MOST_POLLS_ASTRAY = 0.1
-"""Of one poll for each wait and interval; else we have not measured waits that poll."""
-LAST_WORDS_BYTES = 4_000
+MAX_POLL_DEVIATION = 0.1
+"""The accepted deviation from one poll per wait and interval."""
+LOG_END_BYTES = 4_000
 
 DO_NOTHING, LONG_ROWS, PROVIDER = "nothing", "nothing, long rows", "this provider"
 JUDGED = 1_000
-CHILD, SUPERVISOR = Bound(2.5, aim=1.5), Bound(1.15, aim=1.05)
-"""What so many waits may cost; more of them are shown."""
+CHILD, SUPERVISOR = Bound(2.0, aim=1.5), Bound(1.15, aim=1.05)
+"""The bounds at this number of waits. Other numbers are shown without a bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a triggerer has used by a moment, in seconds of CPU time, and what has come of it."""
+    """The CPU seconds of a triggerer up to a time, and its polls and XComs."""
 
     at: float
     child: float
@@ -67,28 +67,28 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one triggerer was found to use."""
+    """What one triggerer used."""
 
     trigger: str
     waits: int
     child: float
-    """Milliseconds of CPU time for each second, as of the supervisor."""
+    """Milliseconds of CPU time per second, like those of the supervisor."""
     supervisor: float
     child_mib: float
     supervisor_mib: float
     kib_per_wait: float
-    """What the child has grown by since it began."""
+    """The growth of the child since its start."""
     loaded_after: float
     """Seconds from the command until all triggers ran."""
     polls: float
-    """For each second, as of what follows."""
+    """Per second, like the XComs."""
     xcoms: float
     blocked: int
-    """How often the triggerer has said that its event loop was blocked."""
+    """How often the triggerer has logged that its event loop was blocked."""
 
 
 class Triggerer:
-    """An ``airflow triggerer`` on a database of its own, which is full of deferred tasks."""
+    """An ``airflow triggerer`` with its own database full of deferred tasks."""
 
     def __init__(self, trigger: str, waits: int, airflow: LiveAirflow, stub: Stub) -> None:
         self.trigger, self.waits = trigger, waits
@@ -97,7 +97,7 @@ class Triggerer:
         airflow.environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
 
     def write(self, first_poll_at: datetime) -> Callable[[], int]:
-        """Begin to write the rows; what is returned waits for the end of it."""
+        """Start to write the rows, and return a function that waits for the end."""
         rows: dict[str, Any] = {
             "waits": self.waits,
             "interval": INTERVAL,
@@ -110,13 +110,13 @@ class Triggerer:
         return self._airflow.spawn("rows", "-m", "benchmarks.deferred_tasks", json.dumps(rows)).wait
 
     def fail(self, what: str, part: str = "triggerer") -> NoReturn:
-        """Raise an error with the last words of a part, because its log will be gone."""
-        log = self._airflow.log_file(part).read_bytes()[-LAST_WORDS_BYTES:].decode(errors="replace")
+        """Raise an error with the end of a log, because the log is deleted."""
+        log = self._airflow.log_file(part).read_bytes()[-LOG_END_BYTES:].decode(errors="replace")
         msg = f"{what}\n{log}"
         raise RuntimeError(msg)
 
     def start(self) -> None:
-        """Start it, and wait until all triggers run: then each has begun its log."""
+        """Start it, and wait until all triggers run: then each has a log file."""
         began = time.perf_counter()
         children: list[psutil.Process] = []
         command = ("-m", "airflow", "triggerer", "--skip-serve-logs")
@@ -124,7 +124,7 @@ class Triggerer:
         logs = self._airflow.home / "logs/dag_id=waits/run_id=many/task_id=wait"
         while not logs.is_dir() or sum(1 for _ in logs.iterdir()) < self.waits:
             before, children = children, self._supervisor.children()
-            if children and children != before:  # some helpers come and go before the child
+            if children and children != before:  # short-lived processes come before the child
                 with suppress(psutil.NoSuchProcess):
                     self._child, self._mib_at_first = children[0], _mib(children[0])
             if self._supervisor.status() == psutil.STATUS_ZOMBIE:
@@ -135,19 +135,19 @@ class Triggerer:
         self._loaded_after = time.perf_counter() - began
 
     def now(self) -> Moment:
-        """Return what has been used until now."""
+        """Return what has been used so far."""
         used = _cpu_seconds(self._child), _cpu_seconds(self._supervisor)
         polls = self._stub.counts().requests if self.trigger == PROVIDER else 0
-        return Moment(time.perf_counter(), *used, polls, how_many(self._airflow, "xcom"))
+        return Moment(time.perf_counter(), *used, polls, count_rows(self._airflow, "xcom"))
 
     def figures(self, before: Moment) -> Figures:
-        """Return what has been used since."""
+        """Return what has been used since then."""
         now = self.now()
-        if how_many(self._airflow, "task_instance WHERE state = 'deferred'") != self.waits:
-            self.fail("not all tasks are deferred still")
+        if count_rows(self._airflow, "task_instance WHERE state = 'deferred'") != self.waits:
+            self.fail("some tasks are no longer deferred")
         seconds, mib = now.at - before.at, _mib(self._child)
         polls = (now.polls - before.polls) / seconds
-        if self.trigger == PROVIDER and abs(polls * INTERVAL / self.waits - 1) > MOST_POLLS_ASTRAY:
+        if self.trigger == PROVIDER and abs(polls * INTERVAL / self.waits - 1) > MAX_POLL_DEVIATION:
             self.fail(f"{self.waits} waits have polled {polls:.1f} times a second")
         return Figures(
             self.trigger,
@@ -166,14 +166,14 @@ class Triggerer:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """With which databases triggerers are measured, and for how long."""
+    """The databases of the measured triggerers, and the time of a measurement."""
 
     databases: Databases
     seconds: float
 
     def measure(self, waits: int, *triggers: str, mutual: bool = False) -> list[Figures]:
-        """Measure triggerers that run beside each other; each of them has all waits."""
-        say(f"{waits} waits{', mutual TLS' * mutual}: {' | '.join(triggers)}")
+        """Measure triggerers that run at the same time. Each of them has all waits."""
+        report_progress(f"{waits} waits{', mutual TLS' * mutual}: {' | '.join(triggers)}")
         with ExitStack() as stack:
             stub = stack.enter_context(Stub(mutual=mutual))
             airflows = [stack.enter_context(self.databases.airflow()) for _ in triggers]
@@ -183,29 +183,29 @@ class Bench:
             ]
             load_seconds = START_SECONDS + waits * LOAD_SECONDS_EACH * len(triggers)
             first_poll_at = datetime.now(timezone.utc) + timedelta(seconds=load_seconds)
-            for one, end in [(one, one.write(first_poll_at)) for one in running]:
+            for triggerer, end in [(each, each.write(first_poll_at)) for each in running]:
                 if end() != 0:
-                    one.fail("the rows were not written", "rows")
-            for one in reversed(running):  # ours first, because its first polls become due
-                one.start()
+                    triggerer.fail("the rows were not written", "rows")
+            for triggerer in reversed(running):  # this provider first, because its first polls become due
+                triggerer.start()
             all_polled_at = first_poll_at + timedelta(seconds=2 * INTERVAL)
             time.sleep(max(INTERVAL, (all_polled_at - datetime.now(timezone.utc)).total_seconds()))
-            before = [one.now() for one in running]
+            before = [triggerer.now() for triggerer in running]
             time.sleep(self.seconds)
-            found = [one.figures(since) for one, since in zip(running, before, strict=True)]
+            found = [triggerer.figures(since) for triggerer, since in zip(running, before, strict=True)]
         for figures in found:
-            say(f"  {figures}")
+            report_progress(f"  {figures}")
         return found
 
 
 def rows(*, full: bool, mutual: bool = False, server: str | None = None) -> list[Row]:
-    """Measure, and return the figures with what they must be."""
+    """Measure, and return the figures with their bounds."""
     found: list[Row] = []
     cases = [JUDGED, 3_000] if full else [JUDGED]
     with tempfile.TemporaryDirectory(prefix="benchmark-triggerer-") as folder:
         databases = Databases(Path(folder), server)
         place = Bench(databases, seconds=60.0 if full else 20.0)
-        say("airflow db migrate")
+        report_progress("airflow db migrate")
         with databases.migrated():
             for waits in cases:
                 about = f"{waits:,} waits{', mutual TLS' * mutual}, {databases.kind}"
@@ -217,12 +217,12 @@ def rows(*, full: bool, mutual: bool = False, server: str | None = None) -> list
 
 
 def _raw(about: str, rounds: Sequence[Sequence[Figures]]) -> list[Row]:
-    """Return what each trigger used, without what is nothing."""
+    """Return what each trigger used, without figures of zero."""
     return [
-        Row(f"{what}: {one[0].trigger}, {about}", unit, raw, note=_per_wake(one[0].waits, raw, unit))
+        Row(f"{what}: {figures[0].trigger}, {about}", unit, raw, note=_per_wake(figures[0].waits, raw, unit))
         for what, unit, figure in _FIGURES
-        for one in zip(*rounds, strict=True)
-        if any(raw := tuple(map(figure, one)))
+        for figures in zip(*rounds, strict=True)
+        if any(raw := tuple(map(figure, figures)))
     ]
 
 
@@ -240,32 +240,32 @@ _FIGURES: tuple[tuple[str, str, Callable[[Figures], float]], ...] = (
 
 
 def _per_wake(waits: int, raw: Sequence[float], unit: str) -> str:
-    """Say what of a processor's time that is for each wait and interval."""
+    """Return the CPU time per wait and interval."""
     return f"{shown(statistics.median(raw) * 1_000 * INTERVAL / waits)} µs per wake" if unit == "ms/s" else ""
 
 
 def _quotients(about: str, rounds: Sequence[Sequence[Figures]]) -> list[Row]:
-    """Return what counts: ours by what does nothing."""
-    nothing, long_rows, ours = zip(*rounds, strict=True)
-    wanted: list[tuple[str, Callable[[Figures, Figures], float], Sequence[Figures], Bound]] = [
-        ("child", lambda one, peer: one.child / peer.child, nothing, CHILD),
-        ("supervisor", lambda one, peer: one.supervisor / peer.supervisor, nothing, SUPERVISOR),
-        ("supervisor", lambda one, peer: one.supervisor / peer.supervisor, long_rows, SUPERVISOR),
+    """Return the ratios that have bounds: this provider to the trigger that does nothing."""
+    nothing, long_rows, provider = zip(*rounds, strict=True)
+    ratios: list[tuple[str, Callable[[Figures, Figures], float], Sequence[Figures], Bound]] = [
+        ("child", lambda provider, peer: provider.child / peer.child, nothing, CHILD),
+        ("supervisor", lambda provider, peer: provider.supervisor / peer.supervisor, nothing, SUPERVISOR),
+        ("supervisor", lambda provider, peer: provider.supervisor / peer.supervisor, long_rows, SUPERVISOR),
     ]
-    is_judged = ours[0].waits == JUDGED
+    is_judged = provider[0].waits == JUDGED
     return [
         Row(
-            f"{what}: {ours[0].trigger} / {peers[0].trigger}, {about}",
+            f"{what}: {provider[0].trigger} / {peers[0].trigger}, {about}",
             "x",
-            tuple(map(by, ours, peers)),
+            tuple(map(by, provider, peers)),
             must if is_judged else None,
         )
-        for what, by, peers, must in wanted
+        for what, by, peers, must in ratios
     ]
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
-    """Return utime + stime to the nanosecond: the clock of a process, see clock_getcpuclockid(3)."""
+    """Return user and system time in nanoseconds, see clock_getcpuclockid(3)."""
     return time.clock_gettime(~process.pid << 3 | 2)
 
 
@@ -274,15 +274,15 @@ def _mib(process: psutil.Process) -> float:
 
 
 def main() -> int:
-    """Measure and print; nothing is left behind, however it ends."""
+    """Measure and print. Remove all processes and files, also after a signal."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.triggerer", description=__doc__)
     parser.add_argument("--full", action="store_true", help="more waits, three rounds")
     parser.add_argument("--mutual", action="store_true", help="over mutual TLS")
-    parser.add_argument("--server", metavar="URL", help="of a PostgreSQL, for SQLAlchemy; else SQLite")
-    asked = parser.parse_args()
+    parser.add_argument("--server", metavar="URL", help="SQLAlchemy URL of a PostgreSQL; by default SQLite")
+    arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit("ended by a signal"))
-    found = rows(full=asked.full, mutual=asked.mutual, server=asked.server)
+    found = rows(full=arguments.full, mutual=arguments.mutual, server=arguments.server)
     print(table(TITLE, found))
     return int(any(row.verdict not in {"", "met"} for row in found))
 

@@ -1,10 +1,10 @@
 """
-A process full of waits, as a triggerer is: each is a trigger whose ``run`` has a task of its own.
+A process full of waits, like a triggerer: each trigger's ``run`` has its own task.
 
-``ours`` are real triggers of this package, ``nothing`` do nothing, ``http_event`` are real triggers of the
-HTTP provider. The others are loops that poll and sleep: ``http_sensor`` with the body of that provider's
-other trigger, which itself ends with the first answer; ``unbounded`` over aiohttp, with as many connections
-as it likes.
+Kinds: ``provider`` is the trigger of this package, ``nothing`` does nothing, ``http_event`` is the event
+trigger of the HTTP provider. The others are loops that poll and sleep: ``http_sensor`` with the body of the
+HTTP provider's sensor trigger, which itself ends with the first response; ``unbounded`` with aiohttp and no
+limit of connections.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class LoopTrigger(NothingTrigger):
-    """Poll and sleep; what stops a poll is counted and forgotten."""
+    """Poll and sleep. Errors are only counted."""
 
     failures = 0
 
@@ -45,11 +45,11 @@ class LoopTrigger(NothingTrigger):
         self.poll = poll
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll for ever."""
+        """Poll until the task is cancelled."""
         while True:
             try:
                 await self.poll(self.name)
-            except Exception:  # noqa: BLE001 - whatever a peer raises
+            except Exception:  # noqa: BLE001 - a peer may raise anything
                 LoopTrigger.failures += 1
             await asyncio.sleep(self.interval)
         yield
@@ -69,7 +69,7 @@ def _http_event(name: str, interval: float, way: Way) -> BaseTrigger:
 
 
 class Waits:
-    """All that wait in this process."""
+    """All waits of this process."""
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
@@ -79,7 +79,7 @@ class Waits:
     async def start(
         self, kind: str, names: list[str], interval: float, way: dict[str, str], connections: list[str]
     ) -> dict[str, Any]:
-        """Start a wait for each name, which may occur more than once; connections take turns."""
+        """Start a wait for each name. Names may repeat; the connections alternate."""
         make = await self._maker(kind, interval, Way(**way))
         for place, name in enumerate(names):
             trigger = make(name, connections[place % len(connections)])
@@ -108,40 +108,40 @@ class Waits:
             logging.getLogger(__name__).exception("a wait on %s has failed", name)
 
     async def usage(self) -> dict[str, Any]:
-        """Say what has been spent, and how many go on."""
+        """Return what has been used, and how many waits are running."""
         return {
             "at": time.monotonic(),
             "cpu": cpu_seconds(),
-            "look_ups": CountedLookUps.many,
+            "connection_loads": CountedLoads.count,
             "failures": LoopTrigger.failures,
             "waiting": len(self._tasks),
         }
 
     async def memory(self) -> dict[str, Any]:
-        """Say how much memory the process holds."""
+        """Return the memory of the process."""
         return {"bytes": resident_bytes()}
 
     async def ended(self) -> dict[str, Any]:
-        """Say which waits have fired their event, and when."""
+        """Return which waits have fired their event, and when."""
         return {"ended": self._ended}
 
 
-class CountedLookUps:
-    """Stands before the hook's look-up, and counts."""
+class CountedLoads:
+    """Counts the connection loads of the hook."""
 
-    many = 0
-    look_up = ServiceFabricHook.get_conn
+    count = 0
+    load = ServiceFabricHook.get_conn
 
     @staticmethod
     def get_conn(hook: ServiceFabricHook) -> Any:
-        """Count, and look up."""
-        CountedLookUps.many += 1
-        return CountedLookUps.look_up(hook)
+        """Count, and load the connection."""
+        CountedLoads.count += 1
+        return CountedLoads.load(hook)
 
 
 def main() -> None:
-    """Be such a process."""
-    ServiceFabricHook.get_conn = CountedLookUps.get_conn  # type: ignore[method-assign,assignment]  # to count
+    """Run the process."""
+    ServiceFabricHook.get_conn = CountedLoads.get_conn  # type: ignore[method-assign,assignment]  # to count
     waits = Waits()
     answer_in_loop(start=waits.start, usage=waits.usage, memory=waits.memory, ended=waits.ended)
 
