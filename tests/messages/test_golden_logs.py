@@ -60,6 +60,7 @@ def documented_log(wait: SimulatedWait) -> str:
     return f"```text\n{log}\n\n{wait.message}\n```\n"
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize(("kind", "scenario"), KIND_SCENARIOS)
 def test_log_equals_its_file(kind: str, scenario: str, golden: Any) -> None:
     golden(WAITS / kind / f"{scenario}.log", scenario_wait(scenario, kind).text)
