@@ -10,11 +10,10 @@ OLD_AIRFLOW := 2.11.2
 OLD_VENV := .venv-airflow-$(OLD_AIRFLOW)
 OLD_BIN := $(OLD_VENV)/bin
 
-# The end-to-end tests mostly wait, so the others need not wait for them; a file stays in one process.
-PARALLEL := --quiet --numprocesses 2 --dist loadfile
+PYTEST := -m pytest --quiet --numprocesses 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rollback airflow docs golden test test-airflow-2.11 bench bench-full mutants lint format build constraints clean
+.PHONY: help demo demo-rollback airflow docs golden test test-all test-airflow-2.11 bench bench-full mutants lint format build constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,15 +27,23 @@ demo-rollback: $(VENV)/.installed ## See a rollback turn the task red, with its 
 airflow: $(VENV)/.installed ## Click through Airflow's pages, with the example DAGs and two simulated clusters, until Ctrl-C
 	@$(BIN)/python -m demo airflow
 
-test: $(VENV)/.installed-dev lint ## Run every check and test (under 10 minutes)
-	@echo "==> Tests"
-	@$(BIN)/coverage run -m pytest $(PARALLEL)
+test: $(VENV)/.installed-dev lint ## Run the checks and the tests that a change needs (about 4 minutes)
+	@echo "==> Tests, without those marked live or thorough: 'make test-all' runs these, too"
+	@$(BIN)/coverage run $(PYTEST) --dist worksteal -m "not live and not thorough"
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
+test-all: test ## Run 'make test', then live Airflow, every kind in every mode, more examples, Airflow 2.11
+	@echo "==> Tests that are marked live or thorough"
+	@$(BIN)/python $(PYTEST) --dist loadfile -m "live or thorough"
+	@echo "==> Hypothesis with more examples"
+	@$(BIN)/python $(PYTEST) --dist worksteal -m hypothesis --hypothesis-profile thorough
+	@$(MAKE) --no-print-directory test-airflow-2.11
+
 test-airflow-2.11: $(OLD_VENV)/.installed ## Run the tests of the Airflow classes on the oldest supported Airflow and Python
 	@echo "==> Tests on Airflow $(OLD_AIRFLOW)"
-	@$(OLD_BIN)/python -m pytest $(PARALLEL) tests/hooks tests/links tests/operators tests/sensors tests/triggers tests/test_example_dags.py tests/test_secured_clusters.py
+	@$(OLD_BIN)/python $(PYTEST) --dist loadfile tests/hooks tests/links tests/operators tests/sensors tests/triggers \
+		tests/test_example_dags.py tests/test_secured_clusters.py
 
 bench: $(VENV)/.installed-bench ## Measure what waiting costs, beside peers (about 3 minutes)
 	@$(BIN)/python -m benchmarks

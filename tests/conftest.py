@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from airflow_provider_sf.simulator import Simulator
 from tests.requests_to import asend, send
@@ -28,6 +29,11 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
 atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
+
+# The machine may be busy, so no test has a deadline. Examples are the same in each run.
+settings.register_profile("default", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("thorough", deadline=None, derandomize=True, max_examples=400)
+settings.load_profile("default")
 
 SAMPLES = Path(__file__).parent / "samples"
 DOCS = Path(__file__).parent.parent / "docs"

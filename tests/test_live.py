@@ -27,6 +27,8 @@ from demo.live_airflow import LiveAirflow, free_ports
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.live
+
 HERE = Path(__file__).parent
 DAGS = (HERE.parent / "dags_examples" / "wait_for_upgrade.py", *sorted((HERE / "dags").glob("*.py")))
 

@@ -19,6 +19,8 @@ from tests.demo.processes import alive_in, sessions_started_by
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.live
+
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = {example.stem for example in (ROOT / "dags_examples").glob("*.py")}
 

@@ -14,6 +14,8 @@ from demo.__main__ import _complain, _own_lines
 from demo.live_airflow import PARTS, LiveAirflow, LiveAirflowError, free_ports, signals_put_off
 from tests.demo.processes import alive_in, sessions_started_by
 
+pytestmark = pytest.mark.live
+
 ROOT = Path(__file__).parent.parent.parent
 
 

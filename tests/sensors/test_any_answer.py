@@ -292,6 +292,7 @@ def test_other_json_is_unexpected(kind: str) -> None:
     hold()
 
 
+@pytest.mark.kind_samples
 @every_kind
 def test_generated_answers_cover_every_key(kind: str) -> None:
     """Otherwise the tests above would show little."""

@@ -82,7 +82,7 @@ def test_every_mode_raises_the_story_of_a_rollback(mode: str, clock: Any, ti: An
     if mode != "reschedule":  # whose last leg has not seen the way forward
         assert said[1].startswith("It was last seen going forward at ")
         assert " It failed at 2026-03-01 03:06:" in said[1]
-        assert said[2] == "Services behind: web 6/8 (2 to come), api 2/5 (3 to come), worker 2/3 (1 to come)."
+        assert said[2] == "Services behind: web 6/8 (2 pending), api 2/5 (3 pending), worker 2/3 (1 pending)."
     assert ti.xcoms["upgrade_progress"]["outcome"] == "rolled_back"
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "upgrade"
 
@@ -92,7 +92,7 @@ def test_every_mode_names_who_was_behind_when_service_fabric_gave_up(mode: str, 
     WaitTask(sensor("failed-shop")).observe()
     clock.now += 3600
     with pytest.raises(
-        UpgradeFailed, match=r"web 6/8 \(2 to come\), api 2/5 \(3 to come\), worker 2/3 \(1 to come\)"
+        UpgradeFailed, match=r"web 6/8 \(2 pending\), api 2/5 \(3 pending\), worker 2/3 \(1 pending\)"
     ):
         run(lambda: sensor("failed-shop", mode), ti)
     assert ti.xcoms["upgrade_progress"]["state"] == "Failed"
@@ -234,7 +234,7 @@ def test_every_mode_times_out_with_the_clock_and_the_last_progress(
         run(lambda: sensor("good-shop", mode, timeout=0, soft_fail=soft_fail), ti)
     if not soft_fail:
         assert str(timeout.value).startswith(
-            "Upgrade of application resource 'good-shop' to v1 is not over after 0s (timeout); last seen: provisioning target, 0 %.\nServices behind: web 0/8 (8 to come)"
+            "Upgrade of application resource 'good-shop' to v1 did not finish within 0s (timeout); last seen: provisioning target, 0 %.\nServices behind: web 0/8 (8 pending)"
         )
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "timeout"
     assert ti.xcoms["upgrade_progress"]["state"] == "ProvisioningTarget"
@@ -242,7 +242,7 @@ def test_every_mode_times_out_with_the_clock_and_the_last_progress(
 
 @pytest.mark.usefixtures("simulator")
 def test_nobody_ever_upgraded_is_no_success(mode: str, ti: Any) -> None:
-    with pytest.raises(AirflowSensorTimeout, match="nobody ever upgraded it"):
+    with pytest.raises(AirflowSensorTimeout, match="it was never upgraded"):
         run(lambda: sensor("never_upgraded-shop", mode, timeout=0), ti)
 
 
@@ -270,7 +270,7 @@ def test_a_silence_does_not_outlast_the_timeout_in_any_mode(
     mode: str, closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
-    with pytest.raises(AirflowSensorTimeout, match="the cluster does not answer"):
+    with pytest.raises(AirflowSensorTimeout, match="the cluster is unreachable"):
         run(lambda: sensor("shop", mode, timeout=0.05, unreachable_timeout=600), ti)
 
 
@@ -324,7 +324,7 @@ def test_an_execution_timeout_is_kept_while_deferred_and_named(ti: Any) -> None:
     def make() -> ServiceFabricUpgradeSensor:
         return sensor("good-shop", "deferrable", execution_timeout=timedelta(seconds=0))
 
-    with pytest.raises(AirflowSensorTimeout, match=r"not over after 0s \(execution_timeout\)"):
+    with pytest.raises(AirflowSensorTimeout, match=r"did not finish within 0s \(execution_timeout\)"):
         run(make, ti)
 
 
@@ -371,7 +371,7 @@ def test_every_mode_tells_the_whole_story_again_before_its_end(
     with caplog.at_level(logging.INFO), pytest.raises(UpgradeFailed):
         run(lambda: sensor("rolled_back-shop", mode), ti)
     said = [record.getMessage() for record in caplog.records if record.name == "sensor"]
-    begin, end = said.index("::group::The whole wait again"), said.index("::endgroup::")
+    begin, end = said.index("::group::Summary"), said.index("::endgroup::")
     story = WaitState.from_dict(ti.xcoms["upgrade_wait"])
     assert said[begin + 1 : end] == list(summary_lines("application_resource", "rolled_back-shop", story))
 

@@ -200,7 +200,7 @@ def test_a_version_that_is_there_already_is_accepted_if_that_is_enough(ti: Any) 
     keywords: dict[str, Any] = {"target_version": "v0", "accept_current_version": True}
     assert run(lambda: sensor("never_upgraded-shop", **keywords), ti)["outcome"] == "not_upgraded"
     assert ti.xcoms["upgrade_wait"]["message"] == (
-        "Application resource 'never_upgraded-shop' is at v0 already, and was never upgraded (accept_current_version)"
+        "Application resource 'never_upgraded-shop' is already at v0 and was never upgraded (accept_current_version)"
     )
 
 
@@ -212,7 +212,7 @@ def test_the_success_of_another_upgrade_is_pushed_as_progress_and_fails(clock: A
     clock.now += 3600
     expected = UpgradeIdentity(datetime(2026, 1, 1, tzinfo=timezone.utc), "v9")
     event = WaitState(record=look("good-shop"), expected=expected, ended_by="upgrade").to_dict()
-    with pytest.raises(UpgradeFailed, match="to v9 was overtaken"):
+    with pytest.raises(UpgradeFailed, match="to v9 was superseded"):
         sensor("good-shop", "deferrable").execute_complete({"ti": ti}, event)
     assert ti.xcoms["upgrade_progress"]["outcome"] == "succeeded"
 
@@ -223,7 +223,7 @@ def test_the_story_of_a_wait_names_the_upgrade_that_it_was_about(clock: Any, ti:
     with pytest.raises(UpgradeFailed) as failed:
         run(lambda: sensor("overtaken-shop", "deferrable"), ti)
     assert str(failed.value).splitlines()[0] == (
-        "Upgrade of application resource 'overtaken-shop' to v1 was overtaken at 43 %: another upgrade has taken its place."
+        "Upgrade of application resource 'overtaken-shop' to v1 was superseded at 43 %: another upgrade replaced it."
     )
     assert ti.xcoms["upgrade_wait"]["upgrade"]["target_version"] == "v1"
     expected = [stage["expected"] for stage in ti.xcoms["upgrade_wait"]["timeline"]]
@@ -247,7 +247,7 @@ def test_a_later_try_in_reschedule_mode_has_airflows_anchor(ti: Any, *, never_fa
     anchors = iter([None, datetime(2026, 3, 1, tzinfo=timezone.utc)])
     ti.get_first_reschedule_date = lambda _: next(anchors)
     expected = AirflowSkipException if never_fail else AirflowSensorTimeout
-    with pytest.raises(expected, match=r"is not over after 1m00s \(timeout\)"):
+    with pytest.raises(expected, match=r"did not finish within 1m00s \(timeout\)"):
         sensor("good-shop", "reschedule", timeout=60, never_fail=never_fail).execute({"ti": ti})
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "timeout"
 

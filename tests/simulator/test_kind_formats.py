@@ -78,6 +78,7 @@ def test_each_kind_has_its_own_words_for_a_rollback(kind: str, expected: list[tu
     assert changes("rolled_back", "UpgradeState", kind=kind) == expected
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize(
     ("kind", "last"),
     [
@@ -192,6 +193,7 @@ NEVER_ROLLING = {
 }
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [

@@ -371,6 +371,7 @@ def test_flapping_answers_badly_in_every_way_it_names() -> None:
     assert answers[330].body == b""
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize(
     ("kind", "status", "code"),
     [

@@ -139,6 +139,7 @@ def test_every_kind_is_published_with_its_path_and_its_answer() -> None:
     assert {kind.progress.path: RESPONSES[name] for name, kind in KINDS.items()} == published
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scenario", SPOKEN)
 def test_every_answer_fits_the_published_specification(kind: str, scenario: str) -> None:
@@ -199,6 +200,7 @@ def leftovers(value: object) -> Iterator[str]:
             yield from leftovers(inner)
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scenario", SPOKEN)
 def test_microsofts_client_reads_every_answer_to_the_last_member(kind: str, scenario: str) -> None:

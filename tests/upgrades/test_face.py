@@ -14,5 +14,7 @@ def test_record_and_outcome_are_importable() -> None:
 
 
 def test_other_names_are_unknown() -> None:
-    with pytest.raises(AttributeError, match=r"^module 'airflow_provider_sf\.upgrades' has no attribute 'Foo'$"):
+    with pytest.raises(
+        AttributeError, match=r"^module 'airflow_provider_sf\.upgrades' has no attribute 'Foo'$"
+    ):
         upgrades.Foo  # noqa: B018 - the access is the test

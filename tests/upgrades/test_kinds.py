@@ -74,6 +74,7 @@ URLS = {
 }  # fmt: skip
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize(("kind", "name"), URLS)
 def test_progress_url(kind: str, name: str) -> None:
     assert request_for(KINDS[kind].progress, name).target == URLS[kind, name]
@@ -247,6 +248,7 @@ def test_plain_value_is_not_rendered_later(value: object) -> None:
 # Service Fabric Explorer.
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize(
     ("kind", "name", "answer", "path"),
     [

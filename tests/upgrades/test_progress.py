@@ -161,6 +161,7 @@ def test_completed_without_start_time_is_not_upgraded(kind: str, state: str, sta
     assert read(kind, UpgradeState=state, StartTimestampUtc=start).outcome is Outcome.NOT_UPGRADED
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize(
     ("kind", "said", "outcome"),
     [

@@ -303,12 +303,14 @@ def test_every_sample_has_its_record_here() -> None:
     assert sorted(RECORDS) == sorted(ANSWERS)
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_published_and_busy_samples(kind: str) -> None:
     published = "founding_page" if kind == "application_resource" else "published"
     assert {f"{kind}/{published}", f"{kind}/busy"} <= set(ANSWERS)
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_recorded_answer_reads_as_documented(answer: str) -> None:
     kind = answer.partition("/")[0]
@@ -330,6 +332,7 @@ def test_answer_is_kept_unchanged(answer: str) -> None:
     assert progress.to_dict(include_raw=True)["raw"] == before
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_recorded_answer_has_its_place(answer: str) -> None:
     assert read(answer).place == PLACES.get(answer)
@@ -387,12 +390,14 @@ def root_of(kind: str) -> dict[str, Any]:
     return dict(swagger["definitions"][operation["response"]])
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_samples_have_specified_members_only(answer: str) -> None:
     known = set(root_of(answer.partition("/")[0])["properties"])
     assert set(recorded(answer)) <= known | EXTRA
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize("kind", KINDS)
 def test_row_keys_are_specified(kind: str) -> None:
     definitions = recorded("upgrade_progress.swagger")["definitions"]
