@@ -94,10 +94,11 @@ class Record:
         properties: dict[str, Any] = {"schema": {"const": cls.schema_id}} if cls.schema_id else {}
         for field, form in cls._members():
             if "inline" in field.metadata:
-                properties.update(form.schema["properties"])
+                properties.update(form.schema()["properties"])
             else:
                 text = descriptions.get(field.name)
-                properties[field.name] = {"description": text, **form.schema} if text else form.schema
+                described = {"description": text} if text else {}
+                properties[field.name] = {**described, **form.schema()}
         return {
             "type": "object",
             "description": " ".join((cls.__doc__ or "").strip().partition("\n\n")[0].split()),
@@ -113,7 +114,8 @@ class _Form:
 
     write: Callable[[Any], Any]
     read: Callable[[Any], Any]
-    schema: dict[str, Any]
+    schema: Callable[[], dict[str, Any]]
+    """A function, because a schema needs the source files and a record does not."""
 
 
 @cache
@@ -134,28 +136,29 @@ def _form(hint: Any) -> _Form:
     if hint in _SCALARS:
         return _SCALARS[hint]
     if issubclass(hint, Enum):
-        return _Form(lambda value: value.value, hint, {"enum": [item.value for item in hint]})
-    return _Form(lambda value: value.to_dict(), hint.from_dict, hint.json_schema())
+        return _Form(lambda value: value.value, hint, lambda: {"enum": [item.value for item in hint]})
+    return _Form(lambda value: value.to_dict(), hint.from_dict, hint.json_schema)
 
 
 def _optional(form: _Form) -> _Form:
-    schema = form.schema
-    if isinstance(schema.get("type"), str):
-        schema = {**schema, "type": [schema["type"], "null"]}
-    elif "enum" in schema:
-        schema = {**schema, "enum": [*schema["enum"], None]}
     return _Form(
         lambda value: None if value is None else form.write(value),
         lambda value: None if value is None else form.read(value),
-        schema,
+        lambda: _nullable(form.schema()),
     )
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    if "enum" in schema:
+        return {**schema, "enum": [*schema["enum"], None]}
+    return {**schema, "type": [schema["type"], "null"]}
 
 
 def _array(form: _Form) -> _Form:
     return _Form(
         lambda values: [form.write(value) for value in values],
         lambda values: tuple(form.read(value) for value in _expect(list, values)),
-        {"type": "array", "items": form.schema},
+        lambda: {"type": "array", "items": form.schema()},
     )
 
 
@@ -163,7 +166,7 @@ def _mapping(form: _Form) -> _Form:
     return _Form(
         lambda pairs: {name: form.write(value) for name, value in pairs},
         lambda values: tuple((name, form.read(value)) for name, value in _expect(dict, values).items()),
-        {"type": "object", "additionalProperties": form.schema},
+        lambda: {"type": "object", "additionalProperties": form.schema()},
     )
 
 
@@ -205,11 +208,11 @@ def _same(value: Any) -> Any:
 _NAMES = {list: "array", dict: "object", str: "string", int: "integer", float: "number", bool: "boolean"}
 
 _SCALARS: dict[Any, _Form] = {
-    str: _Form(_same, lambda value: make_storable(_expect(str, value)), {"type": "string"}),
-    int: _Form(_same, _integer, {"type": "integer"}),
-    float: _Form(_same, _number, {"type": "number"}),
-    bool: _Form(_same, lambda value: _expect(bool, value), {"type": "boolean"}),
-    datetime: _Form(iso, _time, {"type": "string", "format": "date-time"}),
+    str: _Form(_same, lambda value: make_storable(_expect(str, value)), lambda: {"type": "string"}),
+    int: _Form(_same, _integer, lambda: {"type": "integer"}),
+    float: _Form(_same, _number, lambda: {"type": "number"}),
+    bool: _Form(_same, lambda value: _expect(bool, value), lambda: {"type": "boolean"}),
+    datetime: _Form(iso, _time, lambda: {"type": "string", "format": "date-time"}),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import Any, ClassVar
@@ -231,3 +231,13 @@ def test_written_records_fit_their_schema(written: dict[str, Any]) -> None:
 @pytest.mark.parametrize("change", [{"price": "5"}, {"garden": 1}, {"door": {"name": "a"}}])
 def test_schema_refuses_other_values(change: dict[str, Any]) -> None:
     assert not Draft202012Validator(House.json_schema()).is_valid({**WRITTEN, **change})
+
+
+def test_records_need_no_source_files() -> None:
+    """An installation may contain only compiled files. A schema needs the source, a record does not."""
+    bare: Any = make_dataclass("Bare", [("size", int)], bases=(Record,), frozen=True)
+    owner: Any = make_dataclass("Owner", [("bare", bare)], bases=(Record,), frozen=True)
+    with pytest.raises((OSError, TypeError)):
+        owner.json_schema()
+    assert owner(bare(3)).to_dict() == {"bare": {"size": 3}}
+    assert owner.from_dict({"bare": {"size": 3}}) == owner(bare(3))

@@ -256,6 +256,13 @@ class UpgradeProgress(Record):
         record = super(UpgradeProgress, cls).from_dict(data)
         return replace(record, omitted=tuple(item for item in record.omitted if item[0] != "raw"))
 
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of :meth:`to_dict`, in which ``raw`` is optional."""
+        schema = super(UpgradeProgress, cls).json_schema()
+        raw = {"description": "The untouched answer; only with include_raw.", "type": ["object", "null"]}
+        return {**schema, "properties": {**schema["properties"], "raw": raw}}
+
     def to_dict(self, *, include_raw: bool = False) -> dict[str, Any]:
         """
         Return the record as JSON types, always with all keys; :meth:`from_dict` reads it.
