@@ -265,8 +265,9 @@ class Poller(LoopResource):
 
     def _publish(self, observation: Observation, sent_at: float) -> None:
         """Complete the subscriptions that this result serves."""
-        result = PollResult(observation, datetime.now(timezone.utc), warnings=tuple(self._queue.warnings))
-        self._queue.warnings.clear()
+        warnings = tuple(self._queue.warnings)
+        del self._queue.warnings[: len(warnings)]  # a thread that loads the connection may add more
+        result = PollResult(observation, datetime.now(timezone.utc), warnings=warnings)
         for subscription in self._open_subscriptions():
             if subscription.earliest <= max(sent_at, self._due):
                 subscription.result.set_result(result)

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from airflow_provider_sf.triggers.poller import Poller, PollResult
     from airflow_provider_sf.wait.state_machine import Decision
 
-MAX_UNCHANGED_SECONDS = 60.0
+MAX_UNCHANGED_SECONDS = 30.0
 """
-A step is taken at least this often, and with each poll if the interval is longer. It costs as much as a poll.
+While nothing changes, a step is taken only this often: it costs as much as a poll.
 
-Lines that are due although nothing changed, such as the sign of life, may be this much late.
+Log lines and XComs that are due without a change may be late by this time. Timeouts are exact.
 """
 
 
