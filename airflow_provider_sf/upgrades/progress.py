@@ -280,13 +280,13 @@ class UpgradeProgress(Record):
 
 
 _READERS = tuple(
-    (one.name, one.metadata["read"]) for one in fields(UpgradeProgress) if "read" in one.metadata
+    (item.name, item.metadata["read"]) for item in fields(UpgradeProgress) if "read" in item.metadata
 )
 """Fields that an answer holds under the key of its kind, and how each is read."""
 
 _CLOCKS = {"duration_seconds", "health_check_elapsed_seconds", "observed_at", "endpoint", "raw"}
 _content: Callable[[UpgradeProgress], tuple[object, ...]] = attrgetter(
-    *(one.name for one in fields(UpgradeProgress) if one.name not in _CLOCKS)
+    *(item.name for item in fields(UpgradeProgress) if item.name not in _CLOCKS)
 )
 
 _OF_NO_POSITION = frozenset({"unhealthy_evaluations", "nodes_at_failure", "safety_checks_at_failure"})

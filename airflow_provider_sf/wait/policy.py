@@ -68,7 +68,7 @@ class Policy(Record):
         :raises ValueError: a member is unknown: a newer release wrote it, and this one cannot obey it
         """
         policy = super(Policy, cls).from_dict(data)
-        known = {one.name for owner in (Policy, UpgradeSelector) for one in fields(owner)}
+        known = {item.name for owner in (Policy, UpgradeSelector) for item in fields(owner)}
         if isinstance(data, dict) and (unknown := set(data) - known):
             msg = f"unknown settings of a wait: {', '.join(sorted(unknown))}"
             raise ValueError(msg)

@@ -1,7 +1,7 @@
 """
-Whatever JSON a cluster answers with becomes a record that can be stored, read back and compared.
+Any JSON answer of a cluster becomes a record that can be stored, read back and compared.
 
-The answers are made from Microsoft's specification: those that keep to it, and those that nearly do.
+The answers are generated from Microsoft's specification: valid answers, and answers with a few changes.
 """
 
 from __future__ import annotations
@@ -29,12 +29,14 @@ ROOT = Path(__file__).parents[1]
 SWAGGER = json.loads((ROOT / "samples" / "upgrade_progress.swagger.json").read_bytes())
 DEFINITIONS: dict[str, Any] = SWAGGER["definitions"]
 SCHEMA = Draft202012Validator(
-    json.loads((ROOT.parent / "airflow_provider_sf" / "upgrade_progress.schema.json").read_bytes())
+    json.loads(
+        (ROOT.parent / "airflow_provider_sf" / "upgrades" / "upgrade_progress.schema.json").read_bytes()
+    )
 )
 RECORD_BYTES = 14_336
 """How much JSON a record takes at most, its limits in the code together."""
 
-# The same answers each time; an answer that takes long to make is no fault.
+# The same answers in each run. Slow generation is not a failure.
 thorough = settings(
     max_examples=70,
     derandomize=True,
@@ -64,12 +66,12 @@ integers = st.integers(0, 200) | st.sampled_from([4_294_967_295, 42_949_672_925,
 
 
 def heirs_of(name: str) -> dict[str, str]:
-    """Return the definitions that stand for another one: value of the discriminator -> name."""
+    """Return the definitions that inherit from another: value of the discriminator -> name."""
     base = f"#/definitions/{name}"
     found: dict[str, str] = {}
-    for heir, one in DEFINITIONS.items():
-        if {"$ref": base} in one.get("allOf", []):
-            kind = one.get("x-ms-discriminator-value")
+    for heir, definition in DEFINITIONS.items():
+        if {"$ref": base} in definition.get("allOf", []):
+            kind = definition.get("x-ms-discriminator-value")
             found.update({kind: heir} if kind else heirs_of(heir))
     return found
 
@@ -90,7 +92,7 @@ def fits(schema: dict[str, Any], depth: int = 0) -> st.SearchStrategy[Any]:
 
 
 def fits_named(name: str, depth: int) -> st.SearchStrategy[Any]:
-    """Return the strategy of a definition; of one with heirs, that of any of them."""
+    """Return the strategy of a definition, or of any definition that inherits from it."""
     heirs = heirs_of(name) if "discriminator" in DEFINITIONS[name] else {}
     if not heirs:
         return st.deferred(lambda: fits(DEFINITIONS[name], depth))
@@ -129,10 +131,10 @@ def fits_object(
 
 
 def answers_of(kind: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Return what Microsoft says the answers of a kind are; of one that it says nothing of, the sample."""
-    for one in SWAGGER["operations"].values():
-        if one["path"] == KINDS[kind].progress.path:
-            return fits({"$ref": f"#/definitions/{one['response']}"})
+    """Return the specified answers of a kind; without a specification, the sample."""
+    for operation in SWAGGER["operations"].values():
+        if operation["path"] == KINDS[kind].progress.path:
+            return fits({"$ref": f"#/definitions/{operation['response']}"})
     sample = (ROOT / "samples" / kind / "busy.json").read_bytes()
     return st.builds(json.loads, st.just(sample))
 
@@ -212,7 +214,9 @@ def damaged(draw: st.DrawFn, answers: st.SearchStrategy[dict[str, Any]]) -> dict
         if isinstance(inside, dict) and dice.random() < 0.02:
             put(inside, f"{key}OfTomorrow", inside.pop(key))
             break
-    lists = [one for one in places_in(answer) if isinstance(one[0][one[1]], list) and one[0][one[1]]]
+    lists = [
+        (inside, key) for inside, key in places_in(answer) if isinstance(inside[key], list) and inside[key]
+    ]
     for inside, key in dice.sample(lists, min(1, len(lists))):
         put(inside, key, inside[key] * 60)
     return answer
@@ -232,10 +236,10 @@ def check(kind: str, answer: dict[str, Any]) -> UpgradeProgress:
     before = as_text(answer)
     read = UpgradeProgress.from_answer(kind, "shop", answer, endpoint="http://c:19080")
     assert as_text(read.raw) == before
-    said = read.to_dict()
-    written = json.dumps(said, allow_nan=False)
+    members = read.to_dict()
+    written = json.dumps(members, allow_nan=False)
     assert len(written) <= RECORD_BYTES
-    assert is_storable(said)
+    assert is_storable(members)
     SCHEMA.validate(json.loads(written))
     again = UpgradeProgress.from_dict(json.loads(written))
     assert again == read
@@ -295,14 +299,14 @@ def test_other_json_is_unexpected(kind: str) -> None:
 @pytest.mark.kind_samples
 @every_kind
 def test_generated_answers_cover_every_key(kind: str) -> None:
-    """Otherwise the tests above would show little."""
-    said: set[str] = set()
+    """Otherwise the tests above would prove little."""
+    filled: set[str] = set()
 
     @settings(thorough, max_examples=140)
     @given(ANSWERS[kind])
     def look(answer: dict[str, Any]) -> None:
         record = UpgradeProgress.from_answer(kind, "shop", answer).to_dict()
-        said.update(key for key, value in record.items() if value not in (None, [], {}))
+        filled.update(key for key, value in record.items() if value not in (None, [], {}))
 
     look()
     written = {
@@ -314,4 +318,4 @@ def test_generated_answers_cover_every_key(kind: str) -> None:
     }
     for field in KINDS[kind].keys:
         later = field == "status_details" and kind == "cluster"
-        assert later or written.get(field, {field}) <= said
+        assert later or written.get(field, {field}) <= filled

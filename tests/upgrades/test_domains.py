@@ -1,4 +1,4 @@
-"""Where a rolling upgrade is and what it waits for there: what is read, how it is said, what there is room for."""
+"""Where a rolling upgrade is, what it waits for there, and what fits into a record."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def progress(name: str | None, *nodes: object) -> dict[str, Any]:
     return {"DomainName": name, "NodeUpgradeProgressList": list(nodes)}
 
 
-def read(**said: object) -> Domains:
-    domains, omitted = domains_of(said)
+def read(**values: object) -> Domains:
+    domains, omitted = domains_of(values)
     assert omitted == NOTHING_OMITTED
     return domains
 
@@ -93,7 +93,7 @@ def test_place_is_read_in_answer_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "values",
     [
         {},
         dict.fromkeys(("upgrade_domains", "upgrade_units", "current_domain", "failure_domain")),
@@ -102,8 +102,8 @@ def test_place_is_read_in_answer_order() -> None:
         {"current_domain": progress("", "n0", None), "current_unit": 7, "failure_domain": progress(None)},
     ],
 )
-def test_odd_places_are_empty(said: dict[str, object]) -> None:
-    assert read(**said) == Domains()
+def test_odd_places_are_empty(values: dict[str, object]) -> None:
+    assert read(**values) == Domains()
 
 
 def test_missing_name_is_a_question_mark() -> None:
@@ -142,7 +142,7 @@ def test_more_detailed_of_domain_and_unit_counts(
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "text"),
     [
         ("EnsureSeedNodeQuorum", "a quorum of the seed nodes would be lost"),
         ("EnsurePartitionQuorum", f"partition {PARTITION} would lose its quorum of replicas"),
@@ -153,8 +153,8 @@ def test_more_detailed_of_domain_and_unit_counts(
         ("WaitForInbuildReplica", f"a replica of partition {PARTITION} is still being built"),
     ],
 )  # fmt: skip
-def test_safety_check_becomes_a_sentence(kind: str, said: str) -> None:
-    assert checks_in(check(kind)) == (f"n0 waits for {kind}: {said}",)
+def test_safety_check_becomes_a_sentence(kind: str, text: str) -> None:
+    assert checks_in(check(kind)) == (f"n0 waits for {kind}: {text}",)
 
 
 def test_every_specified_safety_check_is_known(sample: Any) -> None:
@@ -166,7 +166,7 @@ def test_every_specified_safety_check_is_known(sample: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "sentence"),
+    ("value", "sentence"),
     [
         (check("ACheckOfTomorrow"), f"n0 waits for ACheckOfTomorrow: partition {PARTITION}"),
         (check("ACheckOfTomorrow", None), "n0 waits for ACheckOfTomorrow"),
@@ -188,17 +188,17 @@ def test_every_specified_safety_check_is_known(sample: Any) -> None:
         (check(4, None), "n0 waits for 4"),
     ],
 )  # fmt: skip
-def test_odd_safety_check_is_described(said: object, sentence: str) -> None:
-    assert checks_in(said) == (sentence,)
+def test_odd_safety_check_is_described(value: object, sentence: str) -> None:
+    assert checks_in(value) == (sentence,)
 
 
-@pytest.mark.parametrize("said", [None, {}, "EnsureAvailability", [], [None, 4]])
-def test_odd_safety_check_lists_are_empty(said: object) -> None:
-    nodes = [{"NodeName": "n0", "PendingSafetyChecks": said}]
+@pytest.mark.parametrize("value", [None, {}, "EnsureAvailability", [], [None, 4]])
+def test_odd_safety_check_lists_are_empty(value: object) -> None:
+    nodes = [{"NodeName": "n0", "PendingSafetyChecks": value}]
     assert read(current_domain={"NodeUpgradeProgressList": nodes}).pending_safety_checks == ()
 
 
-# How it is said.
+# How it is described.
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_position_changes_with_domains_nodes_and_checks(change: dict[str, Any]) 
 
 def test_position_ignores_order_and_failure() -> None:
     nodes = BUSY["current_domain"]["NodeUpgradeProgressList"]
-    turned = [{**one, "PendingSafetyChecks": one["PendingSafetyChecks"][::-1]} for one in nodes[::-1]]
+    turned = [{**item, "PendingSafetyChecks": item["PendingSafetyChecks"][::-1]} for item in nodes[::-1]]
     again = read(
         upgrade_domains=BUSY["upgrade_domains"][::-1],
         upgrade_units=BUSY["upgrade_units"][::-1],
@@ -297,20 +297,24 @@ def test_position_ignores_order_and_failure() -> None:
 
 
 def test_kept_items_do_not_depend_on_order() -> None:
-    """A cluster that lists its nodes and checks anew has not moved; a stall must be seen."""
+    """A new order of nodes and checks is no progress: a stall must be detected."""
     nodes = [
-        node(f"n{place}", "Upgrading", *[check("EnsureAvailability", f"{place}-{one}") for one in range(5)])
+        node(
+            f"n{place}",
+            "Upgrading",
+            *[check("EnsureAvailability", f"{place}-{number}") for number in range(5)],
+        )
         for place in range(60)
     ]
     units = listed(*["Pending", "Completed"] * 50)
     dice = random.Random(7)  # noqa: S311 - any order will do
-    said = {"upgrade_domains": units, "current_domain": progress("UD0", *nodes)}
+    values = {"upgrade_domains": units, "current_domain": progress("UD0", *nodes)}
     shuffled = {
         "upgrade_domains": dice.sample(units, 100),
         "current_domain": progress("UD0", *dice.sample(nodes, 60)),
     }
-    (one, omitted), (other, omitted_too) = domains_of(said), domains_of(shuffled)
-    assert one.position == other.position
+    (first, omitted), (second, omitted_too) = domains_of(values), domains_of(shuffled)
+    assert first.position == second.position
     assert omitted == omitted_too
     assert min(omitted["upgrade_domains"], omitted["current_nodes"], omitted["pending_safety_checks"]) > 0
 

@@ -118,11 +118,11 @@ def test_any_member_may_be_missing_or_odd(
         inside.pop(inner, None)
     else:
         inside[inner] = value
-    said = UpgradeProgress.from_answer(kind, "shop", answer)
-    assert said.raw == answer
-    written = json.loads(json.dumps(said.to_dict(), allow_nan=False))
-    assert UpgradeProgress.from_dict(written) == said
-    assert said.outcome not in {Outcome.SUCCEEDED, Outcome.NOT_UPGRADED}
+    progress = UpgradeProgress.from_answer(kind, "shop", answer)
+    assert progress.raw == answer
+    written = json.loads(json.dumps(progress.to_dict(), allow_nan=False))
+    assert UpgradeProgress.from_dict(written) == progress
+    assert progress.outcome not in {Outcome.SUCCEEDED, Outcome.NOT_UPGRADED}
 
 
 @every_kind
@@ -149,9 +149,9 @@ def test_answer_must_be_an_object(answer: object) -> None:
     + [(state, "unknown") for state in ("RollingSideways", "rollingforward", "", 4, None, True, ["Failed"])],
 )
 def test_every_state_has_one_outcome_per_kind(kind: str, state: object, outcome: str) -> None:
-    said = read(kind, UpgradeState=state, StartTimestampUtc=STARTED)
-    assert said.outcome.value == outcome
-    assert str(said.outcome) == outcome
+    progress = read(kind, UpgradeState=state, StartTimestampUtc=STARTED)
+    assert progress.outcome.value == outcome
+    assert str(progress.outcome) == outcome
 
 
 @pytest.mark.parametrize("kind", STARTING)
@@ -163,7 +163,7 @@ def test_completed_without_start_time_is_not_upgraded(kind: str, state: str, sta
 
 @pytest.mark.kind_samples
 @pytest.mark.parametrize(
-    ("kind", "said", "outcome"),
+    ("kind", "members", "outcome"),
     [
         ("compose_deployment", {"UpgradeKind": "Invalid"}, "not_upgraded"),
         ("compose_deployment", {"UpgradeKind": "Rolling"}, "succeeded"),
@@ -177,8 +177,8 @@ def test_completed_without_start_time_is_not_upgraded(kind: str, state: str, sta
         ("cluster_configuration", {"ProgressStatus": 0, "ConfigVersion": ""}, "succeeded"),
     ],
 )
-def test_each_kind_recognises_never_upgraded(kind: str, said: dict[str, Any], outcome: str) -> None:
-    completed = {"UpgradeState": "RollingForwardCompleted", "StartTimestampUtc": STARTED, **said}
+def test_each_kind_recognises_never_upgraded(kind: str, members: dict[str, Any], outcome: str) -> None:
+    completed = {"UpgradeState": "RollingForwardCompleted", "StartTimestampUtc": STARTED, **members}
     assert read(kind, **completed).outcome.value == outcome
     assert read(kind, **{**completed, "UpgradeState": "Failed"}).outcome is Outcome.FAILED
 
@@ -202,7 +202,7 @@ def test_running_upgrade_without_start_time_is_in_progress() -> None:
         # Before the next upgrade domain.
         ("RollingForwardPending", "UnmonitoredManual", None, Outcome.PAUSED),
         ("RollingBackPending", "UnmonitoredManual", None, Outcome.PAUSED),
-        # A domain is under way, or a health check is, or nobody needs to act.
+        # A domain or a health check is in progress: no person must act.
         ("RollingForward", "UnmonitoredManual", None, Outcome.IN_PROGRESS),
         ("RollingForwardInProgress", "UnmonitoredManual", None, Outcome.IN_PROGRESS),
         ("RollingForwardPending", "Monitored", None, Outcome.IN_PROGRESS),
@@ -223,14 +223,14 @@ def test_upgrade_that_waits_for_a_person_is_paused(
     state: str, mode: str | None, failed_at: str | None, outcome: Outcome
 ) -> None:
     for kind in STARTING:
-        said = read(
+        progress = read(
             kind,
             UpgradeState=state,
             RollingUpgradeMode=mode,
             FailureTimestampUtc=failed_at,
             StartTimestampUtc=STARTED,
         )
-        assert said.outcome is outcome
+        assert progress.outcome is outcome
 
 
 @pytest.mark.parametrize(
@@ -251,17 +251,17 @@ def test_upgrade_that_waits_for_a_person_is_paused(
     ],
 )
 def test_target_is_new_version_only_going_forward(state: str | None, new: str | None, *, back: bool) -> None:
-    said = record(
+    progress = record(
         UpgradeState=state, TargetApplicationTypeVersion="v2", RollingUpgradeMode="UnmonitoredManual"
     )
-    assert (said.going_back, said.new_version) == (back, new)
+    assert (progress.going_back, progress.new_version) == (back, new)
 
 
 def test_never_upgraded_has_no_new_version() -> None:
-    said = record(
+    progress = record(
         UpgradeState="CompletedRollforward", TargetApplicationTypeVersion="v2", StartTimestampUtc=None
     )
-    assert said.new_version is None
+    assert progress.new_version is None
 
 
 def change_in(answer: dict[str, Any], change: dict[str, Any]) -> UpgradeProgress:
@@ -335,8 +335,8 @@ def test_position_changes_with(
 def test_record_knows_completed_domains_and_place(kind: str) -> None:
     states = ["Completed", "InProgress", "Pending"]
     domains = [{"Name": f"UD{place}", "State": state} for place, state in enumerate(states)]
-    said = read(kind, UpgradeDomains=domains)
-    assert (said.domains_done, said.place) == ((1, 3), "domain UD1 (2 of 3)")
+    progress = read(kind, UpgradeDomains=domains)
+    assert (progress.domains_done, progress.place) == ((1, 3), "domain UD1 (2 of 3)")
     many = read(kind, UpgradeDomains=[{"Name": f"UD{place}", "State": "Completed"} for place in range(99)])
     assert (many.domains_done, many.place) == ((99, 99), "99 of 99 domains")
     assert (read(kind).domains_done, read(kind).place) == (None, None)
@@ -355,15 +355,15 @@ def test_failure_reason_none_is_null() -> None:
 
 @pytest.mark.parametrize("kind", ROLLING)
 def test_members_of_the_description_are_read(kind: str) -> None:
-    said = read(
+    progress = read(
         kind, UpgradeDescription={"UpgradeKind": "Rolling", "UpgradeReplicaSetCheckTimeoutInSeconds": 5}
     )
-    assert (said.upgrade_kind, said.replica_check_timeout_seconds) == ("Rolling", 5)
+    assert (progress.upgrade_kind, progress.replica_check_timeout_seconds) == ("Rolling", 5)
 
 
 @pytest.mark.parametrize("kind", ROLLING)
 def test_node_by_node_upgrade_has_a_unit(kind: str) -> None:
-    said = read(
+    progress = read(
         kind,
         UpgradeUnits=[{"Name": "n0", "State": "InProgress"}],
         CurrentUpgradeDomainProgress={"DomainName": "", "NodeUpgradeProgressList": []},
@@ -371,7 +371,7 @@ def test_node_by_node_upgrade_has_a_unit(kind: str) -> None:
             "NodeUpgradeProgressList": [{"NodeName": "n0", "UpgradePhase": "Upgrading"}]
         },
     )
-    assert said.domains == Domains(
+    assert progress.domains == Domains(
         (), (UpgradeUnit("n0", "InProgress"),), DomainProgress(None, (NodeProgress("n0", "Upgrading"),))
     )
 
@@ -405,10 +405,10 @@ def test_other_data_is_refused(other: object) -> None:
 @every_kind
 def test_record_survives_its_dict(kind: str, sample: Callable[[str], dict[str, Any]]) -> None:
     observed_at = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
-    said = UpgradeProgress.from_answer(
+    progress = UpgradeProgress.from_answer(
         kind, "shop", sample(f"{kind}/busy"), observed_at=observed_at, endpoint="http://c:19080"
     )
-    assert UpgradeProgress.from_dict(json.loads(json.dumps(said.to_dict()))) == said
+    assert UpgradeProgress.from_dict(json.loads(json.dumps(progress.to_dict()))) == progress
 
 
 @pytest.mark.parametrize("field", ["name", "started_at", "failed_at", "observed_at"])
@@ -448,14 +448,14 @@ def listed(*pending: int, name: str = "s") -> list[dict[str, Any]]:
 
 
 def test_omitted_services_are_counted() -> None:
-    said = record(ServiceUpgradeProgress=listed(*[place % 2 for place in range(1_000)]))
-    kept = len(said.services)
-    assert said.to_dict()["omitted"] == {
+    progress = record(ServiceUpgradeProgress=listed(*[place % 2 for place in range(1_000)]))
+    kept = len(progress.services)
+    assert progress.to_dict()["omitted"] == {
         "services": 1_000 - kept,
         "services_behind": 500 - kept,
         "pending_replicas": 500 - kept,
     }
-    assert said.more_behind == 500 - kept
+    assert progress.more_behind == 500 - kept
 
 
 @pytest.mark.parametrize("count", [90, 1_000])
@@ -465,7 +465,7 @@ def test_services_behind_fit_first(count: int) -> None:
 
 def test_position_ignores_the_order_of_services() -> None:
     services = listed(*[place % 7 for place in range(1_000)])
-    there, back = (record(ServiceUpgradeProgress=said) for said in (services, services[::-1]))
+    there, back = (record(ServiceUpgradeProgress=items) for items in (services, services[::-1]))
     assert there.position == back.position
 
 
@@ -496,8 +496,8 @@ def test_rolling_text_is_cut_at_its_limit(field: str, key: str, most: int) -> No
 
 def test_versions_and_kind_are_cut() -> None:
     long, cut = "x" * 5_000, f"{'x' * 214}... (4786 characters more)"
-    said = read("cluster", CodeVersion=long, ConfigVersion=long, UpgradeDescription={"UpgradeKind": long})
-    assert (said.target_version, said.config_version, said.upgrade_kind) == (cut, cut, cut)
+    progress = read("cluster", CodeVersion=long, ConfigVersion=long, UpgradeDescription={"UpgradeKind": long})
+    assert (progress.target_version, progress.config_version, progress.upgrade_kind) == (cut, cut, cut)
 
 
 def test_omitted_parts_of_rolling_upgrades_are_counted() -> None:
@@ -506,7 +506,7 @@ def test_omitted_parts_of_rolling_upgrades_are_counted() -> None:
         {"NodeName": f"n{place}", "PendingSafetyChecks": [{"SafetyCheck": {"Kind": "A"}}]}
         for place in range(99)
     ]
-    said = read(
+    progress = read(
         "cluster",
         UpgradeDomains=units,
         UpgradeUnits=units,
@@ -514,8 +514,8 @@ def test_omitted_parts_of_rolling_upgrades_are_counted() -> None:
         UpgradeDomainProgressAtFailure={"NodeUpgradeProgressList": nodes},
         UnhealthyEvaluations=[{"Kind": "Node", "NodeName": f"n{place}"} for place in range(99)],
     )
-    place = said.domains
-    assert said.to_dict()["omitted"] == {
+    place = progress.domains
+    assert progress.to_dict()["omitted"] == {
         "upgrade_domains": 99 - len(place.upgrade_domains),
         "upgrade_domains_completed": 99 - len(place.upgrade_domains),
         "upgrade_units": 99 - len(place.upgrade_units),
@@ -524,7 +524,7 @@ def test_omitted_parts_of_rolling_upgrades_are_counted() -> None:
         "pending_safety_checks": 99 - len(place.pending_safety_checks),
         "nodes_at_failure": 99 - len(place.nodes_at_failure),
         "safety_checks_at_failure": 99 - len(place.safety_checks_at_failure),
-        "unhealthy_evaluations": 99 - len(said.unhealthy_evaluations),
+        "unhealthy_evaluations": 99 - len(progress.unhealthy_evaluations),
     }
 
 
@@ -554,8 +554,8 @@ def test_cut_text_shows_the_rest_length(field: str, key: str, letter: str, most:
 
 
 def test_previous_version_is_cut() -> None:
-    said = record(ApplicationUpgradeStatusDetails=f"from version: {'y' * 5_000} to version: v1")
-    assert said.previous_version == f"{'y' * 214}... (4786 characters more)"
+    progress = record(ApplicationUpgradeStatusDetails=f"from version: {'y' * 5_000} to version: v1")
+    assert progress.previous_version == f"{'y' * 214}... (4786 characters more)"
 
 
 def test_previous_version_is_found_in_cut_details() -> None:
@@ -569,15 +569,16 @@ def test_equal_answers_are_cut_to_equal_records() -> None:
         "StartTimestampUtc": STARTED,
         "ServiceUpgradeProgress": listed(*[place % 3 for place in range(999)], name="é" * 300),
     }
-    one, other = (
-        UpgradeProgress.from_answer(KIND, "shop", said) for said in (answer, json.loads(json.dumps(answer)))
+    first, second = (
+        UpgradeProgress.from_answer(KIND, "shop", source)
+        for source in (answer, json.loads(json.dumps(answer)))
     )
-    assert one == other
-    assert one.position == other.position
-    for written in (one.to_dict(), one.to_dict(include_raw=True)):
+    assert first == second
+    assert first.position == second.position
+    for written in (first.to_dict(), first.to_dict(include_raw=True)):
         read = UpgradeProgress.from_dict(json.loads(json.dumps(written)))
-        assert read == one
-        assert read.position == one.position
+        assert read == first
+        assert read.position == first.position
 
 
 def test_raw_over_16_kib_is_omitted() -> None:
@@ -623,7 +624,7 @@ def test_record_without_new_members_is_read() -> None:
     """Before their kinds were known, schema 1 had no such keys."""
     written = record().to_dict()
     assert (
-        UpgradeProgress.from_dict({key: said for key, said in written.items() if key not in NEW_KEYS})
+        UpgradeProgress.from_dict({key: value for key, value in written.items() if key not in NEW_KEYS})
         == record()
     )
 
@@ -658,6 +659,6 @@ def test_percentage_out_of_range_is_none(percent: object) -> None:
 
 @pytest.mark.parametrize("odd", [10**30, "\udc80", {"__classname__": "x"}])
 def test_raw_that_airflow_cannot_store_is_omitted(odd: object) -> None:
-    said = record(Odd=odd).to_dict(include_raw=True)
-    assert said["raw"] is None
-    assert said["omitted"]["raw"] > 0
+    progress = record(Odd=odd).to_dict(include_raw=True)
+    assert progress["raw"] is None
+    assert progress["omitted"]["raw"] > 0

@@ -292,11 +292,11 @@ def recorded(answer: str) -> Any:
 
 
 def read(answer: str) -> UpgradeProgress:
-    kind, said = answer.partition("/")[0], recorded(answer)
-    return UpgradeProgress.from_answer(kind, "", said, observed_at=NOON, endpoint="http://c:19080")
+    kind, body = answer.partition("/")[0], recorded(answer)
+    return UpgradeProgress.from_answer(kind, "", body, observed_at=NOON, endpoint="http://c:19080")
 
 
-# Every one of them.
+# All samples.
 
 
 def test_every_sample_has_its_record_here() -> None:
@@ -324,11 +324,11 @@ def test_record_keys_are_in_documented_order(answer: str) -> None:
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_answer_is_kept_unchanged(answer: str) -> None:
-    said = recorded(answer)
-    before = copy.deepcopy(said)
-    progress = UpgradeProgress.from_answer(answer.partition("/")[0], "", said)
-    assert progress.raw is said
-    assert said == before
+    body = recorded(answer)
+    before = copy.deepcopy(body)
+    progress = UpgradeProgress.from_answer(answer.partition("/")[0], "", body)
+    assert progress.raw is body
+    assert body == before
     assert progress.to_dict(include_raw=True)["raw"] == before
 
 
@@ -364,9 +364,9 @@ def test_duration_in_milliseconds_may_be_iso_8601() -> None:
 
 def test_samples_contain_every_specified_safety_check() -> None:
     definitions = recorded("upgrade_progress.swagger")["definitions"]
-    said = [sentence for record in RECORDS.values() for key in ("pending_safety_checks", "safety_checks_at_failure")
+    sentences = [sentence for record in RECORDS.values() for key in ("pending_safety_checks", "safety_checks_at_failure")
             for sentence in record.get(key, [])]  # fmt: skip
-    kinds = {sentence.partition(" waits for ")[2].partition(":")[0] for sentence in said}
+    kinds = {sentence.partition(" waits for ")[2].partition(":")[0] for sentence in sentences}
     assert kinds == {*definitions["SafetyCheckKind"]["enum"], "ACheckOfTomorrow"} - {"Invalid"}
 
 
@@ -386,7 +386,9 @@ EXTRA = {
 def root_of(kind: str) -> dict[str, Any]:
     """Return the definition of the answer of a kind."""
     swagger = recorded("upgrade_progress.swagger")
-    (operation,) = [one for one in swagger["operations"].values() if one["path"] == KINDS[kind].progress.path]
+    (operation,) = [
+        item for item in swagger["operations"].values() if item["path"] == KINDS[kind].progress.path
+    ]
     return dict(swagger["definitions"][operation["response"]])
 
 

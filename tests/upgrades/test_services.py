@@ -1,4 +1,4 @@
-"""How far services are: what is read of them, which of them a record has room for, what is said of the others."""
+"""The progress of services: how it is read, which services fit into a record, and how the others are counted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def places(services: tuple[ServiceProgress, ...]) -> list[int]:
 # What is read.
 
 
-def test_services_are_read_in_the_order_of_the_answer() -> None:
+def test_services_keep_the_order_of_the_answer() -> None:
     answer = [
         {"ServiceName": "web", "CompletedReplicaCount": "6", "PendingReplicaCount": "2"},
         {"ServiceName": "api", "CompletedReplicaCount": 5, "PendingReplicaCount": 0},

@@ -1,4 +1,4 @@
-"""A kind of upgrade is a row and a sample: one that is not there is added, and whatever holds for all kinds holds for it."""
+"""A new kind of upgrade is a row and a sample: all tests of kinds include it."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def run_with_six_kinds(*arguments: str) -> subprocess.CompletedProcess[str]:
     """
     Run the tests with a sixth kind, except these, the live ones and those marked ``kind_samples``.
 
-    Tests with that mark compare each kind with texts of its own: Microsoft's, the runtime's, or reviewed ones.
-    Whoever adds a kind adds these texts; all other tests of kinds include a new kind automatically.
+    Tests with that mark compare each kind with separate texts: Microsoft's, the runtime's, or reviewed ones.
+    Add these texts with each new kind. All other tests of kinds include a new kind automatically.
     """
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.upgrades.test_sixth_kind"]
     chosen = ["-m", "not kind_samples and not live", "--ignore=tests/upgrades/test_sixth_kind.py"]
@@ -73,8 +73,8 @@ def test_sixth_kind_passes_all_kind_tests() -> None:
 @pytest.mark.usefixtures("six_kinds")
 def test_sixth_kind_sample_becomes_the_record() -> None:
     record = UpgradeProgress.from_answer("volume", "", json.loads(SAMPLE.read_bytes()))
-    said = {key: value for key, value in record.to_dict().items() if value not in (None, [], {})}
-    assert (record.place, said) == (
+    members = {key: value for key, value in record.to_dict().items() if value not in (None, [], {})}
+    assert (record.place, members) == (
         "domain UD1 (2 of 2)",
         {
             "schema": "service_fabric.upgrade_progress/1",

@@ -1,4 +1,4 @@
-"""The stages of a wait: what begins one, what is kept of it, what is left out when there are too many."""
+"""The stages of a wait: what begins a stage, what it contains, and which stages are omitted."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ PAUSED: dict[str, Any] = {"failed_at": at(5), "rolling_upgrade_mode": "Unmonitor
         (record("RollingForward", started_at=at(600)), True),
         (record("RollingForwardInProgress"), True),
     ],
-    ids=["a pause", "not ours", "another start", "another state"],
+    ids=["a pause", "not expected", "another start", "another state"],
 )
 def test_new_stage_begins_with(second: UpgradeProgress, *, expected: bool) -> None:
     assert len(timeline((0, record("RollingForward"), True), (15, second, expected))) == 2
@@ -290,11 +290,11 @@ looks = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(looks)
 def test_first_and_last_forward_stage_always_stay(
-    said: list[tuple[str, bool, int, str]],
+    steps: list[tuple[str, bool, int, str]],
 ) -> None:
     stages: tuple[Stage, ...] = ()
     uncut: list[Stage] = []
-    for place, (state, expected, late, version) in enumerate(said):
+    for place, (state, expected, late, version) in enumerate(steps):
         seen = record(state, place, services=(LONG,) * late, target_version=version)
         stages = extend_timeline(stages, seen, at(place), expected=expected)
         new = Stage.from_record(seen, at(place), expected=expected)
