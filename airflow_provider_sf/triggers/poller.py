@@ -1,7 +1,7 @@
 """
 One poll per upgrade for all waits of an event loop.
 
-    trigger -> Poller.next_result -> PollQueue.schedule ... tick ... -> Poller.poll -> hook -> cluster
+    trigger -> Poller.next_result -> PollQueue.schedule -> (tick) -> Poller.poll -> hook -> cluster
 
 A wait subscribes to its next result. The poll that comes first serves all subscriptions of the upgrade.
 """
@@ -100,14 +100,9 @@ class PollQueue(LoopResource):
         self._outage_sent_at = self._answered_at = -inf
 
     def schedule(self, poller: Poller, tick: int) -> None:
-        """Call ``poller.on_tick`` at a tick. If the tick has passed, call it as soon as possible."""
+        """Let a poller poll at a tick, or as soon as possible if the tick has passed."""
         self._planned.setdefault(tick, []).append(poller)
         self._set_timer(tick)
-
-    def append(self, poller: Poller) -> None:
-        """Add a poll that is due."""
-        self._due.append(poller)
-        self._start_worker()
 
     def note(self, sent_at: float, error: ServiceFabricError | None) -> None:
         """Remember an outage: the poll sent at this time got no response, and no other poll got one since."""
@@ -141,20 +136,20 @@ class PollQueue(LoopResource):
     def _on_timer(self) -> None:
         self._timer, now = None, loop_time() / TICK_SECONDS + _ROUNDING
         for tick in sorted(tick for tick in self._planned if tick <= now):
-            for poller in self._planned.pop(tick):
-                poller.on_tick(tick)
+            self._due.extend(poller for poller in self._planned.pop(tick) if poller.on_tick(tick))
+        self._start_workers()
         if self._planned:
             self._set_timer(min(self._planned))
 
-    def _start_worker(self) -> None:
-        if self._due and len(self._workers) < MAX_CONCURRENT_REQUESTS:
+    def _start_workers(self) -> None:
+        for _ in range(min(len(self._due), MAX_CONCURRENT_REQUESTS - len(self._workers))):
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._remove_worker)
 
     def _remove_worker(self, worker: asyncio.Task[None]) -> None:
         self._workers.remove(worker)
-        self._start_worker()
+        self._start_workers()
 
     async def _work(self) -> None:
         while self._due:
@@ -199,24 +194,31 @@ class Poller(LoopResource):
         self._schedule(subscription)
         return await subscription.result
 
-    def on_tick(self, tick: int) -> None:
-        """Queue a poll, if it is planned for this tick and a wait still needs it."""
+    def on_tick(self, tick: int) -> bool:
+        """Return whether a poll is planned for this tick and a wait still needs it."""
         if tick != self._tick:
-            return
+            return False
         self._tick, due = None, tick * TICK_SECONDS
         if any(subscription.earliest <= due for subscription in self._open_subscriptions()):
             self._due, self._is_polling = due, True
-            self._queue.append(self)
         else:
             self._schedule(*self._subscriptions)
+        return self._is_polling
 
     async def poll(self) -> None:
         """Poll once, unless an outage is known, and publish the result."""
-        sent_at = loop_time()
+        sent_at, (kind, name), queue = loop_time(), self._upgrade, self._queue
         try:
-            if self._open_subscriptions():
-                observation = self._queue.outage_since(self._due) or await self._observe(sent_at)
+            observation: Observation | None = queue.outage_since(self._due)
+            if observation is None and self._open_subscriptions():
+                observation = self._read(*await queue.hook.aget_progress_response(name, kind=kind))
+                queue.note(sent_at, None)
+            if observation is not None:
                 self._publish(observation, sent_at)
+        except ServiceFabricError as error:
+            observation = copy(error)  # without the traceback, which would keep all frames alive
+            queue.note(sent_at, observation)
+            self._publish(observation, sent_at)
         except Exception as error:  # noqa: BLE001 - a bug: every wait fails with its traceback
             for subscription in self._open_subscriptions():
                 subscription.result.set_exception(error)
@@ -243,17 +245,6 @@ class Poller(LoopResource):
         if self._due > -inf and subscription.interval < inf:
             due = min(due, next_in_schedule(self._due, subscription.interval, loop_time()))
         return max(due, subscription.earliest)
-
-    async def _observe(self, sent_at: float) -> Observation:
-        kind, name = self._upgrade
-        try:
-            cluster, response = await self._queue.hook.aget_progress_response(name, kind=kind)
-            self._queue.note(sent_at, None)
-            return self._read(cluster, response)
-        except ServiceFabricError as error:
-            observation = copy(error)  # without the traceback, which would keep all frames alive
-            self._queue.note(sent_at, observation)
-            return observation
 
     def _read(self, cluster: Cluster, response: Response) -> UpgradeProgress:
         """Read a response. The same bytes are the same record."""

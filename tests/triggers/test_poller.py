@@ -425,10 +425,11 @@ def test_poll_queue_closes_before_workers_begin() -> None:
 
     async def test() -> None:
         async with poll_queue(CONNECTION) as queue, poller_for(queue, KIND, "shop") as poller:
-            queue.append(poller)
+            queue._due.append(poller)
+            queue._start_workers()
         assert not loop_resources()
 
-    asyncio.run(test())
+    asyncio.run(asyncio.wait_for(test(), 60.0))
 
 
 # The task logs.
