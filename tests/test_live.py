@@ -200,7 +200,7 @@ def test_the_clocks_go_on_exactly_after_the_triggerer_was_killed(
     map_index = 0 if task_id == "stall" else -1
     wait = live.xcom("restart", runs["restart"], task_id, "upgrade_wait", map_index)
     assert wait["ended_by"] == ended_by
-    began, ended = utc(wait["memory"][clock]), utc(wait["ended_at"])
+    began, ended = utc(wait[clock]), utc(wait["ended_at"])
     assert began is not None
     assert ended is not None
     assert SEEN.killed_at is not None
@@ -261,7 +261,7 @@ def test_an_upgrade_that_another_one_replaces_is_red_though_the_other_succeeds(
     wait = task(live, runs, "verdicts", "superseded")
     assert (wait["state"], wait["try_number"]) == ("failed", 1)
     story = live.xcom("verdicts", runs["verdicts"], "superseded", "upgrade_wait")
-    assert (story["ended_by"], story["upgrade"]["target_version"]) == ("upgrade", "v1")
+    assert (story["ended_by"], story["expected"]["target_version"]) == ("upgrade", "v1")
     assert "to v1 was superseded" in str(live.task_log("verdicts", runs["verdicts"], "superseded"))
 
 
