@@ -109,7 +109,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
             poller_for(queue, self.kind, self.name) as poller,
             XComProgress(self.kind, self.name, ti, self) as xcoms,
         ):
-            if _now() > first_poll_at:  # another triggerer has polled already, perhaps for a long time
+            if _now() > first_poll_at:  # another triggerer may have polled already
                 self.wait_state = await xcoms.recalled(self.wait_state)
             else:
                 xcoms.begin(self.wait_state)

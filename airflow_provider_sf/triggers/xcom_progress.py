@@ -24,9 +24,9 @@ RETRY_AFTER = timedelta(seconds=15)
 
 TURN_SECONDS = 1.0
 """
-The time between two pushes of a triggerer, whose waits take turns.
+The time between two pushes of a triggerer. Its waits take turns.
 
-A push costs the supervisor about 50 ms of CPU time, and this one process serves all triggers.
+A push costs the supervisor about 50 ms of CPU time. This one process serves all triggers.
 """
 
 TIMEOUT_SECONDS = 30.0
@@ -166,7 +166,7 @@ def _obstacle() -> str | None:
     """Return why a trigger cannot push XComs, or not without blocking the event loop of all triggers."""
     if not hasattr(XCom, "aset"):
         return "before Airflow 3.3 a trigger cannot push it"
-    from airflow.sdk.bases.xcom import BaseXCom  # noqa: PLC0415 - Airflow 2 has none
+    from airflow.sdk.bases.xcom import BaseXCom  # noqa: PLC0415 - not in Airflow 2
 
     return None if XCom is BaseXCom else "a custom XCom backend would block all triggers"
 

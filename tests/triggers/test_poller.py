@@ -187,7 +187,7 @@ def test_result_requested_before_subscription_does_not_count(serving: Serving) -
 
 
 def test_subscription_is_not_served_early(serving: Serving) -> None:
-    """A bad result is confirmed by a poll of its own; the first poll is not before ``first_poll_at``."""
+    """A bad result is confirmed by a separate poll; the first poll is not before ``first_poll_at``."""
 
     async def test(_: Server) -> None:
         async with polling() as poller:
