@@ -95,6 +95,12 @@ def test_packages_form_layers() -> None:
     assert next(iter(TopologicalSorter(ARROWS).static_order())) in {"", "exceptions"}
 
 
+def test_modules_have_no_cycle() -> None:
+    """Imports for types count; a package's face may be imported by its own modules' users only."""
+    graph = {module: imports(module) - {module} for module in modules()}
+    assert set(TopologicalSorter(graph).static_order()) == set(modules())
+
+
 @pytest.mark.parametrize("package", CORE)
 def test_core_loads_no_airflow(package: str) -> None:
     """No network library either: requests and aiohttp are imported when a request is sent."""

@@ -98,7 +98,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_every_example_has_its_end() -> None:
+def test_every_example_has_an_expected_end() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(ENDS) == set(SAID)
 
 
@@ -120,7 +120,7 @@ def said(home: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("example", ENDS)
-def test_an_example_runs_offline_and_ends_as_it_says(example: str, said: dict[str, str]) -> None:
+def test_example_runs_offline(example: str, said: dict[str, str]) -> None:
     (found,) = [line for line in said[example].splitlines() if line.startswith("STATES ")]
     assert json.loads(found.removeprefix("STATES ")) == ENDS[example]
     assert SAID[example] in said[example]

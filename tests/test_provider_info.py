@@ -38,7 +38,7 @@ def connection_type() -> dict[str, Any]:
     return dict(only)
 
 
-def test_the_entry_point_gives_the_provider_info() -> None:
+def test_entry_point_returns_provider_info() -> None:
     (found,) = [
         point
         for point in entry_points(group="apache_airflow_provider")
@@ -47,11 +47,11 @@ def test_the_entry_point_gives_the_provider_info() -> None:
     assert found.load()() == get_provider_info()
 
 
-def test_the_provider_info_fits_the_schema_that_airflow_ships() -> None:
+def test_provider_info_fits_airflows_schema() -> None:
     jsonschema.validate(get_provider_info(), airflow_schema("provider_info.schema.json"))
 
 
-def test_the_connection_form_fits_the_fuller_schema_of_provider_files(
+def test_connection_form_fits_provider_yaml_schema(
     connection_type: dict[str, Any],
 ) -> None:
     schema = airflow_schema("provider.yaml.schema.json")
@@ -59,16 +59,16 @@ def test_the_connection_form_fits_the_fuller_schema_of_provider_files(
     jsonschema.validate([connection_type], part)
 
 
-def test_every_form_field_is_one_that_the_cluster_knows(connection_type: dict[str, Any]) -> None:
+def test_form_fields_are_known_to_the_cluster(connection_type: dict[str, Any]) -> None:
     assert set(connection_type["conn-fields"]) == set(EXTRA_FIELDS)
 
 
-def test_a_form_that_is_left_empty_is_an_unsecured_cluster(connection_type: dict[str, Any]) -> None:
+def test_empty_form_is_an_unsecured_cluster(connection_type: dict[str, Any]) -> None:
     empty = dict.fromkeys(connection_type["conn-fields"])
     assert Cluster.at("c", None, empty) == Cluster.at("c", None, dict.fromkeys(empty, "")) == Cluster.at("c")
 
 
-def test_airflow_masks_every_field_that_holds_a_secret(connection_type: dict[str, Any]) -> None:
+def test_airflow_masks_every_secret_field(connection_type: dict[str, Any]) -> None:
     """It goes by their names, not by the form."""
     fields = connection_type["conn-fields"]
     secret = {name for name, field in fields.items() if field["schema"].get("format") == "password"}
@@ -76,7 +76,7 @@ def test_airflow_masks_every_field_that_holds_a_secret(connection_type: dict[str
     assert {name for name in fields if should_hide_value_for_key(name)} == secret
 
 
-def test_every_module_that_is_named_exists() -> None:
+def test_named_modules_exist() -> None:
     info = get_provider_info()
     for part in ("hooks", "sensors", "operators", "triggers"):
         for entry in info[part]:
@@ -94,7 +94,7 @@ def test_every_link_is_registered() -> None:
         assert [type(one) for one in task.operator_extra_links] == [link]
 
 
-def test_airflow_finds_the_hook_of_the_connection_type(connection_type: dict[str, Any]) -> None:
+def test_airflow_finds_the_hook(connection_type: dict[str, Any]) -> None:
     hook = ProvidersManagerTaskRuntime().hooks[ServiceFabricHook.conn_type]
     assert hook is not None
     assert hook.hook_class_name == connection_type["hook-class-name"]
@@ -103,7 +103,7 @@ def test_airflow_finds_the_hook_of_the_connection_type(connection_type: dict[str
     assert hook.connection_id_attribute_name == "service_fabric_conn_id"
 
 
-def test_the_wheel_says_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wheel_metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     with zipfile.ZipFile(tmp_path / build_wheel(str(tmp_path))) as wheel:
         names = wheel.namelist()

@@ -1,9 +1,9 @@
-"""Wait for an upgrade in poke, reschedule or deferrable mode: the same look, the same end."""
+"""The sensor: wait for an upgrade in poke, reschedule or deferrable mode, with the same result in each."""
 
 from __future__ import annotations
 
 import warnings
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
@@ -31,71 +31,71 @@ from airflow_provider_sf.wait.parameters import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_sf.sensors.wait_task import WaitTask
     from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.wait.matching import UpgradeSelector
+    from airflow_provider_sf.wait.policy import Policy
 
 __all__ = ["ServiceFabricUpgradeSensor", "UpgradeFailed"]
 
 SHORT_POKE_INTERVAL = 10.0
-"""A shorter interval is warned of: a cluster has better things to do than to answer more often."""
+"""A shorter interval logs a warning."""
 
 _NOT_GIVEN: Any = object()
-"""None would not do: it is what an XCom that nobody pushed becomes."""
+"""None is different: a missing XCom becomes None."""
 
 
 class ServiceFabricUpgradeSensor(BaseSensorOperator):
     """
-    Wait until an upgrade has ended; return its record if it succeeded, raise if it did not.
+    Wait until an upgrade ends; return its record if it succeeded, raise an error if it did not.
 
     :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web``, ``shop~web``)
-        or the compose deployment; the kinds that are the cluster's own take none; templated
+        or the compose deployment; empty for the cluster kinds; templated
     :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`
     :param service_fabric_conn_id: the connection to the cluster; templated
 
-    Which upgrade is meant (all that is given must hold; nothing given means the latest on record):
+    The expected upgrade. Everything that is set must hold; without any of these, the latest upgrade on record
+    is the expected one:
 
     :param previous: the record from before the start, as ``ServiceFabricUpgradeProgressOperator`` returns it:
-        a dict, its text, or the operator's ``output``; templated. The recommended way
-    :param started_after: an aware datetime or its text that the start must not precede; templated
-    :param clock_skew: seconds, or a timedelta, by which it may do so all the same; 60 seconds
-    :param target_version: the version that the upgrade goes to; templated. Of no use where Service Fabric
-        generates versions, as it does for application resources
-    :param accept_current_version: succeed, too, if nothing moves and ``target_version`` is there already
+        a dict, its text, or the operator's ``output``; templated. This is the recommended way
+    :param started_after: an aware datetime, or its text; the upgrade must not start before it; templated
+    :param clock_skew: seconds, or a timedelta; the start may be this much earlier; 60 seconds
+    :param target_version: the new version; templated. Not useful if Service Fabric generates the versions, as
+        it does for application resources
+    :param accept_current_version: succeed also if ``target_version`` is deployed already and no upgrade runs
 
-    How long, and for what:
+    How to wait. Durations are seconds or a timedelta:
 
-    :param deferrable: wait in the triggerer and hold no worker slot; the default of ``[operators]
+    :param deferrable: wait in the triggerer and hold no worker slot; the default is the setting ``[operators]
         default_deferrable``
-    :param poke_interval: seconds between polls, or a timedelta; 15 seconds
-    :param timeout: seconds, or a timedelta, after which the wait ends though the upgrade goes on; 6 hours
-    :param start_timeout: seconds, or a timedelta, for which what is on record may be at rest and another
-        upgrade than the one that is meant; 15 minutes
-    :param stall_timeout: seconds, or a timedelta, for which nothing may change while the upgrade should move;
-        None for ever. Not with ``mode="reschedule"``
-    :param unknown_state_timeout: seconds, or a timedelta, for which Service Fabric may report a state that
-        this package does not know; 10 minutes
-    :param unreachable_timeout: seconds, or a timedelta, for which a cluster that gives no usable answer is
-        forgiven; 5 minutes
-    :param on_paused: ``"wait"`` for a person to resume a paused upgrade, or ``"fail"``
-    :param on_rollback: ``"wait"`` for the end of a rollback and then fail, or ``"fail_fast"``
-    :param wait_for_existence: let an application that does not exist count as not upgraded yet
-    :param live_progress: push the XComs while deferred, too, where this Airflow lets a trigger do so (3.3)
+    :param poke_interval: the time between polls; 15 seconds
+    :param timeout: the wait ends after this time; the upgrade goes on; 6 hours
+    :param start_timeout: the expected upgrade must start within this time; 15 minutes
+    :param stall_timeout: the wait ends if the running upgrade makes no progress for this time; None is never.
+        Not with ``mode="reschedule"``
+    :param unknown_state_timeout: the wait ends if Service Fabric reports an unknown state for this time; 10
+        minutes
+    :param unreachable_timeout: polls are retried for this time while the cluster is unreachable; 5 minutes
+    :param on_paused: ``"wait"`` until a person resumes a paused upgrade, or ``"fail"``
+    :param on_rollback: ``"wait"`` until the rollback ends and then fail, or ``"fail_fast"``
+    :param wait_for_existence: treat an application that does not exist as not upgraded yet
+    :param live_progress: also push the XComs while the task is deferred; needs Airflow 3.3
 
-    XComs: the record as ``return_value`` after success; always the last record as ``upgrade_progress``, and
-    how the wait went and ended as ``upgrade_wait``; and the link, as ``service_fabric_explorer``.
+    XComs: ``return_value`` is the record, after a success. ``upgrade_progress`` is the last record and
+    ``upgrade_wait`` describes the wait and its end; both are always pushed. ``service_fabric_explorer`` is
+    the link.
 
-    :raises UpgradeFailed: the upgrade failed, was rolled back or overtaken by another, or stands where
-        ``on_paused`` and ``on_rollback`` do not wait; not retried, skipped with ``soft_fail``
-    :raises AirflowSensorTimeout: a clock ran out: ``timeout``, ``start_timeout``, ``stall_timeout``,
-        ``unknown_state_timeout`` or, while deferred, ``execution_timeout``; not retried, skipped with
+    :raises UpgradeFailed: the upgrade failed, was rolled back or superseded, or it is in a state that
+        ``on_paused`` or ``on_rollback`` does not wait for; not retried, skipped with ``soft_fail``
+    :raises AirflowSensorTimeout: one of ``timeout``, ``start_timeout``, ``stall_timeout``,
+        ``unknown_state_timeout`` or, while deferred, ``execution_timeout`` expired; not retried, skipped with
         ``soft_fail``
-    :raises ServiceFabricError: the cluster could not be read (``Unreachable`` past its budget, ``Rejected``,
-        ``UnexpectedAnswer``); retried if the task has retries, never hidden by ``soft_fail``
+    :raises ServiceFabricError: the progress could not be read (``Unreachable`` after ``unreachable_timeout``,
+        ``Rejected``, ``UnexpectedAnswer``); retried if the task has retries, never hidden by ``soft_fail``
     """
 
     template_fields: Sequence[str] = (
@@ -109,7 +109,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
     ui_color = "#0078d4"
     ui_fgcolor = "#ffffff"
 
-    _wait: WaitTask | None = None
+    _wait_task: WaitTask | None = None
 
     def __init__(
         self,
@@ -153,96 +153,148 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         self.on_rollback = read_choice("on_rollback", on_rollback, ("wait", "fail_fast"))
         self.wait_for_existence = wait_for_existence
         self.live_progress = live_progress
-        identifying = zip(SELECTOR_PARAMETERS, (previous, started_after, target_version), strict=True)
-        self._identified_by = [name for name, given in identifying if given is not _NOT_GIVEN]
+        selectors = zip(SELECTOR_PARAMETERS, (previous, started_after, target_version), strict=True)
+        self._selected_by = [name for name, value in selectors if value is not _NOT_GIVEN]
         self._check()
 
     def _check(self) -> None:
-        """Refuse at parse time what can be known to be wrong then."""
+        """Refuse at parse time what is known to be wrong then."""
         check_name(self.kind, self.name)
-        check_selector_parameters(self.kind, self._identified_by)
+        check_selector_parameters(self.kind, self._selected_by)
         if self.accept_current_version and self.target_version is None:
-            msg = "accept_current_version needs a target_version: the version that may be there already"
+            msg = "accept_current_version needs target_version: set it to the version to accept"
             raise ValueError(msg)
         read_seconds("timeout", self.timeout)
-        if self._forgets:
-            check_reschedule_mode(self.stall_timeout, self._identified_by)
+        if self._runs_in_legs:
+            check_reschedule_mode(self.stall_timeout, self._selected_by)
         check_poke_interval(self.poke_interval, self.max_wait, deferrable=self.deferrable)
         if self.stall_timeout == 0:
-            msg = "stall_timeout must be more than 0 s: something is still for a moment in every upgrade"
+            msg = "stall_timeout must be more than 0 s: every upgrade pauses for a moment"
             raise ValueError(msg)
         if self.silent_fail:
-            msg = "silent_fail would hide how the wait ended; unreachable_timeout forgives a silent cluster"
+            msg = (
+                "silent_fail is not supported: it hides errors; unreachable_timeout retries during an outage"
+            )
             raise ValueError(msg)
-        known = [given for given in self._identified_by if not is_rendered_later(getattr(self, given))]
+        known = [name for name in self._selected_by if not is_rendered_later(getattr(self, name))]
         if known:
-            self.selector(known)
+            self._selector(known)
         if self.poke_interval < SHORT_POKE_INTERVAL:
             warnings.warn(
-                f"poke_interval is {self.poke_interval:g} s; an upgrade takes minutes, so ask every "
-                f"{SHORT_POKE_INTERVAL:g} s at most",
+                f"poke_interval is {self.poke_interval:g} s; use {SHORT_POKE_INTERVAL:g} s or more: "
+                "an upgrade takes minutes",
                 UserWarning,
                 stacklevel=4,
             )
 
     @property
-    def _forgets(self) -> bool:
-        """Whether the task comes in legs that know nothing of each other."""
+    def _runs_in_legs(self) -> bool:
+        """Whether each poke runs in a process of its own that does not know the earlier ones."""
         return bool(self.reschedule) and not self.deferrable
 
     def execute(self, context: Context) -> Any:
-        """Wait; in deferrable mode look once, then defer."""
-        from airflow_provider_sf.sensors.wait_task import WaitTask  # noqa: PLC0415 - DAG files do not wait
-
-        began = _first_leg_began(context) if self._forgets else None
-        wait = self._wait = WaitTask(self, began, earlier_polls_unknown=self._forgets)
+        """Wait; in deferrable mode poll once, then defer."""
+        self._wait_task = None
         try:
             return super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException) as ended:
-            if wait.has_ended or ended.__cause__ is not None:  # what poke() raised, not Airflow's clock
-                raise
+            wait_task = self._wait_task
+            if wait_task is None or wait_task.has_ended or ended.__cause__ is not None:
+                raise  # poke() raised it, not Airflow's own timeout
             cls = AirflowSkipException if self.never_fail else type(ended)
-            raise cls(wait.run_out(context)) from ended
+            raise cls(wait_task.time_out(context)) from ended
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look at the upgrade; look again at once only where the answer must not wait for the next poke."""
-        from airflow_provider_sf.sensors.wait_task import WaitTask  # noqa: PLC0415 - DAG files do not wait
-
-        wait = self._wait = self._wait or WaitTask(self)
-        record = wait.poke(context)
+        """Poll the upgrade; poll again at once only if that must not wait for the next poke."""
+        if self._wait_task is None:
+            self._wait_task = self.make_wait_task(context)
+        record = self._wait_task.poke(context)
         return PokeReturnValue(is_done=record is not None, xcom_value=record)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """End the task as the trigger's event says."""
-        from airflow_provider_sf.sensors.wait_task import WaitTask, state_from_event  # noqa: PLC0415 - DAG files do not wait
+        from airflow_provider_sf.sensors.wait_task import state_from_event  # noqa: PLC0415 - for DAG files
 
         try:
-            return WaitTask(self).end(context, state_from_event(event))
+            return self.make_wait_task().end(context, state_from_event(event))
         except Exception as error:
-            if self.never_fail:  # as Airflow does for what poke() raises, in every mode and version
+            if self.never_fail:  # as Airflow does for errors of poke(), in every mode and version
                 raise AirflowSkipException(str(error)) from error
             raise
 
-    def selector(self, known: Iterable[str] = SELECTOR_PARAMETERS) -> UpgradeSelector:
-        """Read which upgrade is meant, from those parameters whose value is known by now."""
-        from airflow_provider_sf.wait.selector_input import read_selector  # noqa: PLC0415 - DAG files that name no upgrade need it not
+    def make_wait_task(self, context: Context | None = None) -> WaitTask:
+        """
+        Return the part of the wait that runs in this process, with the rendered parameters.
 
-        given = {parameter: getattr(self, parameter) for parameter in known}
-        for parameter in self._identified_by:
-            if parameter in given and given[parameter] is None:
+        :param context: in reschedule mode it knows when the first process began
+        """
+        from airflow_provider_sf.sensors.wait_task import WaitSettings, WaitTask  # noqa: PLC0415 - see above
+
+        first_began = _first_leg_began(context) if context and self._runs_in_legs else None
+        began_at, limit = first_began or datetime.now(timezone.utc), self._limit()
+        settings = WaitSettings(
+            kind=self.kind,
+            name=self.name,
+            service_fabric_conn_id=self.service_fabric_conn_id,
+            policy=self._policy(began_at + timedelta(seconds=limit[1])),
+            limit=limit,
+            deferrable=self.deferrable,
+            live_progress=self.live_progress,
+            push_xcoms=self.do_xcom_push,
+        )
+        return WaitTask(
+            settings, began_at, log=self.log, defer=self.defer, earlier_polls_unknown=self._runs_in_legs
+        )
+
+    def _policy(self, deadline: datetime) -> Policy:
+        from airflow_provider_sf.wait.policy import Policy  # noqa: PLC0415 - DAG files do not wait
+        from airflow_provider_sf.wait.selector_input import check_previous  # noqa: PLC0415 - likewise
+
+        selector = self._selector()
+        if selector.previous is not None:
+            check_previous(selector.previous, self.kind, self.name)
+        return Policy(
+            poke_interval=self.poke_interval,
+            unreachable_timeout=self.unreachable_timeout,
+            start_timeout=self.start_timeout,
+            unknown_state_timeout=self.unknown_state_timeout,
+            stall_timeout=self.stall_timeout,
+            on_paused=self.on_paused,
+            on_rollback=self.on_rollback,
+            wait_for_existence=self.wait_for_existence,
+            exponential_backoff=self.exponential_backoff,
+            max_wait=self.max_wait.total_seconds() if self.max_wait else None,
+            deadline=deadline,
+            selector=selector,
+        )
+
+    def _limit(self) -> tuple[str, float]:
+        """Return name and seconds of the first timeout. While a task is deferred, Airflow keeps neither."""
+        limits = [("timeout", float(self.timeout))]
+        if self.deferrable and self.execution_timeout is not None:
+            limits.append(("execution_timeout", self.execution_timeout.total_seconds()))
+        return min(limits, key=lambda limit: limit[1])
+
+    def _selector(self, known: Iterable[str] = SELECTOR_PARAMETERS) -> UpgradeSelector:
+        """Read the criteria for the expected upgrade, from those parameters that are known by now."""
+        from airflow_provider_sf.wait.selector_input import read_selector  # noqa: PLC0415 - for DAG files
+
+        values = {parameter: getattr(self, parameter) for parameter in known}
+        for parameter in self._selected_by:
+            if parameter in values and values[parameter] is None:
                 msg = (
-                    f"{parameter} is None, so nobody knows which upgrade is meant; did the task that should "
-                    f"tell it push its XCom? To take the latest upgrade on record, leave {parameter} out"
+                    f"{parameter} is None: the task that provides it pushed no XCom. "
+                    f"Leave {parameter} out to wait for the latest upgrade on record"
                 )
                 raise ValueError(msg)
         return read_selector(
-            **given, clock_skew=self.clock_skew, accept_current_version=self.accept_current_version
+            **values, clock_skew=self.clock_skew, accept_current_version=self.accept_current_version
         )
 
 
 def _first_leg_began(context: Context) -> datetime | None:
-    """Return when the first leg of a rescheduled task began; None in that leg."""
+    """Return when the first process of a rescheduled task began; None in that process."""
     ti: Any = context["ti"]
-    ask = getattr(ti, "get_first_reschedule_date", None)
-    began: datetime | None = ask(context) if ask else ti.start_date
+    get_date = getattr(ti, "get_first_reschedule_date", None)
+    began: datetime | None = get_date(context) if get_date else ti.start_date
     return began

@@ -1,9 +1,9 @@
-"""A wait as its worker sees it, from the first look to the deferral or the end. No DAG file needs this."""
+"""The part of a wait that runs on a worker: poll, then defer or end the task. Not for DAG files."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from random import random
 from typing import TYPE_CHECKING, Any
@@ -21,238 +21,238 @@ from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer, Unrea
 from airflow_provider_sf.rest.json_values import iso
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
-from airflow_provider_sf.wait.policy import Policy
-from airflow_provider_sf.wait.selector_input import check_previous
 from airflow_provider_sf.wait.state import Verdict, WaitState, xcom_values
 from airflow_provider_sf.wait.state_machine import Ended, PollAgain, judge, step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_sf.cluster import Cluster
-    from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
+    from airflow_provider_sf.wait.policy import Policy
     from airflow_provider_sf.wait.state_machine import Decision, Observation
 
-SOONEST_POLL = 10.0
+MIN_DEFERRAL_SECONDS = 10.0
 """
-Airflow 3 can fail a task that resumes within seconds of its deferral (apache/airflow#72716), so the trigger
-never polls sooner than this after it.
+The first poll of the trigger is never earlier than this after the deferral.
+
+Airflow 3 can fail a task that resumes within seconds of its deferral (apache/airflow#72716).
 """
 
-BACKSTOP = timedelta(minutes=10)
-"""Airflow's own limit of the deferral lies this much after the deadline: it matters if no triggerer runs."""
+DEFERRAL_MARGIN = timedelta(minutes=10)
+"""Airflow's own limit of a deferral is this much later than the deadline. It matters if no triggerer runs."""
 
-CLOCKS = frozenset({"timeout", "start_timeout", "stall_timeout", "unknown_state_timeout"})
+TIMEOUTS = frozenset({"timeout", "start_timeout", "stall_timeout", "unknown_state_timeout"})
+
+
+@dataclass(frozen=True, slots=True)
+class WaitSettings:
+    """
+    What a sensor wants: the upgrade, the connection, how to wait, and in which mode.
+
+    ``limit`` is the name and the seconds of the timeout that the deadline of the policy comes from.
+    """
+
+    kind: str
+    name: str
+    service_fabric_conn_id: str
+    policy: Policy
+    limit: tuple[str, float]
+    deferrable: bool
+    live_progress: bool
+    push_xcoms: bool
 
 
 def state_from_event(event: object) -> WaitState:
     """
     Read the event of a trigger.
 
-    :raises UnexpectedAnswer: it is not understood, so the upgrade counts as not done
+    :raises UnexpectedAnswer: the event is invalid, so the result of the upgrade is not known
     """
     try:
         return WaitState.from_dict(event)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        msg = f"the trigger's event is not understood, so the upgrade counts as not done: {error!r}"
+    except (AttributeError, TypeError, ValueError) as error:
+        msg = f"invalid event from the trigger, so the result of the upgrade is not known: {error}"
         raise UnexpectedAnswer(msg) from error
 
 
 class WaitTask:
     """
-    What one process of a task does for a sensor.
+    One process of a task that waits.
 
-    :param began: when the wait began, if another process did so
-    :param forgetful: whether earlier looks of this wait are forgotten
+    :param settings: what the sensor wants
+    :param began_at: when the wait began
+    :param log: the logger of the task
+    :param defer: the method ``defer`` of the sensor; it raises
+    :param earlier_polls_unknown: True in reschedule mode, where each process starts without the state of the
+        process before it
     """
 
     def __init__(
         self,
-        sensor: ServiceFabricUpgradeSensor,
-        began: datetime | None = None,
+        settings: WaitSettings,
+        began_at: datetime,
         *,
+        log: Any,
+        defer: Callable[..., None],
         earlier_polls_unknown: bool = False,
     ) -> None:
-        self._sensor = sensor
-        self._memory = WaitState(began_at=began or _now(), earlier_polls_unknown=earlier_polls_unknown)
-        self._told = LogState()
+        self._settings = settings
+        self._policy = settings.policy
+        self._state = WaitState(began_at=began_at, earlier_polls_unknown=earlier_polls_unknown)
+        self._log = log
+        self._log_state = LogState()
+        self._defer_task = defer
         self.has_ended = False
 
     def poke(self, context: Context) -> dict[str, Any] | None:
-        """Look, and defer if the sensor is to; return the record once the upgrade has succeeded."""
-        cluster = None if self._memory.polls else self._open(context)
-        decision = self._look()
-        if cluster and self._memory.record and self._sensor.do_xcom_push:
-            push_link(context, cluster, self._sensor.kind, self._sensor.name, self._memory.record)
-        while isinstance(decision, PollAgain) and self._is_urgent(decision):
+        """Poll, then defer in deferrable mode; return the record if the upgrade has succeeded."""
+        cluster = None if self._state.polls else self._open(context)
+        decision = self._poll()
+        if cluster and self._state.record and self._settings.push_xcoms:
+            push_link(context, cluster, self._settings.kind, self._settings.name, self._state.record)
+        while isinstance(decision, PollAgain) and self._must_poll_now(decision):
             time.sleep(decision.seconds)
-            decision = self._look()
+            decision = self._poll()
         if isinstance(decision, Ended):
-            return self.end(context, self._memory.ended(decision.by, _now()))
-        if self._sensor.deferrable:
+            return self.end(context, self._state.ended(decision.by, _now()))
+        if self._settings.deferrable:
             self._defer(context, decision.seconds)
         return None
 
-    def end(self, context: Context, story: WaitState) -> dict[str, Any]:
-        """Tell the story, then return the record of a success or raise what it was instead."""
+    def end(self, context: Context, state: WaitState) -> dict[str, Any]:
+        """Push and log the final state; then return the record of a success, or raise the error."""
         self.has_ended = True
-        end, story = self._ending(story)
-        self._tell(context, story, str(end))
-        if isinstance(end, Exception):
-            raise end
-        self._sensor.log.info("%s", end)
-        record: dict[str, Any] = story.to_dict()["record"]
+        result, state = self._result(state)
+        self._report(context, state, str(result))
+        if isinstance(result, Exception):
+            raise result
+        self._log.info("%s", result)
+        record: dict[str, Any] = state.to_dict()["record"]
         return record
 
-    def run_out(self, context: Context) -> str:
-        """Tell the story of a wait that Airflow's own clock has ended, and return its last words."""
-        story = self._memory.ended("timeout", _now())
-        message = self._timed_out(story)
-        self._tell(context, story, message)
+    def time_out(self, context: Context) -> str:
+        """Push and log the final state of a wait that Airflow's own timeout ended; return the message."""
+        state = self._state.ended("timeout", _now())
+        message = self._timeout_message(state)
+        self._report(context, state, message)
         return message
 
-    def policy(self) -> Policy:
-        """Return how to wait, and for what, as the sensor says it by now."""
-        sensor, began = self._sensor, self._memory.began_at
-        selector = sensor.selector()
-        if selector.previous is not None:
-            check_previous(selector.previous, sensor.kind, sensor.name)
-        return Policy(
-            poke_interval=sensor.poke_interval,
-            unreachable_timeout=sensor.unreachable_timeout,
-            start_timeout=sensor.start_timeout,
-            unknown_state_timeout=sensor.unknown_state_timeout,
-            stall_timeout=sensor.stall_timeout,
-            on_paused=sensor.on_paused,
-            on_rollback=sensor.on_rollback,
-            wait_for_existence=sensor.wait_for_existence,
-            exponential_backoff=sensor.exponential_backoff,
-            max_wait=sensor.max_wait.total_seconds() if sensor.max_wait else None,
-            deadline=began and began + timedelta(seconds=self._limit()[1]),
-            selector=selector,
-        )
-
     def observe(self) -> Observation:
-        """Ask the cluster once."""
-        sensor = self._sensor
+        """Request the progress once."""
         try:
-            return self._hook().get_upgrade_progress(sensor.name, kind=sensor.kind)
+            return self._hook().get_upgrade_progress(self._settings.name, kind=self._settings.kind)
         except ServiceFabricError as error:
             return error
         except (AirflowNotFoundException, ValueError) as error:
-            if not self._memory.polls:
+            if not self._state.polls:
                 raise
-            return Unreachable(f"the connection was good and is not now: {error}")
+            return Unreachable(f"could not reload the connection: {error}")
 
     def _hook(self) -> ServiceFabricHook:
-        return ServiceFabricHook(self._sensor.service_fabric_conn_id)
+        return ServiceFabricHook(self._settings.service_fabric_conn_id)
 
     def _open(self, context: Context) -> Cluster:
-        """Link to the cluster, and say what is awaited; of hundreds of legs each would say it again."""
-        sensor, cluster = self._sensor, self._hook().get_conn()
-        if sensor.do_xcom_push:
-            push_link(context, cluster, sensor.kind, sensor.name)
-        if not self._memory.earlier_polls_unknown:
-            lines = opening_lines(sensor.kind, sensor.name, cluster.endpoint, self.policy(), self._limit())
-            for line in lines:
-                sensor.log.info("%s", line)
+        """Push the link and log the opening lines; in reschedule mode each process would repeat the lines."""
+        settings, cluster = self._settings, self._hook().get_conn()
+        if settings.push_xcoms:
+            push_link(context, cluster, settings.kind, settings.name)
+        if not self._state.earlier_polls_unknown:
+            for line in opening_lines(
+                settings.kind, settings.name, cluster.endpoint, self._policy, settings.limit
+            ):
+                self._log.info("%s", line)
         return cluster
 
-    def _look(self) -> Decision:
-        before, policy = self._memory, self.policy()
-        observation = self.observe()
-        now = _now()
-        self._memory, decision = step(policy, before, observation, now, jitter=random())  # noqa: S311 - no secret
-        self._told, lines = changed_lines(self._told, before, self._memory, policy, now)
+    def _poll(self) -> Decision:
+        before, observation, now = self._state, self.observe(), _now()
+        jitter = random()  # noqa: S311 - not a secret
+        self._state, decision = step(self._policy, before, observation, now, jitter=jitter)
+        self._log_state, lines = changed_lines(self._log_state, before, self._state, self._policy, now)
         for level, line in lines:
-            self._sensor.log.log(level, "%s", line)
+            self._log.log(level, "%s", line)
         return decision
 
-    def _is_urgent(self, decision: PollAgain) -> bool:
+    def _must_poll_now(self, decision: PollAgain) -> bool:
         """
-        Tell whether this process must ask again itself, and not leave it to Airflow's next poke.
+        Whether this process must poll again itself, before Airflow's next poke.
 
-        A bad end is confirmed on the spot. A silence has a rhythm of its own, and a clock may be due before
-        the next poke. In reschedule mode nothing remembers a silence or an unknown state from leg to leg.
+        It confirms a bad result at once. During an outage it backs off by its own rules, and a timeout may
+        expire before the next poke. In reschedule mode the next process would not know of an outage or of an
+        unknown state.
         """
-        memory = self._memory
-        if memory.unconfirmed and memory.unreachable_since is None:
+        state = self._state
+        if state.unconfirmed and state.unreachable_since is None:
             return True
-        if self._sensor.deferrable:
+        if self._settings.deferrable:
             return False
-        if memory.earlier_polls_unknown:
-            return memory.unreachable_since is not None or memory.verdict is Verdict.UNKNOWN
-        return memory.unreachable_since is not None or decision.seconds < self.policy().interval(memory.answers)
-
-    def _limit(self) -> tuple[str, float]:
-        """Return the clock that runs out first, and its seconds. While deferred, both are ours to keep."""
-        sensor = self._sensor
-        limits = [("timeout", float(sensor.timeout))]
-        if sensor.deferrable and sensor.execution_timeout is not None:
-            limits.append(("execution_timeout", sensor.execution_timeout.total_seconds()))
-        return min(limits, key=lambda limit: limit[1])
+        if state.earlier_polls_unknown:
+            return state.unreachable_since is not None or state.verdict is Verdict.UNKNOWN
+        return state.unreachable_since is not None or decision.seconds < self._policy.interval(state.answers)
 
     def _defer(self, context: Context, pause: float) -> None:
-        sensor, policy, now = self._sensor, self.policy(), _now()
-        left = max(timedelta(0), (policy.deadline or now) - now)
-        pause = max(SOONEST_POLL, min(pause, left.total_seconds()))
-        self._push(context, self._memory)
-        sensor.defer(
+        settings, now = self._settings, _now()
+        remaining = max(timedelta(0), (self._policy.deadline or now) - now)
+        pause = max(MIN_DEFERRAL_SECONDS, min(pause, remaining.total_seconds()))
+        self._push(context, self._state)
+        self._defer_task(
             trigger=ServiceFabricUpgradeTrigger(
-                name=sensor.name,
-                kind=sensor.kind,
-                service_fabric_conn_id=sensor.service_fabric_conn_id,
+                name=settings.name,
+                kind=settings.kind,
+                service_fabric_conn_id=settings.service_fabric_conn_id,
                 first_poll_at=str(iso(now + timedelta(seconds=pause))),
-                wait_state=self._memory.to_dict(),
-                live_progress=sensor.live_progress and sensor.do_xcom_push,
-                **policy.to_dict(),
+                wait_state=self._state.to_dict(),
+                live_progress=settings.live_progress and settings.push_xcoms,
+                **self._policy.to_dict(),
             ),
             method_name="execute_complete",
-            timeout=left + BACKSTOP,
+            timeout=remaining + DEFERRAL_MARGIN,
         )
 
-    def _ending(self, story: WaitState) -> tuple[str | Exception, WaitState]:
-        """Return how a wait ended, a success in words, else the error to raise; and its story."""
-        policy, record = self.policy(), story.record
-        if story.ended_by == "upgrade" and record is not None:
-            verdict = judge(policy, policy.selector.match(record, _now(), story.expected), record)
+    def _result(self, state: WaitState) -> tuple[str | Exception, WaitState]:
+        """Return the success message or the error to raise, and the state with the reasons of a failure."""
+        policy, record = self._policy, state.record
+        if state.ended_by == "upgrade" and record is not None:
+            verdict = judge(policy, policy.selector.match(record, _now(), state.expected), record)
             if verdict is Verdict.SUCCEEDED:
-                return success_message(story, record), story
+                return success_message(state, record), state
             if verdict.bad:
-                story = replace(story, reasons=self._reasons(story, verdict))
-                return UpgradeFailed(failure_message(policy, story, record, verdict)), story
-        if story.ended_by in CLOCKS:
-            return AirflowSensorTimeout(self._timed_out(story)), story
-        if story.error is not None:
-            return story.error, story
+                state = replace(state, reasons=self._reasons(state, verdict))
+                return UpgradeFailed(failure_message(policy, state, record, verdict)), state
+        if state.ended_by in TIMEOUTS:
+            return AirflowSensorTimeout(self._timeout_message(state)), state
+        if state.error is not None:
+            return state.error, state
         outcome = "no record" if record is None else f"outcome {record.outcome}"
-        msg = f"the wait ended by {story.ended_by!r} with {outcome}, which is no end that this version knows"
-        return UnexpectedAnswer(msg), story
+        msg = f"unknown result of the wait: ended by {state.ended_by!r} with {outcome}"
+        return UnexpectedAnswer(msg), state
 
-    def _reasons(self, story: WaitState, verdict: Verdict) -> tuple[str, ...]:
-        """Return why an upgrade failed: what its record says, and what the cluster says if asked once."""
-        if story.record is None or verdict is not Verdict.FAILED:
+    def _reasons(self, state: WaitState, verdict: Verdict) -> tuple[str, ...]:
+        """Return why an upgrade failed: from its record, and from calls that are made once."""
+        if state.record is None or verdict is not Verdict.FAILED:
             return ()
-        details, warnings = self._hook().get_failure_details(self._sensor.name, kind=self._sensor.kind)
-        for warning in warnings:
-            self._sensor.log.info("Could not read more failure details: %s", warning)
-        return failure_reasons([FailureDetails.from_record(story.record), *details])
+        details, problems = self._hook().get_failure_details(self._settings.name, kind=self._settings.kind)
+        for problem in problems:
+            self._log.info("Could not read more failure details: %s", problem)
+        return failure_reasons([FailureDetails.from_record(state.record), *details])
 
-    def _timed_out(self, story: WaitState) -> str:
-        return timeout_message(self.policy(), story, self._sensor.kind, self._sensor.name, self._limit())
+    def _timeout_message(self, state: WaitState) -> str:
+        settings = self._settings
+        return timeout_message(self._policy, state, settings.kind, settings.name, settings.limit)
 
-    def _tell(self, context: Context, story: WaitState, message: str) -> None:
-        """Push how the wait ended, and log the whole story once more: the triggerer's lines may be lost."""
-        self._push(context, story, message)
-        log = self._sensor.log
-        log.info("::group::Summary")
-        for line in summary_lines(self._sensor.kind, self._sensor.name, story):
-            log.info("%s", line)
-        log.info("::endgroup::")
+    def _report(self, context: Context, state: WaitState, message: str) -> None:
+        """Push the final state and log the Summary: log lines of the triggerer can be lost."""
+        self._push(context, state, message)
+        self._log.info("::group::Summary")
+        for line in summary_lines(self._settings.kind, self._settings.name, state):
+            self._log.info("%s", line)
+        self._log.info("::endgroup::")
 
-    def _push(self, context: Context, story: WaitState, message: str | None = None) -> None:
-        if self._sensor.do_xcom_push:
-            for key, value in xcom_values(self._sensor.kind, self._sensor.name, story, message).items():
+    def _push(self, context: Context, state: WaitState, message: str | None = None) -> None:
+        if self._settings.push_xcoms:
+            values = xcom_values(self._settings.kind, self._settings.name, state, message)
+            for key, value in values.items():
                 context["ti"].xcom_push(key=key, value=value)
 
 

@@ -40,14 +40,14 @@ def connect(monkeypatch: pytest.MonkeyPatch, simulator: Any, explorer_url: str) 
 
 
 @pytest.mark.parametrize("mode", ["reschedule", "deferrable"])
-def test_the_link_is_there_while_the_sensor_waits(mode: str, simulator: Any, ti: Any) -> None:
+def test_link_is_pushed_while_the_sensor_waits(mode: str, simulator: Any, ti: Any) -> None:
     with pytest.raises((TaskDeferred, AirflowRescheduleException)):
         sensor("good-shop", mode).execute({"ti": ti})
     assert ti.xcoms[KEY] == f"http://127.0.0.1:{simulator.port}/Explorer/index.html#/apps"
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_link_comes_before_the_first_poll(mode: str, simulator: Any, ti: Any) -> None:
+def test_link_is_pushed_before_the_first_poll(mode: str, simulator: Any, ti: Any) -> None:
     pushed: list[tuple[str, int]] = []
     ti.xcom_push = lambda key, value: pushed.append((key, len(simulator.requests)))  # noqa: ARG005 - Airflow's
     with pytest.raises(Rejected):
@@ -56,7 +56,7 @@ def test_the_link_comes_before_the_first_poll(mode: str, simulator: Any, ti: Any
     assert len(simulator.requests) == 1
 
 
-def test_the_operator_pushes_the_link_though_the_read_fails(
+def test_operator_pushes_link_when_read_fails(
     simulator: Any, ti: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(monkeypatch, simulator, "https://sfx.example.com/shop")
@@ -66,7 +66,7 @@ def test_the_operator_pushes_the_link_though_the_read_fails(
 
 
 @pytest.mark.parametrize(("explorer_url", "do_xcom_push"), [("none", True), ("", False)])
-def test_there_is_no_link_if_connection_or_task_say_so(
+def test_link_can_be_turned_off(
     *, explorer_url: str, do_xcom_push: bool, simulator: Any, ti: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(monkeypatch, simulator, explorer_url)
@@ -116,7 +116,7 @@ def leg(task: ServiceFabricUpgradeSensor, map_index: int = -1, *, resumed: bool 
 
 
 @in_airflow_3
-def test_a_resume_keeps_the_link(simulator: Any, supervisor: Supervisor) -> None:
+def test_resume_keeps_the_link(simulator: Any, supervisor: Supervisor) -> None:
     """After each leg Airflow 3 replaces the XCom by what the link says, and a resumed task has a new operator."""
     url = f"http://127.0.0.1:{simulator.port}/Explorer/index.html#/apps"
     leg(sensor("good-shop", "deferrable"))
@@ -126,7 +126,7 @@ def test_a_resume_keeps_the_link(simulator: Any, supervisor: Supervisor) -> None
 
 
 @in_airflow_3
-def test_each_mapped_task_has_a_link_of_its_own(
+def test_each_mapped_task_has_a_link(
     simulator: Any, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for map_index in (1, 2):
@@ -138,7 +138,7 @@ def test_each_mapped_task_has_a_link_of_its_own(
 
 
 @in_airflow_3
-def test_no_link_is_an_empty_one_to_airflow_3(
+def test_missing_link_is_empty_in_airflow_3(
     simulator: Any, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its API says null of that, and its pages show nothing."""
@@ -163,7 +163,7 @@ def test_airflow_3_finds_the_link_by_its_key() -> None:
 
 
 @in_airflow_2
-def test_airflow_2_finds_the_link_with_what_the_webserver_knows() -> None:
+def test_airflow_2_webserver_finds_the_link() -> None:
     """It has the serialised task, the key of the task instance and the XComs."""
     code = f"""
 import pendulum

@@ -31,9 +31,7 @@ def operator(name: str, **keywords: Any) -> ServiceFabricUpgradeProgressOperator
         ("never_upgraded", "not_upgraded"),
     ],
 )
-def test_whatever_is_on_record_is_pushed(
-    scenario: str, outcome: str, simulator: Any, clock: Any, ti: Any
-) -> None:
+def test_any_record_is_pushed(scenario: str, outcome: str, simulator: Any, clock: Any, ti: Any) -> None:
     operator(f"{scenario}-shop").execute({"ti": ti})
     clock.now += 3600
     record = operator(f"{scenario}-shop").execute({"ti": ti})
@@ -48,7 +46,7 @@ def test_only_a_failed_read_fails_the_task(simulator: Any, ti: Any) -> None:
     assert len(simulator.requests) == 1
 
 
-def test_the_raw_answer_comes_when_asked_for(simulator: Any, ti: Any) -> None:
+def test_include_raw_adds_the_answer(simulator: Any, ti: Any) -> None:
     assert "raw" not in operator("good-shop").execute({"ti": ti})
     assert operator("good-shop", include_raw=True).execute({"ti": ti})["raw"]["Name"] == "good-shop"
     assert simulator.requests
@@ -61,12 +59,12 @@ def test_name_and_connection_are_templated() -> None:
 @pytest.mark.parametrize(
     ("keywords", "said"), [({"name": "a/b"}, "'a/b'"), ({"name": "a", "kind": "mesh"}, "'mesh'")]
 )
-def test_what_is_wrong_is_refused_when_the_dag_is_parsed(keywords: dict[str, str], said: str) -> None:
+def test_invalid_parameter_is_refused_at_parse_time(keywords: dict[str, str], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         operator(**keywords)
 
 
-def test_a_raw_answer_that_is_too_large_for_an_xcom_is_left_out_and_said(
+def test_too_large_raw_answer_is_omitted(
     recorder: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = json.dumps({"UpgradeState": "RollingForward", "Unknown": "x" * 20_000}).encode()

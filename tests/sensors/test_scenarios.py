@@ -139,7 +139,7 @@ def result(case: Case, kind: str, mode: str, ti: Any, **keywords: Any) -> str:
     try:
         run(lambda: made(case, kind, mode, **keywords), ti)
     except ValueError as error:
-        assert re.search("reschedule mode has none|started_after is of no use", str(error))  # noqa: PT017 - of many
+        assert re.search("not supported (in|with) reschedule mode|reschedule mode|started_after", str(error))  # noqa: PT017 - of many
         return REFUSED
     except UpgradeFailed as error:
         first = str(error).splitlines()[0]
@@ -152,7 +152,7 @@ def result(case: Case, kind: str, mode: str, ti: Any, **keywords: Any) -> str:
         return "AirflowSensorTimeout: " + str(error).splitlines()[0].partition("(")[2].partition(")")[0]
     except Rejected:
         return REJECTED
-    version = ti.xcoms["upgrade_wait"]["upgrade"]["target_version"]
+    version = ti.xcoms["upgrade_wait"]["expected"]["target_version"]
     return SUCCESS if version == version_of(kind, case.version) else OF_ANOTHER
 
 

@@ -22,7 +22,6 @@ from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.rest import Rejected, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.rest.json_values import utc
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
-from airflow_provider_sf.sensors.wait_task import WaitTask
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.responses import Answer, fabric_error
 from airflow_provider_sf.wait.state import WaitState
@@ -42,7 +41,7 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.usefixtures("simulator")
-def test_every_mode_returns_the_same_record_of_one_ended_upgrade(clock: Any, ti: Any) -> None:
+def test_every_mode_returns_the_same_record(clock: Any, ti: Any) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         sensor("good-shop", "deferrable").execute({"ti": ti})
     clock.now += 3600
@@ -69,7 +68,7 @@ def test_every_mode_waits_for_a_success(mode: str, clock: Any, ti: Any) -> None:
 
 
 @pytest.mark.usefixtures("simulator")
-def test_every_mode_raises_the_story_of_a_rollback(mode: str, clock: Any, ti: Any) -> None:
+def test_every_mode_explains_a_rollback(mode: str, clock: Any, ti: Any) -> None:
     clock.step = 20.0
     with pytest.raises(UpgradeFailed) as failed:
         run(lambda: sensor("rolled_back-shop", mode), ti)
@@ -88,8 +87,8 @@ def test_every_mode_raises_the_story_of_a_rollback(mode: str, clock: Any, ti: An
 
 
 @pytest.mark.usefixtures("simulator")
-def test_every_mode_names_who_was_behind_when_service_fabric_gave_up(mode: str, clock: Any, ti: Any) -> None:
-    WaitTask(sensor("failed-shop")).observe()
+def test_every_mode_names_services_behind_at_failure(mode: str, clock: Any, ti: Any) -> None:
+    sensor("failed-shop").make_wait_task().observe()
     clock.now += 3600
     with pytest.raises(
         UpgradeFailed, match=r"web 6/8 \(2 pending\), api 2/5 \(3 pending\), worker 2/3 \(1 pending\)"
@@ -99,8 +98,8 @@ def test_every_mode_names_who_was_behind_when_service_fabric_gave_up(mode: str, 
 
 
 @pytest.mark.usefixtures("simulator")
-def test_a_bad_end_is_read_twice_in_every_mode(mode: str, simulator: Any, clock: Any, ti: Any) -> None:
-    WaitTask(sensor("failed-shop")).observe()
+def test_bad_result_is_confirmed_in_every_mode(mode: str, simulator: Any, clock: Any, ti: Any) -> None:
+    sensor("failed-shop").make_wait_task().observe()
     clock.now += 3600
     with pytest.raises(UpgradeFailed):
         run(lambda: sensor("failed-shop", mode), ti)
@@ -119,7 +118,7 @@ class Taciturn(Simulator):
         return fabric_error(504, "FABRIC_E_TIMEOUT", "Timed out.") if is_classic else super().answer(target)
 
 
-def test_that_the_reasons_of_a_failure_cannot_be_had_is_a_remark(
+def test_unreadable_failure_details_are_logged(
     clock: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock.step = 20.0
@@ -127,7 +126,7 @@ def test_that_the_reasons_of_a_failure_cannot_be_had_is_a_remark(
         monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{simulator.port}")
         with caplog.at_level(logging.INFO), pytest.raises(UpgradeFailed) as failed:
             run(lambda: sensor("rolled_back-shop", "poke"), ti)
-    remarks = [line for line in caplog.messages if line.startswith("Perhaps")]
+    remarks = [line for line in caplog.messages if line.startswith("Could not read more")]
     assert remarks == [
         f"Could not read more failure details: /Applications/{{applicationId}}/$/{call} could not be read: "
         f"{simulator.url}: HTTP 504 FABRIC_E_TIMEOUT: Timed out."
@@ -138,7 +137,7 @@ def test_that_the_reasons_of_a_failure_cannot_be_had_is_a_remark(
 
 
 @pytest.mark.usefixtures("simulator")
-def test_every_mode_says_why_an_upgrade_failed_whose_kind_says_little(mode: str, clock: Any, ti: Any) -> None:
+def test_every_mode_reads_more_failure_details(mode: str, clock: Any, ti: Any) -> None:
     clock.step = 20.0
     with pytest.raises(UpgradeFailed) as failed:
         run(lambda: sensor("rolled_back-shop", mode, kind="compose_deployment"), ti)
@@ -147,7 +146,7 @@ def test_every_mode_says_why_an_upgrade_failed_whose_kind_says_little(mode: str,
 
 
 @pytest.mark.usefixtures("simulator")
-def test_every_mode_skips_a_rollback_when_soft_fail_says_so(mode: str, clock: Any, ti: Any) -> None:
+def test_soft_fail_skips_a_rollback_in_every_mode(mode: str, clock: Any, ti: Any) -> None:
     clock.step = 30.0
     with pytest.raises(AirflowSkipException):
         run(lambda: sensor("rolled_back-shop", mode, soft_fail=True), ti)
@@ -155,7 +154,7 @@ def test_every_mode_skips_a_rollback_when_soft_fail_says_so(mode: str, clock: An
 
 
 @pytest.mark.usefixtures("simulator")
-def test_every_mode_raises_a_refusal_as_itself_even_with_soft_fail(mode: str, ti: Any) -> None:
+def test_soft_fail_never_hides_a_rejection(mode: str, ti: Any) -> None:
     with pytest.raises(
         Rejected, match="FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND: Application resource"
     ) as error:
@@ -166,9 +165,7 @@ def test_every_mode_raises_a_refusal_as_itself_even_with_soft_fail(mode: str, ti
 
 
 @pytest.mark.usefixtures("simulator")
-def test_a_connection_that_was_good_is_forgiven_like_a_silence_in_poke_mode(
-    ti: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lost_connection_settings_are_an_outage(ti: Any, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when a certificate is being rotated: the new one is there, and its key is not yet."""
     clock.step = 20.0
     waits = iter(["ftp://broken", None])
@@ -184,12 +181,12 @@ def test_a_connection_that_was_good_is_forgiven_like_a_silence_in_poke_mode(
     monkeypatch.setattr("time.sleep", edit)
     assert run(lambda: sensor("good-shop", "poke"), ti)["outcome"] == "succeeded"
     outages = ti.xcoms["upgrade_wait"]["outages"]
-    assert (outages["silences"], outages["polls"]) == (1, 2)
-    assert "the connection was good and is not now" in outages["last_error"]
+    assert (outages["count"], outages["polls"]) == (1, 2)
+    assert "could not reload the connection" in outages["last_error"]
 
 
 @pytest.mark.usefixtures("simulator")
-def test_a_name_that_turns_out_to_be_none_when_it_is_rendered_is_raised_at_once(mode: str, ti: Any) -> None:
+def test_invalid_rendered_name_is_raised_at_once(mode: str, ti: Any) -> None:
     def rendered() -> ServiceFabricUpgradeSensor:
         made = sensor("{{ params.name }}", mode)
         made.name = "a/b"
@@ -199,36 +196,32 @@ def test_a_name_that_turns_out_to_be_none_when_it_is_rendered_is_raised_at_once(
         run(rendered, ti)
 
 
-def test_a_connection_that_is_wrong_from_the_start_is_raised_at_once(
-    mode: str, ti: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_connection_is_raised_at_once(mode: str, ti: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CONNECTION, "service-fabric://c/ftp")
     with pytest.raises(ValueError, match="connection 'service_fabric_default': schema 'ftp'"):
         run(lambda: sensor("shop", mode), ti)
 
 
-def test_every_mode_forgives_a_silence_for_its_budget_only(
+def test_outage_ends_every_mode_after_unreachable_timeout(
     mode: str, closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
     with pytest.raises(Unreachable, match="Connection refused"):
         run(lambda: sensor("shop", mode, unreachable_timeout=0.04, soft_fail=True), ti)
     wait = ti.xcoms["upgrade_wait"]
-    assert wait["ended_by"] == "unreachable"
+    assert wait["ended_by"] == "unreachable_timeout"
     assert wait["polls"] > 1
 
 
 @pytest.mark.usefixtures("simulator")
-def test_every_mode_gets_over_a_flapping_gateway(mode: str, clock: Any, ti: Any) -> None:
+def test_every_mode_survives_a_flapping_gateway(mode: str, clock: Any, ti: Any) -> None:
     clock.step = 20.0
     assert run(lambda: sensor("flapping-shop", mode), ti)["outcome"] == "succeeded"
 
 
 @pytest.mark.usefixtures("simulator")
 @pytest.mark.parametrize("soft_fail", [False, True])
-def test_every_mode_times_out_with_the_clock_and_the_last_progress(
-    mode: str, *, soft_fail: bool, ti: Any
-) -> None:
+def test_every_timeout_names_the_last_progress(mode: str, *, soft_fail: bool, ti: Any) -> None:
     expected = AirflowSkipException if soft_fail else AirflowSensorTimeout
     with pytest.raises(expected) as timeout:
         run(lambda: sensor("good-shop", mode, timeout=0, soft_fail=soft_fail), ti)
@@ -241,22 +234,22 @@ def test_every_mode_times_out_with_the_clock_and_the_last_progress(
 
 
 @pytest.mark.usefixtures("simulator")
-def test_nobody_ever_upgraded_is_no_success(mode: str, ti: Any) -> None:
+def test_never_upgraded_is_no_success(mode: str, ti: Any) -> None:
     with pytest.raises(AirflowSensorTimeout, match="it was never upgraded"):
         run(lambda: sensor("never_upgraded-shop", mode, timeout=0), ti)
 
 
-def test_never_fail_skips_what_it_skips_in_every_mode(
+def test_never_fail_skips_in_every_mode(
     mode: str, closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
     with pytest.raises(AirflowSkipException):
         run(lambda: sensor("shop", mode, unreachable_timeout=0.04, never_fail=True), ti)
-    assert ti.xcoms["upgrade_wait"]["ended_by"] == "unreachable"
+    assert ti.xcoms["upgrade_wait"]["ended_by"] == "unreachable_timeout"
 
 
 @pytest.mark.usefixtures("simulator")
-def test_never_fail_skips_a_rollback_and_a_timeout_in_every_mode(mode: str, clock: Any, ti: Any) -> None:
+def test_never_fail_skips_rollback_and_timeout(mode: str, clock: Any, ti: Any) -> None:
     with pytest.raises(AirflowSkipException):
         run(lambda: sensor("good-shop", mode, timeout=0, never_fail=True), ti)
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "timeout"
@@ -266,7 +259,7 @@ def test_never_fail_skips_a_rollback_and_a_timeout_in_every_mode(mode: str, cloc
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "upgrade"
 
 
-def test_a_silence_does_not_outlast_the_timeout_in_any_mode(
+def test_outage_ends_with_the_timeout(
     mode: str, closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
@@ -275,7 +268,7 @@ def test_a_silence_does_not_outlast_the_timeout_in_any_mode(
 
 
 @pytest.mark.usefixtures("simulator")
-def test_the_first_poll_is_not_later_than_the_deadline(ti: Any) -> None:
+def test_first_poll_is_before_the_deadline(ti: Any) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         sensor("good-shop", "deferrable", poke_interval=3600, timeout=600).execute({"ti": ti})
     _, keywords = deferred.value.trigger.serialize()
@@ -286,9 +279,7 @@ def test_the_first_poll_is_not_later_than_the_deadline(ti: Any) -> None:
 
 
 @pytest.mark.usefixtures("simulator")
-def test_a_wrong_connection_with_never_fail_is_not_told_as_a_timeout(
-    ti: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_never_fail_names_the_invalid_connection(ti: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CONNECTION, "service-fabric://")
     with pytest.raises(AirflowSkipException):
         sensor("good-shop", never_fail=True).execute({"ti": ti})
@@ -296,14 +287,14 @@ def test_a_wrong_connection_with_never_fail_is_not_told_as_a_timeout(
 
 
 @pytest.mark.usefixtures("simulator")
-def test_xcoms_stay_unpushed_when_the_task_says_so(ti: Any, clock: Any) -> None:
+def test_do_xcom_push_false_pushes_nothing(ti: Any, clock: Any) -> None:
     clock.step = 60.0
     run(lambda: sensor("good-shop", do_xcom_push=False), ti)
     assert ti.xcoms == {}
 
 
 @pytest.mark.usefixtures("simulator")
-def test_the_deferral_carries_one_absolute_deadline_and_keeps_clear_of_a_quick_resume(ti: Any) -> None:
+def test_deferral_has_deadline_and_minimum_delay(ti: Any) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         sensor("good-shop", "deferrable", timeout=3600).execute({"ti": ti})
     _, keywords = deferred.value.trigger.serialize()
@@ -316,11 +307,11 @@ def test_the_deferral_carries_one_absolute_deadline_and_keeps_clear_of_a_quick_r
     assert timedelta(minutes=69) < deferred.value.timeout <= timedelta(minutes=70)
     assert deferred.value.method_name == "execute_complete"
     assert deferred.value.kwargs in (None, {})
-    assert deferred.value.trigger.memory.polls == 1
+    assert deferred.value.trigger.wait_state.polls == 1
 
 
 @pytest.mark.usefixtures("simulator")
-def test_an_execution_timeout_is_kept_while_deferred_and_named(ti: Any) -> None:
+def test_execution_timeout_holds_while_deferred(ti: Any) -> None:
     def make() -> ServiceFabricUpgradeSensor:
         return sensor("good-shop", "deferrable", execution_timeout=timedelta(seconds=0))
 
@@ -329,16 +320,14 @@ def test_an_execution_timeout_is_kept_while_deferred_and_named(ti: Any) -> None:
 
 
 @pytest.mark.usefixtures("simulator")
-def test_backoff_and_its_limit_go_to_the_trigger(ti: Any) -> None:
+def test_backoff_is_passed_to_the_trigger(ti: Any) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         sensor("good-shop", "deferrable", exponential_backoff=True, max_wait=120).execute({"ti": ti})
     _, keywords = deferred.value.trigger.serialize()
     assert (keywords["exponential_backoff"], keywords["max_wait"]) == (True, 120.0)
 
 
-def test_a_silent_first_look_defers_and_starts_the_clock_of_the_silence(
-    closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreachable_first_poll_defers(closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
     with pytest.raises(TaskDeferred) as deferred:
         sensor("shop", "deferrable", poke_interval=3600).execute({"ti": ti})
@@ -346,12 +335,12 @@ def test_a_silent_first_look_defers_and_starts_the_clock_of_the_silence(
     first_poll_at = utc(keywords["first_poll_at"])
     assert first_poll_at is not None
     assert first_poll_at - datetime.now(timezone.utc) <= timedelta(minutes=1), "a fifth of the budget"
-    assert deferred.value.trigger.memory.unreachable_since is not None
-    assert isinstance(deferred.value.trigger.memory.error, Unreachable)
+    assert deferred.value.trigger.wait_state.unreachable_since is not None
+    assert isinstance(deferred.value.trigger.wait_state.error, Unreachable)
 
 
 @pytest.mark.usefixtures("simulator")
-def test_the_log_opens_with_what_is_awaited_but_in_reschedule_mode(
+def test_opening_lines_are_not_repeated(
     mode: str, clock: Any, ti: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock.step = 60.0
@@ -363,7 +352,7 @@ def test_the_log_opens_with_what_is_awaited_but_in_reschedule_mode(
 
 
 @pytest.mark.usefixtures("simulator")
-def test_every_mode_tells_the_whole_story_again_before_its_end(
+def test_every_mode_logs_the_summary(
     mode: str, clock: Any, ti: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Lines of the triggerer can be lost; the worker folds what it tells."""
@@ -377,14 +366,14 @@ def test_every_mode_tells_the_whole_story_again_before_its_end(
 
 
 @pytest.mark.usefixtures("simulator")
-def test_the_story_of_a_rollback_answers_without_opening_anything_else(ti: Any, clock: Any) -> None:
+def test_upgrade_wait_explains_a_rollback(ti: Any, clock: Any) -> None:
     clock.step = 20.0
     with pytest.raises(UpgradeFailed) as failed:
         run(lambda: sensor("rolled_back-shop", "deferrable"), ti)
     wait = ti.xcoms["upgrade_wait"]
     assert (wait["kind"], wait["name"]) == ("application_resource", "rolled_back-shop")
     assert wait["message"] == str(failed.value)
-    assert wait["upgrade"] == {"started_at": "2026-03-01T03:00:20Z", "target_version": "v1"}
+    assert wait["expected"] == {"started_at": "2026-03-01T03:00:20Z", "target_version": "v1"}
     (forward,) = [stage for stage in wait["timeline"] if stage["state"] == "RollingForward"]
     assert forward["percent_completed"] == 62.0
     assert [service["name"] for service in forward["services_behind"]] == ["web", "api", "worker"]
@@ -394,7 +383,7 @@ def test_the_story_of_a_rollback_answers_without_opening_anything_else(ti: Any, 
 
 @pytest.mark.usefixtures("simulator")
 @pytest.mark.parametrize("do_xcom_push", [False, True])
-def test_a_deferred_wait_shows_its_first_look(ti: Any, *, do_xcom_push: bool) -> None:
+def test_deferred_wait_shows_its_first_poll(ti: Any, *, do_xcom_push: bool) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         sensor("good-shop", "deferrable", do_xcom_push=do_xcom_push).execute({"ti": ti})
     _, keywords = deferred.value.trigger.serialize()
@@ -405,8 +394,8 @@ def test_a_deferred_wait_shows_its_first_look(ti: Any, *, do_xcom_push: bool) ->
     wait = ti.xcoms["upgrade_wait"]
     assert (wait["ended_by"], wait["ended_at"], wait["message"]) == (None, None, None)
     assert ti.xcoms["upgrade_progress"] == wait["record"]
-    memory = deferred.value.trigger.memory.to_dict()
-    assert {key: wait[key] for key in memory} == memory
+    state = deferred.value.trigger.wait_state.to_dict()
+    assert {key: wait[key] for key in state} == state
 
 
 @pytest.mark.usefixtures("simulator")
@@ -429,29 +418,31 @@ def test_live_progress_can_be_turned_off(ti: Any) -> None:
         WaitState(ended_by="hunger").to_dict(),
     ],
 )
-def test_an_event_that_is_not_understood_is_a_failure(event: Any, ti: Any) -> None:
+def test_invalid_event_is_a_failure(event: Any, ti: Any) -> None:
     with pytest.raises(UnexpectedAnswer):
         sensor("shop", "deferrable").execute_complete({"ti": ti}, event)
 
 
 @pytest.mark.usefixtures("simulator")
-def test_the_worker_judges_the_record_again(ti: Any, clock: Any) -> None:
+def test_worker_checks_the_record_again(ti: Any, clock: Any) -> None:
     """An older triggerer may say that it ended; what counts is what the record says."""
-    progress = WaitTask(sensor("good-shop")).observe()
+    progress = sensor("good-shop").make_wait_task().observe()
     clock.now += 3600
     event = WaitState(record=progress, ended_by="upgrade").to_dict()  # type: ignore[arg-type]
     event["record"]["outcome"] = "succeeded"
-    with pytest.raises(UnexpectedAnswer, match="outcome in_progress, which is no end"):
+    with pytest.raises(
+        UnexpectedAnswer, match="unknown result of the wait: ended by 'upgrade' with outcome in_progress"
+    ):
         sensor("good-shop", "deferrable").execute_complete({"ti": ti}, event)
 
 
-def test_a_dead_triggerer_is_airflows_own_timeout(ti: Any) -> None:
+def test_dead_triggerer_is_airflows_own_timeout(ti: Any) -> None:
     expected = AirflowException if airflow_version.startswith("2.") else AirflowSensorTimeout
     with pytest.raises(expected, match="Trigger timeout"):
         sensor("shop", "deferrable").resume_execution("__fail__", {"error": "Trigger timeout"}, {"ti": ti})
 
 
-def test_what_a_run_decides_is_templated() -> None:
+def test_template_fields() -> None:
     assert sensor("{{ params.a }}").template_fields == (
         "name",
         "service_fabric_conn_id",
@@ -461,7 +452,7 @@ def test_what_a_run_decides_is_templated() -> None:
     )
 
 
-def test_the_defaults_are_those_that_are_documented() -> None:
+def test_defaults_are_documented() -> None:
     made = ServiceFabricUpgradeSensor(task_id="wait", name="shop")
     assert (made.poke_interval, made.timeout, made.mode) == (15.0, 21_600.0, "poke")
     assert (made.kind, made.service_fabric_conn_id) == ("application_resource", "service_fabric_default")
@@ -472,23 +463,23 @@ def test_the_defaults_are_those_that_are_documented() -> None:
     ("keywords", "said"),
     [
         ({"name": "a/b"}, "invalid name 'a/b': it contains the separator '/'"),
-        ({"name": ""}, "the name '' is none"),
+        ({"name": ""}, "name is empty"),
         ({"name": "shop", "kind": "mesh"}, "kind 'mesh' is not supported"),
         ({"name": "shop", "unreachable_timeout": -1}, "unreachable_timeout must be .* not -1"),
         ({"name": "shop", "unreachable_timeout": "5m"}, "unreachable_timeout must be .* not '5m'"),
-        ({"name": "shop", "mode": "deferrable", "silent_fail": True}, "silent_fail would hide"),
-        ({"name": "shop", "mode": "poke", "silent_fail": True}, "silent_fail would hide"),
+        ({"name": "shop", "mode": "deferrable", "silent_fail": True}, "silent_fail is not supported"),
+        ({"name": "shop", "mode": "poke", "silent_fail": True}, "silent_fail is not supported"),
         ({"name": "shop", "mode": "deferrable", "poke_interval": 0}, "poke_interval must be more than 0 s"),
         ({"name": "shop", "unreachable_timeout": float("inf")}, "unreachable_timeout must be .* not inf"),
-        ({"name": 5}, "the name 5 is none"),
+        ({"name": 5}, "invalid name 5"),
     ],
 )
-def test_what_is_wrong_is_refused_when_the_dag_is_parsed(keywords: dict[str, Any], said: str) -> None:
+def test_invalid_parameter_is_refused_at_parse_time(keywords: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         sensor(**keywords)
 
 
-def test_a_short_interval_warns() -> None:
+def test_short_interval_warns() -> None:
     with pytest.warns(UserWarning, match="poke_interval is 3 s"):
         ServiceFabricUpgradeSensor(task_id="wait", name="shop", poke_interval=3)
 

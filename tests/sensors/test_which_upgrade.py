@@ -16,7 +16,6 @@ from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
 from airflow_provider_sf.sensors import service_fabric as sensor_module
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
-from airflow_provider_sf.sensors.wait_task import WaitTask
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
@@ -41,10 +40,10 @@ BEGAN = datetime(2026, 3, 1, tzinfo=timezone.utc)
 
 
 def policy_of(made: ServiceFabricUpgradeSensor) -> Policy:
-    return WaitTask(made, BEGAN).policy()
+    return made._policy(BEGAN + timedelta(seconds=made._limit()[1]))
 
 
-def test_nothing_given_is_the_policy_of_the_documentation() -> None:
+def test_default_policy() -> None:
     made = ServiceFabricUpgradeSensor(task_id="wait", name="shop")
     assert policy_of(made) == Policy(
         poke_interval=15.0,
@@ -65,7 +64,7 @@ def test_nothing_given_is_the_policy_of_the_documentation() -> None:
     [SNAPSHOT, SNAPSHOT.to_dict(), str(SNAPSHOT.to_dict()), {**SNAPSHOT.to_dict(), "name": "Good-Shop"}],
     ids=["record", "dict", "rendered text", "another case"],
 )
-def test_all_that_is_given_goes_into_the_policy(previous: Any) -> None:
+def test_parameters_are_in_the_policy(previous: Any) -> None:
     made = sensor(
         "good-shop",
         "deferrable",
@@ -103,7 +102,7 @@ def test_all_that_is_given_goes_into_the_policy(previous: Any) -> None:
 
 
 @pytest.mark.usefixtures("simulator")
-def test_the_policy_travels_in_the_triggers_keywords(ti: Any) -> None:
+def test_policy_is_in_the_trigger_keywords(ti: Any) -> None:
     made = sensor("good-shop", "deferrable", previous=SNAPSHOT, on_paused="fail", stall_timeout=60)
     with pytest.raises(TaskDeferred) as deferred:
         made.execute({"ti": ti})
@@ -113,38 +112,38 @@ def test_the_policy_travels_in_the_triggers_keywords(ti: Any) -> None:
     assert travelled.selector.previous == UpgradeProgress.from_dict(SNAPSHOT.to_dict())
 
 
-def test_what_an_operator_returns_may_be_given_before_it_is_known() -> None:
+def test_operator_output_may_select_the_upgrade() -> None:
     with DAG(dag_id="release", schedule=None):
         snapshot = ServiceFabricUpgradeProgressOperator(task_id="snapshot", name="good-shop")
         made = sensor(
             "good-shop", previous=snapshot.output, started_after="{{ ts }}", target_version="{{ params.v }}"
         )
-    assert made._identified_by == ["previous", "started_after", "target_version"]
+    assert made._selected_by == ["previous", "started_after", "target_version"]
     assert made.upstream_task_ids == {"snapshot"}
 
 
 @pytest.mark.parametrize("parameter", ["previous", "started_after", "target_version"])
 @pytest.mark.usefixtures("simulator")
-def test_what_was_given_and_came_to_nothing_is_no_licence_to_take_the_latest(parameter: str, ti: Any) -> None:
+def test_missing_xcom_is_refused(parameter: str, ti: Any) -> None:
     """A snapshot that pushed no XCom would else let yesterday's upgrade pass for today's."""
     given: dict[str, Any] = {parameter: "{{ ti.xcom_pull('snapshot') }}"}
     made = sensor("good-shop", **given)
     setattr(made, parameter, None)
-    with pytest.raises(ValueError, match=f"{parameter} is None, so nobody knows which upgrade is meant"):
+    with pytest.raises(ValueError, match=f"^{parameter} is None: the task that provides it pushed no XCom"):
         made.execute({"ti": ti})
 
 
 @pytest.mark.parametrize("parameter", ["previous", "started_after", "target_version"])
-def test_a_mapped_task_whose_value_came_to_nothing_is_refused(parameter: str) -> None:
+def test_missing_value_of_mapped_task_is_refused(parameter: str) -> None:
     """Airflow knows mapped values before it makes the task, so None cannot mean that nothing was given."""
     given: dict[str, Any] = {parameter: None}
-    with pytest.raises(ValueError, match=f"To take the latest upgrade on record, leave {parameter} out"):
+    with pytest.raises(ValueError, match=f"Leave {parameter} out to wait for the latest upgrade on record"):
         sensor("good-shop", **given)
 
 
 @pytest.mark.usefixtures("simulator")
-def test_the_record_of_something_else_is_no_previous_record(ti: Any) -> None:
-    with pytest.raises(ValueError, match="previous is a record of application_resource 'good-shop', not of"):
+def test_previous_must_be_about_the_same_application(ti: Any) -> None:
+    with pytest.raises(ValueError, match="previous is a record of application_resource 'good-shop': set it"):
         sensor("good-other", previous=SNAPSHOT).execute({"ti": ti})
 
 
@@ -156,7 +155,7 @@ def test_the_record_of_something_else_is_no_previous_record(ti: Any) -> None:
         ({"started_after": "yesterday"}, "invalid started_after 'yesterday'"),
         ({"target_version": ""}, "target_version must be a version"),
         ({"clock_skew": -1}, "clock_skew must be .* not -1"),
-        ({"accept_current_version": True}, "accept_current_version needs a target_version"),
+        ({"accept_current_version": True}, "accept_current_version needs target_version"),
         ({"on_paused": "ask"}, "on_paused must be 'wait' or 'fail', not 'ask'"),
         ({"on_rollback": "fail"}, "on_rollback must be 'wait' or 'fail_fast', not 'fail'"),
         ({"start_timeout": "soon"}, "start_timeout must be .* not 'soon'"),
@@ -167,12 +166,15 @@ def test_the_record_of_something_else_is_no_previous_record(ti: Any) -> None:
             {"stall_timeout": 60, "mode": "reschedule"},
             "stall_timeout is not supported in reschedule mode, which keeps no state",
         ),
-        ({"target_version": "v1", "mode": "reschedule"}, "target_version alone is not supported in reschedule mode"),
+        (
+            {"target_version": "v1", "mode": "reschedule"},
+            "target_version alone is not supported in reschedule mode",
+        ),
         ({"max_wait": timedelta(0)}, "max_wait must be more than 0 s"),
         ({"timeout": timedelta.max}, "timeout must be a timedelta or a number of seconds"),
     ],
 )
-def test_what_is_wrong_is_refused_when_the_dag_is_parsed(keywords: dict[str, Any], said: str) -> None:
+def test_invalid_parameter_is_refused_at_parse_time(keywords: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         sensor("shop", **keywords)
 
@@ -184,11 +186,11 @@ def test_what_is_wrong_is_refused_when_the_dag_is_parsed(keywords: dict[str, Any
         {"target_version": "v1", "started_after": "2026-03-01T03:00:00Z"},
     ],
 )
-def test_a_version_that_something_else_supports_will_do_in_reschedule_mode(keywords: dict[str, Any]) -> None:
+def test_version_with_previous_works_in_reschedule_mode(keywords: dict[str, Any]) -> None:
     assert sensor("good-shop", "reschedule", **keywords).target_version == "v1"
 
 
-def test_a_deferred_wait_remembers_whatever_its_mode_would_be() -> None:
+def test_deferrable_overrides_reschedule_mode() -> None:
     made = ServiceFabricUpgradeSensor(
         task_id="wait", name="shop", deferrable=True, mode="reschedule", stall_timeout=60, target_version="v1"
     )
@@ -196,7 +198,7 @@ def test_a_deferred_wait_remembers_whatever_its_mode_would_be() -> None:
 
 
 @pytest.mark.usefixtures("simulator")
-def test_a_version_that_is_there_already_is_accepted_if_that_is_enough(ti: Any) -> None:
+def test_current_version_is_accepted(ti: Any) -> None:
     keywords: dict[str, Any] = {"target_version": "v0", "accept_current_version": True}
     assert run(lambda: sensor("never_upgraded-shop", **keywords), ti)["outcome"] == "not_upgraded"
     assert ti.xcoms["upgrade_wait"]["message"] == (
@@ -205,7 +207,7 @@ def test_a_version_that_is_there_already_is_accepted_if_that_is_enough(ti: Any) 
 
 
 @pytest.mark.usefixtures("simulator")
-def test_the_success_of_another_upgrade_is_pushed_as_progress_and_fails(clock: Any, ti: Any) -> None:
+def test_success_of_another_upgrade_fails(clock: Any, ti: Any) -> None:
     """The worker judges the event itself: a record of a success is no success if it is not ours."""
     look = ServiceFabricHook().get_upgrade_progress
     look("good-shop")
@@ -218,33 +220,33 @@ def test_the_success_of_another_upgrade_is_pushed_as_progress_and_fails(clock: A
 
 
 @pytest.mark.usefixtures("simulator")
-def test_the_story_of_a_wait_names_the_upgrade_that_it_was_about(clock: Any, ti: Any) -> None:
+def test_upgrade_wait_names_the_expected_upgrade(clock: Any, ti: Any) -> None:
     clock.step = 20.0
     with pytest.raises(UpgradeFailed) as failed:
         run(lambda: sensor("overtaken-shop", "deferrable"), ti)
     assert str(failed.value).splitlines()[0] == (
         "Upgrade of application resource 'overtaken-shop' to v1 was superseded at 43 %: another upgrade replaced it."
     )
-    assert ti.xcoms["upgrade_wait"]["upgrade"]["target_version"] == "v1"
+    assert ti.xcoms["upgrade_wait"]["expected"]["target_version"] == "v1"
     expected = [stage["expected"] for stage in ti.xcoms["upgrade_wait"]["timeline"]]
     assert (expected[0], expected[-1]) == (True, False)
 
 
 @pytest.mark.usefixtures("simulator")
 @pytest.mark.parametrize("soft_fail", [False, True])
-def test_a_clock_of_ours_is_not_told_as_airflows_timeout(ti: Any, *, soft_fail: bool) -> None:
+def test_start_timeout_is_not_reported_as_timeout(ti: Any, *, soft_fail: bool) -> None:
     expected = AirflowSkipException if soft_fail else AirflowSensorTimeout
     with pytest.raises(expected):
         run(lambda: sensor("never_upgraded-shop", start_timeout=0, soft_fail=soft_fail), ti)
-    assert ti.xcoms["upgrade_wait"]["ended_by"] == "start"
+    assert ti.xcoms["upgrade_wait"]["ended_by"] == "start_timeout"
 
 
 @pytest.mark.skipif(airflow_version.startswith("2."), reason="Airflow 2 has its anchor in the database")
 @pytest.mark.usefixtures("simulator")
 @pytest.mark.parametrize("never_fail", [False, True])
-def test_a_later_try_in_reschedule_mode_has_airflows_anchor(ti: Any, *, never_fail: bool) -> None:
+def test_rescheduled_retry_keeps_airflows_start(ti: Any, *, never_fail: bool) -> None:
     """Where Airflow counts from the first try and tells us of this one, its loop is the one that times out."""
-    anchors = iter([None, datetime(2026, 3, 1, tzinfo=timezone.utc)])
+    anchors = iter([datetime(2026, 3, 1, tzinfo=timezone.utc), None])
     ti.get_first_reschedule_date = lambda _: next(anchors)
     expected = AirflowSkipException if never_fail else AirflowSensorTimeout
     with pytest.raises(expected, match=r"did not finish within 1m00s \(timeout\)"):
@@ -252,14 +254,14 @@ def test_a_later_try_in_reschedule_mode_has_airflows_anchor(ti: Any, *, never_fa
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "timeout"
 
 
-def test_airflow_2_tells_the_begin_of_the_first_leg_as_the_start_of_the_task() -> None:
+def test_airflow_2_start_date_is_the_first_leg() -> None:
     began = datetime(2026, 3, 1, tzinfo=timezone.utc)
     context: Any = {"ti": SimpleNamespace(start_date=began)}
     assert sensor_module._first_leg_began(context) == began
 
 
 @pytest.mark.usefixtures("simulator")
-def test_a_clock_that_is_due_before_the_next_poke_is_kept_in_poke_mode(ti: Any) -> None:
+def test_poke_mode_keeps_early_timeouts(ti: Any) -> None:
     began = datetime.now(timezone.utc)
     with pytest.raises(AirflowSensorTimeout, match="start_timeout"):
         sensor("never_upgraded-shop", poke_interval=600, start_timeout=0.05).execute({"ti": ti})
@@ -268,7 +270,7 @@ def test_a_clock_that_is_due_before_the_next_poke_is_kept_in_poke_mode(ti: Any) 
 
 
 @pytest.mark.usefixtures("simulator")
-def test_an_unknown_state_is_waited_out_within_one_leg_of_reschedule_mode(ti: Any, clock: Any) -> None:
+def test_unknown_state_stays_in_one_leg(ti: Any, clock: Any) -> None:
     ServiceFabricHook().get_upgrade_progress("unknown_state-shop")
     clock.now += 600
     with pytest.raises(AirflowSensorTimeout, match="unknown_state_timeout"):
@@ -277,7 +279,7 @@ def test_an_unknown_state_is_waited_out_within_one_leg_of_reschedule_mode(ti: An
 
 
 @pytest.mark.usefixtures("simulator")
-def test_the_trigger_asks_for_the_upgrade_that_is_meant(ti: Any, clock: Any) -> None:
+def test_trigger_waits_for_the_expected_upgrade(ti: Any, clock: Any) -> None:
     look = ServiceFabricHook().get_upgrade_progress
     previous = look("previous_first-shop").to_dict()
     made = sensor("previous_first-shop", "deferrable", previous=previous)
