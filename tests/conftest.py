@@ -1,4 +1,4 @@
-"""Fixtures, all without Airflow: recorded answers, a simulated cluster, a server that says what it is told."""
+"""Fixtures that need no Airflow: recorded answers, a simulated cluster, a server with a fixed answer; options."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import socket
 import tempfile
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-# Airflow reads its settings when it is first imported, which only some tests do: never the user's own.
+# Airflow reads its settings at its first import. Tests never use those of the user.
 for setting in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[setting]
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
@@ -30,11 +31,12 @@ atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 
-# The machine may be busy, so no test has a deadline. Examples are the same in each run.
+# The only profiles. No test has a deadline, since the machine may be busy. Each run has the same examples.
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("thorough", deadline=None, derandomize=True, max_examples=400)
 settings.load_profile("default")
 
+LEFT_OUT: Counter[str] = Counter()
 SAMPLES = Path(__file__).parent / "samples"
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -47,14 +49,14 @@ def sample() -> Callable[[str], dict[str, Any]]:
 
 class Recorder:
     """
-    A server on a loopback port that answers every request with the same bytes and keeps what it was sent.
+    A server on a loopback port that sends the same bytes to each request, and keeps the requests.
 
-    An ``answer`` of None is none at all; one without a length ends with the connection.
+    With ``answer = None`` it never answers. An answer without a length ends with the connection.
     """
 
     def __init__(self) -> None:
         self.answer: bytes | None = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-        self.heard: list[str] = []
+        self.requests: list[str] = []
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
@@ -79,18 +81,18 @@ class Recorder:
             threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
 
     def _talk(self, connection: socket.socket) -> None:
-        heard = b""
+        received = b""
         try:
             while piece := connection.recv(65536):
-                heard += piece
-                while b"\r\n\r\n" in heard:
-                    request, _, heard = heard.partition(b"\r\n\r\n")
-                    self.heard.append(request.decode())
-                    self._say(connection)
+                received += piece
+                while b"\r\n\r\n" in received:
+                    request, _, received = received.partition(b"\r\n\r\n")
+                    self.requests.append(request.decode())
+                    self._answer(connection)
         except OSError:  # closed
             return
 
-    def _say(self, connection: socket.socket) -> None:
+    def _answer(self, connection: socket.socket) -> None:
         if self.answer is None:
             return
         connection.sendall(self.answer)
@@ -107,19 +109,19 @@ def recorder() -> Iterator[Recorder]:
 
 @pytest.fixture
 def closed_port() -> int:
-    """A port on which nobody listens."""
+    """A port that refuses connections."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 @pytest.fixture(params=[send, asend], ids=["requests", "aiohttp"])
 def transport(request: pytest.FixtureRequest) -> Any:
-    """Each of the two ways to ask a cluster."""
+    """Send a request with each of the two transports."""
     return request.param
 
 
 class Clock:
-    """A clock for the simulator that moves only when it is told to, or by a step with each look at it."""
+    """A clock for the simulator: a test sets it, or it moves by a step each time that it is read."""
 
     def __init__(self) -> None:
         self.now = 1_772_334_000.0
@@ -146,33 +148,33 @@ def simulator(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulat
 
 
 @pytest.fixture
-def asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not sleep before a bad end is confirmed or in a silence; the core's tests know the true numbers."""
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the pauses before a failure is confirmed and during an outage. Tests of ``wait`` check their length."""
     monkeypatch.setattr("airflow_provider_sf.wait.state_machine.CONFIRM_AFTER_SECONDS", 0.01)
     monkeypatch.setattr("airflow_provider_sf.wait.policy.FIRST_BACKOFF_SECONDS", 1e-6)
     monkeypatch.setattr("airflow_provider_sf.triggers.poller.TICK_SECONDS", 1e-3)
 
 
 @pytest.fixture
-def looked_up_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look connections up for each poll, as if five minutes had passed since the last."""
+def reload_every_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reload the connection for each poll, as if five minutes had passed since the last."""
     monkeypatch.setattr("airflow_provider_sf.hooks.cluster_cache.RELOAD_SECONDS", 0.0)
 
 
 class TaskInstance:
-    """What sensor and operator use of Airflow's task instance, and what their bases do in Airflow 2."""
+    """The part of Airflow's task instance that sensor, operator and their base classes use."""
 
     dag_id, task_id, run_id, map_index, max_tries = "release", "wait", "manual", -1, 0
 
     def __init__(self) -> None:
         self.xcoms: dict[str, Any] = {}
-        self.first_leg_began: datetime | None = None
+        self.first_leg_started_at: datetime | None = None
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = json.loads(json.dumps(value, allow_nan=False))
 
     def get_first_reschedule_date(self, context: Any) -> datetime | None:  # noqa: ARG002 - Airflow's signature
-        return self.first_leg_began
+        return self.first_leg_started_at
 
 
 @pytest.fixture
@@ -191,7 +193,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
-    """Compare a text with the one that a file holds, or write it there with ``--write-golden``."""
+    """Compare a text with the content of a file, or write the file with ``--write-golden``."""
 
     def compare(path: Path, text: str) -> None:
         if request.config.getoption("--write-golden"):
@@ -206,7 +208,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
 @pytest.fixture
 def documented(request: pytest.FixtureRequest) -> Callable[[str, str, str], None]:
     """
-    Compare a table with the one that a page shows between two marks, or write it there with ``--write-docs``.
+    Compare a table with that of a page, between two marks, or write it there with ``--write-docs``.
 
     ``documented("verdict.md", "outcomes", table)``: the marks are ``<!-- outcomes -->`` and ``<!-- end -->``.
     """
@@ -223,3 +225,28 @@ def documented(request: pytest.FixtureRequest) -> Callable[[str, str, str], None
             assert shown == table
 
     return compare
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count the tests that ``-m`` leaves out; each process of pytest-xdist counts the same ones."""
+    for item in items:
+        LEFT_OUT[str(item.path.relative_to(item.config.rootpath))] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = dict(LEFT_OUT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if not LEFT_OUT:
+        LEFT_OUT.update(getattr(node, "workeroutput", {}).get("left_out", {}))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what was left out, so that no test is missing unnoticed."""
+    if LEFT_OUT:
+        terminalreporter.section("left out by the command line")
+        for file, tests in sorted(LEFT_OUT.items()):
+            terminalreporter.line(f"{tests:4d} tests in {file}")

@@ -46,7 +46,7 @@ def http(status: int, body: bytes = b"", *headers: str) -> bytes:
 
 def test_the_request_line_is_exactly_the_documented_one(transport: Any, recorder: Any) -> None:
     transport(Cluster((recorder.url,)), request_for(PROGRESS, "sampleApplication"))
-    line, *headers = recorder.heard[0].split("\r\n")
+    line, *headers = recorder.requests[0].split("\r\n")
     assert (
         line == "GET /Resources/Applications/sampleApplication/$/GetUpgradeProgress?api-version=7.0 HTTP/1.1"
     )
@@ -64,7 +64,7 @@ def test_the_request_line_is_exactly_the_documented_one(transport: Any, recorder
 def test_no_library_rewrites_a_quoted_name(name: str, transport: Any, recorder: Any) -> None:
     request = request_for(PROGRESS, name)
     transport(Cluster((recorder.url,)), request)
-    assert recorder.heard[0].split("\r\n")[0] == f"GET {request.target} HTTP/1.1"
+    assert recorder.requests[0].split("\r\n")[0] == f"GET {request.target} HTTP/1.1"
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 400, 403, 404, 500, 503])
@@ -73,7 +73,7 @@ def test_every_status_is_an_answer(status: int, transport: Any, recorder: Any) -
     body = b"" if status == 204 else b'{"a": 1}'
     headers = {"content-length": str(len(body)), "location": "/elsewhere"}
     assert transport(Cluster((recorder.url,)), PING) == Response(status, body, headers, recorder.url)
-    assert len(recorder.heard) == 1
+    assert len(recorder.requests) == 1
 
 
 @pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER", "rEtRy-aFtEr"])
@@ -117,7 +117,7 @@ def test_cookies_are_not_kept(recorder: Any) -> None:
             await to.asend(PING)
 
     asyncio.run(ask_twice())
-    assert "cookie" not in recorder.heard[1].lower()
+    assert "cookie" not in recorder.requests[1].lower()
 
 
 def test_proxies_of_the_environment_are_not_used(
@@ -207,7 +207,7 @@ def test_many_waits_share_one_bounded_session(recorder: Any) -> None:
             await asyncio.gather(*(twin.asend(PING) for _ in range(100)))
 
     asyncio.run(ask_often())
-    assert len(recorder.heard) == 200
+    assert len(recorder.requests) == 200
     assert recorder.connections <= MAX_CONCURRENT_REQUESTS
 
 

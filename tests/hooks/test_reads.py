@@ -49,7 +49,7 @@ def says(recorder: Any, answer: dict[str, Any]) -> None:
 
 
 def asked(recorder: Any) -> list[str]:
-    return [request.split()[1] for request in recorder.heard]
+    return [request.split()[1] for request in recorder.requests]
 
 
 # Recorded answers.
@@ -124,7 +124,7 @@ def test_pages_that_never_end_are_unexpected(ask: Any, connected: Any) -> None:
     says(connected, {"ContinuationToken": "more", "Items": []})
     with pytest.raises(UnexpectedAnswer, match="the continuation token 'more' again"):
         ask("list_applications")
-    assert len(connected.heard) == 2
+    assert len(connected.requests) == 2
 
 
 @pytest.mark.parametrize("call", ["get_application", "get_application_health"])

@@ -136,7 +136,7 @@ def test_the_api_version_of_a_connection_is_sent(recorder: Any, monkeypatch: pyt
     connect(monkeypatch, recorder.url, {"api_version": "9.1"})
     ServiceFabricHook().get_upgrade_progress("shop")
     ServiceFabricHook(api_version="8.2").get_upgrade_progress("shop")
-    assert [request.split()[1].rpartition("=")[2] for request in recorder.heard] == ["9.1", "8.2"]
+    assert [request.split()[1].rpartition("=")[2] for request in recorder.requests] == ["9.1", "8.2"]
 
 
 # How it is tested.

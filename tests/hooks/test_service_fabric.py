@@ -57,7 +57,7 @@ def test_the_founding_page_is_asked_and_read(
     connected.answer = http(200, json.dumps(page).encode())
     before = datetime.now(timezone.utc)
     progress = read(ServiceFabricHook(), "sampleApplication")
-    line = connected.heard[0].split("\r\n")[0]
+    line = connected.requests[0].split("\r\n")[0]
     assert (
         line == "GET /Resources/Applications/sampleApplication/$/GetUpgradeProgress?api-version=7.0 HTTP/1.1"
     )
@@ -74,7 +74,7 @@ def test_the_founding_page_is_asked_and_read(
 
 def test_another_api_version_is_sent(read: Any, connected: Any) -> None:
     read(ServiceFabricHook(api_version="9.1"), "shop")
-    assert connected.heard[0].split()[1].endswith("?api-version=9.1")
+    assert connected.requests[0].split()[1].endswith("?api-version=9.1")
 
 
 def test_an_error_of_the_cluster_is_raised_as_what_it_means(read: Any, connected: Any) -> None:
@@ -139,7 +139,7 @@ def test_a_look_up_that_hangs_holds_up_nobody_who_knows_the_cluster(
 
     class Hook(ServiceFabricHook):
         def get_conn(self) -> Cluster:
-            if connected.heard:
+            if connected.requests:
                 hanging.wait(10)
             return super().get_conn()
 
@@ -155,7 +155,7 @@ def test_a_look_up_that_hangs_holds_up_nobody_who_knows_the_cluster(
         hanging.set()
 
     asyncio.run(poll_twice())
-    assert [request.split()[1].split("/")[3] for request in connected.heard] == [
+    assert [request.split()[1].split("/")[3] for request in connected.requests] == [
         "first",
         "other",
         "refreshing",
@@ -171,11 +171,11 @@ def test_waits_share_one_look_up_and_one_session(connected: Any, monkeypatch: py
             await second.aget_upgrade_progress("b")
 
     asyncio.run(share())
-    assert [request.split()[1].split("/")[3] for request in connected.heard] == ["a", "b"]
+    assert [request.split()[1].split("/")[3] for request in connected.requests] == ["a", "b"]
     assert connected.connections == 1
 
 
-@pytest.mark.usefixtures("looked_up_every_time")
+@pytest.mark.usefixtures("reload_every_poll")
 def test_an_edited_connection_is_taken_up_and_a_broken_one_is_not(
     connected: Any, simulator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,7 +46,7 @@ MOVING = {
 FURTHER = {**MOVING, "PercentCompleted": "20"}
 DONE = {**MOVING, "UpgradeState": "CompletedRollforward"}
 
-pytestmark = pytest.mark.usefixtures("asked_again_at_once")
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 class Server:

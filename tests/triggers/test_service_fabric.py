@@ -17,7 +17,7 @@ from airflow_provider_sf.wait.state import WaitState
 from airflow_provider_sf.wait.timeline import Stage
 from tests.wait.test_state_machine import OLD, POLICIES
 
-pytestmark = pytest.mark.usefixtures("asked_again_at_once")
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 NOW = datetime.now(timezone.utc)
 
@@ -213,7 +213,7 @@ def test_many_waits_share_twelve_connections(recorder: Any, monkeypatch: pytest.
     recorder.answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", recorder.url.replace("http", "service-fabric"))
     states = run(*(trigger(f"shop-{place}") for place in range(200)))
-    assert len(recorder.heard) == len(states) == 200
+    assert len(recorder.requests) == len(states) == 200
     assert recorder.connections <= per_loop.MAX_CONCURRENT_REQUESTS
     assert not any(per_loop._resources.values())
 
