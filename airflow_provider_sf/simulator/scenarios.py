@@ -147,7 +147,7 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         past=DAY,
     ),
-    "overtaken": Scenario(
+    "superseded": Scenario(
         "reaches 50 %, then another upgrade takes its place and goes through",
         (
             Phase("ProvisioningTarget", 30),
@@ -155,7 +155,7 @@ SCENARIOS: dict[str, Scenario] = {
             *_forward(300, SECOND),
         ),
     ),
-    "superseded": Scenario(
+    "interrupted": Scenario(
         "reaches 37 % and rolls back because a newer upgrade was started, which then goes through",
         (
             Phase("ProvisioningTarget", 30),

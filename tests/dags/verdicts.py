@@ -14,6 +14,6 @@ HOW: dict[str, Any] = {"deferrable": True, "poke_interval": timedelta(seconds=10
 
 with DAG(dag_id="verdicts", schedule=None, catchup=False):
     ServiceFabricUpgradeSensor(task_id="paused", name="paused-live", on_paused="fail", **HOW)
-    ServiceFabricUpgradeSensor(task_id="superseded", name="overtaken-live", **HOW)
+    ServiceFabricUpgradeSensor(task_id="superseded", name="superseded-live", **HOW)
     snapshot = ServiceFabricUpgradeProgressOperator(task_id="snapshot", name="previous_first-live")
     ServiceFabricUpgradeSensor(task_id="after", name="previous_first-live", previous=snapshot.output, **HOW)

@@ -463,7 +463,6 @@ RECORDS = st.builds(
 ERRORS = st.builds(Unreachable, HOSTILE, st.none() | st.just(503), HOSTILE, HOSTILE) | st.just(MISSING)
 
 
-@settings(max_examples=60)
 @given(
     st.lists(st.tuples(RECORDS | ERRORS, st.integers(1, 30)), min_size=1, max_size=6),
     st.builds(

@@ -449,7 +449,6 @@ def message_of(policy: Policy, observations: list[Observation]) -> str:
     return failure_message(policy, state, state.record, state.verdict)
 
 
-@settings(max_examples=60)
 @given(POLICIES, st.lists(RECORDS | ERRORS, min_size=1, max_size=6))
 def test_each_message_is_a_few_readable_lines(policy: Policy, observations: list[Observation]) -> None:
     lines = message_of(policy, observations).split("\n")
@@ -461,7 +460,6 @@ def test_each_message_is_a_few_readable_lines(policy: Policy, observations: list
         assert "group::" not in line
 
 
-@settings(max_examples=60)
 @given(POLICIES, st.lists(RECORDS, min_size=1, max_size=6))
 def test_first_line_fits_a_mail_subject(policy: Policy, observations: list[UpgradeProgress]) -> None:
     versions: dict[str, Any] = {"target_version": "1.20.300-rc1", "previous_version": "1.20.299"}

@@ -309,7 +309,6 @@ STATES = st.builds(
 )
 
 
-@settings(max_examples=60)
 @given(STATES)
 def test_each_entry_is_one_readable_line(state: WaitState) -> None:
     *lines, last = summary_lines("application_resource", "a\n::group::b", state)

@@ -21,7 +21,7 @@ from tests.simulated_waits import KIND_SCENARIOS, subject_name
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
-    pytest.mark.usefixtures("asked_again_at_once", "simulator"),
+    pytest.mark.usefixtures("short_pauses", "simulator"),
 ]
 
 SHORT = 0.06
@@ -98,9 +98,9 @@ CASES = [
         keywords={"target_version": "v1", "accept_current_version": True},
         version="v2",
     ),
-    Case("overtaken", "", SUPERSEDED, OF_ANOTHER),
     Case("superseded", "", SUPERSEDED, OF_ANOTHER),
-    Case("superseded", "previous", SUCCESS, snapshot=True, version="v2"),
+    Case("interrupted", "", SUPERSEDED, OF_ANOTHER),
+    Case("interrupted", "previous", SUCCESS, snapshot=True, version="v2"),
     Case("not_found", "", REJECTED),
     Case(
         "not_found",

@@ -1,4 +1,4 @@
-"""How a DAG says which upgrade it means, and what is refused."""
+"""The parameters that select the expected upgrade, and their checks at parse time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.sensors.running import fire, run, sensor
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
-    pytest.mark.usefixtures("asked_again_at_once"),
+    pytest.mark.usefixtures("short_pauses"),
 ]
 
 SNAPSHOT = UpgradeProgress(
@@ -34,7 +34,6 @@ SNAPSHOT = UpgradeProgress(
     state="CompletedRollforward",
     started_at=datetime(2026, 2, 1, tzinfo=timezone.utc),
 )
-
 
 BEGAN = datetime(2026, 3, 1, tzinfo=timezone.utc)
 
@@ -107,9 +106,9 @@ def test_policy_is_in_the_trigger_keywords(ti: Any) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         made.execute({"ti": ti})
     _, keywords = deferred.value.trigger.serialize()
-    travelled = ServiceFabricUpgradeTrigger(**json.loads(json.dumps(keywords))).policy
-    assert replace(travelled, deadline=BEGAN + timedelta(hours=6)) == policy_of(made)
-    assert travelled.selector.previous == UpgradeProgress.from_dict(SNAPSHOT.to_dict())
+    policy = ServiceFabricUpgradeTrigger(**json.loads(json.dumps(keywords))).policy
+    assert replace(policy, deadline=BEGAN + timedelta(hours=6)) == policy_of(made)
+    assert policy.selector.previous == UpgradeProgress.from_dict(SNAPSHOT.to_dict())
 
 
 def test_operator_output_may_select_the_upgrade() -> None:
@@ -125,9 +124,9 @@ def test_operator_output_may_select_the_upgrade() -> None:
 @pytest.mark.parametrize("parameter", ["previous", "started_after", "target_version"])
 @pytest.mark.usefixtures("simulator")
 def test_missing_xcom_is_refused(parameter: str, ti: Any) -> None:
-    """A snapshot that pushed no XCom would else let yesterday's upgrade pass for today's."""
-    given: dict[str, Any] = {parameter: "{{ ti.xcom_pull('snapshot') }}"}
-    made = sensor("good-shop", **given)
+    """Otherwise the upgrade of yesterday could count as the one of today."""
+    keywords: dict[str, Any] = {parameter: "{{ ti.xcom_pull('snapshot') }}"}
+    made = sensor("good-shop", **keywords)
     setattr(made, parameter, None)
     with pytest.raises(ValueError, match=f"^{parameter} is None: the task that provides it pushed no XCom"):
         made.execute({"ti": ti})
@@ -135,10 +134,10 @@ def test_missing_xcom_is_refused(parameter: str, ti: Any) -> None:
 
 @pytest.mark.parametrize("parameter", ["previous", "started_after", "target_version"])
 def test_missing_value_of_mapped_task_is_refused(parameter: str) -> None:
-    """Airflow knows mapped values before it makes the task, so None cannot mean that nothing was given."""
-    given: dict[str, Any] = {parameter: None}
+    """Airflow knows mapped values before it makes the task, so None is a missing XCom."""
+    keywords: dict[str, Any] = {parameter: None}
     with pytest.raises(ValueError, match=f"Leave {parameter} out to wait for the latest upgrade on record"):
-        sensor("good-shop", **given)
+        sensor("good-shop", **keywords)
 
 
 @pytest.mark.usefixtures("simulator")
@@ -148,10 +147,10 @@ def test_previous_must_be_about_the_same_application(ti: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keywords", "said"),
+    ("keywords", "message"),
     [
         ({"previous": {}}, "previous must be a record that ServiceFabricUpgradeProgressOperator returned"),
-        ({"started_after": datetime(2026, 3, 1)}, "started_after must be a date and time with a time zone"),  # noqa: DTZ001 - the fault
+        ({"started_after": datetime(2026, 3, 1)}, "started_after must be a date and time with a time zone"),  # noqa: DTZ001 - it has no time zone
         ({"started_after": "yesterday"}, "invalid started_after 'yesterday'"),
         ({"target_version": ""}, "target_version must be a version"),
         ({"clock_skew": -1}, "clock_skew must be .* not -1"),
@@ -174,8 +173,8 @@ def test_previous_must_be_about_the_same_application(ti: Any) -> None:
         ({"timeout": timedelta.max}, "timeout must be a timedelta or a number of seconds"),
     ],
 )
-def test_invalid_parameter_is_refused_at_parse_time(keywords: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_invalid_parameter_is_refused_at_parse_time(keywords: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         sensor("shop", **keywords)
 
 
@@ -208,12 +207,12 @@ def test_current_version_is_accepted(ti: Any) -> None:
 
 @pytest.mark.usefixtures("simulator")
 def test_success_of_another_upgrade_fails(clock: Any, ti: Any) -> None:
-    """The worker judges the event itself: a record of a success is no success if it is not ours."""
-    look = ServiceFabricHook().get_upgrade_progress
-    look("good-shop")
+    """The worker checks the event again: the success of another upgrade does not count."""
+    read = ServiceFabricHook().get_upgrade_progress
+    read("good-shop")
     clock.now += 3600
     expected = UpgradeIdentity(datetime(2026, 1, 1, tzinfo=timezone.utc), "v9")
-    event = WaitState(record=look("good-shop"), expected=expected, ended_by="upgrade").to_dict()
+    event = WaitState(record=read("good-shop"), expected=expected, ended_by="upgrade").to_dict()
     with pytest.raises(UpgradeFailed, match="to v9 was superseded"):
         sensor("good-shop", "deferrable").execute_complete({"ti": ti}, event)
     assert ti.xcoms["upgrade_progress"]["outcome"] == "succeeded"
@@ -223,9 +222,9 @@ def test_success_of_another_upgrade_fails(clock: Any, ti: Any) -> None:
 def test_upgrade_wait_names_the_expected_upgrade(clock: Any, ti: Any) -> None:
     clock.step = 20.0
     with pytest.raises(UpgradeFailed) as failed:
-        run(lambda: sensor("overtaken-shop", "deferrable"), ti)
+        run(lambda: sensor("superseded-shop", "deferrable"), ti)
     assert str(failed.value).splitlines()[0] == (
-        "Upgrade of application resource 'overtaken-shop' to v1 was superseded at 43 %: another upgrade replaced it."
+        "Upgrade of application resource 'superseded-shop' to v1 was superseded at 43 %: another upgrade replaced it."
     )
     assert ti.xcoms["upgrade_wait"]["expected"]["target_version"] == "v1"
     expected = [stage["expected"] for stage in ti.xcoms["upgrade_wait"]["timeline"]]
@@ -241,23 +240,23 @@ def test_start_timeout_is_not_reported_as_timeout(ti: Any, *, soft_fail: bool) -
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "start_timeout"
 
 
-@pytest.mark.skipif(airflow_version.startswith("2."), reason="Airflow 2 has its anchor in the database")
+@pytest.mark.skipif(airflow_version.startswith("2."), reason="Airflow 2 keeps this time in its database")
 @pytest.mark.usefixtures("simulator")
 @pytest.mark.parametrize("never_fail", [False, True])
 def test_rescheduled_retry_keeps_airflows_start(ti: Any, *, never_fail: bool) -> None:
-    """Where Airflow counts from the first try and tells us of this one, its loop is the one that times out."""
-    anchors = iter([datetime(2026, 3, 1, tzinfo=timezone.utc), None])
-    ti.get_first_reschedule_date = lambda _: next(anchors)
+    """Airflow may count ``timeout`` from an earlier try. Then its own loop ends the task."""
+    dates = iter([datetime(2026, 3, 1, tzinfo=timezone.utc), None])
+    ti.get_first_reschedule_date = lambda _: next(dates)
     expected = AirflowSkipException if never_fail else AirflowSensorTimeout
     with pytest.raises(expected, match=r"did not finish within 1m00s \(timeout\)"):
         sensor("good-shop", "reschedule", timeout=60, never_fail=never_fail).execute({"ti": ti})
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "timeout"
 
 
-def test_airflow_2_start_date_is_the_first_leg() -> None:
+def test_airflow_2_start_date_is_the_first_process() -> None:
     began = datetime(2026, 3, 1, tzinfo=timezone.utc)
     context: Any = {"ti": SimpleNamespace(start_date=began)}
-    assert sensor_module._first_leg_began(context) == began
+    assert sensor_module._first_process_began_at(context) == began
 
 
 @pytest.mark.usefixtures("simulator")
@@ -270,7 +269,7 @@ def test_poke_mode_keeps_early_timeouts(ti: Any) -> None:
 
 
 @pytest.mark.usefixtures("simulator")
-def test_unknown_state_stays_in_one_leg(ti: Any, clock: Any) -> None:
+def test_unknown_state_stays_in_one_process(ti: Any, clock: Any) -> None:
     ServiceFabricHook().get_upgrade_progress("unknown_state-shop")
     clock.now += 600
     with pytest.raises(AirflowSensorTimeout, match="unknown_state_timeout"):
@@ -280,8 +279,8 @@ def test_unknown_state_stays_in_one_leg(ti: Any, clock: Any) -> None:
 
 @pytest.mark.usefixtures("simulator")
 def test_trigger_waits_for_the_expected_upgrade(ti: Any, clock: Any) -> None:
-    look = ServiceFabricHook().get_upgrade_progress
-    previous = look("previous_first-shop").to_dict()
+    read = ServiceFabricHook().get_upgrade_progress
+    previous = read("previous_first-shop").to_dict()
     made = sensor("previous_first-shop", "deferrable", previous=previous)
     with pytest.raises(TaskDeferred) as deferred:
         made.execute({"ti": ti})

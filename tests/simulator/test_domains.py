@@ -73,8 +73,8 @@ def told(progress: dict[str, Any]) -> tuple[str, list[tuple[str, str, list[str]]
         ("slow_start", 299, ""),
         ("slow_start", 300, "PPPPP"),
         ("previous_first", 0, "CCCCC"),
-        ("superseded", 149, "CIPPP"),
-        ("superseded", 150, "PICCC"),
+        ("interrupted", 149, "CIPPP"),
+        ("interrupted", 150, "PICCC"),
         ("unknown_state", 200, "CPPPP"),
     ],
 )
@@ -137,7 +137,7 @@ def test_a_safety_check_names_its_partition() -> None:
         ("failed", 9_000, ("UD3", [("node5", POST, []), ("node6", POST, [])])),
         ("paused", 659, ("UD3", [("node5", POST, []), ("node6", POST, [])])),
         ("paused", 660, ("", [])),
-        ("superseded", 200, ("UD2", [("node3", POST, []), ("node4", POST, [])])),
+        ("interrupted", 200, ("UD2", [("node3", POST, []), ("node4", POST, [])])),
     ],
 )
 def test_a_failure_keeps_the_place_where_it_happened(

@@ -108,7 +108,7 @@ def test_other_words_are_the_same_for_all_kinds(scenario: str, second: int, word
 
 @pytest.mark.parametrize("kind", ["application", "compose_deployment", "cluster"])
 def test_the_start_is_unset_at_first_for_every_kind(kind: str) -> None:
-    assert changes("overtaken", "StartTimestampUtc", kind=kind) == [
+    assert changes("superseded", "StartTimestampUtc", kind=kind) == [
         (0, YEAR_1),
         (30, "2026-03-01T03:00:00.000Z"),
         (230, YEAR_1),
@@ -136,7 +136,7 @@ def test_the_start_is_unset_at_first_for_every_kind(kind: str) -> None:
 def test_each_kind_has_its_own_versions(
     kind: str, fields: list[str], expected: list[tuple[Any, ...]]
 ) -> None:
-    assert changes("superseded", *fields, kind=kind) == expected
+    assert changes("interrupted", *fields, kind=kind) == expected
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_a_failure_has_a_reason_and_a_place_while_it_stands(kind: str) -> None:
     assert [
         (second, reason, place["DomainName"])
         for second, reason, place in changes(
-            "superseded", "FailureReason", "UpgradeDomainProgressAtFailure", kind=kind
+            "interrupted", "FailureReason", "UpgradeDomainProgressAtFailure", kind=kind
         )
     ] == [(0, "None", ""), (150, "Interrupted", "UD2"), (270, "None", "")]
 
@@ -326,7 +326,7 @@ def test_a_failed_health_check_says_what_is_unhealthy(kind: str, expected: list[
 
 @pytest.mark.parametrize("kind", ["application", "compose_deployment", "cluster"])
 @pytest.mark.parametrize(
-    ("scenario", "second"), [("good", 100), ("rolled_back", 359), ("paused", 660), ("superseded", 200)]
+    ("scenario", "second"), [("good", 100), ("rolled_back", 359), ("paused", 660), ("interrupted", 200)]
 )
 def test_nothing_is_unhealthy_unless_a_health_check_has_failed(scenario: str, second: int, kind: str) -> None:
     key = EVALUATIONS.get(kind, "UnhealthyEvaluations")

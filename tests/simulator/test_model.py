@@ -88,8 +88,8 @@ CANNOT_SAY = {
         ("paused", ["in_progress", "paused", "in_progress", "succeeded"]),
         ("slow_start", ["not_upgraded", "in_progress", "succeeded"]),
         ("previous_first", ["succeeded", "in_progress", "succeeded"]),
-        ("overtaken", ["in_progress", "succeeded"]),
-        ("superseded", ["in_progress", "rolling_back", "in_progress", "succeeded"]),
+        ("superseded", ["in_progress", "succeeded"]),
+        ("interrupted", ["in_progress", "rolling_back", "in_progress", "succeeded"]),
         ("next_domain", ["in_progress", "paused", "in_progress", "succeeded"]),
         ("unknown_state", ["in_progress", "unknown"]),
     ],
@@ -177,7 +177,7 @@ def test_a_scenario_goes_as_it_says(scenario: str, expected: list[str], kind: st
             ],
         ),
         (
-            "overtaken",
+            "superseded",
             [
                 (0, "ProvisioningTarget", "v1", YEAR_1),
                 (30, "RollingForward", "v1", "2026-03-01T03:00:00.000Z"),
@@ -188,7 +188,7 @@ def test_a_scenario_goes_as_it_says(scenario: str, expected: list[str], kind: st
             ],
         ),
         (
-            "superseded",
+            "interrupted",
             [
                 (0, "ProvisioningTarget", "v1", YEAR_1),
                 (30, "RollingForward", "v1", "2026-03-01T03:00:00.000Z"),
@@ -230,7 +230,7 @@ def test_states_versions_and_starts_come_in_their_order(
         ("slow_start", [(0, "Invalid", YEAR_1), (300, "Monitored", YEAR_1)]),
         ("previous_first", [(0, "Monitored", YEAR_1)]),
         (
-            "superseded",
+            "interrupted",
             [
                 (0, "Monitored", YEAR_1),
                 (150, "UnmonitoredAuto", "2026-03-01T03:02:30.000Z"),
@@ -249,8 +249,8 @@ def test_a_failure_is_on_record_only_while_it_stands(scenario: str, expected: li
         ("stuck", [(180, 43), (210, 50), (86_400, 50)]),
         ("paused", [(360, 62), (659, 62), (860, 100)]),
         ("next_domain", [(130, 50), (329, 50), (430, 100)]),
-        ("overtaken", [(229, 43), (230, 0), (560, 100)]),
-        ("superseded", [(149, 37), (150, 81), (210, 87), (270, 0), (600, 100)]),
+        ("superseded", [(229, 43), (230, 0), (560, 100)]),
+        ("interrupted", [(149, 37), (150, 81), (210, 87), (270, 0), (600, 100)]),
         ("unknown_state", [(130, 25), (86_400, 25)]),
     ],
 )
@@ -269,8 +269,8 @@ def test_percent_belongs_to_the_upgrade_and_stands_still_with_it(
         ("paused", [(600, "PT0H10M0S"), (890, "PT0H14M50S"), (7200, "PT0H14M50S")]),
         ("slow_start", [(299, "PT0H0M0S"), (310, "PT0H0M10S"), (7200, "PT0H10M0S")]),
         ("previous_first", [(0, "PT0H10M0S"), (59, "PT0H10M0S"), (65, "PT0H0M5S"), (7200, "PT0H10M0S")]),
-        ("overtaken", [(229, "PT0H3M49S"), (230, "PT0H0M0S"), (290, "PT0H1M0S"), (7200, "PT0H6M0S")]),
-        ("superseded", [(269, "PT0H4M29S"), (270, "PT0H0M0S"), (330, "PT0H1M0S"), (7200, "PT0H6M0S")]),
+        ("superseded", [(229, "PT0H3M49S"), (230, "PT0H0M0S"), (290, "PT0H1M0S"), (7200, "PT0H6M0S")]),
+        ("interrupted", [(269, "PT0H4M29S"), (270, "PT0H0M0S"), (330, "PT0H1M0S"), (7200, "PT0H6M0S")]),
         ("unknown_state", [(7200, "PT2H0M0S")]),
     ],
 )
@@ -281,7 +281,7 @@ def test_each_upgrade_has_a_duration_of_its_own_until_it_ends(
 
 
 def test_the_details_say_which_versions_the_upgrade_leaves_and_heads_for() -> None:
-    assert changes("superseded", "ApplicationUpgradeStatusDetails") == [
+    assert changes("interrupted", "ApplicationUpgradeStatusDetails") == [
         (0, "Deployment upgrading from version: v0 to version: v1."),
         (150, "Deployment rolling back from version: v1 to version: v0."),
         (270, "Deployment upgrading from version: v0 to version: v2."),
@@ -355,7 +355,7 @@ def test_speed_makes_the_phases_shorter_and_leaves_the_clock_alone() -> None:
     assert (fast["UpgradeDuration"], slow["UpgradeDuration"]) == ("PT0H0M30S", "PT0H5M0S")
     failed = json.loads(answer("failed", 100, speed=10).body)
     assert failed["FailureTimestampUtc"] == "2026-03-01T03:00:36.000Z"
-    second = body_at("overtaken", 60, speed=10)
+    second = body_at("superseded", 60, speed=10)
     assert (second["StartTimestampUtc"], second["UpgradeDuration"]) == (
         "2026-03-01T03:00:23.000Z",
         "PT0H0M36S",
