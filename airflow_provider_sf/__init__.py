@@ -1,4 +1,4 @@
-"""Airflow provider for Azure Service Fabric: wait for upgrades and know how they ended."""
+"""Airflow provider for Azure Service Fabric: wait for upgrades and report their result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Airflow asks about the package: its classes, its connection type and the connection form."""
+"""The description of this provider for Airflow: classes, connection type and connection form."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _PACKAGE = "airflow_provider_sf"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Describe the package to Airflow, which finds this function by its entry point."""
-    from airflow_provider_sf.auth.connection_form import BEHAVIOUR, FIELDS  # noqa: PLC0415 - only Airflow needs it
+    """Return the description of this provider. Airflow finds this function by its entry point."""
+    from airflow_provider_sf.auth.connection_form import BEHAVIOUR, FIELDS  # noqa: PLC0415 - only for Airflow
 
     return {
         "package-name": "airflow-provider-sf",
         "name": _INTEGRATION,
-        "description": "Wait for Azure Service Fabric upgrades, deferred, and know how they ended.",
+        "description": "Wait for Azure Service Fabric upgrades without a worker slot; report the result.",
         "integrations": [
             {
                 "integration-name": _INTEGRATION,

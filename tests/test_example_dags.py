@@ -1,4 +1,4 @@
-"""The example DAGs: parsed, and run in this process without a scheduler."""
+"""Run each example DAG against the simulator, without a scheduler."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ ENDS = {
         ["wait", 2, "success"],
     ],
 }
-SAID = {
+PRINTED = {
     "wait_for_upgrade": "application_resource previous_first-shop: succeeded",
     "rollback_is_red": "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back at",
     "release_classic_application": "fabric:/previous_first-shop/web is at v2",
@@ -99,12 +99,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_example_has_an_expected_end() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(ENDS) == set(SAID)
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(ENDS) == set(PRINTED)
 
 
 @pytest.fixture(scope="module")
-def said(home: Path) -> dict[str, str]:
-    """What each example prints, run offline; they mostly wait, so all run at once."""
+def printed(home: Path) -> dict[str, str]:
+    """Return what each example prints. All run at the same time, since they spend it waiting."""
     with Simulator(speed=60.0, cluster_scenario="previous_first") as simulator, ThreadPoolExecutor() as pool:
         connection = f"service-fabric://127.0.0.1:{simulator.port}"
         running = {
@@ -120,7 +120,7 @@ def said(home: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("example", ENDS)
-def test_example_runs_offline(example: str, said: dict[str, str]) -> None:
-    (found,) = [line for line in said[example].splitlines() if line.startswith("STATES ")]
-    assert json.loads(found.removeprefix("STATES ")) == ENDS[example]
-    assert SAID[example] in said[example]
+def test_example_runs_offline(example: str, printed: dict[str, str]) -> None:
+    (states,) = [line for line in printed[example].splitlines() if line.startswith("STATES ")]
+    assert json.loads(states.removeprefix("STATES ")) == ENDS[example]
+    assert PRINTED[example] in printed[example]

@@ -1,4 +1,4 @@
-"""What Airflow learns of the package, and what the package index does."""
+"""The description of the provider for Airflow, and the metadata of the wheel."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def airflow_schema(name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def connection_type() -> dict[str, Any]:
-    (only,) = get_provider_info()["connection-types"]
-    return dict(only)
+    (row,) = get_provider_info()["connection-types"]
+    return dict(row)
 
 
 def test_entry_point_returns_provider_info() -> None:
@@ -69,7 +69,7 @@ def test_empty_form_is_an_unsecured_cluster(connection_type: dict[str, Any]) -> 
 
 
 def test_airflow_masks_every_secret_field(connection_type: dict[str, Any]) -> None:
-    """It goes by their names, not by the form."""
+    """Airflow decides by the name of a field."""
     fields = connection_type["conn-fields"]
     secret = {name for name, field in fields.items() if field["schema"].get("format") == "password"}
     assert secret == {"private_key", "private_key_passphrase", "client_secret", "token"}
@@ -80,18 +80,18 @@ def test_named_modules_exist() -> None:
     info = get_provider_info()
     for part in ("hooks", "sensors", "operators", "triggers"):
         for entry in info[part]:
-            assert entry["integration-name"] in [one["integration-name"] for one in info["integrations"]]
+            assert entry["integration-name"] in [row["integration-name"] for row in info["integrations"]]
             for module in entry["python-modules"]:
                 importlib.import_module(module)
 
 
 def test_every_link_is_registered() -> None:
-    """Airflow 2 shows none that is not."""
+    """Airflow 2 shows only registered links."""
     (path,) = get_provider_info()["extra-links"]
     module, _, name = path.rpartition(".")
     link = getattr(importlib.import_module(module), name)
     for task in (ServiceFabricUpgradeSensor, ServiceFabricUpgradeProgressOperator):
-        assert [type(one) for one in task.operator_extra_links] == [link]
+        assert [type(extra_link) for extra_link in task.operator_extra_links] == [link]
 
 
 def test_airflow_finds_the_hook(connection_type: dict[str, Any]) -> None:
@@ -108,17 +108,17 @@ def test_wheel_metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     with zipfile.ZipFile(tmp_path / build_wheel(str(tmp_path))) as wheel:
         names = wheel.namelist()
         (metadata,) = [name for name in names if name.endswith("/METADATA")]
-        said = Parser().parsestr(wheel.read(metadata).decode())
+        metadata_fields = Parser().parsestr(wheel.read(metadata).decode())
     assert "airflow_provider_sf/py.typed" in names
     assert not [
         name for name in names if not name.startswith(("airflow_provider_sf/", "airflow_provider_sf-"))
     ]
-    assert (said["Name"], said["Version"]) == ("airflow-provider-sf", __version__)
-    assert said["License-Expression"] == "Apache-2.0"
-    assert said["Requires-Python"] == ">=3.10"
+    assert (metadata_fields["Name"], metadata_fields["Version"]) == ("airflow-provider-sf", __version__)
+    assert metadata_fields["License-Expression"] == "Apache-2.0"
+    assert metadata_fields["Requires-Python"] == ">=3.10"
     assert {"Framework :: Apache Airflow", "Framework :: Apache Airflow :: Provider"} <= set(
-        said.get_all("Classifier", [])
+        metadata_fields.get_all("Classifier", [])
     )
-    urls = [url.partition(",")[0] for url in said.get_all("Project-URL", [])]
+    urls = [url.partition(",")[0] for url in metadata_fields.get_all("Project-URL", [])]
     assert {"Documentation", "Changelog"} <= set(urls)
     assert sum(name.endswith("/LICENSE") for name in names) == 1

@@ -1,4 +1,4 @@
-"""The way from a task's page in Airflow to Service Fabric Explorer."""
+"""The link from a task's page in Airflow to Service Fabric Explorer."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 class ServiceFabricExplorerLink(BaseOperatorLink):
     """
-    Lead to the page of a kind of upgrade in Service Fabric Explorer; :func:`push_link` has to go before.
+    Link to the page of the target in Service Fabric Explorer. :func:`push_link` pushes the URL as an XCom.
 
-    Airflow 3 asks for the link in the worker, whenever a process of the task ends, and keeps what it is told
-    under ``xcom_key``; Airflow 2 asks in the webserver, where there is no more than the XCom.
+    Airflow 3 calls ``get_link`` in the worker, each time that a process of the task ends, and stores the
+    result under ``xcom_key``. Airflow 2 calls it in the webserver, which knows only the XCom.
     """
 
     name = "Service Fabric Explorer"
     xcom_key = "service_fabric_explorer"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's
-        """Return what the task has pushed, or nothing if that was nothing."""
+        """Return the URL that the task pushed, or an empty string."""
         url = XCom.get_value(ti_key=ti_key, key=self.xcom_key)
         return url if isinstance(url, str) else ""
 
@@ -37,9 +37,9 @@ def push_link(
     context: Context, cluster: Cluster, kind: str, name: str, record: UpgradeProgress | None = None
 ) -> None:
     """
-    Push the URL of something's page as XCom, unless the connection says that there is to be no link.
+    Push the URL of the target's page as an XCom, unless the connection turns the link off.
 
-    With a record it is pushed again, if the answer knows a better page than what was known before.
+    With a record, push again only if its answer leads to a more specific page.
     """
     path = explorer_path(kind, name, record and record.raw)
     page = cluster.explorer_page(path)

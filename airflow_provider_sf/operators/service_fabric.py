@@ -1,4 +1,4 @@
-"""Read an upgrade once and push what it says; never judge it."""
+"""The operator: read the progress of an upgrade once, and push it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ if TYPE_CHECKING:
 
 class ServiceFabricUpgradeProgressOperator(BaseOperator):
     """
-    Push the progress of the latest upgrade as XCom ``return_value``, whatever it is.
+    Read the progress of the latest upgrade and push the record as XCom ``return_value``.
 
-    A rollback on record is as good an answer as a success: only a read that fails, fails the task.
+    The task succeeds with every outcome, also after a rollback. It fails only if the progress cannot be read.
+    Use its ``output`` as ``previous`` of a ``ServiceFabricUpgradeSensor``.
 
     :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web``, ``shop~web``)
-        or the compose deployment; the kinds that are the cluster's own take none; templated
+        or the compose deployment; empty for the cluster kinds; templated
     :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`
     :param service_fabric_conn_id: the connection to the cluster; templated
-    :param include_raw: add the cluster's untouched answer to the record, as ``raw``, if it has at most 16 KiB
+    :param include_raw: add the cluster's unchanged answer to the record, as ``raw``, if it has at most 16 KiB
 
-    :raises ServiceFabricError: the cluster could not be read; retried if the task has retries
+    :raises ServiceFabricError: the progress could not be read (``Unreachable``, ``Rejected``,
+        ``UnexpectedAnswer``); retried if the task has retries
     """
 
     template_fields: Sequence[str] = ("name", "service_fabric_conn_id")
@@ -54,8 +56,8 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         check_name(kind, name)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Read, log, push."""
-        # DAG files need neither connections nor words.
+        """Read and log the progress; return the record."""
+        # Imported here, because a DAG file does not need them.
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415
         from airflow_provider_sf.messages.formatting import upgrade_subject  # noqa: PLC0415
         from airflow_provider_sf.messages.progress_log import status_line  # noqa: PLC0415
@@ -72,5 +74,7 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         pushed = record.to_dict(include_raw=self.include_raw)
         if "raw" in pushed["omitted"]:
             size = pushed["omitted"]["raw"]
-            self.log.warning("The answer of %d bytes is too large or too odd for an XCom: raw is null", size)
+            self.log.warning(
+                "raw is null: the answer (%d bytes) is too large for an XCom or cannot be stored", size
+            )
         return pushed

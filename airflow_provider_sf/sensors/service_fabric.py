@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 __all__ = ["ServiceFabricUpgradeSensor", "UpgradeFailed"]
 
 SHORT_POKE_INTERVAL = 10.0
-"""A shorter interval logs a warning."""
+"""In seconds. The sensor warns of a shorter interval."""
 
-_NOT_GIVEN: Any = object()
-"""None is different: a missing XCom becomes None."""
+_NOT_SET: Any = object()
+"""The default of a parameter. None is different: Airflow passes None if an XCom is missing."""
 
 
 class ServiceFabricUpgradeSensor(BaseSensorOperator):
@@ -85,7 +85,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
     :param wait_for_existence: treat an application that does not exist as not upgraded yet
     :param live_progress: also push the XComs while the task is deferred; needs Airflow 3.3
 
-    XComs: ``return_value`` is the record, after a success. ``upgrade_progress`` is the last record and
+    XComs: ``return_value`` is the record after a success. ``upgrade_progress`` is the last record and
     ``upgrade_wait`` describes the wait and its end; both are always pushed. ``service_fabric_explorer`` is
     the link.
 
@@ -117,10 +117,10 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         name: str = "",
         kind: str = DEFAULT_KIND,
         service_fabric_conn_id: str = defaults.DEFAULT_CONN_ID,
-        previous: UpgradeProgress | dict[str, Any] | str | XComArg | None = _NOT_GIVEN,
-        started_after: datetime | str | XComArg | None = _NOT_GIVEN,
+        previous: UpgradeProgress | dict[str, Any] | str | XComArg | None = _NOT_SET,
+        started_after: datetime | str | XComArg | None = _NOT_SET,
         clock_skew: timedelta | float = timedelta(seconds=defaults.CLOCK_SKEW_SECONDS),
-        target_version: str | XComArg | None = _NOT_GIVEN,
+        target_version: str | XComArg | None = _NOT_SET,
         accept_current_version: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poke_interval: timedelta | float = timedelta(seconds=defaults.POKE_INTERVAL_SECONDS),
@@ -139,10 +139,10 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         self.name = name
         self.kind = kind
         self.service_fabric_conn_id = service_fabric_conn_id
-        self.previous = None if previous is _NOT_GIVEN else previous
-        self.started_after = None if started_after is _NOT_GIVEN else started_after
+        self.previous = None if previous is _NOT_SET else previous
+        self.started_after = None if started_after is _NOT_SET else started_after
         self.clock_skew = read_seconds("clock_skew", clock_skew)
-        self.target_version = None if target_version is _NOT_GIVEN else target_version
+        self.target_version = None if target_version is _NOT_SET else target_version
         self.accept_current_version = accept_current_version
         self.deferrable = deferrable
         self.start_timeout = read_seconds("start_timeout", start_timeout)
@@ -154,18 +154,18 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         self.wait_for_existence = wait_for_existence
         self.live_progress = live_progress
         selectors = zip(SELECTOR_PARAMETERS, (previous, started_after, target_version), strict=True)
-        self._selected_by = [name for name, value in selectors if value is not _NOT_GIVEN]
+        self._selected_by = [name for name, value in selectors if value is not _NOT_SET]
         self._check()
 
     def _check(self) -> None:
-        """Refuse at parse time what is known to be wrong then."""
+        """Refuse invalid values at parse time. Values that Airflow renders later are checked in the task."""
         check_name(self.kind, self.name)
         check_selector_parameters(self.kind, self._selected_by)
         if self.accept_current_version and self.target_version is None:
             msg = "accept_current_version needs target_version: set it to the version to accept"
             raise ValueError(msg)
         read_seconds("timeout", self.timeout)
-        if self._runs_in_legs:
+        if self._is_rescheduled:
             check_reschedule_mode(self.stall_timeout, self._selected_by)
         check_poke_interval(self.poke_interval, self.max_wait, deferrable=self.deferrable)
         if self.stall_timeout == 0:
@@ -188,8 +188,8 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
             )
 
     @property
-    def _runs_in_legs(self) -> bool:
-        """Whether each poke runs in a process of its own that does not know the earlier ones."""
+    def _is_rescheduled(self) -> bool:
+        """Whether each poke runs in a new process, which does not know the state of the earlier ones."""
         return bool(self.reschedule) and not self.deferrable
 
     def execute(self, context: Context) -> Any:
@@ -207,31 +207,31 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll the upgrade; poll again at once only if that must not wait for the next poke."""
         if self._wait_task is None:
-            self._wait_task = self.make_wait_task(context)
+            self._wait_task = self._make_wait_task(context)
         record = self._wait_task.poke(context)
         return PokeReturnValue(is_done=record is not None, xcom_value=record)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
-        """End the task as the trigger's event says."""
-        from airflow_provider_sf.sensors.wait_task import state_from_event  # noqa: PLC0415 - for DAG files
+        """End the task with the result of the trigger."""
+        from airflow_provider_sf.sensors.wait_task import state_from_event  # noqa: PLC0415 - keeps DAG parsing fast
 
         try:
-            return self.make_wait_task().end(context, state_from_event(event))
+            return self._make_wait_task().end(context, state_from_event(event))
         except Exception as error:
             if self.never_fail:  # as Airflow does for errors of poke(), in every mode and version
                 raise AirflowSkipException(str(error)) from error
             raise
 
-    def make_wait_task(self, context: Context | None = None) -> WaitTask:
+    def _make_wait_task(self, context: Context | None = None) -> WaitTask:
         """
-        Return the part of the wait that runs in this process, with the rendered parameters.
+        Return the part of the wait that runs in this process. The parameters are rendered by now.
 
-        :param context: in reschedule mode it knows when the first process began
+        In reschedule mode the context has the time at which the first process began.
         """
-        from airflow_provider_sf.sensors.wait_task import WaitSettings, WaitTask  # noqa: PLC0415 - see above
+        from airflow_provider_sf.sensors.wait_task import WaitSettings, WaitTask  # noqa: PLC0415 - keeps DAG parsing fast
 
-        first_began = _first_leg_began(context) if context and self._runs_in_legs else None
-        began_at, limit = first_began or datetime.now(timezone.utc), self._limit()
+        began_at = _first_process_began_at(context) if context and self._is_rescheduled else None
+        began_at, limit = began_at or datetime.now(timezone.utc), self._limit()
         settings = WaitSettings(
             kind=self.kind,
             name=self.name,
@@ -243,12 +243,12 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
             push_xcoms=self.do_xcom_push,
         )
         return WaitTask(
-            settings, began_at, log=self.log, defer=self.defer, earlier_polls_unknown=self._runs_in_legs
+            settings, began_at, log=self.log, defer=self.defer, earlier_polls_unknown=self._is_rescheduled
         )
 
     def _policy(self, deadline: datetime) -> Policy:
-        from airflow_provider_sf.wait.policy import Policy  # noqa: PLC0415 - DAG files do not wait
-        from airflow_provider_sf.wait.selector_input import check_previous  # noqa: PLC0415 - likewise
+        from airflow_provider_sf.wait.policy import Policy  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.wait.selector_input import check_previous  # noqa: PLC0415 - keeps DAG parsing fast
 
         selector = self._selector()
         if selector.previous is not None:
@@ -269,7 +269,11 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         )
 
     def _limit(self) -> tuple[str, float]:
-        """Return name and seconds of the first timeout. While a task is deferred, Airflow keeps neither."""
+        """
+        Return name and seconds of the timeout that expires first.
+
+        While a task is deferred, Airflow does not enforce ``execution_timeout``, so this sensor does.
+        """
         limits = [("timeout", float(self.timeout))]
         if self.deferrable and self.execution_timeout is not None:
             limits.append(("execution_timeout", self.execution_timeout.total_seconds()))
@@ -277,7 +281,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def _selector(self, known: Iterable[str] = SELECTOR_PARAMETERS) -> UpgradeSelector:
         """Read the criteria for the expected upgrade, from those parameters that are known by now."""
-        from airflow_provider_sf.wait.selector_input import read_selector  # noqa: PLC0415 - for DAG files
+        from airflow_provider_sf.wait.selector_input import read_selector  # noqa: PLC0415 - keeps DAG parsing fast
 
         values = {parameter: getattr(self, parameter) for parameter in known}
         for parameter in self._selected_by:
@@ -292,7 +296,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         )
 
 
-def _first_leg_began(context: Context) -> datetime | None:
+def _first_process_began_at(context: Context) -> datetime | None:
     """Return when the first process of a rescheduled task began; None in that process."""
     ti: Any = context["ti"]
     get_date = getattr(ti, "get_first_reschedule_date", None)

@@ -49,9 +49,9 @@ TIMEOUTS = frozenset({"timeout", "start_timeout", "stall_timeout", "unknown_stat
 @dataclass(frozen=True, slots=True)
 class WaitSettings:
     """
-    What a sensor wants: the upgrade, the connection, how to wait, and in which mode.
+    The rendered parameters of a sensor.
 
-    ``limit`` is the name and the seconds of the timeout that the deadline of the policy comes from.
+    ``limit`` is the timeout that sets the deadline of the policy: its name and its seconds.
     """
 
     kind: str
@@ -81,7 +81,7 @@ class WaitTask:
     """
     One process of a task that waits.
 
-    :param settings: what the sensor wants
+    :param settings: the rendered parameters of the sensor
     :param began_at: when the wait began
     :param log: the logger of the task
     :param defer: the method ``defer`` of the sensor; it raises
@@ -139,8 +139,8 @@ class WaitTask:
         self._report(context, state, message)
         return message
 
-    def observe(self) -> Observation:
-        """Request the progress once."""
+    def _observe(self) -> Observation:
+        """Read the progress once. Lost connection settings are an outage, except at the first poll."""
         try:
             return self._hook().get_upgrade_progress(self._settings.name, kind=self._settings.kind)
         except ServiceFabricError as error:
@@ -166,7 +166,7 @@ class WaitTask:
         return cluster
 
     def _poll(self) -> Decision:
-        before, observation, now = self._state, self.observe(), _now()
+        before, observation, now = self._state, self._observe(), _now()
         jitter = random()  # noqa: S311 - not a secret
         self._state, decision = step(self._policy, before, observation, now, jitter=jitter)
         self._log_state, lines = changed_lines(self._log_state, before, self._state, self._policy, now)

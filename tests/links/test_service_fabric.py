@@ -1,4 +1,4 @@
-"""The link to Service Fabric Explorer: pushed before the first poll, found by either Airflow."""
+"""The link to Service Fabric Explorer: pushed before the first poll, found by Airflow 2 and 3."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 KEY = "service_fabric_explorer"
 
 is_airflow_2 = airflow_version.startswith("2.")
-in_airflow_2 = pytest.mark.skipif(not is_airflow_2, reason="how Airflow 2 does it")
-in_airflow_3 = pytest.mark.skipif(is_airflow_2, reason="how Airflow 3 does it")
+in_airflow_2 = pytest.mark.skipif(not is_airflow_2, reason="only in Airflow 2")
+in_airflow_3 = pytest.mark.skipif(is_airflow_2, reason="only in Airflow 3")
 
 
 def operator(name: str, **keywords: Any) -> ServiceFabricUpgradeProgressOperator:
@@ -77,7 +77,7 @@ def test_link_can_be_turned_off(
 
 
 class Supervisor:
-    """What stands behind the messages of a task of Airflow 3: here, its XComs."""
+    """The process that answers the messages of a task in Airflow 3. Here it stores the XComs."""
 
     def __init__(self) -> None:
         self.xcoms: dict[tuple[int, str], Any] = {}
@@ -93,14 +93,14 @@ class Supervisor:
 
 @pytest.fixture
 def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
-    """Stand in for the channel of Airflow 3, which there is only in the process of a task."""
-    standing = Supervisor()
-    monkeypatch.setattr("airflow.sdk.execution_time.task_runner.SUPERVISOR_COMMS", standing, raising=False)
-    return standing
+    """Replace the channel of Airflow 3, which exists only in the process of a task."""
+    replacement = Supervisor()
+    monkeypatch.setattr("airflow.sdk.execution_time.task_runner.SUPERVISOR_COMMS", replacement, raising=False)
+    return replacement
 
 
-def leg(task: ServiceFabricUpgradeSensor, map_index: int = -1, *, resumed: bool = False) -> None:
-    """Run a leg of a task and what Airflow does after it."""
+def run_process(task: ServiceFabricUpgradeSensor, map_index: int = -1, *, resumed: bool = False) -> None:
+    """Run one process of a task, and what Airflow does at its end."""
     import structlog  # noqa: PLC0415 - not in Airflow 2
     from airflow.sdk.api.datamodels._generated import TaskInstanceState  # noqa: PLC0415
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance, finalize  # noqa: PLC0415
@@ -117,11 +117,11 @@ def leg(task: ServiceFabricUpgradeSensor, map_index: int = -1, *, resumed: bool 
 
 @in_airflow_3
 def test_resume_keeps_the_link(simulator: Any, supervisor: Supervisor) -> None:
-    """After each leg Airflow 3 replaces the XCom by what the link says, and a resumed task has a new operator."""
+    """Airflow 3 calls ``get_link`` after each process and stores the result in the XCom."""
     url = f"http://127.0.0.1:{simulator.port}/Explorer/index.html#/apps"
-    leg(sensor("good-shop", "deferrable"))
+    run_process(sensor("good-shop", "deferrable"))
     assert supervisor.xcoms[-1, KEY] == url
-    leg(sensor("good-shop", "deferrable"), resumed=True)
+    run_process(sensor("good-shop", "deferrable"), resumed=True)
     assert supervisor.xcoms[-1, KEY] == url
 
 
@@ -131,8 +131,8 @@ def test_each_mapped_task_has_a_link(
 ) -> None:
     for map_index in (1, 2):
         connect(monkeypatch, simulator, f"https://sfx{map_index}.example.com")
-        leg(sensor("good-shop", "deferrable"), map_index)
-    leg(sensor("good-shop", "deferrable"), 1, resumed=True)
+        run_process(sensor("good-shop", "deferrable"), map_index)
+    run_process(sensor("good-shop", "deferrable"), 1, resumed=True)
     assert supervisor.xcoms[1, KEY] == "https://sfx1.example.com#/apps"
     assert supervisor.xcoms[2, KEY] == "https://sfx2.example.com#/apps"
 
@@ -141,10 +141,10 @@ def test_each_mapped_task_has_a_link(
 def test_missing_link_is_empty_in_airflow_3(
     simulator: Any, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its API says null of that, and its pages show nothing."""
+    """The API of Airflow returns null for it, and its pages show no link."""
     connect(monkeypatch, simulator, "none")
-    leg(sensor("good-shop", "deferrable"))
-    leg(sensor("good-shop", "deferrable"), resumed=True)
+    run_process(sensor("good-shop", "deferrable"))
+    run_process(sensor("good-shop", "deferrable"), resumed=True)
     assert supervisor.xcoms[-1, KEY] == ""
 
 
@@ -164,7 +164,7 @@ def test_airflow_3_finds_the_link_by_its_key() -> None:
 
 @in_airflow_2
 def test_airflow_2_webserver_finds_the_link() -> None:
-    """It has the serialised task, the key of the task instance and the XComs."""
+    """The webserver has the serialized task, the key of the task instance and the XComs."""
     code = f"""
 import pendulum
 from airflow.models import DAG, DagRun, XCom

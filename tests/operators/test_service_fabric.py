@@ -1,4 +1,4 @@
-"""The operator reads once and never judges."""
+"""The operator reads the progress once, and succeeds with every outcome."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_sf.rest import Rejected
 
 
 class Operator(ServiceFabricUpgradeProgressOperator):
-    """Logs where pytest can see it, whatever this Airflow logs with."""
+    """Logs to the standard library, where caplog sees it: Airflow versions differ."""
 
     log = logging.getLogger("operator")  # type: ignore[assignment]
 
@@ -57,10 +57,10 @@ def test_name_and_connection_are_templated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keywords", "said"), [({"name": "a/b"}, "'a/b'"), ({"name": "a", "kind": "mesh"}, "'mesh'")]
+    ("keywords", "message"), [({"name": "a/b"}, "'a/b'"), ({"name": "a", "kind": "mesh"}, "'mesh'")]
 )
-def test_invalid_parameter_is_refused_at_parse_time(keywords: dict[str, str], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_invalid_parameter_is_refused_at_parse_time(keywords: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         operator(**keywords)
 
 
@@ -76,5 +76,5 @@ def test_too_large_raw_answer_is_omitted(
     assert (record["raw"], record["omitted"]) == (None, {"raw": len(body)})
     assert (
         caplog.messages[-1]
-        == f"The answer of {len(body)} bytes is too large or too odd for an XCom: raw is null"
+        == f"raw is null: the answer ({len(body)} bytes) is too large for an XCom or cannot be stored"
     )

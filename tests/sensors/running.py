@@ -1,4 +1,4 @@
-"""Run a sensor as Airflow does, leg by leg, in this process."""
+"""Run a sensor as Airflow does, process after process, but in this process."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ MODES = ("poke", "reschedule", "deferrable")
 
 
 class Sensor(ServiceFabricUpgradeSensor):
-    """Logs where pytest can see it, whatever this Airflow logs with."""
+    """Logs to the standard library, where caplog sees it: Airflow versions differ."""
 
     log = logging.getLogger("sensor")  # type: ignore[assignment]
 
 
 def sensor(name: str, mode: str = "poke", **keywords: Any) -> ServiceFabricUpgradeSensor:
-    how = {"deferrable": True} if mode == "deferrable" else {"deferrable": False, "mode": mode}
-    return Sensor(task_id="wait", name=name, **{"poke_interval": 0.01, **how, **keywords})
+    mode_keywords = {"deferrable": True} if mode == "deferrable" else {"deferrable": False, "mode": mode}
+    return Sensor(task_id="wait", name=name, **{"poke_interval": 0.01, **mode_keywords, **keywords})
 
 
 def fire(deferred: TaskDeferred, **changes: Any) -> Any:
-    """Run a deferred trigger from its serialised keywords, at once, and return its event's payload."""
+    """Run a deferred trigger at once, from its serialized keywords; return the payload of its event."""
     _, keywords = deferred.trigger.serialize()
     keywords = {**json.loads(json.dumps(keywords)), "first_poll_at": "2020-01-01T00:00:00Z", **changes}
 
@@ -45,14 +45,14 @@ def fire(deferred: TaskDeferred, **changes: Any) -> Any:
 
 
 def run(make: Callable[[], ServiceFabricUpgradeSensor], ti: Any, **trigger_changes: Any) -> Any:
-    """Run a task as Airflow does, leg by leg, each with an operator of its own, and return its result."""
+    """Run a task to its end, with a new operator for each process, and return its result."""
     context: Any = {"ti": ti}
     began = datetime.now(timezone.utc)
     for _ in range(200):
         try:
             return make().execute(context)
         except AirflowRescheduleException:
-            ti.first_leg_began = began
+            ti.first_leg_started_at = began
         except TaskDeferred as deferred:
             payload = fire(deferred, **trigger_changes)
             return make().resume_execution(deferred.method_name, {"event": payload}, context)

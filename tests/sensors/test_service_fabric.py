@@ -1,4 +1,4 @@
-"""The sensor in poke, reschedule and deferrable mode: the same look, the same end."""
+"""The sensor has the same result in poke, reschedule and deferrable mode."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
+from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.rest import Rejected, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.rest.json_values import utc
@@ -29,7 +30,7 @@ from tests.sensors.running import MODES, fire, run, sensor
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
-    pytest.mark.usefixtures("asked_again_at_once"),
+    pytest.mark.usefixtures("short_pauses"),
 ]
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
@@ -73,22 +74,24 @@ def test_every_mode_explains_a_rollback(mode: str, clock: Any, ti: Any) -> None:
     with pytest.raises(UpgradeFailed) as failed:
         run(lambda: sensor("rolled_back-shop", mode), ti)
     assert isinstance(failed.value, AirflowFailException)
-    said = str(failed.value).splitlines()
-    assert said[0] == (
+    lines = str(failed.value).splitlines()
+    assert lines[0] == (
         "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back"
         f"{'' if mode == 'reschedule' else ' at 62 %'} (CompletedRollback)."
     )
-    if mode != "reschedule":  # whose last leg has not seen the way forward
-        assert said[1].startswith("It was last seen going forward at ")
-        assert " It failed at 2026-03-01 03:06:" in said[1]
-        assert said[2] == "Services behind: web 6/8 (2 pending), api 2/5 (3 pending), worker 2/3 (1 pending)."
+    if mode != "reschedule":  # its last process did not see the upgrade going forward
+        assert lines[1].startswith("It was last seen going forward at ")
+        assert " It failed at 2026-03-01 03:06:" in lines[1]
+        assert (
+            lines[2] == "Services behind: web 6/8 (2 pending), api 2/5 (3 pending), worker 2/3 (1 pending)."
+        )
     assert ti.xcoms["upgrade_progress"]["outcome"] == "rolled_back"
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "upgrade"
 
 
 @pytest.mark.usefixtures("simulator")
 def test_every_mode_names_services_behind_at_failure(mode: str, clock: Any, ti: Any) -> None:
-    sensor("failed-shop").make_wait_task().observe()
+    ServiceFabricHook().get_upgrade_progress("failed-shop")
     clock.now += 3600
     with pytest.raises(
         UpgradeFailed, match=r"web 6/8 \(2 pending\), api 2/5 \(3 pending\), worker 2/3 \(1 pending\)"
@@ -99,19 +102,19 @@ def test_every_mode_names_services_behind_at_failure(mode: str, clock: Any, ti: 
 
 @pytest.mark.usefixtures("simulator")
 def test_bad_result_is_confirmed_in_every_mode(mode: str, simulator: Any, clock: Any, ti: Any) -> None:
-    sensor("failed-shop").make_wait_task().observe()
+    ServiceFabricHook().get_upgrade_progress("failed-shop")
     clock.now += 3600
     with pytest.raises(UpgradeFailed):
         run(lambda: sensor("failed-shop", mode), ti)
     assert [request.split()[1] for request in simulator.requests] == [
         *["/Resources/Applications/failed-shop/$/GetUpgradeProgress?api-version=7.0"] * 3,
-        "/Applications/failed-shop/$/GetUpgradeProgress?api-version=6.0",  # which explain it
+        "/Applications/failed-shop/$/GetUpgradeProgress?api-version=6.0",  # failure details
         "/Applications/failed-shop/$/GetHealth?api-version=6.0",
     ]
 
 
-class Taciturn(Simulator):
-    """A cluster that does not say anything about classic applications."""
+class NoClassicApplications(Simulator):
+    """A cluster that does not answer calls about classic applications."""
 
     def answer(self, target: str) -> Answer:
         is_classic = target.startswith("/Applications/")
@@ -122,12 +125,12 @@ def test_unreadable_failure_details_are_logged(
     clock: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock.step = 20.0
-    with Taciturn(clock=clock) as simulator:
+    with NoClassicApplications(clock=clock) as simulator:
         monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{simulator.port}")
         with caplog.at_level(logging.INFO), pytest.raises(UpgradeFailed) as failed:
             run(lambda: sensor("rolled_back-shop", "poke"), ti)
-    remarks = [line for line in caplog.messages if line.startswith("Could not read more")]
-    assert remarks == [
+    lines = [line for line in caplog.messages if line.startswith("Could not read more")]
+    assert lines == [
         f"Could not read more failure details: /Applications/{{applicationId}}/$/{call} could not be read: "
         f"{simulator.url}: HTTP 504 FABRIC_E_TIMEOUT: Timed out."
         for call in ("GetUpgradeProgress", "GetHealth")
@@ -166,12 +169,12 @@ def test_soft_fail_never_hides_a_rejection(mode: str, ti: Any) -> None:
 
 @pytest.mark.usefixtures("simulator")
 def test_lost_connection_settings_are_an_outage(ti: Any, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As when a certificate is being rotated: the new one is there, and its key is not yet."""
+    """For example during the rotation of a certificate: its file is new, and the key's is not."""
     clock.step = 20.0
     waits = iter(["ftp://broken", None])
     good = os.environ[CONNECTION]
 
-    def edit(seconds: float) -> None:  # noqa: ARG001 - sleeps no time at all: nothing else happens in mid-wait
+    def edit(seconds: float) -> None:  # noqa: ARG001 - replaces time.sleep
         broken = next(waits, good)
         if broken is None:
             monkeypatch.delenv(CONNECTION)
@@ -334,7 +337,9 @@ def test_unreachable_first_poll_defers(closed_port: int, ti: Any, monkeypatch: p
     _, keywords = deferred.value.trigger.serialize()
     first_poll_at = utc(keywords["first_poll_at"])
     assert first_poll_at is not None
-    assert first_poll_at - datetime.now(timezone.utc) <= timedelta(minutes=1), "a fifth of the budget"
+    assert first_poll_at - datetime.now(timezone.utc) <= timedelta(minutes=1), (
+        "a fifth of unreachable_timeout"
+    )
     assert deferred.value.trigger.wait_state.unreachable_since is not None
     assert isinstance(deferred.value.trigger.wait_state.error, Unreachable)
 
@@ -346,23 +351,23 @@ def test_opening_lines_are_not_repeated(
     clock.step = 60.0
     with caplog.at_level(logging.INFO):
         run(lambda: sensor("good-shop", mode), ti)
-    said = [record.getMessage() for record in caplog.records if record.name == "sensor"]
-    assert sum(line.startswith("Waiting for the upgrade of") for line in said) == (mode != "reschedule")
-    assert "Upgrade of application resource 'good-shop' from v0 to v1 completed in 10m00s" in said
+    lines = [record.getMessage() for record in caplog.records if record.name == "sensor"]
+    assert sum(line.startswith("Waiting for the upgrade of") for line in lines) == (mode != "reschedule")
+    assert "Upgrade of application resource 'good-shop' from v0 to v1 completed in 10m00s" in lines
 
 
 @pytest.mark.usefixtures("simulator")
 def test_every_mode_logs_the_summary(
     mode: str, clock: Any, ti: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Lines of the triggerer can be lost; the worker folds what it tells."""
+    """Log lines of the triggerer can be lost, so the worker repeats them in a fold."""
     clock.step = 20.0
     with caplog.at_level(logging.INFO), pytest.raises(UpgradeFailed):
         run(lambda: sensor("rolled_back-shop", mode), ti)
-    said = [record.getMessage() for record in caplog.records if record.name == "sensor"]
-    begin, end = said.index("::group::Summary"), said.index("::endgroup::")
-    story = WaitState.from_dict(ti.xcoms["upgrade_wait"])
-    assert said[begin + 1 : end] == list(summary_lines("application_resource", "rolled_back-shop", story))
+    lines = [record.getMessage() for record in caplog.records if record.name == "sensor"]
+    begin, end = lines.index("::group::Summary"), lines.index("::endgroup::")
+    state = WaitState.from_dict(ti.xcoms["upgrade_wait"])
+    assert lines[begin + 1 : end] == list(summary_lines("application_resource", "rolled_back-shop", state))
 
 
 @pytest.mark.usefixtures("simulator")
@@ -425,10 +430,10 @@ def test_invalid_event_is_a_failure(event: Any, ti: Any) -> None:
 
 @pytest.mark.usefixtures("simulator")
 def test_worker_checks_the_record_again(ti: Any, clock: Any) -> None:
-    """An older triggerer may say that it ended; what counts is what the record says."""
-    progress = sensor("good-shop").make_wait_task().observe()
+    """The event of an older triggerer may disagree with its record. The record counts."""
+    progress = ServiceFabricHook().get_upgrade_progress("good-shop")
     clock.now += 3600
-    event = WaitState(record=progress, ended_by="upgrade").to_dict()  # type: ignore[arg-type]
+    event = WaitState(record=progress, ended_by="upgrade").to_dict()
     event["record"]["outcome"] = "succeeded"
     with pytest.raises(
         UnexpectedAnswer, match="unknown result of the wait: ended by 'upgrade' with outcome in_progress"
@@ -460,7 +465,7 @@ def test_defaults_are_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keywords", "said"),
+    ("keywords", "message"),
     [
         ({"name": "a/b"}, "invalid name 'a/b': it contains the separator '/'"),
         ({"name": ""}, "name is empty"),
@@ -474,8 +479,8 @@ def test_defaults_are_documented() -> None:
         ({"name": 5}, "invalid name 5"),
     ],
 )
-def test_invalid_parameter_is_refused_at_parse_time(keywords: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_invalid_parameter_is_refused_at_parse_time(keywords: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         sensor(**keywords)
 
 
