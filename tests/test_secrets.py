@@ -22,6 +22,8 @@ from demo.live_airflow import PARTS, LiveAirflow, free_ports
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.live
+
 DAGS, DAG = Path(__file__).parent / "dags_secrets", "secrets_everywhere"
 SECRET_FIELDS = {"private_key", "private_key_passphrase", "client_secret", "token"}
 SPEED = 30.0
@@ -87,7 +89,7 @@ def clusters() -> Iterator[list[Simulator]]:
 def world(clusters: list[Simulator]) -> World:
     """Return good connections and bad ones, of every sort."""
     world, authority, passphrase = World(), clusters[0].authority, token_urlsafe()
-    mutual, faithful, earlier_polls_unknown = (cluster.url for cluster in clusters)
+    mutual, faithful, revoking = (cluster.url for cluster in clusters)
     mine, theirs, entra = authority.client(), Authority().client(), clusters[2].entra
     trust = {"ca_bundle": authority.pem.decode()}
 
@@ -108,18 +110,18 @@ def world(clusters: list[Simulator]) -> World:
         **trust,
         "security": "entra",
         "client_id": entra.client_id,
-        "authority": earlier_polls_unknown,
+        "authority": revoking,
     }
     secret = {**identity, "credential": "client_secret"}
-    world.connect("client_secret", earlier_polls_unknown, **secret, client_secret=entra.client_secret)
-    world.connect("wrong_secret", earlier_polls_unknown, **secret, client_secret=token_urlsafe())
+    world.connect("client_secret", revoking, **secret, client_secret=entra.client_secret)
+    world.connect("wrong_secret", revoking, **secret, client_secret=token_urlsafe())
     signs = entra.certificate
     signed = {**identity, "credential": "client_certificate", "client_certificate": signs.pem.decode()}
-    world.connect("client_certificate", earlier_polls_unknown, **signed, private_key=signs.key_pem.decode())
+    world.connect("client_certificate", revoking, **signed, private_key=signs.key_pem.decode())
 
     ready_made = {**trust, "security": "token"}
     world.connect("token", faithful, **ready_made, token=clusters[1].entra.bearer_token)
-    world.connect("revoked", earlier_polls_unknown, **ready_made, token=entra.bearer_token)
+    world.connect("revoked", revoking, **ready_made, token=entra.bearer_token)
     return world
 
 

@@ -36,15 +36,14 @@ SCHEMA = Draft202012Validator(
 RECORD_BYTES = 14_336
 """How much JSON a record takes at most, its limits in the code together."""
 
-# The same answers in each run. Slow generation is not a failure.
-thorough = settings(
-    max_examples=70,
-    derandomize=True,
-    database=None,
-    deadline=None,
+pytestmark = pytest.mark.hypothesis  # functions within the tests take the examples
+
+# Slow generation is not a failure.
+many = settings(
+    max_examples=max(70, settings().max_examples),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
-brief = settings(thorough, max_examples=25)
+few = settings(many, max_examples=25)
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -253,7 +252,7 @@ def check(kind: str, answer: dict[str, Any]) -> UpgradeProgress:
 
 @every_kind
 def test_specified_answers_become_records(kind: str) -> None:
-    @thorough
+    @many
     @given(ANSWERS[kind])
     @example({})
     def hold(answer: dict[str, Any]) -> None:
@@ -267,7 +266,7 @@ def test_specified_answers_become_records(kind: str) -> None:
 
 @every_kind
 def test_nearly_specified_answers_become_records(kind: str) -> None:
-    @thorough
+    @many
     @given(DAMAGED[kind])
     def hold(answer: dict[str, Any]) -> None:
         check(kind, answer)
@@ -277,7 +276,7 @@ def test_nearly_specified_answers_become_records(kind: str) -> None:
 
 @every_kind
 def test_any_object_becomes_an_unknown_record(kind: str) -> None:
-    @brief
+    @few
     @given(st.dictionaries(st.text(max_size=9), junk, max_size=4))
     def hold(answer: dict[str, Any]) -> None:
         assert check(kind, answer).outcome is Outcome.UNKNOWN
@@ -287,7 +286,7 @@ def test_any_object_becomes_an_unknown_record(kind: str) -> None:
 
 @every_kind
 def test_other_json_is_unexpected(kind: str) -> None:
-    @brief
+    @few
     @given(junk.filter(lambda value: not isinstance(value, dict)))
     def hold(answer: object) -> None:
         with pytest.raises(UnexpectedAnswer, match=r"^expected a JSON object about 'shop', got "):
@@ -302,7 +301,7 @@ def test_generated_answers_cover_every_key(kind: str) -> None:
     """Otherwise the tests above would prove little."""
     filled: set[str] = set()
 
-    @settings(thorough, max_examples=140)
+    @settings(many, max_examples=max(140, settings().max_examples))
     @given(ANSWERS[kind])
     def look(answer: dict[str, Any]) -> None:
         record = UpgradeProgress.from_answer(kind, "shop", answer).to_dict()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from airflow_provider_sf.messages.results import failure_message
 from airflow_provider_sf.messages.timeouts import timeout_message
@@ -508,7 +508,6 @@ answers = st.fixed_dictionaries(
 outages = st.builds(outage, st.sampled_from(LETTERS))
 
 
-@settings(max_examples=50)
 @given(
     st.lists(answers | outages, min_size=1, max_size=12),
     st.sampled_from([UpgradeSelector(), UpgradeSelector(target_version="v1")]),
