@@ -33,7 +33,7 @@ os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 
 # The only profiles. No test has a deadline, since the machine may be busy. Each run has the same examples.
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=50)
-settings.register_profile("thorough", deadline=None, derandomize=True, max_examples=400)
+settings.register_profile("thorough", deadline=None, derandomize=True, max_examples=500)
 settings.load_profile("default")
 
 LEFT_OUT: Counter[str] = Counter()
@@ -189,6 +189,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-golden", action="store_true", help="write the texts into tests/samples/ that tests compare"
     )
+    parser.addoption(
+        "--show-left-out", action="store_true", help="list the files with tests that -m or -k leaves out"
+    )
 
 
 @pytest.fixture
@@ -244,9 +247,8 @@ def pytest_testnodedown(node: Any) -> None:
         LEFT_OUT.update(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print what was left out, so that no test is missing unnoticed."""
-    if LEFT_OUT:
-        terminalreporter.section("left out by the command line")
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if config.getoption("--show-left-out"):
+        terminalreporter.section(f"left out: {LEFT_OUT.total()} tests")
         for file, tests in sorted(LEFT_OUT.items()):
-            terminalreporter.line(f"{tests:4d} tests in {file}")
+            terminalreporter.line(f"{tests:4d} in {file}")

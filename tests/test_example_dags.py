@@ -9,8 +9,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
 from airflow_provider_sf.simulator import Simulator
 
 EXAMPLES = Path(__file__).parent.parent / "dags_examples"
@@ -90,37 +88,27 @@ def run(arguments: list[str], home: Path, **environment: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("airflow")
-    run(["-m", "airflow", "db", "migrate"], made)
-    run(["-m", "airflow", "dags", "reserialize"], made)
-    return made
-
-
 def test_every_example_has_an_expected_end() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(ENDS) == set(PRINTED)
 
 
-@pytest.fixture(scope="module")
-def printed(home: Path) -> dict[str, str]:
-    """Return what each example prints. All run at the same time, since they spend it waiting."""
+def test_examples_run_offline(tmp_path: Path) -> None:
+    """All run at the same time, since they spend it waiting."""
+    run(["-m", "airflow", "db", "migrate"], tmp_path)
+    run(["-m", "airflow", "dags", "reserialize"], tmp_path)
     with Simulator(speed=60.0, cluster_scenario="previous_first") as simulator, ThreadPoolExecutor() as pool:
         connection = f"service-fabric://127.0.0.1:{simulator.port}"
         running = {
             example: pool.submit(
                 run,
                 ["-c", RUN, str(EXAMPLES / f"{example}.py")],
-                home,
+                tmp_path,
                 AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT=connection,
             )
             for example in ENDS
         }
-        return {example: future.result() for example, future in running.items()}
-
-
-@pytest.mark.parametrize("example", ENDS)
-def test_example_runs_offline(example: str, printed: dict[str, str]) -> None:
-    (states,) = [line for line in printed[example].splitlines() if line.startswith("STATES ")]
-    assert json.loads(states.removeprefix("STATES ")) == ENDS[example]
-    assert PRINTED[example] in printed[example]
+        printed = {example: future.result() for example, future in running.items()}
+    for example, text in printed.items():
+        (states,) = [line for line in text.splitlines() if line.startswith("STATES ")]
+        assert (example, json.loads(states.removeprefix("STATES "))) == (example, ENDS[example])
+        assert PRINTED[example] in text
