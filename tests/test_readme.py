@@ -1,4 +1,4 @@
-"""What the README and the docs show is what happens."""
+"""README and docs show what really happens."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def blocks(language: str) -> list[pytest.param]:  # type: ignore[valid-type]
 
 
 @pytest.mark.parametrize("code", blocks("python"))
-def test_every_python_block_runs_against_a_cluster(code: str, simulator: object, tmp_path: Path) -> None:
-    """The connection is the only thing that is not the reader's own."""
+def test_python_block_runs(code: str, simulator: object, tmp_path: Path) -> None:
+    """Only the connection is not part of the block."""
     assert simulator
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", code],
@@ -58,7 +58,7 @@ def test_every_python_block_runs_against_a_cluster(code: str, simulator: object,
 
 
 @pytest.mark.parametrize("code", blocks("bash"))
-def test_every_bash_block_is_a_connection_that_airflow_reads(code: str) -> None:
+def test_bash_block_is_a_connection(code: str) -> None:
     read = """
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 print(ServiceFabricHook().get_conn())
@@ -69,49 +69,57 @@ print(ServiceFabricHook().get_conn())
         text=True,
         env=os.environ,
         check=False,
-        timeout=60,
     )
     assert "Cluster(endpoints=('http://mycluster.example.com:19080',)" in done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("written", blocks("json"))
-def test_every_json_block_of_a_connection_is_one_but_for_the_files_that_it_names(written: str) -> None:
-    connection = json.loads(written)
+@pytest.mark.parametrize("code", blocks("json"))
+def test_json_block_is_a_connection(code: str) -> None:
+    """The files that the block names are replaced by their content."""
+    connection = json.loads(code)
     if "conn_type" in connection:
-        mine = Authority().client()
+        client = Authority().client()
         files = {
-            "client_certificate": mine.pem,
-            "private_key": mine.encrypted_key_pem("..."),
-            "ca_bundle": mine.pem,
+            "client_certificate": client.pem,
+            "private_key": client.encrypted_key_pem("..."),
+            "ca_bundle": client.pem,
         }
         extra = {
-            name: files[name].decode() if name in files else said
-            for name, said in connection["extra"].items()
+            name: files[name].decode() if name in files else value
+            for name, value in connection["extra"].items()
         }
         assert Cluster.at(connection["host"], None, extra).endpoint == "https://mycluster.example.com:19080"
 
 
-def test_the_dag_of_the_readme_has_at_most_15_lines() -> None:
+def test_readme_dag_has_at_most_15_lines() -> None:
     dag = next(code for code in FENCE.findall(PAGES[0].read_text()) if "DAG(" in code[1])[1]
     assert len([line for line in dag.splitlines() if line.strip()]) <= 15
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_to_a_file_of_ours_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?://)([^)#]*)[^)]*\)", page.read_text()):
-        assert (page.parent / target).exists(), target
+def test_links_to_files_and_headings_exist(page: Path) -> None:
+    for target, heading in re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", page.read_text()):
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        assert not heading or heading in headings(file), f"{target}#{heading}"
 
 
-def test_every_key_of_the_record_is_documented() -> None:
-    said = (ROOT / "docs" / "sensor.md").read_text()
+def headings(page: Path) -> set[str]:
+    """Return the anchors that a web site makes of the headings."""
+    found = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def test_record_keys_are_documented() -> None:
+    page = (ROOT / "docs" / "sensor.md").read_text()
     for key in UpgradeProgress("application_resource", "shop").to_dict():
-        assert f"`{key}`" in said
+        assert f"`{key}`" in page
 
 
-def test_every_field_of_the_connection_is_documented() -> None:
-    said = (ROOT / "docs" / "connection.md").read_text()
+def test_connection_fields_are_documented() -> None:
+    page = (ROOT / "docs" / "connection.md").read_text()
     for field in get_provider_info()["connection-types"][0]["conn-fields"]:
-        assert f"`{field}`" in said
+        assert f"`{field}`" in page
 
 
 def progress(scenario: str, second: float, speed: float = 1.0, kind: str = KIND) -> UpgradeProgress:
@@ -127,35 +135,37 @@ def progress(scenario: str, second: float, speed: float = 1.0, kind: str = KIND)
     return UpgradeProgress.from_answer(kind, name, body)
 
 
-def watched(
+def simulated_wait(
     policy: Policy, scenario: str, seconds: tuple[float, ...], speed: float = 1.0, kind: str = KIND
 ) -> tuple[list[str], WaitState]:
-    """Return the log lines and the story of a wait that polls a simulated upgrade at these seconds."""
-    memory, told, said = WaitState(), LogState(), []
+    """Return the log lines and the final state of a wait that polls a simulated upgrade at these seconds."""
+    state, logged, lines = WaitState(), LogState(), []
     for second in seconds:
         now = START + timedelta(seconds=second)
-        before, (memory, _) = memory, step(policy, memory, progress(scenario, second, speed, kind), now)
-        told, lines = changed_lines(told, before, memory, policy, now)
-        said += [line for _, line in lines]
-    return said, memory.ended("upgrade", START + timedelta(seconds=seconds[-1]))
+        before, (state, _) = state, step(policy, state, progress(scenario, second, speed, kind), now)
+        logged, new_lines = changed_lines(logged, before, state, policy, now)
+        lines += [line for _, line in new_lines]
+    return lines, state.ended("upgrade", START + timedelta(seconds=seconds[-1]))
 
 
 def text_blocks() -> list[str]:
     return [code for language, code in FENCE.findall(PAGES[0].read_text()) if language == "text"]
 
 
-def test_the_log_in_the_readme_is_what_is_logged() -> None:
+def test_readme_log_is_the_real_log() -> None:
     policy = Policy(10.0, selector=UpgradeSelector(previous=progress("previous_first", 0, 12.0)))
-    lines, story = watched(policy, "previous_first", (3, 18, 28, 38, 48, 58), speed=12.0)
-    assert story.record is not None
-    where = "http://127.0.0.1:19080"
-    head = opening_lines("application_resource", "previous_first-shop", where, policy, ("timeout", 7_200.0))
-    assert text_blocks()[0].splitlines() == [*head, *lines, success_message(story, story.record)]
+    lines, state = simulated_wait(policy, "previous_first", (3, 18, 28, 38, 48, 58), speed=12.0)
+    assert state.record is not None
+    endpoint = "http://127.0.0.1:19080"
+    head = opening_lines(
+        "application_resource", "previous_first-shop", endpoint, policy, ("timeout", 7_200.0)
+    )
+    assert text_blocks()[0].splitlines() == [*head, *lines, success_message(state, state.record)]
 
 
-def test_the_failure_in_the_readme_is_what_is_raised() -> None:
-    _, story = watched(Policy(15.0), "rolled_back", (330, 345, 375, 600, 602), kind="application")
-    record = story.record
+def test_readme_error_is_the_real_error() -> None:
+    _, state = simulated_wait(Policy(15.0), "rolled_back", (330, 345, 375, 600, 602), kind="application")
+    record = state.record
     assert record is not None
-    story = replace(story, reasons=failure_reasons([FailureDetails.from_record(record)]))
-    assert text_blocks()[1].strip() == failure_message(Policy(15.0), story, record, Verdict.FAILED)
+    state = replace(state, reasons=failure_reasons([FailureDetails.from_record(record)]))
+    assert text_blocks()[1].strip() == failure_message(Policy(15.0), state, record, Verdict.FAILED)
