@@ -1,8 +1,8 @@
 """
-Change the core in hundreds of small ways. Each changed core, a mutant, must fail a test or be in survivors.txt.
+Mutation tests: change the core in hundreds of small ways. Each mutant must fail a test or be in survivors.txt.
 
-The changes are mutmut's. Its runner is not used: it leaves out tables, defaults and properties, which hold most of
-what this core knows. Only copies in a temporary folder are changed.
+mutmut makes the changes. Its runner is not used, because it leaves out tables, defaults and properties, which hold
+most of the knowledge of this core. Only copies in a temporary folder are changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import aiohttp  # noqa: F401 - loaded here once, not again in each process that starts from this one
+import aiohttp  # noqa: F401 - loaded once here, not in each forked process
 import hypothesis  # noqa: F401 - likewise
 import libcst as cst
 import pytest
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from multiprocessing.context import ForkProcess
 
-# What is changed, and the tests that must notice, the slowest last. To try one file: make mutants FILES=...
+# The modules to change, and the tests that must fail, the slowest last. For one file: make mutants FILES=...
 CORE = [
     "rest/url_names",
     "upgrades/outcomes",
@@ -58,21 +58,21 @@ TESTS = [
 PYTEST = [
     "-xq",
     "-pno:cacheprovider",
-    "-pno:anyio",  # it costs a third of the time, and nothing here uses it
-    "-Wignore::pytest.PytestAssertRewriteWarning",  # hypothesis is loaded before pytest could rewrite it
+    "-pno:anyio",  # it takes a third of the time and is not used here
+    "-Wignore::pytest.PytestAssertRewriteWarning",  # hypothesis is loaded before pytest can rewrite it
     "--hypothesis-profile=ci",  # the same examples each time
 ]
 
 KILLED_AT_LEAST = 0.95
 SECONDS_FOR_THE_TESTS = 60
-"""Tests that take longer have noticed: the mutant does not end."""
+"""Tests that take longer count as failed: the mutant does not end."""
 
 ROOT = Path(__file__).parents[2]
 SURVIVORS = Path(__file__).with_name("survivors.txt")
 
 
 class Mutant(NamedTuple):
-    """A change, named by the lines it changes and not by their number, so that the name lasts."""
+    """A change, identified by the lines that it changes and not by their number."""
 
     file: str
     scope: str
@@ -86,10 +86,10 @@ class Mutant(NamedTuple):
 Change = tuple[tuple[str, ...], cst.CSTNode, cst.CSTNode]
 
 
-def mutants_of(project: Path, file: str) -> Iterator[tuple[Mutant, str]]:
-    """Yield the mutants of a file with their source, except what is no Python and what is there already."""
+def make_mutants(project: Path, file: str) -> Iterator[tuple[Mutant, str]]:
+    """Yield the mutants of a file with their source, except invalid Python and duplicates."""
     source = (project / file).read_text(encoding="utf-8")
-    module = cst.MetadataWrapper(cst.parse_module(source)).module  # in which no node stands twice
+    module = cst.MetadataWrapper(cst.parse_module(source)).module  # it contains each node once
     seen = {source}
     for scope, node, other in _changes(module, ()):
         mutated = str(module.code_for_node(module.deep_replace(node, other)))
@@ -99,7 +99,7 @@ def mutants_of(project: Path, file: str) -> Iterator[tuple[Mutant, str]]:
 
 
 def _changes(node: cst.CSTNode, scope: tuple[str, ...]) -> Iterator[Change]:
-    # Annotations are never evaluated, and what @dataclass is told (frozen, slots) is for mypy to check.
+    # Annotations are never evaluated, and mypy checks the arguments of @dataclass (frozen, slots).
     if isinstance(node, (cst.Annotation, cst.Decorator)):
         return
     if isinstance(node, (cst.ClassDef, cst.FunctionDef)):
@@ -126,8 +126,8 @@ def _difference(source: str, mutated: str) -> tuple[str, str]:
     return " ".join(before), " ".join(after)
 
 
-def copy_of_the_project(folder: Path) -> Path:
-    """Copy what the tests need, so that no change is ever made to the files that people work on."""
+def copy_project(folder: Path) -> Path:
+    """Copy what the tests need, so that the files of the project are never changed."""
     copy = folder / "pristine"
     for name in ("airflow_provider_sf", "tests"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -135,27 +135,27 @@ def copy_of_the_project(folder: Path) -> Path:
     return copy
 
 
-def tests_started(project: Path) -> ForkProcess:
-    """Start the tests of a copy of the project. The process ends with 0 if they pass."""
+def start_tests(project: Path) -> ForkProcess:
+    """Start the tests in a copy of the project. The process exits with 0 if they pass."""
     process = multiprocessing.get_context("fork").Process(target=_run_tests, args=(project,), daemon=True)
     process.start()
     return process
 
 
 def _run_tests(project: Path) -> None:
-    gc.freeze()  # pytest collects garbage at its end, but there is none among what was here before
+    gc.freeze()  # pytest collects garbage at its end; skip the objects of this process
     signal.alarm(SECONDS_FOR_THE_TESTS)
     os.chdir(project)
     sys.path.insert(0, str(project))
     tempfile.tempdir = os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(project.parent)
-    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
+    with Path(os.devnull).open("w", encoding="utf-8") as devnull:
+        os.dup2(devnull.fileno(), 1)
+        os.dup2(devnull.fileno(), 2)
     sys.exit(pytest.main([*PYTEST, *TESTS]))
 
 
-def trials(mutants: Iterable[tuple[Mutant, str]], pristine: Path) -> Iterator[tuple[Mutant, bool]]:
-    """Yield each mutant and whether it survived the tests, which run in one copy for each processor."""
+def run_mutants(mutants: Iterable[tuple[Mutant, str]], pristine: Path) -> Iterator[tuple[Mutant, bool]]:
+    """Yield each mutant and whether it survived. The tests run in one copy for each processor."""
     free = [pristine.with_name(f"copy-{number}") for number in range(os.cpu_count() or 1)]
     for copy in free:
         shutil.copytree(pristine, copy)
@@ -165,8 +165,10 @@ def trials(mutants: Iterable[tuple[Mutant, str]], pristine: Path) -> Iterator[tu
         for copy, (number, (mutant, source)) in zip(tuple(free), waiting, strict=False):
             free.remove(copy)
             (copy / mutant.file).write_text(source, encoding="utf-8")
-            os.utime(copy / mutant.file, (number, number))  # so that no other mutant's compiled file is taken
-            process = tests_started(copy)
+            os.utime(
+                copy / mutant.file, (number, number)
+            )  # otherwise Python may load the compiled file of another mutant
+            process = start_tests(copy)
             running[process.sentinel] = mutant, copy, process
         if not running:
             return
@@ -178,8 +180,8 @@ def trials(mutants: Iterable[tuple[Mutant, str]], pristine: Path) -> Iterator[tu
             yield mutant, process.exitcode == 0
 
 
-def listed() -> Iterator[Mutant]:
-    """Read survivors.txt, which says itself how it is written."""
+def read_survivors() -> Iterator[Mutant]:
+    """Read survivors.txt; its first lines describe its format."""
     for block in SURVIVORS.read_text(encoding="utf-8").split("\n\n"):
         entry = "\n".join(line for line in block.splitlines() if not line.startswith("#")).strip()
         if not entry:
@@ -187,46 +189,46 @@ def listed() -> Iterator[Mutant]:
         file, _, scope = entry.partition("\n")[0].partition(" ")
         changes = re.findall(r"^-(.*)\n\+(.*)$", entry, re.MULTILINE)
         if not changes or not re.search(r"^Why: \S", entry, re.MULTILINE):
-            sys.exit(f"{SURVIVORS.name}: this entry has no change or no reason:\n\n{entry}")
+            sys.exit(f"{SURVIVORS.name}: an entry without a change or a reason:\n\n{entry}")
         for before, after in changes:
             yield Mutant(file, scope, before.strip(), after.strip())
 
 
-def complaints(total: int, survived: Counter[Mutant], expected: Counter[Mutant]) -> Iterator[str]:
-    """Say what is wrong: too many survived, some without a reason, or fewer than the list says."""
+def find_errors(total: int, survived: Counter[Mutant], expected: Counter[Mutant]) -> Iterator[str]:
+    """Yield the errors: too many survivors, survivors without a reason, listed survivors that are killed."""
     if not total or survived.total() / total > 1 - KILLED_AT_LEAST:
         yield f"At least {KILLED_AT_LEAST:.0%} must be killed."
     if more := survived - expected:
-        yield f"These survived. Write a test that fails, or a reason into {SURVIVORS.name}:"
+        yield f"These survived. Write a test that fails, or add a reason to {SURVIVORS.name}:"
         yield from map(str, sorted(more.elements()))
     if fewer := expected - survived:
-        yield f"These are in {SURVIVORS.name}, but are killed now, or gone:"
+        yield f"Remove these from {SURVIVORS.name}; a test kills them, or the code has changed:"
         yield from map(str, sorted(fewer.elements()))
 
 
 def main(files: list[str]) -> int:
-    """Try the mutants of all files, or of those that are named."""
+    """Test the mutants of all files, or of the named files."""
     total, survived = 0, Counter[Mutant]()
-    expected = Counter(mutant for mutant in listed() if not files or mutant.file in files)
+    expected = Counter(mutant for mutant in read_survivors() if not files or mutant.file in files)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        pristine = copy_of_the_project(Path(folder))
-        unchanged = tests_started(pristine)
+        pristine = copy_project(Path(folder))
+        unchanged = start_tests(pristine)
         unchanged.join()
         if unchanged.exitcode:
             tests = f"pytest {' '.join(TESTS)}"
-            sys.exit(f"Before anything is changed, this must pass within {SECONDS_FOR_THE_TESTS} s: {tests}")
-        mutants = chain.from_iterable(mutants_of(pristine, file) for file in files or MUTATED)
-        for total, (mutant, has_survived) in enumerate(trials(mutants, pristine), start=1):
-            if has_survived:
+            sys.exit(f"Without any change, this must pass within {SECONDS_FOR_THE_TESTS} s: {tests}")
+        mutants = chain.from_iterable(make_mutants(pristine, file) for file in files or MUTATED)
+        for total, (mutant, survives) in enumerate(run_mutants(mutants, pristine), start=1):
+            if survives:
                 survived[mutant] += 1
             if sys.stdout.isatty():
                 print(f"\r{total} mutants", end="", flush=True)
     killed = total - survived.total()
     print(f"\r{total} mutants, {killed} killed ({killed / max(total, 1):.1%})")
-    wrong = list(complaints(total, survived, expected))
-    if wrong:
-        print(*wrong, sep="\n\n")
-    return 1 if wrong else 0
+    errors = list(find_errors(total, survived, expected))
+    if errors:
+        print(*errors, sep="\n\n")
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":
