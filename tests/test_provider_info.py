@@ -19,7 +19,7 @@ from hatchling.build import build_wheel
 
 from airflow_provider_sf import __version__
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.cluster.client import EXTRA_FIELDS
+from airflow_provider_sf.auth.connection_form import SETTINGS
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
 from airflow_provider_sf.provider_info import get_provider_info
@@ -60,7 +60,7 @@ def test_connection_form_fits_provider_yaml_schema(
 
 
 def test_form_fields_are_known_to_the_cluster(connection_type: dict[str, Any]) -> None:
-    assert set(connection_type["conn-fields"]) == set(EXTRA_FIELDS)
+    assert set(connection_type["conn-fields"]) == set(SETTINGS)
 
 
 def test_empty_form_is_an_unsecured_cluster(connection_type: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Certificates and keys, read from what a person gave: PEM or PFX, files or text. No network, no Airflow."""
+"""Certificates and keys from settings: PEM or PFX, files or text. No network, no Airflow."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-SOON = timedelta(days=30)
-"""How long before its end a certificate is warned of."""
+EXPIRY_WARNING = timedelta(days=30)
+"""A certificate that expires within this time is a warning."""
 
 PEM = b"-----BEGIN "
 _PEM_BLOCK = re.compile(r"(-----BEGIN [A-Z0-9 ]+-----)([A-Za-z0-9+/=\s]+)(-----END [A-Z0-9 ]+-----)\n?")
@@ -30,7 +30,7 @@ _ENCODED = re.compile("[A-Za-z0-9+=]{40}")
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """A certificate that says who we are, its issuers, and its key, which is in no ``repr``."""
+    """A client certificate, its issuers, and its key, which is not in the ``repr``."""
 
     chain: bytes
     """PEM; the certificate itself comes first."""
@@ -46,7 +46,7 @@ class ClientCertificate:
 
     @property
     def der(self) -> bytes:
-        """The certificate itself, as it goes over the wire."""
+        """The certificate itself, as DER."""
         from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
 
         return self.leaf.public_bytes(Encoding.DER)
@@ -57,13 +57,13 @@ class ClientCertificate:
         return thumbprints(self.der)[0]
 
     @property
-    def ends_at(self) -> datetime:
-        """When it ends."""
+    def expires_at(self) -> datetime:
+        """When it expires."""
         return self.leaf.not_valid_after_utc
 
     @property
     def is_for_clients(self) -> bool:
-        """Whether its extended key usage, if it has one, lets it say who a client is."""
+        """Whether its extended key usage allows client authentication."""
         from cryptography import x509  # noqa: PLC0415
         from cryptography.x509.oid import ExtendedKeyUsageOID  # noqa: PLC0415
 
@@ -74,28 +74,28 @@ class ClientCertificate:
         return ExtendedKeyUsageOID.CLIENT_AUTH in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage
 
 
-def content(field_name: str, given: str, *, secret: bool = False) -> bytes:
+def read_pem(field_name: str, value: str, *, secret: bool = False) -> bytes:
     """
-    Return PEM text as it is, and what is in a file if that is what is given.
+    Return PEM text unchanged, or the content of a file.
 
-    :raises ValueError: neither; the message names the field, and the value only if it is no secret
+    :raises ValueError: the value is neither; the message names the field, and shows no secret
     """
-    if PEM.decode() in given:
-        return _with_lines(given.replace("\\n", "\n")).encode()
-    if secret or _ENCODED.search(given) or not given.isprintable():
-        shown = ""  # a key that was put into the wrong field
+    if PEM.decode() in value:
+        return _with_lines(value.replace("\\n", "\n")).encode()
+    if secret or _ENCODED.search(value) or not value.isprintable():
+        shown = ""  # perhaps a key in the wrong field
     else:
-        shown = f" {shorten(given, WORD_BYTES)!r}"
+        shown = f" {shorten(value, WORD_BYTES)!r}"
     try:
-        return Path(given).read_bytes()
+        return Path(value).read_bytes()
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "this is no path"
-        msg = f"extra field {field_name!r} is no PEM text, and the file{shown} cannot be read: {why}"
+        why = getattr(error, "strerror", None) or "this is not a path"
+        msg = f"extra field {field_name!r} is not PEM text, and the file{shown} cannot be read: {why}"
         raise ValueError(msg) from None
 
 
 def _with_lines(pem: str) -> str:
-    """Put back the ends of lines that a field of a form has taken out."""
+    """Restore line ends that a form field has removed."""
     return _PEM_BLOCK.sub(lambda block: "\n".join([block[1], *_pieces(block[2]), block[3], ""]), pem)
 
 
@@ -104,25 +104,25 @@ def _pieces(base64_text: str) -> list[str]:
     return [letters[start : start + 64] for start in range(0, len(letters), 64)]
 
 
-def key_content(given: str) -> bytes:
+def read_key(value: str) -> bytes:
     """
     Return the content of ``private_key``: PEM text, a PFX in base64, or a file with either.
 
-    :raises ValueError: it is none of these; the message does not repeat it
+    :raises ValueError: the value is invalid; the message does not show it
     """
-    is_path = len(given) < _PATH_BYTES and PEM.decode() not in given and _is_file(given)
-    if not is_path and PEM.decode() not in given:
+    is_path = len(value) < _PATH_BYTES and PEM.decode() not in value and _is_file(value)
+    if not is_path and PEM.decode() not in value:
         try:
-            return base64.b64decode("".join(given.split()), validate=True)
+            return base64.b64decode("".join(value.split()), validate=True)
         except binascii.Error:
-            msg = "extra field 'private_key' is neither PEM text, nor a PFX in base64, nor a file that exists"
+            msg = "extra field 'private_key' is not PEM text, not a PFX in base64, and not an existing file"
             raise ValueError(msg) from None
-    return content("private_key", given, secret=True)
+    return read_pem("private_key", value, secret=True)
 
 
-def _is_file(given: str) -> bool:
+def _is_file(value: str) -> bool:
     try:
-        return Path(given).is_file()
+        return Path(value).is_file()
     except (OSError, ValueError):
         return False
 
@@ -131,9 +131,9 @@ def client_certificate(certificate: bytes | None, key: bytes, passphrase: str | 
     """
     Read a client certificate and its key.
 
-    :param certificate: PEM; None if it is with the key
-    :param key: PEM, or a PFX that holds both
-    :raises ValueError: one cannot be read, or they do not belong together; the message names the field
+    :param certificate: PEM; None if the key contains it
+    :param key: PEM, or a PFX with both
+    :raises ValueError: one cannot be read, or they do not match; the message names the field
     """
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - only secured clusters need it
 
@@ -143,14 +143,14 @@ def client_certificate(certificate: bytes | None, key: bytes, passphrase: str | 
         private, found = _in_pfx(key, passphrase)
         found = _certificates_in(certificate) if certificate else found
     public = private.public_key()
-    mine = [one for one in found if one.public_key() == public]
-    if not mine:
-        msg = "extra field 'private_key' does not belong to the certificate in 'client_certificate'"
+    matching = [candidate for candidate in found if candidate.public_key() == public]
+    if not matching:
+        msg = "extra field 'private_key' does not match the certificate in 'client_certificate'"
         raise ValueError(msg)
-    leaf = max(mine, key=lambda one: one.not_valid_after_utc)  # renewed with the same key
-    chain = [leaf, *(one for one in found if one != leaf)]
+    leaf = max(matching, key=lambda candidate: candidate.not_valid_after_utc)  # renewed with the same key
+    chain = [leaf, *(issuer for issuer in found if issuer != leaf)]
     return ClientCertificate(
-        chain=b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain),
+        chain=b"".join(link.public_bytes(serialization.Encoding.PEM) for link in chain),
         key=private.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
@@ -163,16 +163,16 @@ def _key_in_pem(key: bytes, passphrase: str | None) -> PrivateKeyTypes:
 
     try:
         return load_pem_private_key(key, passphrase.encode() if passphrase else None)
-    except TypeError:  # with or without a passphrase, and it is the other way round
+    except TypeError:  # a passphrase is missing, or not needed
         fault = (
-            "is not encrypted: leave 'private_key_passphrase' out"
+            "is not encrypted: remove 'private_key_passphrase'"
             if passphrase
-            else "is encrypted: give 'private_key_passphrase'"
+            else "is encrypted: set 'private_key_passphrase'"
         )
     except (ValueError, UnsupportedAlgorithm):
-        fault = "cannot be read; is the passphrase wrong?" if passphrase else "holds no key that can be read"
-        if b"DEK-Info" in key:  # headers, which lines alone tell from the key
-            fault += " If a form took the ends of its lines, give a file"
+        fault = "cannot be read; is the passphrase wrong?" if passphrase else "has no readable key"
+        if b"DEK-Info" in key:  # its headers need their line ends
+            fault += " If a form removed its line ends, use a file"
     msg = f"extra field 'private_key' {fault}"
     raise ValueError(msg)
 
@@ -186,7 +186,7 @@ def _in_pfx(pfx: bytes, passphrase: str | None) -> tuple[PrivateKeyTypes, list[x
         )
     except ValueError:
         fault = "is the passphrase wrong?" if passphrase else "does it need 'private_key_passphrase'?"
-        msg = f"extra field 'private_key' is no PEM, and as a PFX it cannot be read; {fault}"
+        msg = f"extra field 'private_key' is neither PEM nor a readable PFX; {fault}"
         raise ValueError(msg) from None
     if private is None:
         msg = "extra field 'private_key' is a PFX without a private key; export it together with its key"
@@ -200,7 +200,7 @@ def _certificates_in(pem: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
     except ValueError:
-        msg = "extra field 'client_certificate' holds no certificate; it takes PEM text or a PEM file"
+        msg = "extra field 'client_certificate' has no certificate: set it to PEM text or to a PEM file"
         raise ValueError(msg) from None
 
 
@@ -211,8 +211,8 @@ def thumbprints(der: bytes) -> tuple[str, str]:
     ).hexdigest().upper()
 
 
-def ends_at(der: bytes) -> datetime:
-    """Return when a certificate ends."""
+def expires_at(der: bytes) -> datetime:
+    """Return when a certificate expires."""
     from cryptography import x509  # noqa: PLC0415
 
     return x509.load_der_x509_certificate(der).not_valid_after_utc

@@ -1,8 +1,8 @@
 """
-Tokens of Microsoft Entra ID, by the library azure-identity: the extra ``azure``. No Airflow.
+Microsoft Entra ID: which tokens a cluster needs, and credentials of the library azure-identity. No Airflow.
 
-A cluster tells everybody its tenant and its application. It tells who issues tokens, too, but a secret goes
-only to those who issue them for Microsoft's clouds, or to whom the connection names.
+A cluster publishes its tenant, its application and its token issuer. A secret is sent only to an issuer of
+Microsoft's clouds, or to the one that the connection names.
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ AUTHORITIES = (
     "https://login.partner.microsoftonline.cn",
 )
 
-# They tell of each token in a dozen lines at INFO, in the log of the task; what goes wrong is ours to tell.
-_TALKATIVE = ("azure.core.pipeline.policies.http_logging_policy", "azure.identity")
+# They log a dozen lines at INFO for each token; errors are in our exceptions.
+_VERBOSE_LOGGERS = ("azure.core.pipeline.policies.http_logging_policy", "azure.identity")
 
 _APPLICATION = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|api://[\w./-]+", re.ASCII)
 
-_PATIENCE: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 30}
-_ONCE = {"retry_total": 0}
-"""Waits ask again by themselves."""
+_TIMEOUTS: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 30}
+_NO_RETRY = {"retry_total": 0}
+"""Waits retry by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entra:
-    """Who we are for Microsoft Entra ID, and which application the cluster is; empty is to be discovered."""
+    """The client identity for Entra ID and the application of the cluster. Empty values are discovered."""
 
     credential: str
     tenant_id: str = ""
@@ -72,7 +72,7 @@ class Entra:
 
 @dataclass(frozen=True, slots=True)
 class PublicClient:
-    """What may be asked of a cluster by anybody, and how: ``http`` makes a session that recognises it."""
+    """Unauthenticated access to a cluster; ``http`` makes a session that verifies its server."""
 
     name: str
     is_verified: bool
@@ -80,50 +80,53 @@ class PublicClient:
     http: Callable[[], requests.Session]
 
 
-def metadata_in(answer: dict[str, Any]) -> dict[str, str]:
+def read_metadata(answer: dict[str, Any]) -> dict[str, str]:
     """
-    Read what GetAadMetadata says: ``tenant``, ``cluster``, ``login`` and more.
+    Read the answer of GetAadMetadata: ``tenant``, ``cluster``, ``login`` and more.
 
     :raises Rejected: the cluster does not use Entra ID
     """
-    said = answer.get("metadata")
-    if answer.get("type") != "aad" or not isinstance(said, dict):
-        msg = "the cluster does not use Microsoft Entra ID: choose another 'security' in the connection"
+    metadata = answer.get("metadata")
+    if answer.get("type") != "aad" or not isinstance(metadata, dict):
+        msg = "the cluster does not use Microsoft Entra ID: set another 'security' in the connection"
         raise Rejected(msg)
-    return {key: value for key, value in said.items() if isinstance(value, str)}
+    return {key: value for key, value in metadata.items() if isinstance(value, str)}
 
 
-def application_in(told: dict[str, str], cluster: PublicClient) -> str:
+def trusted_application(metadata: dict[str, str], cluster: PublicClient) -> str:
     """
-    Return the application that the cluster says to be.
+    Return the application that the cluster advertises.
 
-    Whoever says so gets a token for it, so it is believed of those only whom we recognise, and only if it is
-    no address: that would be another service's.
+    The cluster receives a token for this application. So the server must be verified, and the application
+    must not be a URL, which would be another service.
 
-    :raises Rejected: it is not said, or not believed
+    :raises Rejected: the application is missing, or not trusted
     """
-    said = _told(told, "cluster", "cluster_application")
-    if not cluster.is_verified or not _APPLICATION.fullmatch(said):
-        msg = f"the cluster says to be application {said!r}, which is not believed: set 'cluster_application'"
+    advertised = _advertised(metadata, "cluster", "cluster_application")
+    if not cluster.is_verified or not _APPLICATION.fullmatch(advertised):
+        msg = (
+            f"the cluster advertises application {advertised!r}, which is not trusted: "
+            "set 'cluster_application'"
+        )
         raise Rejected(msg)
-    return said
+    return advertised
 
 
-def credential_of(entra: Entra, told: dict[str, str], cluster: PublicClient) -> Any:
-    """Return a new credential of azure-identity: a new one keeps no token of before."""
+def make_credential(entra: Entra, metadata: dict[str, str], cluster: PublicClient) -> Any:
+    """Return a new credential of azure-identity, without cached tokens."""
     from azure import identity  # noqa: PLC0415 - an extra
 
-    for name in _TALKATIVE:
+    for name in _VERBOSE_LOGGERS:
         logger = logging.getLogger(name)
         if logger.level == logging.NOTSET:
             logger.setLevel(logging.WARNING)
     client: dict[str, Any] = {"client_id": entra.client_id} if entra.client_id else {}
     if entra.credential == "managed_identity":
-        return identity.ManagedIdentityCredential(**client, **_PATIENCE)
+        return identity.ManagedIdentityCredential(**client, **_TIMEOUTS)
     if entra.credential == "default":
-        return identity.DefaultAzureCredential(**_PATIENCE)
-    tenant = entra.tenant_id or _told(told, "tenant", "tenant_id")
-    where = {"tenant_id": tenant, **client, **_PATIENCE, **_ONCE, **_authority(entra, told, cluster)}
+        return identity.DefaultAzureCredential(**_TIMEOUTS)
+    tenant = entra.tenant_id or _advertised(metadata, "tenant", "tenant_id")
+    where = {"tenant_id": tenant, **client, **_TIMEOUTS, **_NO_RETRY, **_authority(entra, metadata, cluster)}
     if entra.credential == "workload_identity":
         return identity.WorkloadIdentityCredential(**where)
     if entra.certificate is not None:
@@ -132,27 +135,27 @@ def credential_of(entra: Entra, told: dict[str, str], cluster: PublicClient) -> 
     return identity.ClientSecretCredential(client_secret=entra.client_secret, **where)
 
 
-def _authority(entra: Entra, told: dict[str, str], cluster: PublicClient) -> dict[str, Any]:
-    """Say who issues the tokens; one of the connection's own is recognised as the cluster is."""
-    authority = entra.authority or told.get("login", AUTHORITIES[0]).rstrip("/")
+def _authority(entra: Entra, metadata: dict[str, str], cluster: PublicClient) -> dict[str, Any]:
+    """Return the token issuer; the issuer that a connection names is verified like the cluster."""
+    authority = entra.authority or metadata.get("login", AUTHORITIES[0]).rstrip("/")
     if authority in AUTHORITIES:
         return {"authority": authority}
     if not entra.authority:
         msg = (
-            f"the cluster says that {authority} issues its tokens, which is none of Microsoft's clouds, so "
-            "nothing was sent there; put it into 'authority' if you trust it"
+            f"the cluster advertises {authority} as token issuer, which is not one of Microsoft's clouds; "
+            "nothing was sent there. Set 'authority' to it if you trust it"
         )
         raise Rejected(msg)
     from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 - an extra
 
     transport = RequestsTransport(
-        session=cluster.http(), session_owner=False, use_env_settings=False, **_PATIENCE
+        session=cluster.http(), session_owner=False, use_env_settings=False, **_TIMEOUTS
     )
     return {"authority": authority, "disable_instance_discovery": True, "transport": transport}
 
 
-def _told(told: dict[str, str], key: str, setting: str) -> str:
-    if not told.get(key):
-        msg = f"the cluster does not say its {key}: set {setting!r}"
+def _advertised(metadata: dict[str, str], key: str, setting: str) -> str:
+    if not metadata.get(key):
+        msg = f"the cluster does not report its {key}: set {setting!r}"
         raise Rejected(msg)
-    return told[key]
+    return metadata[key]

@@ -1,4 +1,4 @@
-"""By what a server is recognised: a value. Pure; no I/O."""
+"""How a server is verified: a value. No I/O."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class ServerVerification:
     """
-    By what a server is recognised.
+    How a server is verified.
 
-    ``ca_bundle`` is PEM, empty for the public CAs; ``server_thumbprints`` are SHA-1 or SHA-256 in upper-case
-    hex, any of which will do, whoever has issued the certificate; of ``server_common_names`` the certificate
-    must have one, instead of the name that is dialled.
+    ``ca_bundle`` is PEM; empty means the public CAs. ``server_thumbprints`` are SHA-1 or SHA-256 in upper
+    case hex: one of them must match, and the CA does not matter. With ``server_common_names`` the certificate
+    must have one of these names instead of the host name.
     """
 
     ca_bundle: bytes = b""
@@ -21,5 +21,5 @@ class ServerVerification:
     verify: bool = True
 
 
-PUBLIC = ServerVerification()
-"""By the public CAs, and the name that is dialled."""
+PUBLIC_CAS = ServerVerification()
+"""The public CAs and the host name."""

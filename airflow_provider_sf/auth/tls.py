@@ -1,9 +1,12 @@
 """
-How a server is recognised, and the one builder of the contexts that both transports use.
+Server verification, and the one builder of TLS contexts for both transports.
 
-A server is recognised by a CA and its name, by a CA and another name that it must have, or by the thumbprint
-of its certificate. Thumbprints and names are looked at when the handshake is over and before a byte of a
-request is sent. Nothing is read from the environment.
+A server is verified by a CA and the host name, by a CA and another name, or by the thumbprint of its
+certificate. Thumbprints and names are checked after the handshake and before a byte of a request is sent.
+Nothing is read from the environment.
+
+The context verifies the server itself, in its own socket classes, so that both transports behave alike:
+urllib3 can check thumbprints and names, but aiohttp refuses SHA-1 thumbprints and checks no other names.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.auth.certificates import ends_at, thumbprints
+from airflow_provider_sf.auth.certificates import expires_at, thumbprints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,63 +34,63 @@ _CERTIFICATES = re.compile(
 )
 
 
-class ServerRefused(ssl.SSLCertVerificationError):
-    """We do not recognise the server by its certificate; the text says why and which setting to change."""
+class ServerNotVerified(ssl.SSLCertVerificationError):
+    """The server could not be verified; the message explains why and which setting to change."""
 
 
 class Context(ssl.SSLContext):
-    """A context that looks at the server's certificate itself, and remembers it."""
+    """A TLS context that verifies the server itself and keeps its certificate."""
 
     trust: ServerVerification
-    shown: dict[str | None, bytes]
-    """Host -> the certificate, as DER, that it has shown last, if it was recognised."""
+    presented: dict[str | None, bytes]
+    """Host -> its latest verified certificate, as DER."""
 
-    def recognise(self, connection: ssl.SSLSocket | ssl.SSLObject) -> None:
+    def verify_server(self, connection: ssl.SSLSocket | ssl.SSLObject) -> None:
         """
-        Look at who is at the other end.
+        Verify the server after the handshake.
 
-        :raises ServerRefused: it is not who it should be
+        :raises ServerNotVerified: thumbprint or name do not match
         """
         der = connection.getpeercert(binary_form=True) or b""
         if self.trust.server_thumbprints:
             _check_thumbprint(der, self.trust.server_thumbprints)
         if self.trust.server_common_names:
             _check_names(connection.getpeercert() or {}, self.trust.server_common_names)
-        self.shown[connection.server_hostname] = der
+        self.presented[connection.server_hostname] = der
 
-    def shown_by(self, host: str | None) -> bytes | None:
-        """Return the certificate that a host has shown, as DER; None if there was none yet."""
-        return self.shown.get(host)
+    def certificate_of(self, host: str | None) -> bytes | None:
+        """Return the latest certificate of a host, as DER; None before the first handshake."""
+        return self.presented.get(host)
 
 
 class _Socket(ssl.SSLSocket):
-    """What requests talks through."""
+    """The socket of requests."""
 
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the library's signature
         super().do_handshake(block)
         assert isinstance(self.context, Context)  # noqa: S101 - for mypy
-        self.context.recognise(self)
+        self.context.verify_server(self)
 
 
 class _Object(ssl.SSLObject):
-    """What asyncio talks through; it calls this again until the handshake is over."""
+    """The socket of asyncio, which calls ``do_handshake`` until the handshake is complete."""
 
     def do_handshake(self) -> None:
         super().do_handshake()
         assert isinstance(self.context, Context)  # noqa: S101 - for mypy
-        self.context.recognise(self)
+        self.context.verify_server(self)
 
 
 def context_for(trust: ServerVerification, certificate: ClientCertificate | None = None) -> Context:
     """
-    Return a new context; a transport must not share it with another, as libraries change contexts.
+    Return a new context. Each transport needs its own, since the libraries change contexts.
 
     :raises ValueError: the CA bundle holds no certificate
     """
     context = Context(ssl.PROTOCOL_TLS_CLIENT)
-    context.trust, context.shown = trust, {}
+    context.trust, context.presented = trust, {}
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.post_handshake_auth = True  # Windows' HTTP.sys asks for the certificate after the request
+    context.post_handshake_auth = True  # HTTP.sys of Windows requests the certificate late
     context.sslsocket_class, context.sslobject_class = _Socket, _Object
     is_checked_by_us = bool(trust.server_thumbprints or trust.server_common_names)
     context.check_hostname = trust.verify and not is_checked_by_us
@@ -103,25 +106,24 @@ def context_for(trust: ServerVerification, certificate: ClientCertificate | None
 def _load_authorities(context: ssl.SSLContext, bundle: bytes) -> None:
     import certifi  # noqa: PLC0415 - comes with requests
 
-    context.verify_flags |= (
-        ssl.VERIFY_X509_PARTIAL_CHAIN
-    )  # a bundle may name the server itself, or who issued it
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a bundle may contain the server's own certificate
     if not bundle:
         context.load_verify_locations(certifi.where())
         return
-    blocks = _CERTIFICATES.findall(bundle)  # what stands between them may be in any language
+    blocks = _CERTIFICATES.findall(bundle)  # text between them may have any encoding
     try:
         context.load_verify_locations(cadata=b"\n".join(blocks).decode("ascii"))
     except (ssl.SSLError, ValueError):
-        msg = "extra field 'ca_bundle' holds no certificate that can be read; it takes PEM text or a PEM file"
+        msg = "extra field 'ca_bundle' has no readable certificate: set it to PEM text or to a PEM file"
         raise ValueError(msg) from None
 
 
 def _load(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
     """
-    Give a context its certificate. OpenSSL takes keys from files only, so the file is of no use to others.
+    Load the client certificate into a context.
 
-    It is encrypted with a passphrase that nobody knows, only its owner can read it, and it is gone at once.
+    OpenSSL reads keys from files only. So the key is written to a file that is encrypted with a random
+    passphrase, readable by its owner only, and deleted at once.
     """
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - only secured clusters need it
 
@@ -139,17 +141,18 @@ def _load(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
 
 
 def _check_thumbprint(der: bytes, wanted: tuple[str, ...]) -> None:
-    shown = thumbprints(der)
-    if not set(shown) & set(wanted):
+    presented = thumbprints(der)
+    if not set(presented) & set(wanted):
         msg = (
-            f"the server's certificate is none of server_thumbprints: its SHA-1 thumbprint is {shown[0]}, "
-            f"its SHA-256 thumbprint {shown[1]}; if it is yours, put one into server_thumbprints"
+            "the server's certificate does not match server_thumbprints: its SHA-1 thumbprint is "
+            f"{presented[0]}, its SHA-256 thumbprint {presented[1]}; if it is correct, set "
+            "server_thumbprints to one of them"
         )
-        raise ServerRefused(msg)
-    end = ends_at(der)
+        raise ServerNotVerified(msg)
+    end = expires_at(der)
     if end <= datetime.now(timezone.utc):
-        msg = f"the server's certificate ended at {end:%Y-%m-%d %H:%M} UTC: renew it on the cluster"
-        raise ServerRefused(msg)
+        msg = f"the server's certificate expired at {end:%Y-%m-%d %H:%M} UTC: renew it on the cluster"
+        raise ServerNotVerified(msg)
 
 
 def _check_names(certificate: Mapping[str, Any], wanted: tuple[str, ...]) -> None:
@@ -157,9 +160,9 @@ def _check_names(certificate: Mapping[str, Any], wanted: tuple[str, ...]) -> Non
     named = [value for key, value in subject if key == "commonName"]
     also = [str(value) for key, value in certificate.get("subjectAltName", ()) if key == "DNS"]
     if not {name.casefold() for name in (*named, *also)} & {name.casefold() for name in wanted}:
-        shown = ", ".join(dict.fromkeys([*named, *also])) or "no name"
+        presented = ", ".join(dict.fromkeys([*named, *also])) or "no name"
         msg = (
-            f"the server's certificate has none of the names in server_common_name: it is for {shown}; "
+            f"the server's certificate has none of the names in server_common_name: it is for {presented}; "
             "if that is your cluster, set server_common_name to it"
         )
-        raise ServerRefused(msg)
+        raise ServerNotVerified(msg)

@@ -11,7 +11,7 @@ import aiohttp
 import yarl
 
 from airflow_provider_sf.auth.tls import Context, context_for
-from airflow_provider_sf.cluster.network_errors import fault
+from airflow_provider_sf.cluster.network_errors import network_error
 from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS, LoopResource, loop_resource
 from airflow_provider_sf.rest.protocol import (
     HEADERS,
@@ -36,11 +36,11 @@ class SharedSession(LoopResource):
     Take one of the ``slots`` before a request: the time spent waiting for a slot is no outage of the cluster.
     """
 
-    def __init__(self, context: Context | None, patience: tuple[float, float]) -> None:
+    def __init__(self, context: Context | None, timeouts: tuple[float, float]) -> None:
         super().__init__()
         self.context = context
-        self.patience = patience
-        self.http = _new_session(context, patience)
+        self.timeouts = timeouts
+        self.http = _new_session(context, timeouts)
         self.slots = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
     async def close(self) -> None:
@@ -49,26 +49,26 @@ class SharedSession(LoopResource):
 
 
 def shared_session(
-    endpoints: tuple[str, ...], security: Security, patience: tuple[float, float]
+    endpoints: tuple[str, ...], security: Security, timeouts: tuple[float, float]
 ) -> SharedSession:
     """Return the running event loop's session for a cluster. Enter it at once."""
 
     def create() -> SharedSession:
         is_secure = endpoints[0].startswith("https:")
         context = context_for(security.trust, security.certificate) if is_secure else None
-        return SharedSession(context, patience)
+        return SharedSession(context, timeouts)
 
-    return loop_resource((SharedSession, endpoints, security, patience), create)
+    return loop_resource((SharedSession, endpoints, security, timeouts), create)
 
 
-def _new_session(context: Context | None, patience: tuple[float, float]) -> aiohttp.ClientSession:
+def _new_session(context: Context | None, timeouts: tuple[float, float]) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             limit=MAX_CONCURRENT_REQUESTS, keepalive_timeout=_IDLE_SECONDS, ssl=context or True
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=HEADERS,
-        timeout=aiohttp.ClientTimeout(total=sum(patience), sock_connect=patience[0]),
+        timeout=aiohttp.ClientTimeout(total=sum(timeouts), sock_connect=timeouts[0]),
     )
 
 
@@ -90,8 +90,8 @@ async def fetch(session: SharedSession, endpoint: str, request: Request) -> Resp
         ) as answer:
             body = await _body(answer, endpoint)
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-        raise fault(error, endpoint, session.patience, handled) from error
-    certificate = session.context.shown_by(answer.url.host) if session.context else None
+        raise network_error(error, endpoint, session.timeouts, handled) from error
+    certificate = session.context.certificate_of(answer.url.host) if session.context else None
     return Response(answer.status, body, normalize_headers(answer.headers), endpoint, certificate)
 
 

@@ -1,14 +1,14 @@
-"""Where a cluster is and where its Explorer is, read from what a person wrote. Pure; no I/O."""
+"""The URLs of a cluster's gateways and of its Explorer, from the fields of a connection. No I/O."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 DEFAULT_PORT = 19080
 
 CLIENT_PORT = 19000
-"""Where Service Fabric's native clients connect, which does not answer HTTP."""
+"""The port for Service Fabric's native clients, which does not answer HTTP."""
 
 NO_EXPLORER = "none"
 
@@ -18,95 +18,106 @@ _HOST = r"([\w-]{1,63}\.)*[\w-]{1,63}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*"
 _PORTS = range(1, 65536)
 
 _URL = r"https?://[\w.~:/?\[\]!$&'()*+,;=%-]+"
-"""The characters of a URL, but ``@``, which tells a password, and ``#``, behind which the page is named."""
+"""The characters of a URL without ``@``, which follows a password, and without ``#``, which starts a page."""
 
 
-def origins(
+def gateway_urls(
     host: str | None, port: int | None, scheme: str | None = None, *, needs_https: str = ""
 ) -> tuple[str, ...]:
     """
-    Return the origins of a cluster's HTTP gateways, each without a slash at its end.
+    Return the URLs of a cluster's HTTP gateways, such as ``https://mycluster.example.com:19080``.
 
-    :param host: names, addresses or URLs, with commas between them
-    :param port: of those that name none; 19080 if there is none
-    :param scheme: ``http`` or ``https`` for those that name none; by default https if something needs it
-    :param needs_https: what makes sense with https only, empty if nothing does
-    :raises ValueError: one of them is missing, wrong or contradicts another; the message names it
+    :param host: names, addresses or URLs, separated by commas
+    :param port: the port of those without one; 19080 by default
+    :param scheme: ``http`` or ``https``, for those without one; by default https if a setting needs it
+    :param needs_https: the setting that needs https; empty if there is none
+    :raises ValueError: a value is missing or invalid, or contradicts another one; the message names it
     """
     if not host:
-        msg = "host is missing; give the name or address of the cluster, for example 'mycluster.example.com'"
+        msg = "host is empty: set host to the cluster's name or address, such as 'mycluster.example.com'"
         raise ValueError(msg)
     if "@" in host:
-        msg = "host holds a user name or a password (there is an '@' in it); give the name or address alone"
+        msg = "host contains '@', so perhaps a user name or a password: use the name or address alone"
         raise ValueError(msg)
     if scheme and scheme not in _SCHEMES:
-        msg = f"schema {scheme!r} is none of http and https"
+        msg = f"invalid schema {scheme!r}: use http or https"
         raise ValueError(msg)
-    chosen = scheme or ("https" if needs_https else "http")
-    found = dict.fromkeys(_origin(one.strip(), port, scheme, chosen) for one in host.split(","))
-    spoken = {one.partition(":")[0] for one in found}
-    if len(spoken) > 1:
-        msg = f"host {host!r}: the gateways of one cluster speak either http or https"
+    default_scheme = scheme or ("https" if needs_https else "http")
+    urls = tuple(
+        dict.fromkeys(_gateway_url(part.strip(), port, scheme, default_scheme) for part in host.split(","))
+    )
+    schemes = {url.partition(":")[0] for url in urls}
+    if len(schemes) > 1:
+        msg = f"host {host!r}: all gateways of a cluster must use the same scheme, http or https"
         raise ValueError(msg)
-    if needs_https and spoken != {"https"}:
-        msg = f"host {host!r}: {needs_https} needs https: say https:// or leave the scheme out"
+    if needs_https and schemes != {"https"}:
+        msg = f"host {host!r}: {needs_https} needs https: write https:// or omit the scheme"
         raise ValueError(msg)
-    return tuple(found)
+    return urls
 
 
-def _origin(gateway: str, port: int | None, scheme: str | None, chosen: str) -> str:
-    if gateway.count(":") > 1 and "[" not in gateway and "://" not in gateway:
-        gateway = f"[{gateway}]"  # an address of IPv6, as Airflow's URI form hands it on
-    try:
-        parts = urlsplit(gateway if "://" in gateway else f"{chosen}://{gateway}")
-        named_port = parts.port
-    except ValueError as error:
-        msg = f"host {gateway!r} is no address: {error}"
-        raise ValueError(msg) from error
-    if parts.scheme not in _SCHEMES or parts.scheme != (scheme or parts.scheme):
-        wanted = scheme or "http or https"
-        msg = f"host {gateway!r}: the scheme {parts.scheme} is not {wanted}"
+def _gateway_url(gateway: str, port: int | None, scheme: str | None, default_scheme: str) -> str:
+    parts, named_port = _split(gateway, default_scheme)
+    if parts.scheme not in _SCHEMES or (scheme and parts.scheme != scheme):
+        msg = f"host {gateway!r}: the scheme {parts.scheme} is not {scheme or 'http or https'}"
         raise ValueError(msg)
     if parts.path.strip("/") or parts.query or parts.fragment or not _is_host(parts.hostname):
-        msg = f"host {gateway!r} is no address; give names or addresses, with or without a port"
+        msg = f"invalid host {gateway!r}: use names or addresses, with or without a port"
         raise ValueError(msg)
+    return f"{parts.scheme}://{_encoded(gateway, parts.hostname or '')}:{_port(gateway, named_port, port)}"
+
+
+def _split(gateway: str, default_scheme: str) -> tuple[SplitResult, int | None]:
+    """Split a gateway into the parts of a URL and its own port."""
+    if gateway.count(":") > 1 and "[" not in gateway and "://" not in gateway:
+        gateway = f"[{gateway}]"  # an IPv6 address, as Airflow's URI form passes it on
+    try:
+        parts = urlsplit(gateway if "://" in gateway else f"{default_scheme}://{gateway}")
+        port = parts.port
+    except ValueError as error:
+        msg = f"invalid host {gateway!r}: {error}"
+        raise ValueError(msg) from error
+    return parts, port
+
+
+def _port(gateway: str, named_port: int | None, port: int | None) -> int:
     if named_port and port and named_port != port:
         msg = f"port {port} contradicts host {gateway!r}"
         raise ValueError(msg)
-    chosen_port = next(given for given in (named_port, port, DEFAULT_PORT) if given is not None)
-    if chosen_port not in _PORTS:
-        msg = f"port {chosen_port} is none; the HTTP gateway's is {DEFAULT_PORT} unless changed"
+    chosen = next(value for value in (named_port, port, DEFAULT_PORT) if value is not None)
+    if chosen not in _PORTS:
+        msg = f"invalid port {chosen}: the HTTP gateway listens on {DEFAULT_PORT} by default"
         raise ValueError(msg)
-    return f"{parts.scheme}://{_name(gateway, parts.hostname or '')}:{chosen_port}"
+    return chosen
 
 
-def _name(gateway: str, name: str) -> str:
-    """Write a name or an address as it goes over the wire."""
+def _encoded(gateway: str, name: str) -> str:
+    """Return a name or an address as it is sent."""
     try:
         return f"[{name}]" if ":" in name else name.encode("ascii" if name.isascii() else "idna").decode()
     except UnicodeError as error:
-        msg = f"host {gateway!r} is no address: {error}"
+        msg = f"invalid host {gateway!r}: {error}"
         raise ValueError(msg) from error
 
 
-def explorer(given: object, endpoint: str) -> str | None:
+def explorer_url(value: object, endpoint: str) -> str | None:
     """
-    Return under which URL a browser reaches Service Fabric Explorer; None if there is to be no link.
+    Return the URL of Service Fabric Explorer for a browser; None for no link.
 
-    :param given: that URL, the word ``none``, or nothing for the Explorer that the cluster itself serves
-    :raises ValueError: it is neither; the message does not repeat it, as it may hold a password
+    :param value: the URL, the word ``none``, or empty for the Explorer that the cluster itself serves
+    :raises ValueError: the value is invalid; the message does not show it, as it may contain a password
     """
-    if given is None or given == "":
+    if value is None or value == "":
         return f"{endpoint}/Explorer/index.html"
-    if given == NO_EXPLORER:
+    if value == NO_EXPLORER:
         return None
-    if not isinstance(given, str) or not _is_url(given):
+    if not isinstance(value, str) or not _is_url(value):
         msg = (
             "extra field 'explorer_url' must be the http or https URL of Service Fabric Explorer, without a "
             f"user name, a password or a '#', or the word {NO_EXPLORER!r}"
         )
         raise ValueError(msg)
-    return given
+    return value
 
 
 def _is_url(text: str) -> bool:

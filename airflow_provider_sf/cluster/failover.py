@@ -1,8 +1,8 @@
 """
-Which gateway of a cluster to ask, and when to ask another one or once more. Pure; no I/O, no clock.
+Gateway failover: which gateway is next, and when credentials are renewed. No I/O, no clock.
 
-A conversation is a generator: it yields what to try, is sent what came of it, and returns the answer. Both
-transports hold the same conversations.
+The rules are a generator: it yields attempts, receives their results, and returns the response. Both
+transports run it.
 """
 
 from __future__ import annotations
@@ -16,90 +16,89 @@ from airflow_provider_sf.rest.protocol import Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-REST_SECONDS = 30.0
-"""How long a gateway that did not answer is asked after all others only."""
+COOL_DOWN_SECONDS = 30.0
+"""A gateway that did not answer is tried after all others for this time."""
 
-REFUSALS = frozenset({401, 403})
-_NOT_HERE = frozenset({502, 503, 504})
+AUTH_FAILURES = frozenset({401, 403})
+_UNAVAILABLE = frozenset({502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
 class Gateways:
-    """The gateways of a cluster, which one is asked, and until when those that did not answer rest."""
+    """The gateways of a cluster, the current one, and until when failed ones cool down."""
 
     endpoints: tuple[str, ...]
     current: int = 0
-    resting: tuple[tuple[str, float], ...] = ()
+    cooling_down: tuple[tuple[str, float], ...] = ()
 
     def order(self, now: float) -> tuple[str, ...]:
-        """Return whom to ask: the current one first, those that rest last, the next to wake first of them."""
-        until = {one: end for one, end in self.resting if end > now}
-        turned = self.endpoints[self.current :] + self.endpoints[: self.current]
-        return tuple(sorted(turned, key=lambda one: until.get(one, 0.0)))
+        """Return the gateways in the order to try: current first, then healthy, then cooling down."""
+        until = {endpoint: end for endpoint, end in self.cooling_down if end > now}
+        rotated = self.endpoints[self.current :] + self.endpoints[: self.current]
+        return tuple(sorted(rotated, key=lambda endpoint: until.get(endpoint, 0.0)))
 
     def after_answer(self, endpoint: str) -> Gateways:
-        """Stick to a gateway that has answered."""
-        if not self.resting and self.endpoints[self.current] == endpoint:
+        """Make a gateway that has answered the current one."""
+        if not self.cooling_down and self.endpoints[self.current] == endpoint:
             return self
-        resting = tuple(one for one in self.resting if one[0] != endpoint)
-        return replace(self, current=self.endpoints.index(endpoint), resting=resting)
+        cooling_down = tuple(pair for pair in self.cooling_down if pair[0] != endpoint)
+        return replace(self, current=self.endpoints.index(endpoint), cooling_down=cooling_down)
 
-    def after_silence(self, endpoint: str, now: float) -> Gateways:
-        """Let a gateway rest."""
-        others = tuple(one for one in self.resting if one[0] != endpoint)
-        return replace(self, resting=(*others, (endpoint, now + REST_SECONDS)))
+    def after_failure(self, endpoint: str, now: float) -> Gateways:
+        """Let a gateway cool down."""
+        others = tuple(pair for pair in self.cooling_down if pair[0] != endpoint)
+        return replace(self, cooling_down=(*others, (endpoint, now + COOL_DOWN_SECONDS)))
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
-    """Ask this gateway; ``anew`` with new credentials, since those so far have been refused."""
+class Attempt:
+    """A request to one gateway; the current credentials were refused if ``with_new_credentials`` is set."""
 
     endpoint: str
-    anew: bool = False
+    with_new_credentials: bool = False
 
 
-Heard = Response | Rejected | Unreachable
-"""What came of a try."""
+AttemptResult = Response | Rejected | Unreachable
 
 
-def conversation(
+def try_gateways(
     known: dict[tuple[str, ...], Gateways],
     endpoints: tuple[str, ...],
     clock: Callable[[], float],
     *,
     renewable: bool,
-) -> Generator[Try, Heard | None, Response]:
+) -> Generator[Attempt, AttemptResult | None, Response]:
     """
-    Ask one gateway after the other until one answers.
+    Try one gateway after another until one answers.
 
-    :param known: what is known of the gateways of clusters, by their endpoints; it is brought up to date
-    :param clock: tells a time in seconds
-    :param renewable: whether there may be new credentials when those so far are refused
-    :raises ServiceFabricError: none has answered; that of a silent one, if one was, as it may answer later
+    :param known: the state of the gateways of each cluster, by their endpoints; it is updated
+    :param clock: returns the time in seconds
+    :param renewable: whether refused credentials can be renewed
+    :raises ServiceFabricError: no gateway answered; Unreachable if a retry may help
     """
     if endpoints not in known:
         known[endpoints] = Gateways(endpoints)
-    said: list[Heard] = []
+    failures: list[AttemptResult] = []
     for endpoint in known[endpoints].order(clock()):
-        heard = yield Try(endpoint)
-        if renewable and isinstance(heard, Response) and heard.status in REFUSALS:
-            heard, renewable = (yield Try(endpoint, anew=True)), False
-        assert heard is not None  # noqa: S101 - for mypy: None only starts the conversation
-        if isinstance(heard, Response) and heard.status not in _NOT_HERE:
+        result = yield Attempt(endpoint)
+        if renewable and isinstance(result, Response) and result.status in AUTH_FAILURES:
+            result, renewable = (yield Attempt(endpoint, with_new_credentials=True)), False
+        assert result is not None  # noqa: S101 - for mypy: None only starts the generator
+        if isinstance(result, Response) and result.status not in _UNAVAILABLE:
             known[endpoints] = known[endpoints].after_answer(endpoint)
-            return heard
-        known[endpoints] = known[endpoints].after_silence(endpoint, clock())
-        said.append(heard)
-    return _last_word(said)
+            return result
+        known[endpoints] = known[endpoints].after_failure(endpoint, clock())
+        failures.append(result)
+    return _final_result(failures)
 
 
-def _last_word(said: list[Heard]) -> Response:
-    """Return, or raise, what is to be said if no gateway has answered as it should."""
+def _final_result(failures: list[AttemptResult]) -> Response:
+    """Return the first response, or raise the error that explains the failures."""
     errors: list[Rejected | Unreachable] = []
-    for heard in said:
-        if isinstance(heard, Response):
-            return heard
-        errors.append(heard)
+    for failure in failures:
+        if isinstance(failure, Response):
+            return failure
+        errors.append(failure)
     chosen = next((error for error in errors if isinstance(error, Unreachable)), errors[0])
     others = "; ".join(str(error) for error in errors if error is not chosen)
     if not others:

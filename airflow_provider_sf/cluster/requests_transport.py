@@ -1,4 +1,4 @@
-"""One HTTP exchange over requests, for code that may block. Imported when it is used."""
+"""One HTTP exchange over requests. Imported when a request is sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_sf.auth.tls import Context, context_for
-from airflow_provider_sf.cluster.network_errors import fault
+from airflow_provider_sf.cluster.network_errors import network_error
 from airflow_provider_sf.rest.protocol import MAX_BODY_BYTES, Response, normalize_headers, too_large_error
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ _PIECE = 65_536
 
 class Adapter(HTTPAdapter):
     """
-    Talks to a cluster, and keeps nothing.
+    An adapter of requests that uses a TLS context unchanged and can close its connections.
 
-    It uses a context as it is; requests would add public CAs to it and change how it verifies. It can cut
-    what it has opened, as the libraries' time limits begin anew with every byte.
+    The adapter of requests would add public CAs to the context and change its verification. The timeouts of
+    the libraries restart with every byte, so :meth:`abort` enforces the total timeout.
     """
 
     def __init__(self, context: Context | None) -> None:
@@ -44,25 +44,25 @@ class Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _pools(self.opened)
 
     def cert_verify(self, *_: Any, **__: Any) -> None:
-        """Leave it to the context."""
+        """Do nothing: the context verifies the server."""
 
     def build_connection_pool_key_attributes(self, *arguments: Any, **keywords: Any) -> Any:
-        """Hand the context to the pool, and nothing that would change it."""
+        """Pass only the context to the pool, nothing that would change it."""
         where, how = super().build_connection_pool_key_attributes(*arguments, **keywords)
         if self.context is None:
             return where, how
-        ours: dict[str, Any] = {"ssl_context": self.context, "cert_reqs": self.context.verify_mode}
-        return where, ours if self.context.check_hostname else {**ours, "assert_hostname": False}
+        options: dict[str, Any] = {"ssl_context": self.context, "cert_reqs": self.context.verify_mode}
+        return where, options if self.context.check_hostname else {**options, "assert_hostname": False}
 
-    def cut(self) -> None:
-        """End all connections, whatever they wait for."""
+    def abort(self) -> None:
+        """Shut down all open connections."""
         for connection in self.opened:
-            with suppress(OSError, AttributeError):  # it may not be open yet, or no longer
+            with suppress(OSError, AttributeError):  # not open yet, or closed already
                 connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _pools(opened: list[HTTPConnection]) -> dict[str, type[HTTPConnectionPool]]:
-    """Return pools whose connections are told of."""
+    """Return pools that append their connections to a list."""
 
     class Plain(HTTPConnection):
         def connect(self) -> None:
@@ -73,7 +73,7 @@ def _pools(opened: list[HTTPConnection]) -> dict[str, type[HTTPConnectionPool]]:
         def connect(self) -> None:
             opened.append(self)
             super().connect()
-            self.is_verified = True  # the context has looked: the library need not warn
+            self.is_verified = True  # by the context, so the library need not warn
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -87,9 +87,9 @@ def _pools(opened: list[HTTPConnection]) -> dict[str, type[HTTPConnectionPool]]:
 @contextmanager
 def adapter_for(security: Security, *, is_secure: bool) -> Iterator[Adapter]:
     """
-    Make what talks to a cluster: it recognises the server and says who we are.
+    Make an adapter with the server verification and the client certificate of a connection.
 
-    It is used without a session, which would read the bodies of redirects, and mind cookies and proxies.
+    It is used without a session, which would read bodies of redirects, cookies and proxy settings.
     """
     adapter = Adapter(context_for(security.trust, security.certificate) if is_secure else None)
     try:
@@ -99,44 +99,44 @@ def adapter_for(security: Security, *, is_secure: bool) -> Iterator[Adapter]:
 
 
 def session_for(trust: ServerVerification) -> requests.Session:
-    """Return a session that recognises servers as those of a cluster are recognised."""
+    """Return a session that verifies servers like those of a cluster."""
     session = requests.Session()
     session.trust_env = False
     session.mount("https://", Adapter(context_for(trust)))
     return session
 
 
-def fetch(adapter: Adapter, endpoint: str, request: Request, patience: tuple[float, float]) -> Response:
+def fetch(adapter: Adapter, endpoint: str, request: Request, timeouts: tuple[float, float]) -> Response:
     """
-    Send a request to a gateway and return its answer, whatever its status.
+    Send a request to a gateway and return its response, with any status.
 
-    :param patience: how many seconds to wait for a connection, and for an answer; all of it ends after both
-    :raises Unreachable: no whole answer came
-    :raises Rejected: the TLS handshake failed for a reason that a setting must mend
-    :raises UnexpectedAnswer: the answer is too large
+    :param timeouts: seconds to wait for a connection, and for a response; the sum limits the whole exchange
+    :raises Unreachable: there is no complete response
+    :raises Rejected: the TLS handshake failed; a setting must change
+    :raises UnexpectedAnswer: the response is too large
     """
     handled, is_over = sys.exc_info()[1], threading.Event()
-    with _time_limit(sum(patience), adapter, is_over):
+    with _time_limit(sum(timeouts), adapter, is_over):
         try:
             prepared = requests.Request(request.method, endpoint + request.target, dict(request.headers))
             with adapter.send(
-                prepared.prepare(), stream=True, timeout=(patience[0], sum(patience))
+                prepared.prepare(), stream=True, timeout=(timeouts[0], sum(timeouts))
             ) as answer:
                 body = _body(answer, endpoint)
             if is_over.is_set():
                 raise TimeoutError
         except (requests.RequestException, HTTPError, OSError) as error:
             reason = TimeoutError() if is_over.is_set() else error
-            raise fault(reason, endpoint, patience, handled) from error
-    shown = adapter.context.shown_by(urlsplit(endpoint).hostname) if adapter.context else None
-    return Response(answer.status_code, body, normalize_headers(answer.headers), endpoint, shown)
+            raise network_error(reason, endpoint, timeouts, handled) from error
+    presented = adapter.context.certificate_of(urlsplit(endpoint).hostname) if adapter.context else None
+    return Response(answer.status_code, body, normalize_headers(answer.headers), endpoint, presented)
 
 
 @contextmanager
 def _time_limit(seconds: float, adapter: Adapter, is_over: threading.Event) -> Iterator[None]:
     def end() -> None:
         is_over.set()
-        adapter.cut()
+        adapter.abort()
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True
@@ -148,7 +148,7 @@ def _time_limit(seconds: float, adapter: Adapter, is_over: threading.Event) -> I
 
 
 def _body(answer: requests.Response, endpoint: str) -> bytes:
-    """Read a body as it comes, so that its size is not without a limit."""
+    """Read a body in pieces and limit its size."""
     body = bytearray()
     while piece := answer.raw.read1(_PIECE, decode_content=True):
         body += piece

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_sf.auth.certificates import SOON, ends_at, thumbprints
-from airflow_provider_sf.auth.settings import day, secured_by
+from airflow_provider_sf.auth.certificates import EXPIRY_WARNING, expires_at, thumbprints
+from airflow_provider_sf.auth.settings import describe_security, format_minute
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.cluster.failover import REFUSALS
+from airflow_provider_sf.cluster.failover import AUTH_FAILURES
 from airflow_provider_sf.cluster.per_loop import loop_time
 from airflow_provider_sf.hooks.cluster_cache import CachedCluster, cached_cluster, cached_cluster_if_any
 from airflow_provider_sf.provider_info import get_provider_info
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     Read = Callable[[Cluster, Response], _T]
     """Makes of a cluster's response what is wanted of it."""
 
-MOST_LOOK_UP_SECONDS = 30.0
+MAX_LOAD_SECONDS = 30.0
 
 
 class ServiceFabricHook(BaseHook):
@@ -100,7 +100,7 @@ class ServiceFabricHook(BaseHook):
             msg = f"connection {self.service_fabric_conn_id!r}: {error}"
             raise ValueError(msg) from error
         if certificate := cluster.security.certificate:
-            self._warn_of_the_end("client", certificate.der)
+            self._warn_of_expiry("client", certificate.der)
         return cluster
 
     def get_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
@@ -122,7 +122,7 @@ class ServiceFabricHook(BaseHook):
             raise with_advice(error, unsupported_call_advice(kind, self._version())) from error
 
     async def aget_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
-        """Do as :meth:`get_upgrade_progress` does, without blocking the event loop."""
+        """Like :meth:`get_upgrade_progress`, without blocking the event loop."""
         return read_progress(kind, name, *await self.aget_progress_response(name, kind=kind))
 
     async def aget_progress_response(self, name: str, *, kind: str) -> tuple[Cluster, Response]:
@@ -142,7 +142,7 @@ class ServiceFabricHook(BaseHook):
         return runtime_version(self._ask(CLUSTER_VERSION)[0])
 
     async def aget_cluster_version(self) -> str:
-        """Do as :meth:`get_cluster_version` does, without blocking the event loop."""
+        """Like :meth:`get_cluster_version`, without blocking the event loop."""
         return runtime_version((await self._aask(CLUSTER_VERSION))[0])
 
     def get_application(self, name: str) -> Application:
@@ -154,7 +154,7 @@ class ServiceFabricHook(BaseHook):
         return Application.from_answer(self._ask(APPLICATION, name)[0])
 
     async def aget_application(self, name: str) -> Application:
-        """Do as :meth:`get_application` does, without blocking the event loop."""
+        """Like :meth:`get_application`, without blocking the event loop."""
         return Application.from_answer((await self._aask(APPLICATION, name))[0])
 
     def get_application_health(self, name: str) -> ApplicationHealth:
@@ -168,7 +168,7 @@ class ServiceFabricHook(BaseHook):
         return ApplicationHealth.from_answer(self._ask(APPLICATION_HEALTH, name)[0])
 
     async def aget_application_health(self, name: str) -> ApplicationHealth:
-        """Do as :meth:`get_application_health` does, without blocking the event loop."""
+        """Like :meth:`get_application_health`, without blocking the event loop."""
         return ApplicationHealth.from_answer((await self._aask(APPLICATION_HEALTH, name))[0])
 
     def list_applications(self) -> list[Application]:
@@ -181,7 +181,7 @@ class ServiceFabricHook(BaseHook):
         return applications
 
     async def alist_applications(self) -> list[Application]:
-        """Do as :meth:`list_applications` does, without blocking the event loop."""
+        """Like :meth:`list_applications`, without blocking the event loop."""
         asked: set[str] = set()
         applications, token = read_page((await self._aask(APPLICATIONS))[0], asked)
         while token:
@@ -191,10 +191,10 @@ class ServiceFabricHook(BaseHook):
 
     def get_failure_details(self, name: str, *, kind: str) -> tuple[list[FailureDetails], list[str]]:
         """
-        Ask what else a cluster says about an upgrade that failed, once, and return what could be read of it.
+        Read more details of a failed upgrade, and return them with a warning for each call that failed.
 
-        Which calls these are, the kind knows. What could not be read is a remark, never an error: how the
-        upgrade ended is known by then, and nothing may hide it.
+        The kind names the calls. Each is sent once. A failed call is never an error here, since the result of
+        the upgrade is known already.
         """
         details, warnings = [], []
         for call in get_kind(kind).failure_calls:
@@ -205,16 +205,14 @@ class ServiceFabricHook(BaseHook):
         return details, warnings
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the cluster for its version; say what it answered and how it is secured, or what is wrong."""
+        """Read the version of the cluster; return it and how the connection is secured, or what is wrong."""
         try:
-            cluster, response = self._talk(lambda *told: told, CLUSTER_VERSION)
+            cluster, response = self._talk(lambda *result: result, CLUSTER_VERSION)
             version = runtime_version(cluster.read(response))
         except (AirflowNotFoundException, ServiceFabricError, ValueError) as error:
             return False, str(error)
-        return (
-            True,
-            f"Service Fabric {version} at {response.endpoint}; {secured_by(cluster.security, response)}",
-        )
+        security = describe_security(cluster.security, response)
+        return True, f"Service Fabric {version} at {response.endpoint}; {security}"
 
     def _version(self) -> str | None:
         """Return the version of the cluster's runtime, None if it does not say."""
@@ -231,9 +229,10 @@ class ServiceFabricHook(BaseHook):
 
     def connected(self) -> CachedCluster:
         """
-        Return what all in this event loop share on the connection, to be entered: one look-up, one session.
+        Return the cluster that this event loop shares for the connection, to enter with ``async with``.
 
-        The last one to leave closes it. If nobody is in, a call does a look-up, with a session of its own.
+        While it is entered, calls share one connection lookup and one session; the last user closes it. Else
+        each call loads the connection and opens its own session.
         """
         return cached_cluster(self.service_fabric_conn_id)
 
@@ -246,7 +245,7 @@ class ServiceFabricHook(BaseHook):
         return read(cluster, self._checked(cluster.send(self._request(call, name, query, cluster))))
 
     async def _aask(self, call: Call, name: str = "", **query: str) -> tuple[dict[str, Any], Response]:
-        """Do as :meth:`_ask` does, without blocking the event loop."""
+        """Like :meth:`_ask`, without blocking the event loop."""
         return _read(*await self._asend(call, name, **query))
 
     async def _asend(self, call: Call, name: str = "", **query: str) -> tuple[Cluster, Response]:
@@ -259,7 +258,7 @@ class ServiceFabricHook(BaseHook):
             if reloaded == cluster:
                 raise
         else:
-            is_refused = response.status in REFUSALS
+            is_refused = response.status in AUTH_FAILURES
             reloaded = await self._ashared_cluster(cluster, sent_at) if is_refused else cluster
             if reloaded == cluster:
                 return cluster, self._checked(response)
@@ -271,19 +270,19 @@ class ServiceFabricHook(BaseHook):
 
     def _checked(self, response: Response) -> Response:
         if response.certificate:
-            self._warn_of_the_end("server", response.certificate)
+            self._warn_of_expiry("server", response.certificate)
         return response
 
-    def _warn_of_the_end(self, owner: str, certificate: bytes) -> None:
-        """Warn, once in a process, of a certificate in use that ends soon."""
-        if certificate in _looked_at:
+    def _warn_of_expiry(self, owner: str, certificate: bytes) -> None:
+        """Warn once per process of a certificate that expires soon."""
+        if certificate in _checked_certificates:
             return
-        _looked_at.add(certificate)
-        end, thumbprint = ends_at(certificate), thumbprints(certificate)[0]
+        _checked_certificates.add(certificate)
+        end, thumbprint = expires_at(certificate), thumbprints(certificate)[0]
         left = end - datetime.now(timezone.utc)
-        if left <= SOON:
-            how = f"ends in {left.days} days" if left > timedelta(0) else "has ended"
-            self._warn(f"The {owner} certificate {thumbprint} {how}, at {day(end)}: renew it")
+        if left <= EXPIRY_WARNING:
+            how = f"expires in {left.days} days" if left > timedelta(0) else "has expired"
+            self._warn(f"The {owner} certificate {thumbprint} {how}, at {format_minute(end)}: renew it")
 
     async def _ashared_cluster(self, refused: Cluster | None = None, sent_at: float = 0.0) -> Cluster:
         shared = cached_cluster_if_any(self.service_fabric_conn_id)
@@ -295,7 +294,7 @@ class ServiceFabricHook(BaseHook):
             return await shared.reloaded(refused, sent_at, self._aload)
 
     async def _aload(self, known: Cluster | None) -> Cluster:
-        """Look the connection up; a wait that knows its cluster does not end if that fails."""
+        """Load the connection; if a reload fails, keep the previous settings."""
         if known is None:
             return await self._aget_conn()
         try:
@@ -306,18 +305,18 @@ class ServiceFabricHook(BaseHook):
 
     async def _aget_conn(self) -> Cluster:
         """
-        Look the connection up, all of it in one thread of its own: secrets backends may block.
+        Load the connection in a thread, since secrets backends may block.
 
-        From Airflow 3.1 on any trouble between triggerer and API server reads "isn't defined", and the worker
-        has just found the connection: so it is worth asking again. What is wrong with it stays wrong.
+        Since Airflow 3.1 a failed request to the API server is reported as "isn't defined". The worker has
+        just read the connection, so it exists, and a retry may help. An invalid connection is final.
         """
         from asgiref.sync import sync_to_async  # noqa: PLC0415 - 6 ms that no DAG file needs to pay
 
         load = sync_to_async(self.get_conn, thread_sensitive=False)
         try:
-            return await asyncio.wait_for(load(), MOST_LOOK_UP_SECONDS)
+            return await asyncio.wait_for(load(), MAX_LOAD_SECONDS)
         except (AirflowNotFoundException, asyncio.TimeoutError) as error:
-            reason = str(error) or f"no answer within {MOST_LOOK_UP_SECONDS:g} s"
+            reason = str(error) or f"no answer within {MAX_LOAD_SECONDS:g} s"
             msg = f"connection {self.service_fabric_conn_id!r} could not be read: {reason}"
             raise Unreachable(msg) from error
         except ValueError as error:
@@ -325,16 +324,16 @@ class ServiceFabricHook(BaseHook):
 
 
 def _extra(connection: Connection) -> dict[str, Any]:
-    """Return the extra fields; Airflow takes what is no JSON for none, as if the cluster were unsecured."""
+    """Return the extra fields. Airflow ignores invalid JSON, which would leave the connection unsecured."""
     extra: dict[str, Any] = connection.extra_dejson
     if not extra and (connection.extra or "").strip() not in {"", "{}", "null"}:
-        msg = "extra is no JSON object"  # it may be a secret
+        msg = "extra is not a JSON object"  # it may be a secret
         raise ValueError(msg)
     return extra
 
 
 def read_progress(kind: str, name: str, cluster: Cluster, response: Response) -> UpgradeProgress:
-    """Return the record that the response to a kind's progress call holds, as of now."""
+    """Return the record in the response to a kind's progress call."""
     answer, now = cluster.read(response), datetime.now(timezone.utc)
     return UpgradeProgress.from_answer(kind, name, answer, observed_at=now, endpoint=response.endpoint)
 
@@ -343,5 +342,5 @@ def _read(cluster: Cluster, response: Response) -> tuple[dict[str, Any], Respons
     return cluster.read(response), response
 
 
-_looked_at: set[bytes] = set()
-"""The certificates whose end this process has looked at."""
+_checked_certificates: set[bytes] = set()
+"""The certificates that this process has checked."""

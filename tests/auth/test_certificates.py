@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
 from airflow_provider_sf.auth.certificates import (
     ClientCertificate,
     client_certificate,
-    content,
-    ends_at,
-    key_content,
+    expires_at,
+    read_key,
+    read_pem,
     thumbprints,
 )
 from airflow_provider_sf.simulator.certificates import SERVER_AUTH, Authority
@@ -53,7 +53,7 @@ def test_pem_is_read_whether_the_certificate_is_beside_the_key_or_with_it() -> N
 
 def test_an_encrypted_key_is_read_with_its_passphrase() -> None:
     assert same(client_certificate(MINE.pem, MINE.encrypted_key_pem(SECRET), SECRET))
-    assert same(client_certificate(MINE.pem, key_content(TRADITIONAL.decode()), SECRET))
+    assert same(client_certificate(MINE.pem, read_key(TRADITIONAL.decode()), SECRET))
 
 
 @pytest.mark.parametrize("passphrase", [None, SECRET])
@@ -73,24 +73,24 @@ def test_the_certificate_of_the_key_comes_first_whatever_stands_before_it() -> N
 
 def test_text_is_taken_as_it_is_and_a_path_as_its_file(tmp_path: Path) -> None:
     (tmp_path / "client.pem").write_bytes(MINE.pem)
-    assert content("client_certificate", MINE.pem.decode()) == MINE.pem
-    assert content("client_certificate", str(tmp_path / "client.pem")) == MINE.pem
+    assert read_pem("client_certificate", MINE.pem.decode()) == MINE.pem
+    assert read_pem("client_certificate", str(tmp_path / "client.pem")) == MINE.pem
 
 
 @pytest.mark.parametrize("between", ["", " ", "\\n"])
 def test_a_form_may_have_taken_the_ends_of_lines_away(between: str) -> None:
     mangled = MINE.key_pem.decode().strip().replace("\n", between)
-    assert same(client_certificate(MINE.pem, key_content(mangled), None))
+    assert same(client_certificate(MINE.pem, read_key(mangled), None))
 
 
 def test_a_key_may_be_a_path_of_either_and_a_pfx_may_be_text_in_base64(tmp_path: Path) -> None:
     pem, pfx = tmp_path / "client.key", tmp_path / "client.pfx"
     pem.write_bytes(MINE.key_pem)
     pfx.write_bytes(MINE.pfx())
-    assert key_content(str(pem)) == key_content(MINE.key_pem.decode()) == MINE.key_pem
-    assert key_content(str(pfx)) == pfx.read_bytes()
+    assert read_key(str(pem)) == read_key(MINE.key_pem.decode()) == MINE.key_pem
+    assert read_key(str(pfx)) == pfx.read_bytes()
     wrapped = base64.encodebytes(MINE.pfx(SECRET)).decode()
-    assert client_certificate(None, key_content(wrapped), SECRET).thumbprint == MINE.thumbprint
+    assert client_certificate(None, read_key(wrapped), SECRET).thumbprint == MINE.thumbprint
 
 
 # What is wrong with them.
@@ -99,17 +99,17 @@ def test_a_key_may_be_a_path_of_either_and_a_pfx_may_be_text_in_base64(tmp_path:
 @pytest.mark.parametrize(
     ("certificate", "key", "passphrase", "said"),
     [
-        (MINE.pem, OTHER.key_pem, None, "'private_key' does not belong to the certificate in 'client_certificate'"),
-        (MINE.pem, MINE.encrypted_key_pem(SECRET), None, "'private_key' is encrypted: give 'private_key_passphrase'"),
+        (MINE.pem, OTHER.key_pem, None, "'private_key' does not match the certificate in 'client_certificate'"),
+        (MINE.pem, MINE.encrypted_key_pem(SECRET), None, "'private_key' is encrypted: set 'private_key_passphrase'"),
         (MINE.pem, MINE.encrypted_key_pem(SECRET), "other", "'private_key' cannot be read; is the passphrase wrong"),
-        (MINE.pem, MINE.key_pem, SECRET, "'private_key' is not encrypted: leave 'private_key_passphrase' out"),
-        (MINE.pem, TRADITIONAL.replace(b"\n", b""), SECRET, "If a form took the ends of its lines, give a file"),
-        (MINE.pem, MINE.pem, None, "'private_key' holds no key that can be read"),
-        (b"-----BEGIN x", MINE.key_pem, None, "'client_certificate' holds no certificate"),
-        (None, MINE.key_pem, None, "'client_certificate' holds no certificate"),
-        (None, MINE.pfx(SECRET), None, "as a PFX it cannot be read; does it need 'private_key_passphrase'"),
-        (None, MINE.pfx(SECRET), "other", "as a PFX it cannot be read; is the passphrase wrong"),
-        (None, b"something else", None, "is no PEM, and as a PFX it cannot be read"),
+        (MINE.pem, MINE.key_pem, SECRET, "'private_key' is not encrypted: remove 'private_key_passphrase'"),
+        (MINE.pem, TRADITIONAL.replace(b"\n", b""), SECRET, "If a form removed its line ends, use a file"),
+        (MINE.pem, MINE.pem, None, "'private_key' has no readable key"),
+        (b"-----BEGIN x", MINE.key_pem, None, "'client_certificate' has no certificate"),
+        (None, MINE.key_pem, None, "'client_certificate' has no certificate"),
+        (None, MINE.pfx(SECRET), None, "nor a readable PFX; does it need 'private_key_passphrase'"),
+        (None, MINE.pfx(SECRET), "other", "nor a readable PFX; is the passphrase wrong"),
+        (None, b"something else", None, "is neither PEM nor a readable PFX"),
     ],
     ids=map(str, count()),
 )  # fmt: skip
@@ -130,14 +130,14 @@ def test_a_pfx_without_a_key_is_refused() -> None:
 @pytest.mark.parametrize("given", ["no such file", "/", "x" * 300, "x" * 5000, "\0"])
 def test_a_path_that_leads_nowhere_is_named_unless_it_may_be_a_secret(given: str) -> None:
     with pytest.raises(
-        ValueError, match=r"'ca_bundle' is no PEM text, and the file.* cannot be read: "
+        ValueError, match=r"'ca_bundle' is not PEM text, and the file.* cannot be read: "
     ) as refused:
-        content("ca_bundle", given)
+        read_pem("ca_bundle", given)
     assert (repr(given) in str(refused.value)) is (given in {"no such file", "/"})
     with pytest.raises(
-        ValueError, match="'private_key' is neither PEM text, nor a PFX in base64, nor a file"
+        ValueError, match="'private_key' is not PEM text, not a PFX in base64, and not an existing file"
     ):
-        key_content(f"{given}?")
+        read_key(f"{given}?")
 
 
 # What they say.
@@ -150,7 +150,7 @@ def test_nothing_of_a_key_is_in_a_repr() -> None:
 def test_a_certificate_says_whose_it_is_and_when_it_ends() -> None:
     read = client_certificate(MINE.pem, MINE.key_pem, None)
     assert (read.der, read.thumbprint) == (MINE.der, MINE.thumbprint)
-    assert read.ends_at == ends_at(MINE.der) > datetime.now(timezone.utc) + timedelta(days=30)
+    assert read.expires_at == expires_at(MINE.der) > datetime.now(timezone.utc) + timedelta(days=30)
     assert thumbprints(MINE.der) == (MINE.thumbprint, MINE.sha256)
 
 

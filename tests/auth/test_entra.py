@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_sf.auth import token_cache as tokens
-from airflow_provider_sf.auth.entra import AAD_METADATA, Entra, PublicClient, credential_of, metadata_in
-from airflow_provider_sf.auth.token_cache import bearer
+from airflow_provider_sf.auth.entra import AAD_METADATA, Entra, PublicClient, make_credential, read_metadata
+from airflow_provider_sf.auth.token_cache import get_token
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.rest.protocol import request_for
@@ -29,7 +29,7 @@ EXPECTED = Authority()
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test have the tokens of another."""
-    monkeypatch.setattr(tokens, "_issued", {})
+    monkeypatch.setattr(tokens, "_tokens", {})
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_token_that_is_refused_anew_is_refused(transport: Any, simulator: Simu
     """What another cluster issues is nothing to this one, however new."""
     with Simulator(authority=EXPECTED, entra=True) as other:
         elsewhere = signed_in(simulator, authority=other.url)
-        with pytest.raises(Rejected, match=r"HTTP 401: .*give .* the role User of the cluster's application"):
+        with pytest.raises(Rejected, match=r"HTTP 401: .*assign the role User of the cluster's application to"):
             transport(elsewhere)
         assert other.entra.tokens_issued == 2
 
@@ -121,10 +121,10 @@ def test_a_token_that_has_not_ended_will_do_while_the_issuer_is_in_trouble(
     with Simulator(authority=EXPECTED, entra=True, token_seconds=200) as simulator:
         cluster = signed_in(simulator)
         transport(cluster)
-        (issued,) = tokens._issued.values()
+        (issued,) = tokens._tokens.values()
         assert cluster.security.entra is not None
         elsewhere = replace(cluster.security.entra, authority=f"https://127.0.0.1:{closed_port}")
-        tokens._issued[elsewhere, cluster.endpoints[0]] = issued  # and its issuer is gone
+        tokens._tokens[elsewhere, cluster.endpoints[0]] = issued  # and its issuer is gone
         assert transport(replace(cluster, security=replace(cluster.security, entra=elsewhere)))
         assert simulator.entra.tokens_issued == 1
 
@@ -145,9 +145,9 @@ def test_a_thread_that_has_waited_for_one_who_asked_in_vain_does_not_ask_again()
     cluster = PublicClient(
         "c", is_verified=True, ask=lambda _: pytest.fail("asked"), http=lambda: pytest.fail("asked")
     )
-    tokens._issued[entra, "c"] = tokens._Issued(failure=failure, failed_at=time.monotonic() + 60.0)
+    tokens._tokens[entra, "c"] = tokens._CachedToken(failure=failure, failed_at=time.monotonic() + 60.0)
     with pytest.raises(Unreachable, match="timed out") as raised:
-        bearer(entra, cluster)
+        get_token(entra, cluster)
     assert raised.value is not failure
 
 
@@ -159,12 +159,12 @@ def test_a_thread_that_has_waited_for_one_who_asked_in_vain_does_not_ask_again()
     [
         (
             {"client_secret": "hunter2"},
-            "Entra ID gives no token; check credential, client_id, client_secret, tenant_id: .*AADSTS7000215",
+            "Entra ID issued no token; check credential, client_id, client_secret, tenant_id: .*AADSTS7000215",
         ),
         ({"client_id": "nobody"}, "AADSTS700016"),
         ({"tenant_id": "no tenant"}, "Invalid tenant ID provided"),
         ({"cluster_application": "other"}, "AADSTS500011"),
-        ({"authority": None}, "says that https://127.0.0.1:.* issues its tokens, .* nothing was sent there"),
+        ({"authority": None}, "advertises https://127.0.0.1:.* as token issuer, .* nothing was sent there"),
     ],
 )
 def test_a_wrong_setting_is_named(
@@ -176,7 +176,7 @@ def test_a_wrong_setting_is_named(
 
 
 def test_nothing_secret_is_sent_to_who_the_cluster_alone_names(simulator: Simulator) -> None:
-    with pytest.raises(Rejected, match="put it into 'authority' if you trust it"):
+    with pytest.raises(Rejected, match="Set 'authority' to it if you trust it"):
         send(signed_in(simulator, authority=None))
     assert [line for line in simulator.requests if "oauth2" in line or "openid" in line] == []
 
@@ -184,7 +184,7 @@ def test_nothing_secret_is_sent_to_who_the_cluster_alone_names(simulator: Simula
 def test_a_cluster_without_entra_id_says_so(transport: Any) -> None:
     with Simulator(authority=EXPECTED, tls="server") as simulator:
         cluster = signed_in(simulator)
-        with pytest.raises(Rejected, match="does not use Microsoft Entra ID: choose another 'security'"):
+        with pytest.raises(Rejected, match="does not use Microsoft Entra ID: set another 'security'"):
             transport(cluster)
 
 
@@ -197,13 +197,13 @@ def test_a_cluster_that_says_to_be_another_service_gets_no_token_for_it(said: st
         ask=lambda _: {"type": "aad", "metadata": told},
         http=lambda: pytest.fail("asked"),
     )
-    with pytest.raises(Rejected, match="which is not believed: set 'cluster_application'"):
-        bearer(Entra("default"), cluster)
+    with pytest.raises(Rejected, match="which is not trusted: set 'cluster_application'"):
+        get_token(Entra("default"), cluster)
 
 
 def test_nor_does_one_that_is_not_verified(transport: Any, simulator: Simulator) -> None:
     anybody = signed_in(simulator, ca_bundle=None, verify=False)
-    with pytest.raises(Rejected, match="which is not believed: set 'cluster_application'"):
+    with pytest.raises(Rejected, match="which is not trusted: set 'cluster_application'"):
         transport(anybody)
     assert simulator.entra.tokens_issued == 0
 
@@ -218,15 +218,15 @@ def test_what_the_cluster_does_not_tell_must_be_said(missing: str, simulator: Si
         http=lambda: pytest.fail("asked"),
     )
     setting = {"tenant": "tenant_id", "cluster": "cluster_application"}[missing]
-    with pytest.raises(Rejected, match=f"the cluster does not say its {missing}: set '{setting}'"):
-        bearer(Entra("client_secret", client_id="me", authority=simulator.url), cluster)
+    with pytest.raises(Rejected, match=f"the cluster does not report its {missing}: set '{setting}'"):
+        get_token(Entra("client_secret", client_id="me", authority=simulator.url), cluster)
 
 
 def test_an_issuer_that_does_not_answer_may_answer_later(
     transport: Any, simulator: Simulator, closed_port: int
 ) -> None:
     with pytest.raises(
-        Unreachable, match=r"Microsoft Entra ID gives no token; check credential, .*Connection refused"
+        Unreachable, match=r"Microsoft Entra ID issued no token; check credential, .*Connection refused"
     ):
         transport(signed_in(simulator, authority=f"https://127.0.0.1:{closed_port}"))
 
@@ -242,12 +242,12 @@ def test_without_the_library_the_extra_is_named(
 @pytest.mark.parametrize("answer", [{}, {"type": "", "metadata": {}}, {"type": "aad", "metadata": None}])
 def test_metadata_that_is_none_is_no_entra_id(answer: dict[str, Any]) -> None:
     with pytest.raises(Rejected, match="does not use Microsoft Entra ID"):
-        metadata_in(answer)
+        read_metadata(answer)
 
 
 def test_only_texts_of_the_metadata_are_taken() -> None:
     said = {"tenant": "us", "cluster": 5, "login": None}
-    assert metadata_in({"type": "aad", "metadata": said}) == {"tenant": "us"}
+    assert read_metadata({"type": "aad", "metadata": said}) == {"tenant": "us"}
 
 
 # Credentials that only a machine of Azure has.
@@ -271,4 +271,4 @@ def test_each_credential_is_that_of_the_library(
     cluster = PublicClient(
         "c", is_verified=True, ask=lambda _: where, http=lambda: pytest.fail("nothing is sent")
     )
-    assert type(credential_of(entra, {}, cluster)).__name__ == name
+    assert type(make_credential(entra, {}, cluster)).__name__ == name

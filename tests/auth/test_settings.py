@@ -19,8 +19,8 @@ from airflow_provider_sf.auth.settings import (
     Security,
     Token,
     advice_on_refusal,
-    secured_by,
-    security_in,
+    describe_security,
+    read_security,
 )
 from airflow_provider_sf.rest.protocol import Response
 from airflow_provider_sf.simulator.certificates import SERVER_AUTH, Authority
@@ -43,7 +43,7 @@ MINE = ClientCertificate(CLIENT.pem, CLIENT.key_pem)
     "extra", [{}, {"security": "none"}, {"security": None, "token": ""}, {"verify": True}]
 )
 def test_nothing_said_is_no_security(extra: dict[str, object]) -> None:
-    assert security_in(extra) == UNSECURED == Security("none", ServerVerification(b"", (), (), verify=True))
+    assert read_security(extra) == UNSECURED == Security("none", ServerVerification(b"", (), (), verify=True))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_nothing_said_is_no_security(extra: dict[str, object]) -> None:
     ids=map(str, count()),
 )  # fmt: skip
 def test_by_what_the_server_is_recognised(extra: dict[str, object], trust: ServerVerification) -> None:
-    assert security_in(extra) == Security("none", trust)
+    assert read_security(extra) == Security("none", trust)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_by_what_the_server_is_recognised(extra: dict[str, object], trust: Serve
     ids=map(str, count()),
 )
 def test_a_client_certificate_says_who_we_are(extra: dict[str, object]) -> None:
-    assert security_in({"security": "certificate", **extra}) == Security("certificate", certificate=MINE)
+    assert read_security({"security": "certificate", **extra}) == Security("certificate", certificate=MINE)
 
 
 def test_files_are_read_when_the_connection_is(tmp_path: Path) -> None:
@@ -101,16 +101,16 @@ def test_files_are_read_when_the_connection_is(tmp_path: Path) -> None:
     both = tmp_path / "client.pem"
     both.write_bytes(CLIENT.pem + CLIENT.key_pem)
     extra = {"security": "certificate", "client_certificate": str(both)}
-    before = security_in(extra)
+    before = read_security(extra)
     assert before == Security("certificate", certificate=MINE)
     both.write_bytes(LATE.pem + LATE.key_pem)
-    assert security_in(extra) != before
+    assert read_security(extra) != before
     both.unlink()
     with pytest.raises(
         ValueError,
-        match=r"'client_certificate' is no PEM text, and the file '.*client.pem' cannot be read: No such",
+        match=r"'client_certificate' is not PEM text, and the file '.*client.pem' cannot be read: No such",
     ):
-        security_in(extra)
+        read_security(extra)
 
 
 @pytest.mark.parametrize(
@@ -146,12 +146,12 @@ def test_files_are_read_when_the_connection_is(tmp_path: Path) -> None:
     ids=map(str, count()),
 )
 def test_entra_id_says_who_we_are(extra: dict[str, object], entra: Entra) -> None:
-    assert security_in({"security": "entra", **extra}) == Security("entra", entra=entra)
+    assert read_security({"security": "entra", **extra}) == Security("entra", entra=entra)
 
 
 @pytest.mark.parametrize("token", ["a.b.c", "Bearer a.b.c", " a.b.c\n"])
 def test_a_ready_made_token_says_who_we_are(token: str) -> None:
-    assert security_in({"security": "token", "token": token}) == Security("token", token=Token("a.b.c"))
+    assert read_security({"security": "token", "token": token}) == Security("token", token=Token("a.b.c"))
 
 
 # What is refused.
@@ -165,33 +165,33 @@ ENTRA: dict[str, object] = {"security": "entra", "credential": "client_secret", 
     ("extra", "said"),
     [
         ({"security": "kerberos"}, "'security' must be one of none, certificate, entra, token, not 'kerberos'"),
-        ({"security": 5}, "'security' must be a text, not a int"),
+        ({"security": 5}, "'security' must be a string, not int"),
         ({"token": SECRET}, "'token' belongs to security 'token', not to 'none'"),
         ({"private_key": KEY}, "'private_key' belongs to security 'certificate' or 'entra', not to 'none'"),
         ({**CERTIFICATE, "token": SECRET}, "'token' belongs to security 'token', not to 'certificate'"),
         (CERTIFICATE, "'private_key' is missing: security 'certificate' needs it"),
         ({**CERTIFICATE, "client_certificate": PEM}, "'private_key' is missing: the file in 'client_certificate'"),
-        ({**CERTIFICATE, "client_certificate": PEM + KEY}, "holds a private key, which Airflow shows: use 'private_"),
-        ({**CERTIFICATE, "private_key": SECRET}, "'private_key' is neither PEM text, nor a PFX in base64, nor a file"),
-        ({**CERTIFICATE, "private_key": KEY}, "'client_certificate' holds no certificate"),
+        ({**CERTIFICATE, "client_certificate": PEM + KEY}, "contains a private key, and Airflow shows this field: use 'private_"),
+        ({**CERTIFICATE, "private_key": SECRET}, "'private_key' is not PEM text, not a PFX in base64, and not an existing file"),
+        ({**CERTIFICATE, "private_key": KEY}, "'client_certificate' has no certificate"),
         ({"security": "token"}, "'token' is missing: security 'token' needs it"),
-        ({"security": "token", "token": f"{SECRET} {SECRET}"}, "'token' is no bearer token"),
+        ({"security": "token", "token": f"{SECRET} {SECRET}"}, "'token' is not a bearer token"),
         ({"security": "entra"}, "'credential' must be one of client_secret, client_certificate, .*, not ''"),
         ({**ENTRA, "credential": "password"}, "'credential' must be one of .*, not 'password'"),
         (ENTRA, "'client_secret' is missing: credential 'client_secret' needs it"),
         ({**ENTRA, "client_secret": SECRET, "private_key": KEY}, "'private_key' does not belong to credential 'client_"),
         ({**ENTRA, "client_secret": SECRET, "authority": "http://x"}, "'authority' must be the https URL of a host"),
         ({"security": "entra", "credential": "default", "client_id": "me"}, "'client_id' does not belong to credential"),
-        ({"ca_bundle": "-----BEGIN CERTIFICATE-----\nx"}, "'ca_bundle' holds no certificate that can be read"),
-        ({"ca_bundle": base64.b64encode(AUTHORITY.certificate.der).decode()}, "'ca_bundle' is no PEM text, and the file can"),
+        ({"ca_bundle": "-----BEGIN CERTIFICATE-----\nx"}, "'ca_bundle' has no readable certificate"),
+        ({"ca_bundle": base64.b64encode(AUTHORITY.certificate.der).decode()}, "'ca_bundle' is not PEM text, and the file can"),
         ({**CERTIFICATE, "client_certificate": base64.b64encode(CLIENT.pfx()).decode()}, "and the file cannot be read"),
-        ({"security": "token", "token": True}, "'token' must be a text, not a bool"),
-        ({"ca_bundle": "/no/such/file"}, "'ca_bundle' is no PEM text, and the file '/no/such/file' cannot be read: No such file"),
-        ({"ca_bundle": "/"}, "'ca_bundle' is no PEM text, and the file '/' cannot be read: Is a directory"),
-        ({"server_thumbprints": SHA1[1:]}, "is no SHA-1 and no SHA-256 thumbprint"),
-        ({"server_thumbprints": "x" * 40}, "is no SHA-1 and no SHA-256 thumbprint"),
-        ({"server_thumbprints": SHA1, "ca_bundle": "x"}, "recognises the server alone: leave 'ca_bundle' out"),
-        ({"server_thumbprints": SHA1, "server_common_name": "x"}, "alone: leave 'server_common_name' out"),
+        ({"security": "token", "token": True}, "'token' must be a string, not bool"),
+        ({"ca_bundle": "/no/such/file"}, "'ca_bundle' is not PEM text, and the file '/no/such/file' cannot be read: No such file"),
+        ({"ca_bundle": "/"}, "'ca_bundle' is not PEM text, and the file '/' cannot be read: Is a directory"),
+        ({"server_thumbprints": SHA1[1:]}, "is not a SHA-1 or SHA-256 thumbprint"),
+        ({"server_thumbprints": "x" * 40}, "is not a SHA-1 or SHA-256 thumbprint"),
+        ({"server_thumbprints": SHA1, "ca_bundle": "x"}, "verifies the server alone: remove 'ca_bundle'"),
+        ({"server_thumbprints": SHA1, "server_common_name": "x"}, "alone: remove 'server_common_name'"),
         ({"verify": "maybe"}, "'verify' must be true or false, not 'maybe'"),
         ({"verify": False, "ca_bundle": "x"}, "'verify' is false, which contradicts 'ca_bundle'"),
         ({"verify": False, "server_thumbprints": SHA1}, "'verify' is false, which contradicts 'server_thumbprints'"),
@@ -202,7 +202,7 @@ def test_what_is_wrong_or_contradicts_is_refused_by_name_and_no_secret_is_repeat
     extra: dict[str, object], said: str
 ) -> None:
     with pytest.raises(ValueError, match=said) as refused:
-        security_in(extra)
+        read_security(extra)
     assert "extra field" in str(refused.value)
     assert SECRET not in str(refused.value)
     assert base64.b64encode(CLIENT.pfx()).decode()[:40] not in str(refused.value)
@@ -216,7 +216,7 @@ def test_what_openssl_does_not_take_is_refused_when_the_connection_is_read(
     with pytest.raises(
         ValueError, match="'client_certificate': certificate and key cannot be loaded: No such file"
     ):
-        security_in({**CERTIFICATE, "private_key": KEY + PEM})
+        read_security({**CERTIFICATE, "private_key": KEY + PEM})
 
 
 # Tables.
@@ -255,22 +255,22 @@ def test_no_secret_is_in_a_repr(secured: object) -> None:
 @pytest.mark.parametrize(
     ("security", "said"),
     [
-        (UNSECURED, "the cluster wants to know who asks: set security to certificate, entra or token"),
+        (UNSECURED, "authentication is required: set security to certificate, entra or token"),
         (
             Security("certificate", certificate=MINE),
-            f"does not take the certificate with the thumbprint {SHA1}: let the cluster know it, or set client_cert",
+            f"the cluster refused the certificate with the thumbprint {SHA1}: add it to the cluster, or set client_cert",
         ),
         (
             Security("certificate", certificate=ClientCertificate(SERVER.pem, b"")),
-            f"{SERVER.thumbprint} is not for clients, its extended key usage lacks clientAuth: set client_certificate",
+            f"{SERVER.thumbprint} is not a client certificate (its extended key usage lacks clientAuth): set client_certificate",
         ),
         (
             Security("certificate", certificate=ClientCertificate(LATE.pem, b"")),
-            f"the certificate with the thumbprint {LATE.thumbprint} ended at ",
+            f"the certificate with the thumbprint {LATE.thumbprint} expired at ",
         ),
-        (Security("entra", entra=Entra("client_secret", client_id="me")), "give me the role User of the cluster's"),
-        (Security("entra", entra=Entra("default")), "give this identity the role User of the cluster's application"),
-        (Security("token", token=Token("x")), "does not take the token, perhaps it has ended: set token"),
+        (Security("entra", entra=Entra("client_secret", client_id="me")), "assign the role User of the cluster's"),
+        (Security("entra", entra=Entra("default")), "assign the role User of the cluster's application to this identity"),
+        (Security("token", token=Token("x")), "the cluster refused the token, which may have expired: set token"),
     ],
     ids=map(str, count()),
 )  # fmt: skip
@@ -281,11 +281,11 @@ def test_advice_on_a_refusal_names_the_setting(security: Security, said: str) ->
 @pytest.mark.parametrize(
     ("security", "said"),
     [
-        (UNSECURED, "https, no credentials asked for; server certificate until "),
+        (UNSECURED, "https, no client credentials; server certificate until "),
         (Security("certificate", certificate=MINE), f"https, client certificate {SHA1} until "),
         (
             Security("entra", entra=Entra("default")),
-            "https, a token of Microsoft Entra ID; server certificate until",
+            "https, Microsoft Entra ID token; server certificate until",
         ),
         (
             Security("token", ServerVerification(verify=False), token=Token("x")),
@@ -296,5 +296,7 @@ def test_advice_on_a_refusal_names_the_setting(security: Security, said: str) ->
 )
 def test_how_a_connection_is_secured_is_told_when_it_is_tested(security: Security, said: str) -> None:
     answer = Response(200, b"{}", endpoint="https://c:19080", certificate=SERVER.der)
-    assert said in secured_by(security, answer)
-    assert secured_by(UNSECURED, Response(200, b"{}", endpoint="http://c:19080")) == "not secured: http"
+    assert said in describe_security(security, answer)
+    assert (
+        describe_security(UNSECURED, Response(200, b"{}", endpoint="http://c:19080")) == "not secured: http"
+    )

@@ -147,7 +147,7 @@ def test_what_the_caller_was_handling_is_not_the_reason(transport: Any, closed_p
 
 
 def test_a_name_without_an_address_is_unreachable(transport: Any) -> None:
-    with pytest.raises(Unreachable, match=r"no-such-host.invalid:19080: .*(not known|resolution|address)"):
+    with pytest.raises(Unreachable, match=r"no-such-host.invalid:19080: .*(cannot be resolved)"):
         transport(Cluster(("http://no-such-host.invalid:19080",)), PING)
 
 
@@ -283,7 +283,7 @@ def test_a_page_of_explorer_stands_behind_its_url(given: str | None, page: str |
     [
         (
             {"timeout": 5},
-            "unknown extra field 'timeout'; known are: security, .*, connect_timeout, read_timeout, explorer_url$",
+            "unknown extra field 'timeout': use one of security, .*, connect_timeout, read_timeout, explorer_url$",
         ),
         ({"read_timeout": 0}, "'read_timeout' must be a positive number of seconds, not 0"),
         ({"read_timeout": "soon"}, "not 'soon'"),

@@ -156,8 +156,8 @@ def test_every_failure_is_told_alike_by_both_transports_and_as_documented(docume
 
 
 SETTINGS = (
-    r"check (host|port|credential|ca_bundle)|set (host|port|security|client_certificate|server_common_name|token)|"
-    r"into ('authority'|ca_bundle|server_\w+)|another 'security'|in front of host|renew it"
+    r"check (host|port|credential|ca_bundle)|set (host|port|security|client_certificate|server_\w+|ca_bundle|token)|"
+    r"[Ss]et '(authority|tenant_id|cluster_application)'|another 'security'|in host|HTTP gateway|renew it|assign|check that host"
 )
 
 

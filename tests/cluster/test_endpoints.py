@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_sf.cluster.endpoints import explorer, origins
+from airflow_provider_sf.cluster.endpoints import explorer_url, gateway_urls
 
 
 @pytest.mark.parametrize(
@@ -23,50 +23,50 @@ from airflow_provider_sf.cluster.endpoints import explorer, origins
     ],
 )
 def test_a_host_may_name_its_port(host: str, port: int | None, endpoint: str) -> None:
-    assert origins(host, port) == (endpoint,)
+    assert gateway_urls(host, port) == (endpoint,)
 
 
 @pytest.mark.parametrize(
     ("host", "port", "said"),
     [
-        (None, None, "host is missing"),
-        ("", 19080, "host is missing"),
+        (None, None, "host is empty"),
+        ("", 19080, "host is empty"),
         ("ftp://x", None, "the scheme ftp is not http or https"),
-        ("a,,b", None, "host '' is no address"),
-        ("a, ", None, "host '' is no address"),
-        ("a b", None, "'a b' is no address"),
-        ("http://a/explorer", None, "is no address"),
-        ("a?b", None, "is no address"),
-        ("http://", None, "is no address"),
-        ("a:port", None, "'a:port' is no address"),
-        ("a:99999", None, "'a:99999' is no address"),
-        ("[::1", None, "is no address"),
+        ("a,,b", None, "invalid host ''"),
+        ("a, ", None, "invalid host ''"),
+        ("a b", None, "invalid host 'a b'"),
+        ("http://a/explorer", None, "invalid host"),
+        ("a?b", None, "invalid host"),
+        ("http://", None, "invalid host"),
+        ("a:port", None, "invalid host 'a:port'"),
+        ("a:99999", None, "invalid host 'a:99999'"),
+        ("[::1", None, "invalid host"),
         ("a:1", 2, "port 2 contradicts host 'a:1'"),
-        ("a", 99999, "port 99999 is none"),
-        ("a", -5, "port -5 is none"),
-        ("a:0", None, "port 0 is none"),
-        ("my..cluster", None, "is no address"),
-        (".x", None, "is no address"),
-        ("a" * 64, None, "is no address"),
-        ("ü" * 63, None, "is no address: .*label"),
+        ("a", 99999, "invalid port 99999"),
+        ("a", -5, "invalid port -5"),
+        ("a:0", None, "invalid port 0"),
+        ("my..cluster", None, "invalid host"),
+        (".x", None, "invalid host"),
+        ("a" * 64, None, "invalid host"),
+        ("ü" * 63, None, "invalid host .*label"),
         ("admin:hunter2@a", None, "user name or a password"),
     ],
 )
 def test_a_host_that_is_none_is_refused(host: str | None, port: int | None, said: str) -> None:
     with pytest.raises(ValueError, match=said) as refused:
-        origins(host, port)
+        gateway_urls(host, port)
     assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_without_a_url_explorer_is_the_one_that_the_cluster_serves(nothing: str | None) -> None:
-    own = explorer(nothing, "http://mycluster.example.com:19080")
+    own = explorer_url(nothing, "http://mycluster.example.com:19080")
     assert own == "http://mycluster.example.com:19080/Explorer/index.html"
-    assert explorer(nothing, "http://[::1]:19080") == "http://[::1]:19080/Explorer/index.html"
+    assert explorer_url(nothing, "http://[::1]:19080") == "http://[::1]:19080/Explorer/index.html"
 
 
 def test_the_word_none_is_no_link() -> None:
-    assert explorer("none", "http://a:19080") is None
+    assert explorer_url("none", "http://a:19080") is None
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_word_none_is_no_link() -> None:
     ],
 )
 def test_a_url_of_explorer_is_taken_as_it_is(url: str) -> None:
-    assert explorer(url, "http://a:19080") == url
+    assert explorer_url(url, "http://a:19080") == url
 
 
 @pytest.mark.parametrize(
@@ -123,6 +123,6 @@ def test_what_is_no_url_of_explorer_is_refused_and_not_repeated(given: object) -
     with pytest.raises(
         ValueError, match=r"^extra field 'explorer_url' must be the http or https URL"
     ) as refused:
-        explorer(given, "http://a:19080")
+        explorer_url(given, "http://a:19080")
     assert "hunter2" not in str(refused.value)
     assert refused.value.__context__ is None

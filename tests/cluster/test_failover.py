@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sf.cluster.failover import REST_SECONDS, Gateways, Heard, Try, conversation
+from airflow_provider_sf.cluster.failover import (
+    COOL_DOWN_SECONDS,
+    Attempt,
+    AttemptResult,
+    Gateways,
+    try_gateways,
+)
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, Unreachable
 from airflow_provider_sf.rest.protocol import Response
 
@@ -34,9 +40,9 @@ class Cluster:
         self.known: dict[tuple[str, ...], Gateways] = {}
         self.now = 1_000.0
 
-    def talk(self, *heard: Heard, renewable: bool = False) -> tuple[list[Try], Response]:
+    def talk(self, *heard: AttemptResult, renewable: bool = False) -> tuple[list[Attempt], Response]:
         """Return what was tried, and the answer; each try is given the next of what is heard."""
-        talk = conversation(self.known, self.endpoints, lambda: self.now, renewable=renewable)
+        talk = try_gateways(self.known, self.endpoints, lambda: self.now, renewable=renewable)
         tried, answers = [], iter(heard)
         try:
             tried.append(next(talk))
@@ -46,7 +52,7 @@ class Cluster:
             assert list(answers) == []
             return tried, end.value
 
-    def asked(self, *heard: Heard) -> list[str]:
+    def asked(self, *heard: AttemptResult) -> list[str]:
         return [one.endpoint for one in self.talk(*heard)[0]]
 
 
@@ -60,7 +66,7 @@ def cluster() -> Cluster:
 
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 429, 500, 502, 503, 504])
 def test_what_the_only_gateway_says_is_the_answer(status: int) -> None:
-    assert Cluster((A,)).talk(says(status)) == ([Try(A)], says(status))
+    assert Cluster((A,)).talk(says(status)) == ([Attempt(A)], says(status))
 
 
 @pytest.mark.parametrize("error", [silent(), stranger()])
@@ -89,19 +95,19 @@ def test_a_gateway_that_answers_is_asked_again(cluster: Cluster) -> None:
 def test_the_next_one_is_asked_if_one_is_in_trouble_and_stuck_to_from_then_on(
     trouble: Any, cluster: Cluster
 ) -> None:
-    assert cluster.talk(trouble, says(200, B)) == ([Try(A), Try(B)], says(200, B))
-    cluster.now += REST_SECONDS + 1
+    assert cluster.talk(trouble, says(200, B)) == ([Attempt(A), Attempt(B)], says(200, B))
+    cluster.now += COOL_DOWN_SECONDS + 1
     assert cluster.asked(says(200, B)) == [B]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
 def test_what_a_cluster_says_as_such_is_no_trouble_of_a_gateway(status: int, cluster: Cluster) -> None:
-    assert cluster.talk(says(status)) == ([Try(A)], says(status))
+    assert cluster.talk(says(status)) == ([Attempt(A)], says(status))
 
 
 def test_a_gateway_in_trouble_rests_before_it_is_asked_again(cluster: Cluster) -> None:
     cluster.talk(silent(A), says(200, B))
-    cluster.now += REST_SECONDS - 1
+    cluster.now += COOL_DOWN_SECONDS - 1
     assert cluster.asked(silent(B), says(200, C)) == [B, C]
     cluster.now += 1
     assert cluster.asked(silent(C), says(200, A)) == [C, A]
@@ -110,7 +116,7 @@ def test_a_gateway_in_trouble_rests_before_it_is_asked_again(cluster: Cluster) -
 
 def test_after_the_last_one_comes_the_first(cluster: Cluster) -> None:
     cluster.talk(silent(A), silent(B), says(200, C))
-    cluster.now += REST_SECONDS
+    cluster.now += COOL_DOWN_SECONDS
     assert cluster.asked(silent(C), silent(A), says(200, B)) == [C, A, B]
 
 
@@ -140,7 +146,7 @@ def test_if_none_answers_all_are_named_and_what_may_pass_decides(cluster: Cluste
 
 
 def test_if_all_are_strangers_asking_again_will_not_help(cluster: Cluster) -> None:
-    with pytest.raises(Rejected, match="none of server_thumbprints"):
+    with pytest.raises(Rejected, match="does not match server_thumbprints"):
         cluster.talk(stranger(A), stranger(B), stranger(C))
 
 
@@ -155,14 +161,14 @@ def test_clusters_do_not_know_each_others_gateways(cluster: Cluster) -> None:
 
 
 def test_a_gateway_that_rests_is_asked_last_and_the_next_to_wake_first_of_them() -> None:
-    gateways = Gateways(ALL).after_silence(B, 100.0)
+    gateways = Gateways(ALL).after_failure(B, 100.0)
     assert gateways == Gateways(ALL, 0, ((B, 130.0),))
     assert gateways.order(129.0) == (A, C, B)
     assert gateways.order(130.0) == (A, B, C)
-    both = gateways.after_silence(A, 110.0)
+    both = gateways.after_failure(A, 110.0)
     assert both.order(120.0) == (C, B, A)
-    assert both.after_silence(B, 120.0) == Gateways(ALL, 0, ((A, 140.0), (B, 150.0)))
-    assert both.after_silence(B, 120.0).order(125.0) == (C, A, B)
+    assert both.after_failure(B, 120.0) == Gateways(ALL, 0, ((A, 140.0), (B, 150.0)))
+    assert both.after_failure(B, 120.0).order(125.0) == (C, A, B)
     assert Gateways(ALL, 0, ((A, 0.75), (B, 0.5))).order(0.25) == (C, B, A)
 
 
@@ -180,20 +186,20 @@ def test_a_conversation_leaves_behind_who_was_silent_and_when(cluster: Cluster) 
 
 
 def test_a_try_takes_the_credentials_at_hand_unless_it_says_otherwise() -> None:
-    assert Try(A).anew is False
+    assert Attempt(A).with_new_credentials is False
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_credentials_are_renewed_once(status: int, cluster: Cluster) -> None:
     tried, answer = cluster.talk(says(status), says(200), renewable=True)
-    assert (tried, answer) == ([Try(A), Try(A, anew=True)], says(200))
+    assert (tried, answer) == ([Attempt(A), Attempt(A, with_new_credentials=True)], says(200))
 
 
 def test_credentials_that_are_refused_again_are_refused(cluster: Cluster) -> None:
     tried, answer = cluster.talk(says(401), says(403), renewable=True)
-    assert (tried, answer) == ([Try(A), Try(A, anew=True)], says(403))
+    assert (tried, answer) == ([Attempt(A), Attempt(A, with_new_credentials=True)], says(403))
 
 
 def test_another_gateway_that_refuses_what_is_new_is_believed(cluster: Cluster) -> None:
     tried, answer = cluster.talk(says(401), silent(A), says(401, B), renewable=True)
-    assert (tried, answer) == ([Try(A), Try(A, anew=True), Try(B)], says(401, B))
+    assert (tried, answer) == ([Attempt(A), Attempt(A, with_new_credentials=True), Attempt(B)], says(401, B))

@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from airflow_provider_sf.cluster.network_errors import fault
+from airflow_provider_sf.cluster.network_errors import network_error
 from airflow_provider_sf.rest import Rejected, Unreachable
 
 SECURE, PLAIN = "https://c:19080", "http://c:19080"
@@ -30,10 +30,10 @@ def unverified(code: int, message: str) -> ssl.SSLCertVerificationError:
 )
 def test_an_alert_of_the_server_is_perhaps_about_our_certificate(reason: str) -> None:
     """Windows refuses in HTTP, but something in front of a cluster may refuse in TLS."""
-    error = fault(tls_error(reason), SECURE, PATIENCE)
+    error = network_error(tls_error(reason), SECURE, PATIENCE)
     assert isinstance(error, Rejected)
     assert str(error) == (
-        "https://c:19080: the server refused the TLS handshake, perhaps for our certificate: check security and "
+        "https://c:19080: the server refused the TLS handshake, probably because of the client certificate: check security and "
         "client_certificate "
         f"({reason.replace('_', ' ').lower()})"
     )
@@ -48,33 +48,33 @@ def test_an_alert_of_the_server_is_perhaps_about_our_certificate(reason: str) ->
     ],
 )
 def test_a_tls_connection_that_breaks_may_hold_the_next_time(reason: str | None, words: str) -> None:
-    error = fault(tls_error(reason), SECURE, PATIENCE)
+    error = network_error(tls_error(reason), SECURE, PATIENCE)
     assert isinstance(error, Unreachable)
     assert str(error) == f"https://c:19080: the TLS connection broke: {words}"
 
 
 @pytest.mark.parametrize("reason", ["TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"])
 def test_a_server_that_speaks_old_tls_only_is_told_so(reason: str) -> None:
-    error = fault(tls_error(reason), SECURE, PATIENCE)
+    error = network_error(tls_error(reason), SECURE, PATIENCE)
     assert isinstance(error, Rejected)
-    assert error.message == "the server speaks no TLS of version 1.2 or newer: check host and port"
+    assert error.message == "the server does not support TLS 1.2 or newer: check host and port"
 
 
 def test_an_error_that_urllib3_has_put_into_another_is_found() -> None:
     inner = unverified(10, "certificate has expired")
-    assert fault(ValueError(ValueError(inner)), SECURE, PATIENCE).message.startswith(
+    assert network_error(ValueError(ValueError(inner)), SECURE, PATIENCE).message.startswith(
         "the server's certificate has ended"
     )
 
 
 def test_a_certificate_that_is_not_valid_yet_is_perhaps_a_clock() -> None:
-    error = fault(unverified(9, "certificate is not yet valid"), SECURE, PATIENCE)
+    error = network_error(unverified(9, "certificate is not yet valid"), SECURE, PATIENCE)
     assert isinstance(error, Rejected)
-    assert error.message == "the server's certificate is not valid yet: check it, and the clocks"
+    assert error.message == "the server's certificate is not valid yet: check it and the system clocks"
 
 
 def test_a_fault_of_a_certificate_that_we_have_no_words_for_is_in_openssls() -> None:
-    error = fault(unverified(26, "unsuitable certificate purpose"), SECURE, PATIENCE)
+    error = network_error(unverified(26, "unsuitable certificate purpose"), SECURE, PATIENCE)
     assert isinstance(error, Rejected)
     assert error.message == "unsuitable certificate purpose: check ca_bundle"
 
@@ -84,19 +84,19 @@ def test_a_fault_of_a_certificate_that_we_have_no_words_for_is_in_openssls() -> 
 )
 def test_whatever_else_went_wrong_is_told_in_its_own_words(error: Exception) -> None:
     said = {"ConnectionResetError": "Connection reset by peer", "OSError": "odd", "ValueError": "what?"}
-    told = fault(error, SECURE, PATIENCE)
+    told = network_error(error, SECURE, PATIENCE)
     assert isinstance(told, Unreachable)
     assert told.message == said[type(error).__name__]
 
 
 def test_an_error_without_words_is_named() -> None:
-    assert fault(ValueError(), SECURE, PATIENCE).message == "ValueError"
+    assert network_error(ValueError(), SECURE, PATIENCE).message == "ValueError"
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(104, "reset"), ValueError("half an answer")])
 def test_a_plain_connection_that_is_cut_off_is_perhaps_to_a_secured_cluster(error: Exception) -> None:
-    assert fault(error, PLAIN, PATIENCE).message.endswith(
-        " (if the cluster is secured, write https:// in front of host and set security)"
+    assert network_error(error, PLAIN, PATIENCE).message.endswith(
+        " (if the cluster is secured, use https:// in host and set security)"
     )
 
 
@@ -104,5 +104,5 @@ def test_a_plain_connection_that_is_cut_off_is_perhaps_to_a_secured_cluster(erro
     "error", [TimeoutError(), tls_error("WRONG_VERSION_NUMBER"), ConnectionRefusedError(111, "")]
 )
 def test_whatever_happens_at_the_port_of_native_clients_the_other_port_is_named(error: Exception) -> None:
-    said = fault(error, "https://c:19000", PATIENCE).message
-    assert said.endswith(" (port 19000 is for native clients: set port to that of the HTTP gateway, 19080)")
+    said = network_error(error, "https://c:19000", PATIENCE).message
+    assert said.endswith(" (port 19000 is for native clients: the HTTP gateway listens on 19080)")

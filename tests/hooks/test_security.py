@@ -38,7 +38,7 @@ class Hook(ServiceFabricHook):
 @pytest.fixture(autouse=True)
 def nothing_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test have what another left: which certificates the process has looked at, and the count."""
-    monkeypatch.setattr(service_fabric, "_looked_at", set())
+    monkeypatch.setattr(service_fabric, "_checked_certificates", set())
     monkeypatch.setattr(Hook, "look_ups", 0)
 
 
@@ -101,11 +101,11 @@ def test_a_connection_says_the_same_as_json_and_as_a_uri(host: str, monkeypatch:
     [
         (
             {"extra": {"security": "token", "token": "x"}, "host": "http://c"},
-            "security 'token' needs https: say https:// or leave the scheme out",
+            "security 'token' needs https: write https:// or omit the scheme",
         ),
-        ({"schema": "ftp"}, "schema 'ftp' is none of http and https"),
+        ({"schema": "ftp"}, "invalid schema 'ftp': use http or https"),
         ({"schema": "https", "host": "http://c"}, "host 'http://c': the scheme http is not https"),
-        ({"host": "http://a,https://b"}, "the gateways of one cluster speak either http or https"),
+        ({"host": "http://a,https://b"}, "all gateways of a cluster must use the same scheme, http or https"),
         (
             {"extra": {"server_thumbprints": "A" * 40}, "schema": "http"},
             "extra field 'server_thumbprints' needs https",
@@ -120,7 +120,7 @@ def test_a_connection_says_the_same_as_json_and_as_a_uri(host: str, monkeypatch:
             "extra field 'ca_bundle' needs https",
         ),
         ({"extra": {"api_version": "newest"}}, "extra field 'api_version' must be a version such as '9.1'"),
-        ({"extra": {"secret": "hunter2"}}, "unknown extra field 'secret'; known are: security, "),
+        ({"extra": {"secret": "hunter2"}}, "unknown extra field 'secret': use one of security, "),
     ],
 )
 def test_what_contradicts_is_refused_with_connection_and_field(
@@ -156,13 +156,13 @@ def test_the_connection_test_tells_which_setting_is_wrong(tmp_path: Path) -> Non
     give(tmp_path, Authority().client())
     ok, said = ServiceFabricHook().test_connection()
     assert not ok
-    assert said.endswith("let the cluster know it, or set client_certificate)")
+    assert said.endswith("add it to the cluster, or set client_certificate)")
 
 
 # What ends soon.
 
 
-@pytest.mark.parametrize(("days", "how"), [(20.5, "ends in 20 days"), (-1.0, "has ended")])
+@pytest.mark.parametrize(("days", "how"), [(20.5, "expires in 20 days"), (-1.0, "has expired")])
 def test_a_client_certificate_that_ends_soon_is_warned_of_once(
     days: float, how: str, mutual: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -185,7 +185,7 @@ def test_a_server_certificate_that_ends_soon_is_warned_of_once(
             Hook().get_cluster_version()
             asyncio.run(Hook().aget_cluster_version())
     (line,) = (said for said in caplog.messages if " certificate " in said)  # Airflow 2 has words of its own
-    assert line.startswith(f"The server certificate {simulator.server_thumbprint} has ended, at 20")
+    assert line.startswith(f"The server certificate {simulator.server_thumbprint} has expired, at 20")
 
 
 # What changes.
@@ -220,7 +220,7 @@ def test_a_handshake_that_fails_is_reason_to_look_at_the_connection_at_once(
                 connect(monkeypatch, before.url, {"server_thumbprints": before.server_thumbprint})
                 await hook.aget_cluster_version()
             with Simulator(tls="server", port=before.port) as after:
-                with pytest.raises(Rejected, match="none of server_thumbprints"):
+                with pytest.raises(Rejected, match="does not match server_thumbprints"):
                     await hook.aget_cluster_version()
                 connect(monkeypatch, before.url, {"server_thumbprints": after.server_thumbprint})
                 assert await hook.aget_cluster_version() == after.runtime_version
@@ -282,7 +282,7 @@ def test_what_airflow_cannot_read_is_not_taken_for_an_unsecured_cluster(
     monkeypatch.setenv(
         CONNECTION, json.dumps({"conn_type": "service_fabric", "host": "c", "extra": "{hunter2"})
     )
-    with pytest.raises(ValueError, match=r"'service_fabric_default': extra is no JSON object$"):
+    with pytest.raises(ValueError, match=r"'service_fabric_default': extra is not a JSON object$"):
         ServiceFabricHook().get_conn()
 
 

@@ -133,7 +133,7 @@ def test_a_look_up_that_hangs_holds_up_nobody_who_knows_the_cluster(
     connected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second look-up hangs until it is given up, 1 s here and 30 in life; the other wait polls on meanwhile."""
-    monkeypatch.setattr(service_fabric, "MOST_LOOK_UP_SECONDS", 1.0)
+    monkeypatch.setattr(service_fabric, "MAX_LOAD_SECONDS", 1.0)
     monkeypatch.setattr(cluster_cache, "RELOAD_SECONDS", 0.0)
     hanging = threading.Event()
 
@@ -255,7 +255,7 @@ def test_the_connection_test_tells_what_is_wrong(closed_port: int, monkeypatch: 
     monkeypatch.setenv(CONNECTION, "service-fabric://")
     ok, said = ServiceFabricHook().test_connection()
     assert not ok
-    assert said.startswith("connection 'service_fabric_default': host is missing")
+    assert said.startswith("connection 'service_fabric_default': host is empty")
 
 
 def test_the_connection_test_tells_that_there_is_none() -> None:
