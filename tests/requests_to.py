@@ -1,4 +1,4 @@
-"""Ask a cluster for its version by each of the two transports: one contract, run over both."""
+"""Read the version of a cluster with each of the two transports: one contract for both."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 PING = request_for(CLUSTER_VERSION)
 
 
-def send(to: Cluster) -> dict[str, Any]:
-    return to.read(to.send(PING))
+def send(cluster: Cluster) -> dict[str, Any]:
+    return cluster.read(cluster.send(PING))
 
 
-def asend(to: Cluster) -> dict[str, Any]:
-    async def ask() -> dict[str, Any]:
-        return to.read(await to.asend(PING))
+def asend(cluster: Cluster) -> dict[str, Any]:
+    async def read() -> dict[str, Any]:
+        return cluster.read(await cluster.asend(PING))
 
-    return asyncio.run(ask())
+    return asyncio.run(read())

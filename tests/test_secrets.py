@@ -1,4 +1,4 @@
-"""No secret of a connection is where Airflow keeps or shows things, whatever becomes of a wait that uses it."""
+"""Airflow neither stores nor shows a secret of a connection in clear, however a wait on it ends."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ SPEED = 30.0
 """An upgrade takes 20 seconds."""
 
 SUCCEED = {"pem", "pfx", "client_secret", "client_certificate", "token", "leaking_wait"}
-FAIL = {  # task -> what stands in its traceback
+FAIL = {  # task -> text in its traceback
     "rolled_back_pfx": "was rolled back at",
     "rolled_back_client_secret": "was rolled back at",
-    "stranger": "the cluster does not take the certificate",
+    "stranger": "the cluster refused the certificate",
     "wrong_secret": "AADSTS7000215",
     "wrong_passphrase": "is the passphrase wrong?",
-    "revoked": "the cluster does not take the token",
+    "revoked": "the cluster refused the token",
     "unreachable": "Connection refused",
     "leak": "decoy_raised",
 }
-DECOYS = {  # what is leaked on purpose -> where it must be found
+DECOYS = {  # text that is leaked on purpose -> where it must be found
     "decoy_printed": ["task_id=leak/attempt=1.log", "log of leak"],
     "decoy_pushed": ["table xcom", "XComs of leak"],
     "decoy_raised": ["task_id=leak/attempt=1.log", "log of leak"],
@@ -53,7 +53,7 @@ DECOYS = {  # what is leaked on purpose -> where it must be found
 
 @dataclass
 class World:
-    """The connections, and every secret that is about: what it is, and the pieces to look for."""
+    """The connections and their secrets: the name of each secret, and the pieces to search for."""
 
     connections: dict[str, dict[str, Any]] = field(default_factory=dict)
     secrets: dict[str, set[str]] = field(default_factory=dict)
@@ -69,42 +69,48 @@ class World:
 
 
 def pieces(secret: str) -> set[str]:
-    """Return what to look for: a secret may leak in part, in lines of its own, or quoted for a URL."""
+    """Return the pieces to search for: a secret may leak in part, in separate lines, or quoted for a URL."""
     lines = [line for line in secret.splitlines() if len(line) > 20 and "-----" not in line] or [secret]
     cut = [line[start : start + 32] for line in lines for start in range(0, max(len(line) - 31, 1), 32)]
-    own = cut[1:] or cut  # all keys of a sort begin alike
-    return {*own, *(quote(piece, safe="") for piece in own)}
+    unique = cut[1:] or cut  # all keys of a type start with the same bytes
+    return {*unique, *(quote(piece, safe="") for piece in unique)}
 
 
 @pytest.fixture(scope="module")
 def clusters() -> Iterator[list[Simulator]]:
-    """One that wants certificates, one that wants tokens, and one that will know its tokens no more."""
+    """A cluster with certificates, a cluster with tokens, and a cluster that revokes its tokens later."""
     authority = Authority()
-    kinds: list[dict[str, Any]] = [{"tls": "mutual"}, {"entra": True}, {"entra": True}]
+    settings: list[dict[str, Any]] = [{"tls": "mutual"}, {"entra": True}, {"entra": True}]
     with ExitStack() as stack:
-        yield [stack.enter_context(Simulator(speed=SPEED, authority=authority, **how)) for how in kinds]
+        yield [
+            stack.enter_context(Simulator(speed=SPEED, authority=authority, **options))
+            for options in settings
+        ]
 
 
 @pytest.fixture(scope="module")
 def world(clusters: list[Simulator]) -> World:
-    """Return good connections and bad ones, of every sort."""
+    """Return valid and invalid connections for every security mode."""
     world, authority, passphrase = World(), clusters[0].authority, token_urlsafe()
-    mutual, faithful, revoking = (cluster.url for cluster in clusters)
-    mine, theirs, entra = authority.client(), Authority().client(), clusters[2].entra
+    mutual, stable, revoking = (cluster.url for cluster in clusters)
+    certificate, unknown, entra = authority.client(), Authority().client(), clusters[2].entra
     trust = {"ca_bundle": authority.pem.decode()}
 
-    certified = {**trust, "security": "certificate", "client_certificate": mine.pem.decode()}
-    key = {"private_key": mine.encrypted_key_pem(passphrase).decode(), "private_key_passphrase": passphrase}
-    pfx = {"private_key": base64.b64encode(mine.pfx(passphrase)).decode()}
+    certified = {**trust, "security": "certificate", "client_certificate": certificate.pem.decode()}
+    key = {
+        "private_key": certificate.encrypted_key_pem(passphrase).decode(),
+        "private_key_passphrase": passphrase,
+    }
+    pfx = {"private_key": base64.b64encode(certificate.pfx(passphrase)).decode()}
     world.connect("pem", mutual, **certified, **key)
     world.connect("pfx", mutual, **{**certified, **key, **pfx, "client_certificate": ""})
     world.connect(
         "wrong_passphrase", mutual, **{**certified, **key, "private_key_passphrase": token_urlsafe()}
     )
     world.connect("unreachable", f"https://127.0.0.1:{free_ports(1)[0]}", **certified, **key)
-    certified["client_certificate"] = theirs.pem.decode()
-    world.connect("stranger", mutual, **certified, private_key=theirs.key_pem.decode())
-    world.secrets["the key of pem and pfx in clear"] = pieces(mine.key_pem.decode())
+    certified["client_certificate"] = unknown.pem.decode()
+    world.connect("stranger", mutual, **certified, private_key=unknown.key_pem.decode())
+    world.secrets["the key of pem and pfx in clear"] = pieces(certificate.key_pem.decode())
 
     identity = {
         **trust,
@@ -120,7 +126,7 @@ def world(clusters: list[Simulator]) -> World:
     world.connect("client_certificate", revoking, **signed, private_key=signs.key_pem.decode())
 
     ready_made = {**trust, "security": "token"}
-    world.connect("token", faithful, **ready_made, token=clusters[1].entra.bearer_token)
+    world.connect("token", stable, **ready_made, token=clusters[1].entra.bearer_token)
     world.connect("revoked", revoking, **ready_made, token=entra.bearer_token)
     return world
 
@@ -143,7 +149,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, world: World) -> Iterator[Liv
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended, and the rows that table trigger had while it went on."""
+    """A finished run, and the rows that table trigger had during it."""
 
     run_id: str
     triggers: set[str]
@@ -151,7 +157,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(live: LiveAirflow, clusters: list[Simulator]) -> Run:
-    """Run all waits to their end; a cluster revokes its tokens when one of those who have one is deferred."""
+    """Run all waits. A cluster revokes its tokens as soon as the wait that will be refused is deferred."""
     run, deadline, is_revoked = Run(live.trigger(DAG), set()), time.monotonic() + 240, False
     while live.run_state(DAG, run.run_id) not in {"success", "failed"}:
         assert time.monotonic() < deadline, "the run did not end"
@@ -165,7 +171,7 @@ def run(live: LiveAirflow, clusters: list[Simulator]) -> Run:
 
 @pytest.fixture(scope="module")
 def places(live: LiveAirflow, run: Run, world: World) -> dict[str, str]:
-    """Return all text that Airflow keeps or shows by now: where it is, and what it says."""
+    """Return all text that Airflow stores or shows, by place."""
     tests = {
         f"test of {name}": str(live.call("POST", "connections/test", json={"connection_id": name, **fields}))
         for name, fields in world.connections.items()
@@ -176,12 +182,12 @@ def places(live: LiveAirflow, run: Run, world: World) -> dict[str, str]:
         **{str(file.relative_to(live.home)): file.read_text(errors="replace") for file in files},
         **tables(live),
         "trigger rows": "\n".join(run.triggers),
-        **dict(shown(live, run)),
+        **dict(api_texts(live, run)),
     }
 
 
 def tables(live: LiveAirflow) -> dict[str, str]:
-    """Return all that the metadata database holds."""
+    """Return the content of the metadata database, by table."""
     with closing(sqlite3.connect(f"file:{live.home / 'airflow.db'}?mode=ro", uri=True)) as database:
         names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return {
@@ -190,46 +196,46 @@ def tables(live: LiveAirflow) -> dict[str, str]:
         }
 
 
-def shown(live: LiveAirflow, run: Run) -> Iterator[tuple[str, str]]:
-    """Yield what the API shows."""
+def api_texts(live: LiveAirflow, run: Run) -> Iterator[tuple[str, str]]:
+    """Yield the texts that the API shows, by place."""
     yield "connections", str(live.call("GET", "connections"))
     yield "task instances", str(live.task_instances(DAG, run.run_id))
     for task in states(live, run):
-        where = DAG, run.run_id, task
-        yield f"log of {task}", str(live.task_log(*where))
+        instance = DAG, run.run_id, task
+        yield f"log of {task}", str(live.task_log(*instance))
         path = f"dags/{DAG}/dagRuns/{run.run_id}/taskInstances/{task}/xcomEntries"
         keys = [entry["key"] for entry in live.call("GET", path)["xcom_entries"]]
-        yield f"XComs of {task}", str([(key, live.xcom(*where, key)) for key in keys])
+        yield f"XComs of {task}", str([(key, live.xcom(*instance, key)) for key in keys])
 
 
 def states(live: LiveAirflow, run: Run) -> dict[str, str]:
-    return {one["task_id"]: one["state"] for one in live.task_instances(DAG, run.run_id)}
+    return {task["task_id"]: task["state"] for task in live.task_instances(DAG, run.run_id)}
 
 
-def found(wanted: set[str], places: dict[str, str]) -> list[str]:
+def places_with(wanted: set[str], places: dict[str, str]) -> list[str]:
     return [place for place, text in places.items() if any(piece in text for piece in wanted)]
 
 
-def test_the_waits_end_as_they_should(live: LiveAirflow, run: Run, places: dict[str, str]) -> None:
+def test_waits_end_as_expected(live: LiveAirflow, run: Run, places: dict[str, str]) -> None:
     assert states(live, run) == {**dict.fromkeys(SUCCEED, "success"), **dict.fromkeys(FAIL, "failed")}
-    for task, said in FAIL.items():
+    for task, text in FAIL.items():
         log = places[f"log of {task}"]
-        assert said in log
+        assert text in log
         assert "'frames': [{" in log  # a traceback
 
 
-def test_the_connections_work_or_do_not_as_they_should(world: World, places: dict[str, str]) -> None:
+def test_connection_tests_end_as_expected(world: World, places: dict[str, str]) -> None:
     worked = {name for name in world.connections if "'status': True" in places[f"test of {name}"]}
     assert worked == SUCCEED - {"leaking_wait"}
 
 
 @pytest.mark.parametrize(("decoy", "where"), DECOYS.items())
-def test_what_is_leaked_on_purpose_is_found(decoy: str, where: list[str], places: dict[str, str]) -> None:
-    hits = found({decoy}, places)
+def test_intended_leaks_are_found(decoy: str, where: list[str], places: dict[str, str]) -> None:
+    hits = places_with({decoy}, places)
     assert [place for place in where if not any(hit.endswith(place) for hit in hits)] == []
 
 
-def test_nobody_is_left_out(places: dict[str, str]) -> None:
+def test_every_part_of_airflow_is_searched(places: dict[str, str]) -> None:
     for part in PARTS:
         assert places[f"{part}.log"]
     triggerers = [place for place in places if ".log.trigger." in place]
@@ -238,16 +244,16 @@ def test_nobody_is_left_out(places: dict[str, str]) -> None:
         assert f"good-{connection}" in places["trigger rows"]
 
 
-def test_no_secret_is_found_anywhere(world: World, clusters: list[Simulator], places: dict[str, str]) -> None:
-    given = [token for cluster in clusters for token in cluster.entra.tokens]
-    assert len(given) >= 4  # for two connections, to workers and to the triggerer
-    secrets = {**world.secrets, **{f"token {number}": pieces(token) for number, token in enumerate(given)}}
-    leaks = {secret: found(wanted, places) for secret, wanted in secrets.items()}
+def test_no_secret_is_found(world: World, clusters: list[Simulator], places: dict[str, str]) -> None:
+    tokens = [token for cluster in clusters for token in cluster.entra.tokens]
+    assert len(tokens) >= 4  # for two connections, to workers and to the triggerer
+    secrets = {**world.secrets, **{f"token {number}": pieces(token) for number, token in enumerate(tokens)}}
+    leaks = {secret: places_with(wanted, places) for secret, wanted in secrets.items()}
     assert {secret: where for secret, where in leaks.items() if where} == {}
 
 
-def test_the_connections_in_the_database_are_encrypted(live: LiveAirflow) -> None:
-    """So that what was not found there is not there."""
+def test_connections_in_the_database_are_encrypted(live: LiveAirflow) -> None:
+    """Otherwise the search in the database would prove nothing."""
     with closing(sqlite3.connect(live.home / "airflow.db")) as database:
         rows = database.execute("SELECT is_extra_encrypted, extra FROM connection").fetchall()
     assert rows

@@ -1,4 +1,4 @@
-"""Clusters as they are secured, on real sockets: what goes through, and what a person is told if it does not."""
+"""Secured clusters on real sockets, with both transports: what is accepted and what is refused."""
 
 from __future__ import annotations
 
@@ -33,84 +33,82 @@ EXPECTED, THEIRS = Authority(), Authority()
 CLIENT = EXPECTED.client(days=90)
 
 
-def trusting(**extra: object) -> dict[str, object]:
+def with_ca(**extra: object) -> dict[str, object]:
     return {"ca_bundle": EXPECTED.pem.decode(), **extra}
 
 
-def certified(client: Any = CLIENT, **extra: object) -> dict[str, object]:
+def with_certificate(client: Any = CLIENT, **extra: object) -> dict[str, object]:
     return {
         "security": "certificate",
         "client_certificate": client.pem.decode(),
         "private_key": client.key_pem.decode(),
-        **(extra or trusting()),
+        **(extra or with_ca()),
     }
 
 
 @contextmanager
-def simulated(**how: Any) -> Iterator[Simulator]:
-    with Simulator(**{"authority": EXPECTED, **how}) as simulator:
+def simulated(**options: Any) -> Iterator[Simulator]:
+    with Simulator(**{"authority": EXPECTED, **options}) as simulator:
         yield simulator
 
 
-# What goes through.
+# Accepted.
 
 
 @pytest.mark.parametrize("tls", ["server", "mutual", "mutual-late"])
-def test_a_certificate_is_shown_whenever_the_server_asks_for_it(tls: str, transport: Any) -> None:
+def test_client_certificate_is_sent_early_and_late(tls: str, transport: Any) -> None:
     with simulated(tls=tls) as simulator:
-        assert transport(Cluster.at(simulator.url, None, certified())) == {
+        assert transport(Cluster.at(simulator.url, None, with_certificate())) == {
             "Version": simulator.runtime_version
         }
 
 
 @pytest.mark.parametrize("passphrase", [None, "hunter2"])
-def test_a_pfx_will_do(passphrase: str | None, transport: Any, tmp_path: Path) -> None:
+def test_pfx_is_accepted(passphrase: str | None, transport: Any, tmp_path: Path) -> None:
     pfx = tmp_path / "client.pfx"
     pfx.write_bytes(CLIENT.pfx(passphrase))
-    extra = trusting(security="certificate", private_key=str(pfx), private_key_passphrase=passphrase)
+    extra = with_ca(security="certificate", private_key=str(pfx), private_key_passphrase=passphrase)
     with simulated(tls="mutual") as simulator:
         assert transport(Cluster.at(simulator.url, None, extra))
 
 
 @pytest.mark.parametrize("which", ["thumbprint", "sha256"])
-def test_a_self_signed_server_is_recognised_by_its_thumbprint(which: str, transport: Any) -> None:
+def test_self_signed_server_is_verified_by_thumbprint(which: str, transport: Any) -> None:
     with simulated(tls="mutual", server_certificate="self_signed") as simulator:
         pins = f"{'A' * 40},{getattr(simulator.server_certificate, which)}"
-        assert transport(Cluster.at(simulator.url, None, certified(server_thumbprints=pins)))
+        assert transport(Cluster.at(simulator.url, None, with_certificate(server_thumbprints=pins)))
 
 
-def test_a_self_signed_certificate_may_be_its_own_ca_bundle(transport: Any) -> None:
+def test_self_signed_certificate_is_its_own_bundle(transport: Any) -> None:
     with simulated(tls="server", server_certificate="self_signed") as simulator:
         extra = {"ca_bundle": simulator.server_certificate.pem.decode()}
         assert transport(Cluster.at(simulator.url, None, extra))
 
 
-def test_a_server_may_be_recognised_by_another_name(transport: Any) -> None:
+def test_server_is_verified_by_another_name(transport: Any) -> None:
     with simulated(tls="server", server_certificate="wrong_name") as simulator:
-        extra = trusting(server_common_name="sf.example.com, OTHER.example.com")
+        extra = with_ca(server_common_name="sf.example.com, OTHER.example.com")
         assert transport(Cluster.at(simulator.url, None, extra))
 
 
-def test_whoever_answers_is_talked_to_if_nobody_is_to_be_verified(transport: Any) -> None:
+def test_any_server_is_accepted_without_verification(transport: Any) -> None:
     with simulated(tls="server", server_certificate="expired") as simulator:
         assert transport(Cluster.at(simulator.url, None, {"verify": False}))
 
 
 @pytest.mark.parametrize("tls", ["mutual", "mutual-late"])
-def test_nothing_is_left_of_a_key_on_disk(
+def test_key_file_is_removed(
     tls: str, transport: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a temporary folder of its own, where whatever is left would be seen."""
+    """The temporary folder of the test would show a file that is left."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with simulated(tls=tls) as simulator:
-        transport(Cluster.at(simulator.url, None, certified()))
+        transport(Cluster.at(simulator.url, None, with_certificate()))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_key_that_cannot_be_loaded_leaves_nothing_either(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a temporary folder of its own, where whatever is left would be seen."""
+def test_key_file_is_removed_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The temporary folder of the test would show a file that is left."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     other = EXPECTED.client()
     with pytest.raises(OSError, match="KEY_VALUES_MISMATCH"):
@@ -121,63 +119,66 @@ def test_a_key_that_cannot_be_loaded_leaves_nothing_either(
 # Contexts.
 
 
-def test_requests_leave_a_context_as_it_is(
+def test_libraries_leave_the_context_unchanged(
     transport: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """
-    Neither library adds public CAs, and neither does the environment: who trusts one CA trusts one.
+    Neither the libraries nor the environment add public CAs: a bundle of one CA stays one CA.
 
-    The builder is watched, since nobody else ever sees the contexts.
+    The builder is replaced by one that records, since nothing else has access to the contexts.
     """
     (tmp_path / "theirs.pem").write_bytes(THEIRS.pem)
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.setenv(name, str(tmp_path / "theirs.pem"))
     made = []
 
-    def watched(*arguments: Any) -> Any:
+    def recorded(*arguments: Any) -> Any:
         context = context_for(*arguments)
         made.append((context, context.cert_store_stats(), context.verify_mode, context.check_hostname))
         return context
 
     for module in ("requests_transport", "aiohttp_transport"):
-        monkeypatch.setattr(f"airflow_provider_sf.{module}.context_for", watched)
+        monkeypatch.setattr(f"airflow_provider_sf.cluster.{module}.context_for", recorded)
     with simulated(tls="server") as simulator:
-        transport(Cluster.at(simulator.url, None, trusting()))
+        transport(Cluster.at(simulator.url, None, with_ca()))
         with simulated(tls="server", authority=THEIRS) as other, pytest.raises(Rejected, match="ca_bundle"):
-            transport(Cluster.at(other.url, None, trusting()))
+            transport(Cluster.at(other.url, None, with_ca()))
     assert len(made) == 2
     for context, *before in made:
         assert [context.cert_store_stats(), context.verify_mode, context.check_hostname] == before
         assert context.cert_store_stats() == {"x509": 1, "crl": 0, "x509_ca": 1}
 
 
-def test_without_a_bundle_the_public_authorities_are_trusted(transport: Any) -> None:
+def test_public_cas_are_trusted_without_a_bundle(transport: Any) -> None:
     assert context_for(ServerVerification()).cert_store_stats()["x509_ca"] > 50
-    with simulated(tls="server") as simulator, pytest.raises(Rejected, match="no CA that is trusted here"):
+    with (
+        simulated(tls="server") as simulator,
+        pytest.raises(Rejected, match="the CA of the server's certificate is not trusted"),
+    ):
         transport(Cluster.at(simulator.url))
 
 
-def test_a_client_that_does_not_offer_late_authentication_is_refused_by_who_asks_late(
+def test_late_authentication_is_offered_by_the_context(
     transport: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Windows' HTTP.sys asks late, so this is what every cluster would say without what is taken away here."""
+    """Without the offer, a server that asks late, such as Windows' HTTP.sys, refuses the client."""
 
-    def bare(*arguments: Any) -> Any:
+    def without_offer(*arguments: Any) -> Any:
         context = context_for(*arguments)
         context.post_handshake_auth = False
         return context
 
     for module in ("requests_transport", "aiohttp_transport"):
-        monkeypatch.setattr(f"airflow_provider_sf.{module}.context_for", bare)
+        monkeypatch.setattr(f"airflow_provider_sf.cluster.{module}.context_for", without_offer)
     with simulated(tls="mutual-late") as simulator, pytest.raises(Rejected, match="HTTP 403"):
-        transport(Cluster.at(simulator.url, None, certified()))
+        transport(Cluster.at(simulator.url, None, with_certificate()))
 
 
-# Pins are looked at before anything is said.
+# The server is verified before a request is sent.
 
 
 @pytest.mark.parametrize("digits", [40, 64])
-def test_on_a_pin_mismatch_the_server_has_seen_no_request(digits: int, transport: Any) -> None:
+def test_wrong_thumbprint_stops_before_the_request(digits: int, transport: Any) -> None:
     with simulated(tls="server", server_certificate="self_signed") as simulator:
         with pytest.raises(Rejected, match=simulator.server_thumbprint) as refused:
             transport(Cluster.at(simulator.url, None, {"server_thumbprints": "A" * digits}))
@@ -191,7 +192,7 @@ def test_on_a_pin_mismatch_the_server_has_seen_no_request(digits: int, transport
     [{"server_common_name": "sf.example.com", "ca_bundle": EXPECTED.pem.decode()}, {}],
     ids=["name", "ca"],
 )
-def test_nor_has_a_server_of_another_name_or_ca(extra: dict[str, object], transport: Any) -> None:
+def test_wrong_name_or_ca_stops_before_the_request(extra: dict[str, object], transport: Any) -> None:
     with simulated(tls="server") as simulator:
         with pytest.raises(Rejected, match=r"server_common_name|ca_bundle"):
             transport(Cluster.at(simulator.url, None, extra))
@@ -201,47 +202,48 @@ def test_nor_has_a_server_of_another_name_or_ca(extra: dict[str, object], transp
 # Several gateways.
 
 
-def test_an_answer_says_which_gateway_gave_it_and_the_next_one_is_asked_if_one_is_down(
+def test_response_names_the_gateway_after_failover(
     transport: Any,
 ) -> None:
     with simulated(gateways=3, tls="mutual") as simulator:
         hosts = ",".join(simulator.urls)
-        to = Cluster.at(hosts, None, certified())
+        cluster = Cluster.at(hosts, None, with_certificate())
         simulator.down(0)
-        assert spoken_by(transport, to) == simulator.urls[1]
+        assert answering_gateway(transport, cluster) == simulator.urls[1]
         simulator.fault(1, "unavailable")
-        assert spoken_by(transport, to) == simulator.urls[2]
+        assert answering_gateway(transport, cluster) == simulator.urls[2]
         simulator.up(0)
-        assert spoken_by(transport, to) == simulator.urls[2]
+        assert answering_gateway(transport, cluster) == simulator.urls[2]
         assert [simulator.requests_of(index) for index in range(3)] == [0, 2, 2]
         simulator.fault(1, None)
         simulator.down(2)
         simulator.down(0)
-        assert spoken_by(transport, to) == simulator.urls[1]  # which rests, and is asked all the same
+        # It cools down, and is tried all the same.
+        assert answering_gateway(transport, cluster) == simulator.urls[1]
 
 
-def spoken_by(transport: Any, to: Cluster) -> str | None:
+def answering_gateway(transport: Any, cluster: Cluster) -> str | None:
     if transport is send:
-        return to.send(PING).endpoint
-    return asyncio.run(to.asend(PING)).endpoint
+        return cluster.send(PING).endpoint
+    return asyncio.run(cluster.asend(PING)).endpoint
 
 
-def test_a_pin_that_only_one_gateway_does_not_match_costs_nothing(transport: Any) -> None:
-    """As while the certificates of a cluster are renewed, node by node."""
+def test_unverified_gateway_leads_to_the_next(transport: Any) -> None:
+    """This happens while the certificates of a cluster are renewed, node by node."""
     renewed = Authority()
     with simulated(tls="server") as before, simulated(tls="server", authority=renewed) as after:
         pins = {"server_thumbprints": after.server_thumbprint}
-        to = Cluster.at(f"{before.url},{after.url}", None, pins)
-        assert spoken_by(transport, to) == after.url
+        cluster = Cluster.at(f"{before.url},{after.url}", None, pins)
+        assert answering_gateway(transport, cluster) == after.url
         assert before.requests == []
 
 
-def test_if_all_gateways_are_down_all_are_named(transport: Any) -> None:
+def test_error_names_all_gateways_that_are_down(transport: Any) -> None:
     with simulated(gateways=2) as simulator:
         urls = simulator.urls
-    with pytest.raises(Unreachable) as silent:
+    with pytest.raises(Unreachable) as unreachable:
         transport(Cluster.at(",".join(urls)))
-    assert str(silent.value) == (
+    assert str(unreachable.value) == (
         f"{urls[0]}: Connection refused (check host and port) "
         f"(and {urls[1]}: Connection refused (check host and port))"
     )
@@ -251,9 +253,7 @@ def test_if_all_gateways_are_down_all_are_named(transport: Any) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
-def test_an_answer_of_more_than_16_mib_is_cut_off_also_after_it_was_decompressed(
-    encoding: str, transport: Any, recorder: Any
-) -> None:
+def test_body_over_16_mib_is_refused(encoding: str, transport: Any, recorder: Any) -> None:
     body = b" " * (MAX_BODY_BYTES + 1)
     sent = gzip.compress(body, 1) if encoding == "gzip" else body
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(sent)}\r\nContent-Encoding: {encoding}\r\n\r\n"
@@ -262,7 +262,7 @@ def test_an_answer_of_more_than_16_mib_is_cut_off_also_after_it_was_decompressed
         transport(Cluster((recorder.url,)))
 
 
-def test_an_answer_of_16_mib_is_read(transport: Any, recorder: Any) -> None:
+def test_body_of_16_mib_is_read(transport: Any, recorder: Any) -> None:
     body = b'{"a": 1}'.ljust(MAX_BODY_BYTES)
     recorder.answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     assert transport(Cluster((recorder.url,))) == {"a": 1}
@@ -273,7 +273,7 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("begin", "drop"),
+    ("begin", "piece"),
     [
         (HEAD + b"Content-Length: 1000\r\n\r\n", b" "),
         (HEAD, b"X-More: 1\r\n"),
@@ -283,56 +283,56 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
     ],
     ids=["body", "headers", "100", "size of a chunk", "trailers"],
 )
-def test_an_answer_that_comes_in_drops_is_cut_off_when_the_time_is_up(
-    begin: bytes, drop: bytes, transport: Any
-) -> None:
-    """Each drop comes in time; all together they do not."""
+def test_slow_response_is_cut_off_by_total_timeout(begin: bytes, piece: bytes, transport: Any) -> None:
+    """Each piece arrives in time, but all pieces together take too long."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=drip, args=(listener, begin, drop), daemon=True).start()
+        threading.Thread(target=send_slowly, args=(listener, begin, piece), daemon=True).start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(Unreachable, match=r"timed out \(0.1 s to connect, 0.1 s to answer\)"):
             transport(Cluster((url,), connect_timeout=0.1, read_timeout=0.1))
 
 
-def drip(listener: socket.socket, begin: bytes, drop: bytes) -> None:
+def send_slowly(listener: socket.socket, begin: bytes, piece: bytes) -> None:
     connection, _ = listener.accept()
     with connection, suppress(OSError):
         connection.recv(65_536)
         connection.sendall(begin)
         for _ in range(1_000):
-            connection.sendall(drop)
+            connection.sendall(piece)
             time.sleep(0.02)
 
 
-def test_a_gateway_that_hangs_holds_up_no_more_waits_than_there_are_slots(recorder: Any) -> None:
-    """Who has waited for a slot finds it resting, and asks the next one."""
+def test_hanging_gateway_delays_only_the_first_requests(recorder: Any) -> None:
+    """A request that waited for a slot finds this gateway cooling down, and tries the next."""
     recorder.answer = None
     with simulated() as simulator:
-        to = Cluster((recorder.url, simulator.url), connect_timeout=0.3, read_timeout=0.3)
+        cluster = Cluster((recorder.url, simulator.url), connect_timeout=0.3, read_timeout=0.3)
 
         async def many() -> list[Any]:
-            async with to.session():
-                return await asyncio.gather(*(to.asend(PING) for _ in range(5 * MAX_CONCURRENT_REQUESTS)))
+            async with cluster.session():
+                return await asyncio.gather(
+                    *(cluster.asend(PING) for _ in range(5 * MAX_CONCURRENT_REQUESTS))
+                )
 
         assert {answer.endpoint for answer in asyncio.run(many())} == {simulator.url}
     assert recorder.connections <= MAX_CONCURRENT_REQUESTS
 
 
-def test_a_server_that_insists_in_the_handshake_is_told_alike_by_both(transport: Any) -> None:
-    """Not a cluster, which refuses in HTTP, but perhaps something in front of one."""
+def test_refused_handshake_has_one_message(transport: Any) -> None:
+    """A cluster refuses in HTTP; a proxy in front of it may refuse in the TLS handshake."""
     context = server_context(EXPECTED.server(), "server")
     context.verify_mode = ssl.CERT_REQUIRED
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=insist, args=(listener, context), daemon=True).start()
-        to = Cluster.at(f"https://127.0.0.1:{listener.getsockname()[1]}", None, trusting())
+        threading.Thread(target=require_certificate, args=(listener, context), daemon=True).start()
+        cluster = Cluster.at(f"https://127.0.0.1:{listener.getsockname()[1]}", None, with_ca())
         with pytest.raises(
             Rejected, match=r"refused the TLS handshake, .* check security and client_certificate"
         ):
-            transport(to)
+            transport(cluster)
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def insist(listener: socket.socket, context: ssl.SSLContext) -> None:
+def require_certificate(listener: socket.socket, context: ssl.SSLContext) -> None:
     while True:
         try:
             raw, _ = listener.accept()
@@ -343,5 +343,6 @@ def insist(listener: socket.socket, context: ssl.SSLContext) -> None:
                 connection.do_handshake()
             connection.settimeout(0.2)
             with suppress(OSError):
-                while socket.socket.recv(connection, 65_536):  # so that what comes next is no reset
+                # Read on, so that the client reads the alert and no reset.
+                while socket.socket.recv(connection, 65_536):
                     pass

@@ -1,4 +1,4 @@
-"""The reads around upgrades, with both transports: literal URLs, recorded answers, and what goes wrong."""
+"""The other calls of the hook, with both transports: literal URLs, recorded answers, errors."""
 
 from __future__ import annotations
 
@@ -43,52 +43,50 @@ def connected(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return recorder
 
 
-def says(recorder: Any, answer: dict[str, Any]) -> None:
+def set_answer(recorder: Any, answer: dict[str, Any]) -> None:
     body = json.dumps(answer).encode()
     recorder.answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
-def asked(recorder: Any) -> list[str]:
+def targets(recorder: Any) -> list[str]:
     return [request.split()[1] for request in recorder.requests]
 
 
 # Recorded answers.
 
 
-def test_the_version_of_a_cluster_is_asked_and_read(
-    ask: Any, connected: Any, sample: Callable[[str], dict[str, Any]]
-) -> None:
-    says(connected, sample("reads/cluster_version"))
+def test_cluster_version_is_read(ask: Any, connected: Any, sample: Callable[[str], dict[str, Any]]) -> None:
+    set_answer(connected, sample("reads/cluster_version"))
     assert ask("get_cluster_version") == "6.4.514.9494"
-    assert asked(connected) == ["/$/GetClusterVersion?api-version=6.4"]
+    assert targets(connected) == ["/$/GetClusterVersion?api-version=6.4"]
 
 
-def test_an_application_is_asked_and_read(
-    ask: Any, connected: Any, sample: Callable[[str], dict[str, Any]]
-) -> None:
-    says(connected, sample("reads/application"))
+def test_application_is_read(ask: Any, connected: Any, sample: Callable[[str], dict[str, Any]]) -> None:
+    set_answer(connected, sample("reads/application"))
     application = ask("get_application", "fabric:/samples/CalculatorApp")
     assert (application.name, application.type_version) == ("fabric:/samples/CalculatorApp", "1.0")
-    assert asked(connected) == ["/Applications/samples~CalculatorApp?api-version=6.0"]
+    assert targets(connected) == ["/Applications/samples~CalculatorApp?api-version=6.0"]
 
 
-def test_the_health_of_an_application_is_asked_and_read(
+def test_application_health_is_read(
     ask: Any, connected: Any, sample: Callable[[str], dict[str, Any]]
 ) -> None:
-    says(connected, sample("reads/application_health"))
+    set_answer(connected, sample("reads/application_health"))
     assert ask("get_application_health", "shop/web").aggregated_health_state == "Ok"
-    assert asked(connected) == ["/Applications/shop~web/$/GetHealth?api-version=6.0"]
+    assert targets(connected) == ["/Applications/shop~web/$/GetHealth?api-version=6.0"]
 
 
 # The simulated cluster.
 
 
 @pytest.mark.usefixtures("simulator")
-def test_all_applications_are_listed_page_after_page(ask: Any, simulator: Any) -> None:
+def test_applications_are_listed_page_by_page(ask: Any, simulator: Any) -> None:
     for name in ("good-a", "good-b", "good-c", "good-d", "good-e"):
         read("get_application", name)
     simulator.requests.clear()
-    assert [one.name for one in ask("list_applications")] == [f"fabric:/good-{part}" for part in "abcde"]
+    assert [application.name for application in ask("list_applications")] == [
+        f"fabric:/good-{part}" for part in "abcde"
+    ]
     assert [request.split()[1] for request in simulator.requests] == [
         "/Applications?api-version=6.1",
         "/Applications?api-version=6.1&ContinuationToken=good-b",
@@ -97,12 +95,12 @@ def test_all_applications_are_listed_page_after_page(ask: Any, simulator: Any) -
 
 
 @pytest.mark.usefixtures("simulator")
-def test_a_cluster_without_applications_lists_none(ask: Any) -> None:
+def test_empty_cluster_lists_no_applications(ask: Any) -> None:
     assert ask("list_applications") == []
 
 
 @pytest.mark.usefixtures("simulator")
-def test_an_application_that_does_not_exist_is_rejected(ask: Any) -> None:
+def test_unknown_application_is_rejected(ask: Any) -> None:
     with pytest.raises(Rejected, match="HTTP 204"):
         ask("get_application", "not_found-shop")
     with pytest.raises(Rejected, match="FABRIC_E_HEALTH_ENTITY_NOT_FOUND"):
@@ -110,25 +108,25 @@ def test_an_application_that_does_not_exist_is_rejected(ask: Any) -> None:
 
 
 @pytest.mark.usefixtures("simulator")
-def test_what_is_read_of_an_application_holds_no_parameter_in_its_repr(ask: Any) -> None:
+def test_repr_of_an_application_shows_no_parameters(ask: Any) -> None:
     application = ask("get_application", SHOP)
     assert isinstance(application, Application)
     assert application.parameters == {"Web_InstanceCount": "-1"}
     assert "Web_InstanceCount" not in repr(application)
 
 
-# What goes wrong.
+# Errors.
 
 
-def test_pages_that_never_end_are_unexpected(ask: Any, connected: Any) -> None:
-    says(connected, {"ContinuationToken": "more", "Items": []})
+def test_endless_pages_are_an_unexpected_answer(ask: Any, connected: Any) -> None:
+    set_answer(connected, {"ContinuationToken": "more", "Items": []})
     with pytest.raises(UnexpectedAnswer, match="the continuation token 'more' again"):
         ask("list_applications")
     assert len(connected.requests) == 2
 
 
 @pytest.mark.parametrize("call", ["get_application", "get_application_health"])
-def test_a_wrong_name_is_refused_before_anything_is_sent(call: str, ask: Any, connected: Any) -> None:
+def test_invalid_name_is_refused_before_a_request(call: str, ask: Any, connected: Any) -> None:
     with pytest.raises(ValueError, match=r"^invalid name .*: write it as"):
         ask(call, "fabric:/shop//web")
     assert connected.connections == 0
@@ -154,7 +152,7 @@ def test_a_wrong_name_is_refused_before_anything_is_sent(call: str, ask: Any, co
         ),
     ],
 )
-def test_a_runtime_that_lacks_a_kind_is_told_with_those_that_it_has(
+def test_old_runtime_leads_to_supported_kinds(
     *, runtime: str, kind: str, name: str, advice: str, ask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Simulator(runtime_version=runtime, cluster_scenario="not_found") as simulator:
@@ -165,65 +163,65 @@ def test_a_runtime_that_lacks_a_kind_is_told_with_those_that_it_has(
     assert len(simulator.requests) == 2
 
 
-def test_a_cluster_that_does_not_say_its_version_is_asked_once(ask: Any, connected: Any) -> None:
+def test_unknown_version_is_requested_once(ask: Any, connected: Any) -> None:
     body = b'{"Error": {"Code": "E_INVALIDARG", "Message": "no"}}'
     connected.answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
     with pytest.raises(Rejected, match="this call needs runtime "):
         ask("get_upgrade_progress", "shop", kind="application")
-    assert asked(connected) == [
+    assert targets(connected) == [
         "/Applications/shop/$/GetUpgradeProgress?api-version=6.0",
         "/$/GetClusterVersion?api-version=6.4",
     ]
 
 
-# Explanations.
+# Failure details.
 
 
-def remarks_of(hook: ServiceFabricHook, name: str = "shop") -> list[str]:
-    records, remarks = hook.get_failure_details(name, kind="application_resource")
-    assert records == []
-    return remarks
+def read_warnings(hook: ServiceFabricHook, name: str = "shop") -> list[str]:
+    details, warnings = hook.get_failure_details(name, kind="application_resource")
+    assert details == []
+    return warnings
 
 
 @pytest.mark.usefixtures("simulator")
-def test_what_explains_a_failure_is_asked_once_each(simulator: Any, clock: Any) -> None:
+def test_failure_details_are_read_once_each(simulator: Any, clock: Any) -> None:
     hook = ServiceFabricHook()
     hook.get_upgrade_progress("rolled_back-shop")
     clock.now += 3600
     simulator.requests.clear()
-    records, remarks = hook.get_failure_details("rolled_back-shop", kind="application_resource")
-    assert remarks == []
-    assert [record.failure_reason for record in records] == ["HealthCheck", None]
-    assert [len(record.unhealthy_evaluations) > 0 for record in records] == [True, True]
+    details, warnings = hook.get_failure_details("rolled_back-shop", kind="application_resource")
+    assert warnings == []
+    assert [detail.failure_reason for detail in details] == ["HealthCheck", None]
+    assert [len(detail.unhealthy_evaluations) > 0 for detail in details] == [True, True]
     assert len(simulator.requests) == 2
 
 
 @pytest.mark.usefixtures("simulator")
-def test_a_kind_that_says_it_all_itself_needs_no_explanation(simulator: Any) -> None:
+def test_complete_kind_needs_no_failure_calls(simulator: Any) -> None:
     assert ServiceFabricHook().get_failure_details("shop", kind="application") == ([], [])
     assert simulator.requests == []
 
 
 @pytest.mark.parametrize(
-    ("conn_id", "name", "why"),
+    ("conn_id", "name", "reason"),
     [
         ("service_fabric_default", "shop", "expected a JSON object, got a JSON list"),
         ("service_fabric_default", "a/../b", "invalid name '..': it is a relative path"),
         ("no_such", "shop", "The conn_id `no_such` isn't defined"),
     ],
 )
-def test_what_cannot_be_read_is_a_remark(conn_id: str, name: str, why: str, connected: Any) -> None:
+def test_failed_call_is_a_warning(conn_id: str, name: str, reason: str, connected: Any) -> None:
     connected.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
-    remarks = remarks_of(ServiceFabricHook(conn_id), name)
-    for remark, call in zip(remarks, ("GetUpgradeProgress", "GetHealth"), strict=True):
-        assert remark.startswith(f"/Applications/{{applicationId}}/$/{call} could not be read: ")
-        assert why in remark
+    warnings = read_warnings(ServiceFabricHook(conn_id), name)
+    for warning, call in zip(warnings, ("GetUpgradeProgress", "GetHealth"), strict=True):
+        assert warning.startswith(f"/Applications/{{applicationId}}/$/{call} could not be read: ")
+        assert reason in warning
 
 
-def test_whatever_a_secrets_backend_raises_then_is_no_error_either() -> None:
+def test_secrets_backend_error_is_a_warning() -> None:
     class Hook(ServiceFabricHook):
         def get_conn(self) -> Cluster:
             msg = "the vault is sealed"
             raise AirflowException(msg)
 
-    assert [remark.partition(": ")[2] for remark in remarks_of(Hook())] == ["the vault is sealed"] * 2
+    assert [warning.partition(": ")[2] for warning in read_warnings(Hook())] == ["the vault is sealed"] * 2
