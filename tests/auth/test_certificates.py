@@ -45,7 +45,7 @@ def same(read: ClientCertificate) -> bool:
 # What they are read from.
 
 
-def test_pem_is_read_whether_the_certificate_is_beside_the_key_or_with_it() -> None:
+def test_pem_key_and_certificate_may_be_together() -> None:
     assert same(client_certificate(MINE.pem, MINE.key_pem, None))
     assert same(client_certificate(None, MINE.key_pem + MINE.pem, None))
     assert same(client_certificate(None, MINE.pem + MINE.key_pem, None))
@@ -57,33 +57,33 @@ def test_an_encrypted_key_is_read_with_its_passphrase() -> None:
 
 
 @pytest.mark.parametrize("passphrase", [None, SECRET])
-def test_a_pfx_is_read_with_and_without_a_passphrase(passphrase: str | None) -> None:
+def test_pfx_is_read_with_or_without_passphrase(passphrase: str | None) -> None:
     read = client_certificate(None, MINE.pfx(passphrase), passphrase)
     assert (read.thumbprint, read.key) == (MINE.thumbprint, MINE.key_pem)
 
 
-def test_a_certificate_beside_a_pfx_is_taken_instead_of_the_one_within() -> None:
+def test_certificate_beside_a_pfx_wins() -> None:
     assert same(client_certificate(MINE.pem, MINE.pfx(SECRET), SECRET))
 
 
-def test_the_certificate_of_the_key_comes_first_whatever_stands_before_it() -> None:
+def test_certificate_of_the_key_comes_first() -> None:
     read = client_certificate(AUTHORITY.pem + MINE.pem, MINE.key_pem, None)
     assert read.chain == MINE.pem + AUTHORITY.pem
 
 
-def test_text_is_taken_as_it_is_and_a_path_as_its_file(tmp_path: Path) -> None:
+def test_value_may_be_text_or_path(tmp_path: Path) -> None:
     (tmp_path / "client.pem").write_bytes(MINE.pem)
     assert read_pem("client_certificate", MINE.pem.decode()) == MINE.pem
     assert read_pem("client_certificate", str(tmp_path / "client.pem")) == MINE.pem
 
 
 @pytest.mark.parametrize("between", ["", " ", "\\n"])
-def test_a_form_may_have_taken_the_ends_of_lines_away(between: str) -> None:
+def test_missing_line_ends_are_restored(between: str) -> None:
     mangled = MINE.key_pem.decode().strip().replace("\n", between)
     assert same(client_certificate(MINE.pem, read_key(mangled), None))
 
 
-def test_a_key_may_be_a_path_of_either_and_a_pfx_may_be_text_in_base64(tmp_path: Path) -> None:
+def test_key_may_be_a_file_or_base64(tmp_path: Path) -> None:
     pem, pfx = tmp_path / "client.key", tmp_path / "client.pfx"
     pem.write_bytes(MINE.key_pem)
     pfx.write_bytes(MINE.pfx())
@@ -113,7 +113,7 @@ def test_a_key_may_be_a_path_of_either_and_a_pfx_may_be_text_in_base64(tmp_path:
     ],
     ids=map(str, count()),
 )  # fmt: skip
-def test_what_cannot_be_used_is_refused_by_field_and_not_repeated(
+def test_invalid_certificate_names_the_field_only(
     certificate: bytes | None, key: bytes, passphrase: str | None, said: str
 ) -> None:
     with pytest.raises(ValueError, match=said) as refused:
@@ -128,7 +128,7 @@ def test_a_pfx_without_a_key_is_refused() -> None:
 
 
 @pytest.mark.parametrize("given", ["no such file", "/", "x" * 300, "x" * 5000, "\0"])
-def test_a_path_that_leads_nowhere_is_named_unless_it_may_be_a_secret(given: str) -> None:
+def test_missing_file_is_named_unless_secret(given: str) -> None:
     with pytest.raises(
         ValueError, match=r"'ca_bundle' is not PEM text, and the file.* cannot be read: "
     ) as refused:
@@ -147,14 +147,14 @@ def test_nothing_of_a_key_is_in_a_repr() -> None:
     assert "PRIVATE" not in repr(client_certificate(MINE.pem, MINE.key_pem, None))
 
 
-def test_a_certificate_says_whose_it_is_and_when_it_ends() -> None:
+def test_certificate_has_thumbprint_and_expiry() -> None:
     read = client_certificate(MINE.pem, MINE.key_pem, None)
     assert (read.der, read.thumbprint) == (MINE.der, MINE.thumbprint)
     assert read.expires_at == expires_at(MINE.der) > datetime.now(timezone.utc) + timedelta(days=30)
     assert thumbprints(MINE.der) == (MINE.thumbprint, MINE.sha256)
 
 
-def test_a_certificate_is_for_clients_if_its_extended_key_usage_allows_it_or_there_is_none() -> None:
+def test_extended_key_usage_decides_about_clients() -> None:
     assert ClientCertificate(MINE.pem, b"").is_for_clients
     assert not ClientCertificate(AUTHORITY.client(purpose=SERVER_AUTH).pem, b"").is_for_clients
     assert ClientCertificate(AUTHORITY.pem, b"").is_for_clients  # it says nothing of its use

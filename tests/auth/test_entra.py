@@ -54,9 +54,7 @@ def signed_in(simulator: Simulator, **changes: object) -> Cluster:
 # What goes through.
 
 
-def test_tenant_and_application_are_those_that_the_cluster_names(
-    transport: Any, simulator: Simulator
-) -> None:
+def test_tenant_and_application_are_discovered(transport: Any, simulator: Simulator) -> None:
     assert transport(signed_in(simulator)) == {"Version": simulator.runtime_version}
     assert f"GET {request_for(AAD_METADATA).target} HTTP/1.1" in simulator.requests
 
@@ -80,7 +78,7 @@ def test_a_ready_made_token_will_do(transport: Any, simulator: Simulator) -> Non
     assert simulator.entra.tokens_issued == 0
 
 
-def test_a_token_is_asked_for_once_however_many_are_waiting(simulator: Simulator) -> None:
+def test_token_is_requested_once_for_all(simulator: Simulator) -> None:
     async def many() -> None:
         cluster = signed_in(simulator)
         async with cluster.session():
@@ -99,7 +97,7 @@ def test_a_token_that_ends_soon_is_renewed(transport: Any) -> None:
         assert simulator.entra.tokens_issued == 2
 
 
-def test_a_token_that_the_cluster_refuses_is_renewed_once(transport: Any, simulator: Simulator) -> None:
+def test_refused_token_is_renewed_once(transport: Any, simulator: Simulator) -> None:
     transport(signed_in(simulator))
     simulator.entra.revoke_tokens()
     assert transport(signed_in(simulator))
@@ -110,14 +108,14 @@ def test_a_token_that_is_refused_anew_is_refused(transport: Any, simulator: Simu
     """What another cluster issues is nothing to this one, however new."""
     with Simulator(authority=EXPECTED, entra=True) as other:
         elsewhere = signed_in(simulator, authority=other.url)
-        with pytest.raises(Rejected, match=r"HTTP 401: .*assign the role User of the cluster's application to"):
+        with pytest.raises(
+            Rejected, match=r"HTTP 401: .*assign the role User of the cluster's application to"
+        ):
             transport(elsewhere)
         assert other.entra.tokens_issued == 2
 
 
-def test_a_token_that_has_not_ended_will_do_while_the_issuer_is_in_trouble(
-    transport: Any, closed_port: int
-) -> None:
+def test_valid_token_is_used_during_issuer_outage(transport: Any, closed_port: int) -> None:
     with Simulator(authority=EXPECTED, entra=True, token_seconds=200) as simulator:
         cluster = signed_in(simulator)
         transport(cluster)
@@ -129,7 +127,7 @@ def test_a_token_that_has_not_ended_will_do_while_the_issuer_is_in_trouble(
         assert simulator.entra.tokens_issued == 1
 
 
-def test_an_issuer_in_trouble_is_asked_once_by_all_who_wait(simulator: Simulator, closed_port: int) -> None:
+def test_failed_token_request_is_shared(simulator: Simulator, closed_port: int) -> None:
     async def many() -> list[Any]:
         cluster = signed_in(simulator, authority=f"https://127.0.0.1:{closed_port}", tenant_id=None)
         async with cluster.session():
@@ -139,7 +137,7 @@ def test_an_issuer_in_trouble_is_asked_once_by_all_who_wait(simulator: Simulator
     assert len([line for line in simulator.requests if "GetAadMetadata" in line]) == 1
 
 
-def test_a_thread_that_has_waited_for_one_who_asked_in_vain_does_not_ask_again() -> None:
+def test_waiting_thread_shares_the_failure() -> None:
     """The failure came after it began to wait."""
     entra, failure = Entra("default"), Unreachable("timed out")
     cluster = PublicClient(
@@ -175,7 +173,7 @@ def test_a_wrong_setting_is_named(
     assert "hunter2" not in str(refused.value)
 
 
-def test_nothing_secret_is_sent_to_who_the_cluster_alone_names(simulator: Simulator) -> None:
+def test_advertised_issuer_receives_no_secret(simulator: Simulator) -> None:
     with pytest.raises(Rejected, match="Set 'authority' to it if you trust it"):
         send(signed_in(simulator, authority=None))
     assert [line for line in simulator.requests if "oauth2" in line or "openid" in line] == []
@@ -189,7 +187,7 @@ def test_a_cluster_without_entra_id_says_so(transport: Any) -> None:
 
 
 @pytest.mark.parametrize("said", ["https://management.azure.com", "https://graph.microsoft.com/", "x y"])
-def test_a_cluster_that_says_to_be_another_service_gets_no_token_for_it(said: str) -> None:
+def test_other_service_as_application_is_refused(said: str) -> None:
     told = {"tenant": "us", "cluster": said}
     cluster = PublicClient(
         "c",
@@ -209,7 +207,7 @@ def test_nor_does_one_that_is_not_verified(transport: Any, simulator: Simulator)
 
 
 @pytest.mark.parametrize("missing", ["tenant", "cluster"])
-def test_what_the_cluster_does_not_tell_must_be_said(missing: str, simulator: Simulator) -> None:
+def test_missing_metadata_names_the_setting(missing: str, simulator: Simulator) -> None:
     told = {**simulator.sign_in["metadata"], missing: ""}
     cluster = PublicClient(
         "c",
@@ -222,9 +220,7 @@ def test_what_the_cluster_does_not_tell_must_be_said(missing: str, simulator: Si
         get_token(Entra("client_secret", client_id="me", authority=simulator.url), cluster)
 
 
-def test_an_issuer_that_does_not_answer_may_answer_later(
-    transport: Any, simulator: Simulator, closed_port: int
-) -> None:
+def test_silent_issuer_is_unreachable(transport: Any, simulator: Simulator, closed_port: int) -> None:
     with pytest.raises(
         Unreachable, match=r"Microsoft Entra ID issued no token; check credential, .*Connection refused"
     ):

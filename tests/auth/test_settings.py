@@ -198,9 +198,7 @@ ENTRA: dict[str, object] = {"security": "entra", "credential": "client_secret", 
     ],
     ids=map(str, count()),
 )  # fmt: skip
-def test_what_is_wrong_or_contradicts_is_refused_by_name_and_no_secret_is_repeated(
-    extra: dict[str, object], said: str
-) -> None:
+def test_invalid_settings_are_named_without_secrets(extra: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said) as refused:
         read_security(extra)
     assert "extra field" in str(refused.value)
@@ -209,9 +207,7 @@ def test_what_is_wrong_or_contradicts_is_refused_by_name_and_no_secret_is_repeat
     assert refused.value.__cause__ is None
 
 
-def test_what_openssl_does_not_take_is_refused_when_the_connection_is_read(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_openssl_errors_appear_at_reading(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(
         ValueError, match="'client_certificate': certificate and key cannot be loaded: No such file"
@@ -222,7 +218,7 @@ def test_what_openssl_does_not_take_is_refused_when_the_connection_is_read(
 # Tables.
 
 
-def test_every_field_has_its_place_in_the_form_and_every_mode_and_credential_is_offered() -> None:
+def test_form_offers_every_mode_and_credential() -> None:
     assert set(FIELDS) <= set(FORM)
     assert [*MODES] == FORM["security"]["schema"]["enum"]  # type: ignore[index]
     assert [*CREDENTIALS] == FORM["credential"]["schema"]["enum"]  # type: ignore[index]
@@ -294,7 +290,7 @@ def test_advice_on_a_refusal_names_the_setting(security: Security, said: str) ->
     ],
     ids=map(str, count()),
 )
-def test_how_a_connection_is_secured_is_told_when_it_is_tested(security: Security, said: str) -> None:
+def test_connection_test_describes_the_security(security: Security, said: str) -> None:
     answer = Response(200, b"{}", endpoint="https://c:19080", certificate=SERVER.der)
     assert said in describe_security(security, answer)
     assert (

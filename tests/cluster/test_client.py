@@ -77,9 +77,7 @@ def test_every_status_is_an_answer(status: int, transport: Any, recorder: Any) -
 
 
 @pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER", "rEtRy-aFtEr"])
-def test_names_of_headers_come_in_lower_case_and_values_as_they_are(
-    name: str, transport: Any, recorder: Any
-) -> None:
+def test_header_names_are_in_lower_case(name: str, transport: Any, recorder: Any) -> None:
     recorder.answer = http(503, b"", f"{name}: 7", "DATE: Sun, 01 Mar 2026 03:00:00 GMT", "X-Cluster: Shop 1")
     assert transport(Cluster((recorder.url,)), PING).headers == {
         "content-length": "0",
@@ -135,7 +133,7 @@ def test_a_refused_connection_is_unreachable(transport: Any, closed_port: int) -
     assert error.value.endpoint == f"http://127.0.0.1:{closed_port}"
 
 
-def test_what_the_caller_was_handling_is_not_the_reason(transport: Any, closed_port: int) -> None:
+def test_handled_exception_is_not_the_cause(transport: Any, closed_port: int) -> None:
     def ask_while_handling_something_else() -> None:
         try:
             int("something else")
@@ -163,7 +161,7 @@ def test_a_body_that_stops_coming_is_cut_off(transport: Any, recorder: Any) -> N
         transport(Cluster((recorder.url,), connect_timeout=0.02, read_timeout=0.03), PING)
 
 
-def test_a_queue_of_our_own_is_no_silence_of_the_cluster(simulator: Any, clock: Any) -> None:
+def test_local_queue_is_no_timeout(simulator: Any, clock: Any) -> None:
     """Forty rounds of slow answers take twice as long as one may: who waits for a slot is not timed."""
     clock.now = 0.0
     slow = request_for(PROGRESS, "flapping-shop")
@@ -227,7 +225,7 @@ def test_the_last_to_leave_closes_the_session(recorder: Any) -> None:
     assert recorder.connections == 1
 
 
-def test_a_cancelled_wait_leaves_the_session_to_the_others(recorder: Any) -> None:
+def test_cancelled_wait_keeps_the_session_open(recorder: Any) -> None:
     to = Cluster((recorder.url,))
 
     async def wait_long() -> None:
@@ -246,7 +244,7 @@ def test_a_cancelled_wait_leaves_the_session_to_the_others(recorder: Any) -> Non
     asyncio.run(cancel_one())
 
 
-def test_each_event_loop_has_its_own_session_and_nothing_is_kept_of_it(recorder: Any) -> None:
+def test_each_event_loop_has_its_own_session(recorder: Any) -> None:
     to = Cluster((recorder.url,))
     for _ in range(3):
         assert asyncio.run(to.asend(PING)).status == 200
@@ -255,7 +253,7 @@ def test_each_event_loop_has_its_own_session_and_nothing_is_kept_of_it(recorder:
     assert not [sessions for sessions in sharing._resources.values() if sessions]
 
 
-def test_a_cluster_is_what_the_fields_of_a_connection_say() -> None:
+def test_cluster_from_connection_fields() -> None:
     own = "http://a:19080/Explorer/index.html"
     assert Cluster.at("a") == Cluster(("http://a:19080",), 5.0, 30.0, own)
     assert Cluster.at("a", 1).endpoint == "http://a:1"
@@ -297,6 +295,6 @@ def test_a_wrong_extra_field_is_refused_by_name(extra: Any, said: str) -> None:
         Cluster.at("a", None, extra)
 
 
-def test_a_repeated_header_is_a_list_whichever_library_reads_it(transport: Any, recorder: Any) -> None:
+def test_repeated_header_is_a_list(transport: Any, recorder: Any) -> None:
     recorder.answer = http(503, b"", "X-Node: a", "X-Node: b")
     assert transport(Cluster((recorder.url,)), PING).headers["x-node"] == "a, b"

@@ -69,14 +69,14 @@ CASES = [
     Case("none", "a redirect to a login page", answers=page("302 Found", "Location: http://127.0.0.1:9/login")),
     Case("any", "an unknown CA has issued the server's certificate", TLS, {"ca_bundle": THEIRS.pem.decode()}),
     Case("any", "the server's certificate is self-signed", {**TLS, "server_certificate": "self_signed"}, {"ca_bundle": PEM}),
-    Case("any", "the server's certificate has ended", {**TLS, "server_certificate": "expired"}, {"ca_bundle": PEM}),
+    Case("any", "the server's certificate has expired", {**TLS, "server_certificate": "expired"}, {"ca_bundle": PEM}),
     Case("any", "the server's certificate is for another name", {**TLS, "server_certificate": "wrong_name"}, {"ca_bundle": PEM}),
     Case("any", "the server has none of the names", TLS, {"ca_bundle": PEM, "server_common_name": "sf.example.com"}),
     Case("any", "the server has none of the thumbprints", TLS, {"server_thumbprints": "A" * 40}),
-    Case("any", "a pinned certificate has ended", {**TLS, "server_certificate": "expired"}, {"server_thumbprints": "{thumbprint}"}),
+    Case("any", "a pinned certificate has expired", {**TLS, "server_certificate": "expired"}, {"server_thumbprints": "{thumbprint}"}),
     Case("certificate", "the cluster does not know the certificate", MUTUAL, {**client(THEIRS.client()), "ca_bundle": PEM}),
     Case("certificate", "the certificate is not for clients", MUTUAL, client(EXPECTED.client(purpose=SERVER_AUTH))),
-    Case("certificate", "the certificate has ended", MUTUAL, client(EXPECTED.client(days=-1))),
+    Case("certificate", "the certificate has expired", MUTUAL, client(EXPECTED.client(days=-1))),
     Case("certificate", "... and the server asks late", {"tls": "mutual-late"}, client(EXPECTED.client(days=-1))),
     Case("certificate", "https, but the cluster is not secured", {}, GOOD, host="https://{address}"),
     Case("entra", "the cluster does not use Entra ID", TLS, {"security": "entra", "ca_bundle": PEM}),
@@ -146,7 +146,7 @@ def told(case: Case, transport: Callable[[Cluster], Any]) -> str:
     return said
 
 
-def test_every_failure_is_told_alike_by_both_transports_and_as_documented(documented: Any) -> None:
+def test_both_transports_report_failures_as_documented(documented: Any) -> None:
     rows = ["| security | what is wrong | what is said |\n| --- | --- | --- |\n"]
     for case in CASES:
         said, said_too = told(case, send), told(case, asend)
@@ -166,7 +166,7 @@ def test_every_failure_names_the_setting_to_change(case: Case) -> None:
     assert re.search(SETTINGS, told(case, send))
 
 
-def test_a_redirect_to_another_host_gets_no_credentials_and_is_an_error(transport: Any) -> None:
+def test_redirect_receives_no_credentials(transport: Any) -> None:
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as here, socket.create_server(("127.0.0.1", 0)) as elsewhere:
         where = f"https://127.0.0.1:{elsewhere.getsockname()[1]}/"

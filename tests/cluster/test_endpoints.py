@@ -59,7 +59,7 @@ def test_a_host_that_is_none_is_refused(host: str | None, port: int | None, said
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
-def test_without_a_url_explorer_is_the_one_that_the_cluster_serves(nothing: str | None) -> None:
+def test_default_explorer_is_the_clusters(nothing: str | None) -> None:
     own = explorer_url(nothing, "http://mycluster.example.com:19080")
     assert own == "http://mycluster.example.com:19080/Explorer/index.html"
     assert explorer_url(nothing, "http://[::1]:19080") == "http://[::1]:19080/Explorer/index.html"
@@ -78,7 +78,7 @@ def test_the_word_none_is_no_link() -> None:
         "https://gate.example.com/clusters/shop%20one/?theme=dark&x=1",
     ],
 )
-def test_a_url_of_explorer_is_taken_as_it_is(url: str) -> None:
+def test_explorer_url_is_kept(url: str) -> None:
     assert explorer_url(url, "http://a:19080") == url
 
 
@@ -119,7 +119,7 @@ def test_a_url_of_explorer_is_taken_as_it_is(url: str) -> None:
         {"url": "hunter2"},
     ],
 )
-def test_what_is_no_url_of_explorer_is_refused_and_not_repeated(given: object) -> None:
+def test_invalid_explorer_url_is_not_shown(given: object) -> None:
     with pytest.raises(
         ValueError, match=r"^extra field 'explorer_url' must be the http or https URL"
     ) as refused:

@@ -70,13 +70,13 @@ def test_what_the_only_gateway_says_is_the_answer(status: int) -> None:
 
 
 @pytest.mark.parametrize("error", [silent(), stranger()])
-def test_what_went_wrong_with_the_only_gateway_is_raised_as_it_is(error: ServiceFabricError) -> None:
+def test_error_of_the_only_gateway_is_raised(error: ServiceFabricError) -> None:
     with pytest.raises(type(error)) as raised:
         Cluster((A,)).talk(error)  # type: ignore[arg-type]
     assert raised.value is error
 
 
-def test_the_only_gateway_is_asked_again_and_never_rests() -> None:
+def test_only_gateway_never_cools_down() -> None:
     cluster = Cluster((A,))
     for _ in range(3):
         with pytest.raises(Unreachable):
@@ -92,20 +92,18 @@ def test_a_gateway_that_answers_is_asked_again(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("trouble", [silent(), stranger(), says(502), says(503), says(504)])
-def test_the_next_one_is_asked_if_one_is_in_trouble_and_stuck_to_from_then_on(
-    trouble: Any, cluster: Cluster
-) -> None:
+def test_working_gateway_becomes_current(trouble: Any, cluster: Cluster) -> None:
     assert cluster.talk(trouble, says(200, B)) == ([Attempt(A), Attempt(B)], says(200, B))
     cluster.now += COOL_DOWN_SECONDS + 1
     assert cluster.asked(says(200, B)) == [B]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
-def test_what_a_cluster_says_as_such_is_no_trouble_of_a_gateway(status: int, cluster: Cluster) -> None:
+def test_cluster_errors_are_no_gateway_failures(status: int, cluster: Cluster) -> None:
     assert cluster.talk(says(status)) == ([Attempt(A)], says(status))
 
 
-def test_a_gateway_in_trouble_rests_before_it_is_asked_again(cluster: Cluster) -> None:
+def test_failed_gateway_cools_down(cluster: Cluster) -> None:
     cluster.talk(silent(A), says(200, B))
     cluster.now += COOL_DOWN_SECONDS - 1
     assert cluster.asked(silent(B), says(200, C)) == [B, C]
@@ -120,7 +118,7 @@ def test_after_the_last_one_comes_the_first(cluster: Cluster) -> None:
     assert cluster.asked(silent(C), silent(A), says(200, B)) == [C, A, B]
 
 
-def test_a_gateway_that_rests_is_asked_before_a_poll_counts_as_silence(cluster: Cluster) -> None:
+def test_cooling_gateways_are_tried_before_failing(cluster: Cluster) -> None:
     """The one whose rest is the next to end comes first."""
     cluster.talk(silent(A), says(200, B))
     cluster.now += 10
@@ -131,11 +129,11 @@ def test_a_gateway_that_rests_is_asked_before_a_poll_counts_as_silence(cluster: 
     assert cluster.asked(says(200, A)) == [A]
 
 
-def test_of_gateways_that_cannot_answer_the_first_ones_words_are_the_answer(cluster: Cluster) -> None:
+def test_first_unavailable_response_is_returned(cluster: Cluster) -> None:
     assert cluster.talk(silent(A), says(503, B), says(502, C))[1] == says(503, B)
 
 
-def test_if_none_answers_all_are_named_and_what_may_pass_decides(cluster: Cluster) -> None:
+def test_all_failed_gateways_are_named(cluster: Cluster) -> None:
     with pytest.raises(Unreachable) as raised:
         cluster.talk(stranger(A), silent(B), silent(C))
     assert raised.value.endpoint == B
@@ -145,8 +143,8 @@ def test_if_none_answers_all_are_named_and_what_may_pass_decides(cluster: Cluste
     )
 
 
-def test_if_all_are_strangers_asking_again_will_not_help(cluster: Cluster) -> None:
-    with pytest.raises(Rejected, match="does not match server_thumbprints"):
+def test_only_unverified_gateways_are_rejected(cluster: Cluster) -> None:
+    with pytest.raises(Rejected, match="none of server_thumbprints"):
         cluster.talk(stranger(A), stranger(B), stranger(C))
 
 
@@ -160,7 +158,7 @@ def test_clusters_do_not_know_each_others_gateways(cluster: Cluster) -> None:
 # Rests, as values.
 
 
-def test_a_gateway_that_rests_is_asked_last_and_the_next_to_wake_first_of_them() -> None:
+def test_cooling_gateways_are_tried_last() -> None:
     gateways = Gateways(ALL).after_failure(B, 100.0)
     assert gateways == Gateways(ALL, 0, ((B, 130.0),))
     assert gateways.order(129.0) == (A, C, B)
@@ -177,7 +175,7 @@ def test_a_gateway_that_answers_rests_no_more() -> None:
     assert gateways.after_answer(B) == Gateways(ALL, 1, ((A, 140.0),))
 
 
-def test_a_conversation_leaves_behind_who_was_silent_and_when(cluster: Cluster) -> None:
+def test_failures_are_remembered_per_cluster(cluster: Cluster) -> None:
     cluster.talk(silent(A), says(200, B))
     assert cluster.known == {ALL: Gateways(ALL, 1, ((A, 1_030.0),))}
 
@@ -185,7 +183,7 @@ def test_a_conversation_leaves_behind_who_was_silent_and_when(cluster: Cluster) 
 # Credentials.
 
 
-def test_a_try_takes_the_credentials_at_hand_unless_it_says_otherwise() -> None:
+def test_attempt_uses_current_credentials_by_default() -> None:
     assert Attempt(A).with_new_credentials is False
 
 
@@ -200,6 +198,6 @@ def test_credentials_that_are_refused_again_are_refused(cluster: Cluster) -> Non
     assert (tried, answer) == ([Attempt(A), Attempt(A, with_new_credentials=True)], says(403))
 
 
-def test_another_gateway_that_refuses_what_is_new_is_believed(cluster: Cluster) -> None:
+def test_refusal_of_new_credentials_is_final(cluster: Cluster) -> None:
     tried, answer = cluster.talk(says(401), silent(A), says(401, B), renewable=True)
     assert (tried, answer) == ([Attempt(A), Attempt(A, with_new_credentials=True), Attempt(B)], says(401, B))

@@ -28,7 +28,7 @@ def unverified(code: int, message: str) -> ssl.SSLCertVerificationError:
 @pytest.mark.parametrize(
     "reason", ["TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_ALERT_UNKNOWN_CA"]
 )
-def test_an_alert_of_the_server_is_perhaps_about_our_certificate(reason: str) -> None:
+def test_certificate_alerts_are_rejections(reason: str) -> None:
     """Windows refuses in HTTP, but something in front of a cluster may refuse in TLS."""
     error = network_error(tls_error(reason), SECURE, PATIENCE)
     assert isinstance(error, Rejected)
@@ -47,33 +47,33 @@ def test_an_alert_of_the_server_is_perhaps_about_our_certificate(reason: str) ->
         (None, "no reason given"),
     ],
 )
-def test_a_tls_connection_that_breaks_may_hold_the_next_time(reason: str | None, words: str) -> None:
+def test_broken_tls_connection_is_unreachable(reason: str | None, words: str) -> None:
     error = network_error(tls_error(reason), SECURE, PATIENCE)
     assert isinstance(error, Unreachable)
     assert str(error) == f"https://c:19080: the TLS connection broke: {words}"
 
 
 @pytest.mark.parametrize("reason", ["TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"])
-def test_a_server_that_speaks_old_tls_only_is_told_so(reason: str) -> None:
+def test_old_tls_is_rejected(reason: str) -> None:
     error = network_error(tls_error(reason), SECURE, PATIENCE)
     assert isinstance(error, Rejected)
     assert error.message == "the server does not support TLS 1.2 or newer: check host and port"
 
 
-def test_an_error_that_urllib3_has_put_into_another_is_found() -> None:
+def test_error_wrapped_by_urllib3_is_found() -> None:
     inner = unverified(10, "certificate has expired")
     assert network_error(ValueError(ValueError(inner)), SECURE, PATIENCE).message.startswith(
-        "the server's certificate has ended"
+        "the server's certificate has expired"
     )
 
 
-def test_a_certificate_that_is_not_valid_yet_is_perhaps_a_clock() -> None:
+def test_certificate_not_valid_yet_names_the_clocks() -> None:
     error = network_error(unverified(9, "certificate is not yet valid"), SECURE, PATIENCE)
     assert isinstance(error, Rejected)
     assert error.message == "the server's certificate is not valid yet: check it and the system clocks"
 
 
-def test_a_fault_of_a_certificate_that_we_have_no_words_for_is_in_openssls() -> None:
+def test_other_certificate_errors_use_openssls_text() -> None:
     error = network_error(unverified(26, "unsuitable certificate purpose"), SECURE, PATIENCE)
     assert isinstance(error, Rejected)
     assert error.message == "unsuitable certificate purpose: check ca_bundle"
@@ -82,7 +82,7 @@ def test_a_fault_of_a_certificate_that_we_have_no_words_for_is_in_openssls() -> 
 @pytest.mark.parametrize(
     "error", [ConnectionResetError(104, "reset"), OSError(-5, "odd"), ValueError("what?")]
 )
-def test_whatever_else_went_wrong_is_told_in_its_own_words(error: Exception) -> None:
+def test_other_errors_keep_their_text(error: Exception) -> None:
     said = {"ConnectionResetError": "Connection reset by peer", "OSError": "odd", "ValueError": "what?"}
     told = network_error(error, SECURE, PATIENCE)
     assert isinstance(told, Unreachable)
@@ -94,7 +94,7 @@ def test_an_error_without_words_is_named() -> None:
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(104, "reset"), ValueError("half an answer")])
-def test_a_plain_connection_that_is_cut_off_is_perhaps_to_a_secured_cluster(error: Exception) -> None:
+def test_cut_plain_connection_suggests_https(error: Exception) -> None:
     assert network_error(error, PLAIN, PATIENCE).message.endswith(
         " (if the cluster is secured, use https:// in host and set security)"
     )
@@ -103,6 +103,6 @@ def test_a_plain_connection_that_is_cut_off_is_perhaps_to_a_secured_cluster(erro
 @pytest.mark.parametrize(
     "error", [TimeoutError(), tls_error("WRONG_VERSION_NUMBER"), ConnectionRefusedError(111, "")]
 )
-def test_whatever_happens_at_the_port_of_native_clients_the_other_port_is_named(error: Exception) -> None:
+def test_native_client_port_names_the_gateway_port(error: Exception) -> None:
     said = network_error(error, "https://c:19000", PATIENCE).message
     assert said.endswith(" (port 19000 is for native clients: the HTTP gateway listens on 19080)")

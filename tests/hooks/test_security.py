@@ -81,7 +81,7 @@ EXTRA: dict[str, object] = {
 
 
 @pytest.mark.parametrize("host", ["c.example.com", "a.example.com,b.example.com:19081"])
-def test_a_connection_says_the_same_as_json_and_as_a_uri(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_and_uri_connections_are_equal(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = Connection(conn_type="service_fabric", host=host, extra=json.dumps(EXTRA), schema="https")
     seen = []
     for written in (connection.as_json(), connection.get_uri()):
@@ -142,7 +142,7 @@ def test_the_api_version_of_a_connection_is_sent(recorder: Any, monkeypatch: pyt
 # How it is tested.
 
 
-def test_the_connection_test_tells_how_it_is_secured_and_until_when(mutual: Simulator) -> None:
+def test_connection_test_reports_security_and_expiry(mutual: Simulator) -> None:
     ok, said = ServiceFabricHook().test_connection()
     assert ok, said
     assert said.startswith(
@@ -163,7 +163,7 @@ def test_the_connection_test_tells_which_setting_is_wrong(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("days", "how"), [(20.5, "expires in 20 days"), (-1.0, "has expired")])
-def test_a_client_certificate_that_ends_soon_is_warned_of_once(
+def test_expiring_client_certificate_warns_once(
     days: float, how: str, mutual: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert mutual.requests == []
@@ -176,7 +176,7 @@ def test_a_client_certificate_that_ends_soon_is_warned_of_once(
     assert line.endswith(" UTC: renew it")
 
 
-def test_a_server_certificate_that_ends_soon_is_warned_of_once(
+def test_expiring_server_certificate_warns_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Simulator(tls="server", server_certificate="expired") as simulator:
@@ -191,9 +191,7 @@ def test_a_server_certificate_that_ends_soon_is_warned_of_once(
 # What changes.
 
 
-def test_a_rotated_certificate_is_taken_up_at_once_when_the_old_one_is_refused(
-    mutual: Simulator, tmp_path: Path
-) -> None:
+def test_refused_certificate_reloads_the_connection(mutual: Simulator, tmp_path: Path) -> None:
     give(tmp_path, Authority().client())
 
     async def wait() -> None:
@@ -208,7 +206,7 @@ def test_a_rotated_certificate_is_taken_up_at_once_when_the_old_one_is_refused(
     assert Hook.look_ups == 3
 
 
-def test_a_handshake_that_fails_is_reason_to_look_at_the_connection_at_once(
+def test_failed_handshake_reloads_the_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The server has been renewed and the pin edited: the wait goes on, though no look-up is due."""
@@ -229,7 +227,7 @@ def test_a_handshake_that_fails_is_reason_to_look_at_the_connection_at_once(
     assert Hook.look_ups == 3
 
 
-def test_a_look_up_that_fails_is_tried_again_soon(mutual: Simulator, tmp_path: Path) -> None:
+def test_failed_reload_is_retried_soon(mutual: Simulator, tmp_path: Path) -> None:
     async def wait() -> tuple[float, float]:
         hook = Hook()
         async with hook.connected():
@@ -247,9 +245,7 @@ def test_a_look_up_that_fails_is_tried_again_soon(mutual: Simulator, tmp_path: P
     assert 20.0 < failed <= cluster_cache.RETRY_SECONDS + 5.0
 
 
-def test_a_wait_that_is_cancelled_while_it_moves_leaves_the_new_cluster_to_the_others(
-    mutual: Simulator, tmp_path: Path
-) -> None:
+def test_cancelled_reload_keeps_the_new_cluster(mutual: Simulator, tmp_path: Path) -> None:
     async def wait() -> None:
         hook = Hook()
         async with hook.connected():
@@ -276,7 +272,7 @@ def test_a_wait_that_is_cancelled_while_it_moves_leaves_the_new_cluster_to_the_o
     assert Hook.look_ups == 2
 
 
-def test_what_airflow_cannot_read_is_not_taken_for_an_unsecured_cluster(
+def test_invalid_extra_is_not_unsecured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(
@@ -286,9 +282,7 @@ def test_what_airflow_cannot_read_is_not_taken_for_an_unsecured_cluster(
         ServiceFabricHook().get_conn()
 
 
-def test_a_thousand_waits_that_are_refused_look_the_connection_up_once(
-    mutual: Simulator, tmp_path: Path
-) -> None:
+def test_refused_waits_share_one_reload(mutual: Simulator, tmp_path: Path) -> None:
     give(tmp_path, Authority().client())
 
     async def many() -> list[Any]:
@@ -302,7 +296,7 @@ def test_a_thousand_waits_that_are_refused_look_the_connection_up_once(
     assert len(mutual.requests) == 200
 
 
-def test_what_has_been_renewed_meanwhile_is_not_looked_up_again(mutual: Simulator, tmp_path: Path) -> None:
+def test_renewed_connection_is_not_reloaded_again(mutual: Simulator, tmp_path: Path) -> None:
     """Half of the waits are refused when the first of them has renewed the certificate for all."""
 
     async def wait() -> str:

@@ -77,7 +77,7 @@ def test_another_api_version_is_sent(read: Any, connected: Any) -> None:
     assert connected.requests[0].split()[1].endswith("?api-version=9.1")
 
 
-def test_an_error_of_the_cluster_is_raised_as_what_it_means(read: Any, connected: Any) -> None:
+def test_cluster_errors_are_typed(read: Any, connected: Any) -> None:
     connected.answer = http(403, b'{"Error": {"Code": "E_ACCESSDENIED", "Message": "Access denied."}}')
     with pytest.raises(Rejected, match="HTTP 403 E_ACCESSDENIED: Access denied") as error:
         read(ServiceFabricHook(), "shop")
@@ -85,9 +85,7 @@ def test_an_error_of_the_cluster_is_raised_as_what_it_means(read: Any, connected
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a/b", "application_resource"), ("shop", "mesh")])
-def test_a_wrong_name_or_kind_is_refused_before_anything_is_sent(
-    name: str, kind: str, read: Any, connected: Any
-) -> None:
+def test_invalid_kind_is_refused_before_sending(name: str, kind: str, read: Any, connected: Any) -> None:
     with pytest.raises(ValueError, match=r"a/b|mesh"):
         read(ServiceFabricHook(), name, kind=kind)
     assert connected.connections == 0
@@ -99,7 +97,7 @@ def test_a_wrong_connection_is_named_with_its_field(monkeypatch: pytest.MonkeyPa
         ServiceFabricHook().get_upgrade_progress("shop")
 
 
-def test_a_connection_is_read_from_a_uri_or_from_json(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_may_be_uri_or_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CONNECTION, "service-fabric://cluster.example.com:19081/?read_timeout=7")
     by_uri = ServiceFabricHook().get_conn()
     fields = {
@@ -113,25 +111,23 @@ def test_a_connection_is_read_from_a_uri_or_from_json(monkeypatch: pytest.Monkey
     assert (by_uri.endpoint, by_uri.read_timeout) == ("http://cluster.example.com:19081", 7.0)
 
 
-def test_a_connection_that_does_not_exist_is_not_found() -> None:
+def test_missing_connection_is_not_found() -> None:
     with pytest.raises(AirflowNotFoundException, match="no_such"):
         ServiceFabricHook("no_such").get_upgrade_progress("shop")
 
 
-def test_in_the_triggerer_a_connection_that_cannot_be_read_is_worth_asking_again() -> None:
+def test_triggerer_retries_a_missing_connection() -> None:
     with pytest.raises(Unreachable, match="connection 'no_such' could not be read"):
         asyncio.run(ServiceFabricHook("no_such").aget_upgrade_progress("shop"))
 
 
-def test_in_the_triggerer_a_wrong_connection_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_triggerer_rejects_an_invalid_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": "ftp://c"}))
     with pytest.raises(Rejected, match="connection 'service_fabric_default': host 'ftp://c'"):
         asyncio.run(ServiceFabricHook().aget_upgrade_progress("shop"))
 
 
-def test_a_look_up_that_hangs_holds_up_nobody_who_knows_the_cluster(
-    connected: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hanging_reload_delays_no_poll(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second look-up hangs until it is given up, 1 s here and 30 in life; the other wait polls on meanwhile."""
     monkeypatch.setattr(service_fabric, "MAX_LOAD_SECONDS", 1.0)
     monkeypatch.setattr(cluster_cache, "RELOAD_SECONDS", 0.0)
@@ -176,9 +172,7 @@ def test_waits_share_one_look_up_and_one_session(connected: Any, monkeypatch: py
 
 
 @pytest.mark.usefixtures("reload_every_poll")
-def test_an_edited_connection_is_taken_up_and_a_broken_one_is_not(
-    connected: Any, simulator: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_valid_edits_are_used(connected: Any, simulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def edit() -> list[str]:
         hook, endpoints = ServiceFabricHook(), []
         async with hook.connected():
@@ -194,9 +188,7 @@ def test_an_edited_connection_is_taken_up_and_a_broken_one_is_not(
     assert asyncio.run(edit()) == [simulator.url, connected.url, connected.url, connected.url]
 
 
-def test_a_thousand_waits_that_start_together_share_a_look_up_even_one_that_fails(
-    connected: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_starting_waits_share_one_connection_lookup(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     class Counting(ServiceFabricHook):
         look_ups = 0
 
@@ -264,7 +256,7 @@ def test_the_connection_test_tells_that_there_is_none() -> None:
     assert "no_such" in said
 
 
-def test_airflow_before_3_2_gets_the_form_from_the_hook() -> None:
+def test_airflow_before_3_2_reads_hook_form() -> None:
     behaviour = ServiceFabricHook.get_ui_field_behaviour()
     assert set(behaviour) == {"hidden_fields", "relabeling", "placeholders"}
     assert behaviour["placeholders"]["port"] == "19080"
