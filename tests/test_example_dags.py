@@ -1,13 +1,16 @@
-"""Run each example DAG against the simulator, without a scheduler."""
+"""Parse each example DAG, and run it against the simulator, without a scheduler."""
 
 from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from airflow_provider_sf.simulator import Simulator
 
@@ -82,7 +85,6 @@ def run(arguments: list[str], home: Path, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -92,6 +94,13 @@ def test_every_example_has_an_expected_end() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(ENDS) == set(PRINTED)
 
 
+@pytest.mark.parametrize("example", ENDS)
+def test_example_has_the_expected_tasks(example: str) -> None:
+    dag = runpy.run_path(str(EXAMPLES / f"{example}.py"))["dag"]
+    assert set(dag.task_ids) == {task for task, *_ in ENDS[example][1:]}
+
+
+@pytest.mark.live
 def test_examples_run_offline(tmp_path: Path) -> None:
     """All run at the same time, since they spend it waiting."""
     run(["-m", "airflow", "db", "migrate"], tmp_path)

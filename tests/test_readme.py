@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_sf.cluster import Cluster
+from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.messages.progress_log import LogState, changed_lines, opening_lines
 from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.provider_info import get_provider_info
@@ -28,6 +27,7 @@ from airflow_provider_sf.wait.state import Verdict, WaitState
 from airflow_provider_sf.wait.state_machine import step
 from tests.simulated_waits import KIND, START, subject_name
 
+CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
@@ -43,34 +43,20 @@ def blocks(language: str) -> list[pytest.param]:  # type: ignore[valid-type]
     ]
 
 
+@pytest.mark.usefixtures("simulator")
 @pytest.mark.parametrize("code", blocks("python"))
-def test_python_block_runs(code: str, simulator: object, tmp_path: Path) -> None:
+def test_python_block_runs(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the connection is not part of the block."""
-    assert simulator
-    done = subprocess.run(
-        [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "block", "exec"), {"__name__": "__main__"})  # noqa: S102 - our own pages
 
 
 @pytest.mark.parametrize("code", blocks("bash"))
-def test_bash_block_is_a_connection(code: str) -> None:
-    read = """
-from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
-print(ServiceFabricHook().get_conn())
-"""
-    done = subprocess.run(
-        ["bash", "-ec", f'{code}\n"$0" -c "$1"', sys.executable, read],
-        capture_output=True,
-        text=True,
-        env=os.environ,
-        check=False,
-    )
-    assert "Cluster(endpoints=('http://mycluster.example.com:19080',)" in done.stdout, done.stderr
+def test_bash_block_is_a_connection(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["bash", "-ec", f'{code}\nprintf %s "${CONNECTION}"']
+    printed = subprocess.run(command, capture_output=True, text=True, check=True)
+    monkeypatch.setenv(CONNECTION, printed.stdout)
+    assert ServiceFabricHook().get_conn().endpoints == ("http://mycluster.example.com:19080",)
 
 
 @pytest.mark.parametrize("code", blocks("json"))
