@@ -99,7 +99,7 @@ def runs(live: LiveAirflow) -> dict[str, str]:
 
 def until_the_end(live: LiveAirflow, found: dict[str, str]) -> Iterator[None]:
     """Come back every second while one of the runs goes on."""
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 600
     while not all(live.run_state(dag, run) in {"success", "failed"} for dag, run in found.items()):
         assert time.monotonic() < deadline, "the runs did not end"
         yield

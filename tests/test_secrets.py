@@ -158,7 +158,7 @@ class Run:
 @pytest.fixture(scope="module")
 def run(live: LiveAirflow, clusters: list[Simulator]) -> Run:
     """Run all waits. A cluster revokes its tokens as soon as the wait that will be refused is deferred."""
-    run, deadline, is_revoked = Run(live.trigger(DAG), set()), time.monotonic() + 240, False
+    run, deadline, is_revoked = Run(live.trigger(DAG), set()), time.monotonic() + 600, False
     while live.run_state(DAG, run.run_id) not in {"success", "failed"}:
         assert time.monotonic() < deadline, "the run did not end"
         run.triggers.add(tables(live)["table trigger"])

@@ -306,7 +306,7 @@ def test_hanging_gateway_delays_only_the_first_requests(recorder: Any) -> None:
     """A request that waited for a slot finds this gateway cooling down, and tries the next."""
     recorder.answer = None
     with simulated() as simulator:
-        cluster = Cluster((recorder.url, simulator.url), connect_timeout=0.3, read_timeout=0.3)
+        cluster = Cluster((recorder.url, simulator.url), connect_timeout=1.0, read_timeout=1.0)
 
         async def many() -> list[Any]:
             async with cluster.session():

@@ -128,15 +128,15 @@ def test_triggerer_rejects_an_invalid_connection(monkeypatch: pytest.MonkeyPatch
 
 
 def test_hanging_reload_delays_no_poll(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second look-up hangs until it is given up, 1 s here and 30 in life; the other wait polls on meanwhile."""
-    monkeypatch.setattr(service_fabric, "MAX_LOAD_SECONDS", 1.0)
+    """The second load hangs until its timeout, 3 s in this test. Another wait polls in the meantime."""
+    monkeypatch.setattr(service_fabric, "MAX_LOAD_SECONDS", 3.0)
     monkeypatch.setattr(cluster_cache, "RELOAD_SECONDS", 0.0)
     hanging = threading.Event()
 
     class Hook(ServiceFabricHook):
         def get_conn(self) -> Cluster:
             if connected.requests:
-                hanging.wait(10)
+                hanging.wait(60)
             return super().get_conn()
 
     async def poll_twice() -> None:

@@ -50,7 +50,7 @@ def client_of(fields: dict[str, Any]) -> http.client.HTTPSConnection:
     context.post_handshake_auth = True
     if "client_certificate" in fields["extra"]:
         context.load_cert_chain(fields["extra"]["client_certificate"], fields["extra"]["private_key"])
-    return http.client.HTTPSConnection(fields["host"].removeprefix("https://"), context=context, timeout=10)
+    return http.client.HTTPSConnection(fields["host"].removeprefix("https://"), context=context, timeout=60)
 
 
 def asked(fields: dict[str, Any], token: str = "") -> int:

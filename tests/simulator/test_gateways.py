@@ -30,9 +30,9 @@ def three() -> Iterator[Simulator]:
 def connection_to(simulator: Simulator, index: int) -> http.client.HTTPConnection:
     scheme, _, address = simulator.urls[index].partition("://")
     if scheme == "http":
-        return http.client.HTTPConnection(address, timeout=10)
+        return http.client.HTTPConnection(address, timeout=60)
     context = ssl.create_default_context(cadata=simulator.authority.pem.decode())
-    return http.client.HTTPSConnection(address, timeout=10, context=context)
+    return http.client.HTTPSConnection(address, timeout=60, context=context)
 
 
 def asked(connection: http.client.HTTPConnection) -> tuple[int, bytes]:

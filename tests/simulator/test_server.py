@@ -305,7 +305,7 @@ def test_a_slow_answer_comes_after_its_pause_or_with_the_end() -> None:
     waiting = threading.Thread(target=simulator.pause, daemon=True)
     waiting.start()
     simulator.stop()
-    waiting.join(10)
+    waiting.join(60)
     assert not waiting.is_alive()
 
 
@@ -330,7 +330,7 @@ def test_the_command_says_how_to_connect_and_ends_when_told(number: signal.Signa
         assert found is not None
         assert Cluster.at(f"http://127.0.0.1:{found[1]}").send(request_for(CLUSTER_VERSION)).status == 200
         process.send_signal(number)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_the_command_gives_the_cluster_its_scenario() -> None:
@@ -341,12 +341,12 @@ def test_the_command_gives_the_cluster_its_scenario() -> None:
         said = Cluster.at(found[0]).send(Request("GET", "/$/GetUpgradeProgress?api-version=6.0"))
         assert json.loads(said.body)["UpgradeState"] == "RollingForwardCompleted"
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_the_command_explains_every_scenario_and_kind() -> None:
     with command("--help") as process:
-        said, _ = process.communicate(timeout=10)
+        said, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     for kind in KINDS.values():
         assert re.search(f"  {kind.name} +GET {re.escape(kind.progress.path)}\n", said)
@@ -386,12 +386,12 @@ def test_the_command_opens_as_many_gateways_as_it_is_told() -> None:
         for url in urls:
             assert Cluster.at(url).send(request_for(CLUSTER_VERSION)).status == 200
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_port_that_is_taken_is_named() -> None:
     with Simulator() as first, command("--port", str(first.port)) as process:
-        _, said = process.communicate(timeout=10)
+        _, said = process.communicate(timeout=60)
         assert process.returncode == 1
         assert (
             said

@@ -84,7 +84,7 @@ def said_to(context: ssl.SSLContext, simulator: Simulator) -> Said:
 
 def said_to_requests(client: Client, shown: Certificate | None, url: str) -> Said:
     certificate = client.file("client.pem", shown.pem, shown.key_pem) if shown else None
-    answer = requests.get(url, verify=client.file("ca.pem", EXPECTED.pem), cert=certificate, timeout=10)
+    answer = requests.get(url, verify=client.file("ca.pem", EXPECTED.pem), cert=certificate, timeout=60)
     return answer.status_code, answer.reason, answer.content
 
 
@@ -198,7 +198,7 @@ def test_who_speaks_plain_http_or_nothing_hinders_nobody(
 ) -> None:
     with Simulator(tls=tls, authority=EXPECTED) as simulator:
         silent = socket.create_connection(("127.0.0.1", simulator.port))
-        plain = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=10)
+        plain = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=60)
         with closing(plain), pytest.raises((http.client.HTTPException, ConnectionError)):
             said_on(plain)
         assert said_to(client.context(CLIENT), simulator) == GOOD
@@ -214,7 +214,7 @@ def test_a_bug_of_the_simulator_shows_its_traceback(
     """A bug is put into it: it has none that we know."""
     with Simulator() as simulator:
         monkeypatch.setattr(simulator, "answer", {}.__getitem__)
-        connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=60)
         with closing(connection), pytest.raises(http.client.RemoteDisconnected):
             said_on(connection)
     assert f"KeyError: '{TARGET}'" in capsys.readouterr().err
@@ -235,14 +235,14 @@ def test_a_client_that_is_asked_late_and_says_nothing_is_not_waited_for(
     def respond(question: Question) -> Answer:
         shown.append(question.certificate())
         refused.set()
-        assert read.wait(10)
+        assert read.wait(60)
         return Answer()
 
     gateway = Gateway(respond, port=0, tls=server_context(EXPECTED.server(), "mutual-late"))
     gateway.start()
     with connected(gateway.port, client.context(CLIENT)) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        assert refused.wait(10)
+        assert refused.wait(60)
         read.set()
         assert connection.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
     gateway.down()

@@ -294,7 +294,9 @@ def test_outage_is_the_result_of_queued_polls(serving: Serving) -> None:
         assert {type(result.observation) for result in results} == {Unreachable}
         assert len(server.requests) <= 4 * MAX_CONCURRENT_REQUESTS
         server.may_answer.set()
-        assert percent(await one_result()) == 10.0
+        while isinstance((result := await one_result()).observation, Unreachable):
+            pass  # on a busy machine the answer may take longer than the timeout
+        assert percent(result) == 10.0
 
     serving(test, connect_timeout=0.15, read_timeout=0.15)
 

@@ -172,7 +172,7 @@ def test_waits_take_turns_and_push_the_latest(supervisor: Supervisor) -> None:
         first.show(after(record(10.0)), NOW)
         second.show(after(record(10.0)), NOW)
         second.show(after(record(20.0)), NOW + timedelta(seconds=1))
-        await asyncio.sleep(0.01)
+        await turn_of(first)
         assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"]
         assert second._turn is not None
         await second._turn
@@ -316,7 +316,7 @@ def test_wait_skips_a_distant_turn(supervisor: Supervisor) -> None:
         assert shown._turn is None
         xcom_progress._turns.free_at = 0.0
         shown.show(after(record(10.0)), NOW + timedelta(seconds=15))
-        await asyncio.sleep(0.01)
+        await turn_of(shown)
         await shown.__aexit__(None, None, None)
 
     in_a_loop(wait)
