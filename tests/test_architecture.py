@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "airflow_provider_sf"
 LIBRARIES = ["airflow", "requests", "aiohttp", "ssl", "asyncio", "yarl", "asgiref", "pendulum"]
 
-# Package -> what it imports of the others. A module at the top level is a package of its own; "" is the root.
+# Package -> the packages that it imports. A module at the top level counts as a package; "" is the root.
 ARROWS: dict[str, set[str]] = {
     "": set(),
     "exceptions": set(),
@@ -75,14 +75,14 @@ def package_of(module: str) -> str:
 
 
 def loaded_after(statement: str) -> set[str]:
-    """Return which of the libraries a fresh interpreter has loaded after a statement."""
+    """Return the libraries that a fresh interpreter has loaded after a statement."""
     code = f"{statement}\nimport sys\nprint(*(name for name in {LIBRARIES!r} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
 def test_packages_import_as_drawn() -> None:
-    """Each arrow is used, and there is no other."""
+    """Each arrow is used, and there are no others."""
     found: dict[str, set[str]] = {}
     for module in modules():
         package = package_of(module)
@@ -96,7 +96,7 @@ def test_packages_form_layers() -> None:
 
 
 def test_modules_have_no_cycle() -> None:
-    """Imports for types count; a package's face may be imported by its own modules' users only."""
+    """Imports for types count."""
     graph = {module: imports(module) - {module} for module in modules()}
     assert set(TopologicalSorter(graph).static_order()) == set(modules())
 
@@ -135,6 +135,6 @@ assert not any(name.split(".")[1] in {"messages", "triggers", "hooks", "cluster"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_file_names_say_something() -> None:
+def test_no_module_is_named_utils() -> None:
     forbidden = {"utils", "helpers", "common", "base", "manager", "misc"}
     assert not {path.stem for path in PACKAGE.rglob("*.py")} & forbidden

@@ -1,4 +1,4 @@
-"""Each kind of upgrade once, through a real scheduler: two that are rolled back, two that go through."""
+"""Each kind of upgrade once in a real scheduler: two rollbacks, two successes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Three waits whose clocks outlast a triggerer: for a start, for a change, for an answer; one of them mapped."""
+"""Three waits with timeouts that continue after a restart of the triggerer: start, stall, outage. One is mapped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A release whose upgrade is rolled back, with retries that must not be used."""
+"""A release with a rollback, and with retries that must not be used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One upgrade, waited for in each of the three modes."""
+"""One upgrade, and a wait for it in each of the three modes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a verdict must not get wrong, through a real scheduler: a pause, a record of before, a successor."""
+"""Results that a real scheduler must show: a pause, an earlier upgrade on record, a superseded upgrade."""
 
 from __future__ import annotations
 

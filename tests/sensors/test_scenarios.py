@@ -1,4 +1,4 @@
-"""Every scenario, of every kind that can show it, in the three modes; docs/verdict.md has the table of results."""
+"""Each scenario ends as the table in docs/verdict.md shows, for each kind and in the three modes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHORT = 0.06
 
 @dataclass(frozen=True)
 class Case:
-    """A scenario, what the sensor is told about it, and how the wait ends; ``reschedule`` if that differs there."""
+    """A scenario, the parameters of the sensor, and the result; ``reschedule`` if it differs in that mode."""
 
     scenario: str
     parameters: str
@@ -112,21 +112,21 @@ CASES = [
 ]
 
 ONE_PER_RESULT = list({case.ends: case for case in reversed(CASES)}.values())
-"""The first case for each way to end."""
+"""The first case for each result."""
 
 
 def expected(case: Case, kind: str, mode: str) -> str:
-    """Return what the table says; a kind that does not say when an upgrade starts cannot be asked about it."""
-    says_when = "started_at" in KINDS[kind].keys
-    return case.expected(mode) if says_when or "started_after" not in case.keywords else REFUSED
+    """Return the result in the table. A kind without start times refuses ``started_after``."""
+    has_start = "started_at" in KINDS[kind].keys
+    return case.expected(mode) if has_start or "started_after" not in case.keywords else REFUSED
 
 
 def made(case: Case, kind: str, mode: str, **keywords: Any) -> ServiceFabricUpgradeSensor:
-    """Return the sensor of a case, which names versions as its kind does."""
-    given = {**case.keywords, **keywords}
-    if "target_version" in given:
-        given["target_version"] = version_of(kind, given["target_version"])
-    return sensor(subject_name(case.scenario, kind), mode, kind=kind, **given)
+    """Return the sensor of a case, with versions in the form of the kind."""
+    parameters = {**case.keywords, **keywords}
+    if "target_version" in parameters:
+        parameters["target_version"] = version_of(kind, parameters["target_version"])
+    return sensor(subject_name(case.scenario, kind), mode, kind=kind, **parameters)
 
 
 def version_of(kind: str, version: str) -> str:
@@ -135,7 +135,7 @@ def version_of(kind: str, version: str) -> str:
 
 
 def result(case: Case, kind: str, mode: str, ti: Any, **keywords: Any) -> str:
-    """Return how a wait ended, in the words of the table."""
+    """Run a wait, and return its result as in the table."""
     try:
         run(lambda: made(case, kind, mode, **keywords), ti)
     except ValueError as error:
@@ -157,7 +157,7 @@ def result(case: Case, kind: str, mode: str, ti: Any, **keywords: Any) -> str:
 
 
 def is_thorough(kind: str, case: Case, mode: str) -> bool:
-    """Whether ``make test`` leaves a combination out: it runs all modes for one kind, and one mode for the others."""
+    """Whether ``make test`` leaves this out. It runs all modes for one kind, and one mode for the others."""
     return kind != DEFAULT_KIND and (mode != "deferrable" or case not in ONE_PER_RESULT)
 
 
@@ -189,7 +189,7 @@ def test_scenario_ends_as_documented(
     assert result(case, kind, mode, ti, **known) == expected(case, kind, mode)
 
 
-def test_the_table_in_the_documentation_says_the_same(documented: Any) -> None:
+def test_documented_table_is_the_same(documented: Any) -> None:
     head = "| scenario | parameters | poke, deferrable | reschedule |\n| --- | --- | --- | --- |\n"
     rows = (
         f"| `{case.scenario}` | {f'`{case.parameters}`' if case.parameters else ''} | {case.ends} | {case.expected('reschedule')} |\n"
