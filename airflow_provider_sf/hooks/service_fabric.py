@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
@@ -36,8 +36,6 @@ from airflow_provider_sf.upgrades.kinds import (
 )
 from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
 
-_T = TypeVar("_T")
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -45,10 +43,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.rest.protocol import Call, Request, Response
 
-    Read = Callable[[Cluster, Response], _T]
-    """Makes of a cluster's response what is wanted of it."""
-
 MAX_LOAD_SECONDS = 30.0
+"""The time limit for loading a connection in the triggerer."""
 
 
 class ServiceFabricHook(BaseHook):
@@ -57,13 +53,14 @@ class ServiceFabricHook(BaseHook):
 
     :param service_fabric_conn_id: the connection: ``host``, ``port`` (19080 if empty), ``schema``, and the
         extra fields of :mod:`airflow_provider_sf.auth.connection_form`
-    :param api_version: sent instead of the api-version that documents the call; rarely needed
+    :param api_version: replaces the documented api-version of each call; rarely needed
     :param warn: receives the warnings, for example about a certificate that expires soon; by default they are
         logged
 
-    Every call raises ``Unreachable`` (ask again), ``Rejected`` (do not) or ``UnexpectedAnswer`` of
-    :mod:`airflow_provider_sf.rest`. A connection that does not exist is ``AirflowNotFoundException``, a wrong
-    one ``ValueError``; from the asynchronous calls they come as ``Unreachable`` and ``Rejected``.
+    Every call raises ``Unreachable`` (a retry may help), ``Rejected`` (a retry does not help) or
+    ``UnexpectedAnswer`` of :mod:`airflow_provider_sf.rest`. A connection that does not exist raises
+    ``AirflowNotFoundException``, an invalid one ``ValueError``. Asynchronous calls raise ``Unreachable`` and
+    ``Rejected`` instead of these two.
     """
 
     conn_name_attr = "service_fabric_conn_id"
@@ -85,12 +82,12 @@ class ServiceFabricHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Describe the connection form to Airflow before 3.2, in that version's spelling of the keys."""
+        """Return the connection form for Airflow before 3.2, which spells the keys with underscores."""
         behaviour = get_provider_info()["connection-types"][0]["ui-field-behaviour"]
         return {key.replace("-", "_"): value for key, value in behaviour.items()}
 
     def get_conn(self) -> Cluster:
-        """Look the connection up, read the files that it names, and return the cluster that it describes."""
+        """Load the connection, read the files that it names, and return its cluster."""
         connection = self.get_connection(self.service_fabric_conn_id)
         try:
             cluster = Cluster.at(
@@ -105,17 +102,17 @@ class ServiceFabricHook(BaseHook):
 
     def get_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
         """
-        Return the progress of the latest upgrade, by the kind's progress call.
+        Return the progress of the latest upgrade, from the progress call of the kind.
 
-        For the default kind that is ``GET /Resources/Applications/{name}/$/GetUpgradeProgress``.
+        The call of the default kind is ``GET /Resources/Applications/{name}/$/GetUpgradeProgress``.
 
         :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web`` or
-            ``shop~web``) or the compose deployment; none for the kinds that are the cluster's own
+            ``shop~web``) or the compose deployment; empty for the kinds of the cluster itself
         :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`
-        :raises ValueError: the kind does not exist or cannot have that name; nothing was sent
+        :raises ValueError: the kind does not exist, or the name is invalid; nothing was sent
         """
         try:
-            return self._talk(partial(read_progress, kind, name), get_kind(kind).progress, name)
+            return read_progress(kind, name, *self._send(get_kind(kind).progress, name))
         except Rejected as error:
             if error.code != UNKNOWN_CALL:
                 raise
@@ -138,54 +135,54 @@ class ServiceFabricHook(BaseHook):
         return cluster, response
 
     def get_cluster_version(self) -> str:
-        """Return the version of the runtime, ``10.1.2338.9590`` or the like: ``GET /$/GetClusterVersion``."""
-        return runtime_version(self._ask(CLUSTER_VERSION)[0])
+        """Return the version of the runtime, such as ``10.1.2338.9590``: ``GET /$/GetClusterVersion``."""
+        return runtime_version(self._get_json(CLUSTER_VERSION))
 
     async def aget_cluster_version(self) -> str:
         """Like :meth:`get_cluster_version`, without blocking the event loop."""
-        return runtime_version((await self._aask(CLUSTER_VERSION))[0])
+        return runtime_version(await self._aget_json(CLUSTER_VERSION))
 
     def get_application(self, name: str) -> Application:
         """
-        Return what a classic application is: ``GET /Applications/{applicationId}``.
+        Return a classic application: ``GET /Applications/{applicationId}``.
 
-        :raises ValueError: no application can have that name; nothing was sent
+        :raises ValueError: the name is invalid; nothing was sent
         """
-        return Application.from_answer(self._ask(APPLICATION, name)[0])
+        return Application.from_answer(self._get_json(APPLICATION, name))
 
     async def aget_application(self, name: str) -> Application:
         """Like :meth:`get_application`, without blocking the event loop."""
-        return Application.from_answer((await self._aask(APPLICATION, name))[0])
+        return Application.from_answer(await self._aget_json(APPLICATION, name))
 
     def get_application_health(self, name: str) -> ApplicationHealth:
         """
-        Return how healthy a classic application is, and why not more.
+        Return the health of a classic application, with the reasons if it is not healthy.
 
         The call is ``GET /Applications/{applicationId}/$/GetHealth``.
 
-        :raises ValueError: no application can have that name; nothing was sent
+        :raises ValueError: the name is invalid; nothing was sent
         """
-        return ApplicationHealth.from_answer(self._ask(APPLICATION_HEALTH, name)[0])
+        return ApplicationHealth.from_answer(self._get_json(APPLICATION_HEALTH, name))
 
     async def aget_application_health(self, name: str) -> ApplicationHealth:
         """Like :meth:`get_application_health`, without blocking the event loop."""
-        return ApplicationHealth.from_answer((await self._aask(APPLICATION_HEALTH, name))[0])
+        return ApplicationHealth.from_answer(await self._aget_json(APPLICATION_HEALTH, name))
 
     def list_applications(self) -> list[Application]:
-        """Return all classic applications, page after page: ``GET /Applications``."""
-        asked: set[str] = set()
-        applications, token = read_page(self._ask(APPLICATIONS)[0], asked)
+        """Return all classic applications, page by page: ``GET /Applications``."""
+        used_tokens: set[str] = set()
+        applications, token = read_page(self._get_json(APPLICATIONS), used_tokens)
         while token:
-            more, token = read_page(self._ask(APPLICATIONS, ContinuationToken=token)[0], asked)
+            more, token = read_page(self._get_json(APPLICATIONS, ContinuationToken=token), used_tokens)
             applications += more
         return applications
 
     async def alist_applications(self) -> list[Application]:
         """Like :meth:`list_applications`, without blocking the event loop."""
-        asked: set[str] = set()
-        applications, token = read_page((await self._aask(APPLICATIONS))[0], asked)
+        used_tokens: set[str] = set()
+        applications, token = read_page(await self._aget_json(APPLICATIONS), used_tokens)
         while token:
-            more, token = read_page((await self._aask(APPLICATIONS, ContinuationToken=token))[0], asked)
+            more, token = read_page(await self._aget_json(APPLICATIONS, ContinuationToken=token), used_tokens)
             applications += more
         return applications
 
@@ -199,7 +196,7 @@ class ServiceFabricHook(BaseHook):
         details, warnings = [], []
         for call in get_kind(kind).failure_calls:
             try:
-                details.append(FailureDetails.from_answer(self._ask(call, name)[0]))
+                details.append(FailureDetails.from_answer(self._get_json(call, name)))
             except Exception as error:  # noqa: BLE001, PERF203 - a secrets backend may raise anything
                 warnings.append(f"{call.path} could not be read: {error}")
         return details, warnings
@@ -207,7 +204,7 @@ class ServiceFabricHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Read the version of the cluster; return it and how the connection is secured, or what is wrong."""
         try:
-            cluster, response = self._talk(lambda *result: result, CLUSTER_VERSION)
+            cluster, response = self._send(CLUSTER_VERSION)
             version = runtime_version(cluster.read(response))
         except (AirflowNotFoundException, ServiceFabricError, ValueError) as error:
             return False, str(error)
@@ -215,7 +212,7 @@ class ServiceFabricHook(BaseHook):
         return True, f"Service Fabric {version} at {response.endpoint}; {security}"
 
     def _version(self) -> str | None:
-        """Return the version of the cluster's runtime, None if it does not say."""
+        """Return the version of the cluster's runtime; None if it cannot be read."""
         try:
             return self.get_cluster_version()
         except ServiceFabricError:
@@ -236,17 +233,18 @@ class ServiceFabricHook(BaseHook):
         """
         return cached_cluster(self.service_fabric_conn_id)
 
-    def _ask(self, call: Call, name: str = "", **query: str) -> tuple[dict[str, Any], Response]:
-        """Return the JSON of an answer, and the answer."""
-        return self._talk(_read, call, name, **query)
+    def _get_json(self, call: Call, name: str = "", **query: str) -> dict[str, Any]:
+        cluster, response = self._send(call, name, **query)
+        return cluster.read(response)
 
-    def _talk(self, read: Read[_T], call: Call, name: str = "", **query: str) -> _T:
+    async def _aget_json(self, call: Call, name: str = "", **query: str) -> dict[str, Any]:
+        cluster, response = await self._asend(call, name, **query)
+        return cluster.read(response)
+
+    def _send(self, call: Call, name: str = "", **query: str) -> tuple[Cluster, Response]:
+        """Send a request; return its response, and the cluster that reads it."""
         cluster = self.get_conn()
-        return read(cluster, self._checked(cluster.send(self._request(call, name, query, cluster))))
-
-    async def _aask(self, call: Call, name: str = "", **query: str) -> tuple[dict[str, Any], Response]:
-        """Like :meth:`_ask`, without blocking the event loop."""
-        return _read(*await self._asend(call, name, **query))
+        return cluster, self._check_expiry(cluster.send(self._request(call, name, query, cluster)))
 
     async def _asend(self, call: Call, name: str = "", **query: str) -> tuple[Cluster, Response]:
         """Send a request. If the credentials are refused, reload the connection and try once more."""
@@ -261,14 +259,14 @@ class ServiceFabricHook(BaseHook):
             is_refused = response.status in AUTH_FAILURES
             reloaded = await self._ashared_cluster(cluster, sent_at) if is_refused else cluster
             if reloaded == cluster:
-                return cluster, self._checked(response)
+                return cluster, self._check_expiry(response)
         response = await reloaded.asend(self._request(call, name, query, reloaded))
-        return reloaded, self._checked(response)
+        return reloaded, self._check_expiry(response)
 
     def _request(self, call: Call, name: str, query: dict[str, str], cluster: Cluster) -> Request:
         return request_for(call, name, api_version=self.api_version or cluster.api_version, **query)
 
-    def _checked(self, response: Response) -> Response:
+    def _check_expiry(self, response: Response) -> Response:
         if response.certificate:
             self._warn_of_expiry("server", response.certificate)
         return response
@@ -336,10 +334,6 @@ def read_progress(kind: str, name: str, cluster: Cluster, response: Response) ->
     """Return the record in the response to a kind's progress call."""
     answer, now = cluster.read(response), datetime.now(timezone.utc)
     return UpgradeProgress.from_answer(kind, name, answer, observed_at=now, endpoint=response.endpoint)
-
-
-def _read(cluster: Cluster, response: Response) -> tuple[dict[str, Any], Response]:
-    return cluster.read(response), response
 
 
 _checked_certificates: set[bytes] = set()
