@@ -38,14 +38,14 @@ RESTART, STUCK_AT = "restart", 50.0
 
 @dataclass
 class Seen:
-    """What was there to see while the runs went on."""
+    """What the test saw during the runs."""
 
     states: set[tuple[str, str, str]] = field(default_factory=set)
     """DAG, task and state."""
     during: dict[str, Any] = field(default_factory=dict)
-    """XComs and links of the wait for a stuck upgrade, while it was deferred."""
+    """XComs and links of the wait for a stuck upgrade while it was deferred."""
     killed_at: datetime | None = None
-    """When the triggerer was."""
+    """When the triggerer was killed."""
 
 
 SEEN = Seen()
@@ -53,7 +53,7 @@ SEEN = Seen()
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirflow]:
-    """A running Airflow that knows a simulated cluster on which an upgrade takes a minute, and one of 10 seconds."""
+    """A running Airflow with two simulated clusters. Upgrades take a minute, and 10 seconds in the fast one."""
     home = tmp_path_factory.mktemp("live")
     (home / "dags").mkdir()
     for dag in DAGS:
@@ -65,8 +65,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirflow]:
     ):
         airflow.migrate()
         airflow.start()
-        (nobody,) = free_ports(1)
-        ports = {"service_fabric_default": simulator.port, "fast": fast.port, "nowhere": nobody}
+        (closed_port,) = free_ports(1)
+        ports = {"service_fabric_default": simulator.port, "fast": fast.port, "nowhere": closed_port}
         for connection, port in ports.items():
             airflow.add_connection(connection, conn_type="service_fabric", host="127.0.0.1", port=port)
         yield airflow
@@ -75,17 +75,17 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirflow]:
 
 @pytest.fixture(scope="module")
 def runs(live: LiveAirflow) -> dict[str, str]:
-    """All DAGs, run to their end: their run ids. One runs alone after the others, and loses its triggerer."""
+    """Run all DAGs to their end, and return the run ids. During the last run the triggerer is killed."""
     found = {dag.stem: live.trigger(dag.stem) for dag in DAGS if dag.stem != RESTART}
     for _ in until_the_end(live, found):
         SEEN.states.update(
-            (dag, one["task_id"], one["state"])
+            (dag, entry["task_id"], entry["state"])
             for dag in found
-            for one in live.task_instances(dag, found[dag])
+            for entry in live.task_instances(dag, found[dag])
         )
     found[RESTART] = live.trigger(RESTART)
     for _ in until_the_end(live, found):
-        if SEEN.killed_at is None and has_come_to_a_stop(live, found[RESTART]):
+        if SEEN.killed_at is None and is_stuck(live, found[RESTART]):
             where = RESTART, found[RESTART], "stall"
             SEEN.during = {
                 "upgrade_progress": live.xcom(*where, "upgrade_progress", map_index=0),
@@ -98,7 +98,7 @@ def runs(live: LiveAirflow) -> dict[str, str]:
 
 
 def until_the_end(live: LiveAirflow, found: dict[str, str]) -> Iterator[None]:
-    """Come back every second while one of the runs goes on."""
+    """Yield once a second until all runs have ended."""
     deadline = time.monotonic() + 600
     while not all(live.run_state(dag, run) in {"success", "failed"} for dag, run in found.items()):
         assert time.monotonic() < deadline, "the runs did not end"
@@ -106,19 +106,20 @@ def until_the_end(live: LiveAirflow, found: dict[str, str]) -> Iterator[None]:
         time.sleep(1)
 
 
-def has_come_to_a_stop(live: LiveAirflow, run: str) -> bool:
-    """Whether all tasks are deferred and the XCom of one of them says where its upgrade is stuck."""
-    if any(one["state"] != "deferred" for one in live.task_instances(RESTART, run)):
+def is_stuck(live: LiveAirflow, run: str) -> bool:
+    """Return whether all tasks are deferred and the XCom of one of them shows the stuck upgrade."""
+    if any(entry["state"] != "deferred" for entry in live.task_instances(RESTART, run)):
         return False
     return bool(live.xcom(RESTART, run, "stall", "upgrade_progress", 0)["percent_completed"] == STUCK_AT)
 
 
 def task(live: LiveAirflow, runs: dict[str, str], dag: str, task_id: str) -> dict[str, Any]:
-    return next(one for one in live.task_instances(dag, runs[dag]) if one["task_id"] == task_id)
+    return next(entry for entry in live.task_instances(dag, runs[dag]) if entry["task_id"] == task_id)
 
 
 def schema(key: str) -> Draft202012Validator:
-    text = (files("airflow_provider_sf") / f"{key}.schema.json").read_text()
+    package = {"upgrade_progress": "upgrades", "upgrade_wait": "wait"}[key]
+    text = (files("airflow_provider_sf") / package / f"{key}.schema.json").read_text()
     return Draft202012Validator(json.loads(text), format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
@@ -126,9 +127,7 @@ def log_lines(live: LiveAirflow, runs: dict[str, str], dag: str, task_id: str) -
     return [str(entry["event"]) for entry in live.task_log(dag, runs[dag], task_id)]
 
 
-def test_a_success_is_waited_for_deferred_and_leaves_its_record(
-    live: LiveAirflow, runs: dict[str, str]
-) -> None:
+def test_deferred_success_returns_the_record(live: LiveAirflow, runs: dict[str, str]) -> None:
     assert ("wait_for_upgrade", "wait", "deferred") in SEEN.states
     assert task(live, runs, "wait_for_upgrade", "wait")["state"] == "success"
     record = live.xcom("wait_for_upgrade", runs["wait_for_upgrade"], "wait")
@@ -143,11 +142,9 @@ def test_a_success_is_waited_for_deferred_and_leaves_its_record(
     assert wait["polls"] >= 2
 
 
-def test_the_log_of_the_wait_is_one_story_in_order_of_worker_and_triggerer_and_once_more_of_the_worker(
-    live: LiveAirflow, runs: dict[str, str]
-) -> None:
+def test_log_of_worker_and_triggerer_is_in_order(live: LiveAirflow, runs: dict[str, str]) -> None:
     lines = log_lines(live, runs, "wait_for_upgrade", "wait")
-    story = WaitState.from_dict(
+    wait = WaitState.from_dict(
         live.xcom("wait_for_upgrade", runs["wait_for_upgrade"], "wait", "upgrade_wait")
     )
     opening = next(
@@ -157,28 +154,28 @@ def test_the_log_of_the_wait_is_one_story_in_order_of_worker_and_triggerer_and_o
     )
     begin = lines.index("::group::Summary")
     end = lines.index("::endgroup::", begin)
-    told = [line for line in lines[opening + 1 : begin] if "  [" in line and "]" in line]
-    states = [format_state(stage.state) for stage in story.timeline]
-    assert [state for state, _ in groupby(line[9 : 9 + STATE_WIDTH].rstrip() for line in told)] == states
-    again = list(summary_lines("application_resource", "previous_first-shop", story))
-    assert lines[begin + 1 : end] == again
+    progress = [line for line in lines[opening + 1 : begin] if "  [" in line and "]" in line]
+    states = [format_state(stage.state) for stage in wait.timeline]
+    assert [state for state, _ in groupby(line[9 : 9 + STATE_WIDTH].rstrip() for line in progress)] == states
+    summary = list(summary_lines("application_resource", "previous_first-shop", wait))
+    assert lines[begin + 1 : end] == summary
     assert any("from v1 to v2 completed in" in line for line in lines[end:])
     assert not [line for line in lines if "Traceback" in line]
 
 
-def test_the_xcoms_are_of_the_published_schemas(live: LiveAirflow, runs: dict[str, str]) -> None:
+def test_xcoms_fit_their_schemas(live: LiveAirflow, runs: dict[str, str]) -> None:
     tasks = [("wait_for_upgrade", "wait", -1), ("rolled_back_release", "wait", -1)]
     tasks += [("verdicts", "superseded", -1), ("restart", "stall", 0), ("restart", "start", -1)]
     for dag, task_id, map_index in tasks:
         for key in ("upgrade_progress", "upgrade_wait"):
             schema(key).validate(live.xcom(dag, runs[dag], task_id, key, map_index))
-    schema("upgrade_wait").validate(live.xcom("restart", runs["restart"], "silence", "upgrade_wait"))
+    schema("upgrade_wait").validate(live.xcom("restart", runs["restart"], "outage", "upgrade_wait"))
     for key in ("upgrade_progress", "upgrade_wait"):
         schema(key).validate(SEEN.during[key])
 
 
 @pytest.mark.usefixtures("runs")
-def test_record_and_link_of_a_mapped_task_are_there_while_it_is_deferred() -> None:
+def test_deferred_mapped_task_has_record_and_link() -> None:
     first, now = SEEN.during["upgrade_wait"]["timeline"][0], SEEN.during["upgrade_progress"]
     assert (first["state"], now["state"]) == ("ProvisioningTarget", "RollingForward")
     assert now["percent_completed"] == STUCK_AT
@@ -187,37 +184,37 @@ def test_record_and_link_of_a_mapped_task_are_there_while_it_is_deferred() -> No
 
 
 @pytest.mark.parametrize(
-    ("task_id", "ended_by", "clock"),
+    ("task_id", "ended_by", "started"),
     [
-        ("start", "start", "verdict_since"),
-        ("stall", "stall", "moved_at"),
-        ("silence", "unreachable", "unreachable_since"),
+        ("start", "start_timeout", "verdict_since"),
+        ("stall", "stall_timeout", "moved_at"),
+        ("outage", "unreachable_timeout", "unreachable_since"),
     ],
 )
-def test_the_clocks_go_on_exactly_after_the_triggerer_was_killed(
-    live: LiveAirflow, runs: dict[str, str], task_id: str, ended_by: str, clock: str
+def test_timeouts_continue_after_the_triggerer_is_killed(
+    live: LiveAirflow, runs: dict[str, str], task_id: str, ended_by: str, started: str
 ) -> None:
     map_index = 0 if task_id == "stall" else -1
     wait = live.xcom("restart", runs["restart"], task_id, "upgrade_wait", map_index)
     assert wait["ended_by"] == ended_by
-    began, ended = utc(wait[clock]), utc(wait["ended_at"])
+    began, ended = utc(wait[started]), utc(wait["ended_at"])
     assert began is not None
     assert ended is not None
     assert SEEN.killed_at is not None
     assert began < SEEN.killed_at < ended
     assert ended - began >= timedelta(seconds=45)
-    has_changed = task_id != "start"  # else the triggerer before has had nothing to push
+    has_changed = task_id != "start"  # without a change the first triggerer pushed nothing
     log = str(live.task_log("restart", runs["restart"], task_id, map_index))
     assert ("Resumed with the state of the previous triggerer" in log) is has_changed
 
 
-def test_the_audit_reads_the_record(live: LiveAirflow, runs: dict[str, str]) -> None:
+def test_audit_reads_the_record(live: LiveAirflow, runs: dict[str, str]) -> None:
     assert "application_resource previous_first-shop: succeeded" in log_lines(
         live, runs, "wait_for_upgrade", "audit"
     )
 
 
-def test_the_three_modes_leave_the_same_record(live: LiveAirflow, runs: dict[str, str]) -> None:
+def test_all_modes_return_the_same_record(live: LiveAirflow, runs: dict[str, str]) -> None:
     records = [
         live.xcom("three_modes", runs["three_modes"], mode) for mode in ("poke", "reschedule", "deferrable")
     ]
@@ -227,9 +224,7 @@ def test_the_three_modes_leave_the_same_record(live: LiveAirflow, runs: dict[str
     assert records[0]["outcome"] == "succeeded"
 
 
-def test_a_rollback_is_not_retried_and_names_everyone_who_was_behind(
-    live: LiveAirflow, runs: dict[str, str]
-) -> None:
+def test_rollback_is_never_retried(live: LiveAirflow, runs: dict[str, str]) -> None:
     wait = task(live, runs, "rolled_back_release", "wait")
     assert (wait["state"], wait["try_number"], wait["max_tries"]) == ("failed", 1, 3)
     lines = str(live.task_log("rolled_back_release", runs["rolled_back_release"], "wait"))
@@ -245,28 +240,26 @@ def test_a_rollback_is_not_retried_and_names_everyone_who_was_behind(
         assert f"{service['name']} {service['completed_replicas']}/" in lines
 
 
-def test_a_pause_that_nobody_waits_for_is_red_and_says_why(live: LiveAirflow, runs: dict[str, str]) -> None:
+def test_pause_fails_the_task(live: LiveAirflow, runs: dict[str, str]) -> None:
     wait = task(live, runs, "verdicts", "paused")
     assert (wait["state"], wait["try_number"]) == ("failed", 1)
-    said = str(live.task_log("verdicts", runs["verdicts"], "paused"))
-    assert "Paused after a failure at" in said
-    assert "on_paused='fail' ends the wait" in said.replace("\\", "")
+    log = str(live.task_log("verdicts", runs["verdicts"], "paused"))
+    assert "Paused after a failure at" in log
+    assert "on_paused='fail' ends the wait" in log.replace("\\", "")
     record = live.xcom("verdicts", runs["verdicts"], "paused", "upgrade_progress")
     assert (record["outcome"], record["rolling_upgrade_mode"]) == ("paused", "UnmonitoredManual")
 
 
-def test_an_upgrade_that_another_one_replaces_is_red_though_the_other_succeeds(
-    live: LiveAirflow, runs: dict[str, str]
-) -> None:
-    wait = task(live, runs, "verdicts", "superseded")
-    assert (wait["state"], wait["try_number"]) == ("failed", 1)
-    story = live.xcom("verdicts", runs["verdicts"], "superseded", "upgrade_wait")
-    assert (story["ended_by"], story["expected"]["target_version"]) == ("upgrade", "v1")
+def test_superseded_upgrade_fails_the_task(live: LiveAirflow, runs: dict[str, str]) -> None:
+    failed = task(live, runs, "verdicts", "superseded")
+    assert (failed["state"], failed["try_number"]) == ("failed", 1)
+    wait = live.xcom("verdicts", runs["verdicts"], "superseded", "upgrade_wait")
+    assert (wait["ended_by"], wait["expected"]["target_version"]) == ("upgrade", "v1")
     assert "to v1 was superseded" in str(live.task_log("verdicts", runs["verdicts"], "superseded"))
 
 
-def test_every_kind_ends_as_it_should(live: LiveAirflow, runs: dict[str, str]) -> None:
-    ends = {one["task_id"]: one["state"] for one in live.task_instances("kinds", runs["kinds"])}
+def test_every_kind_ends_as_expected(live: LiveAirflow, runs: dict[str, str]) -> None:
+    ends = {entry["task_id"]: entry["state"] for entry in live.task_instances("kinds", runs["kinds"])}
     red = {"application": "failed", "application_resource": "failed"}
     assert ends == {**dict.fromkeys(KINDS, "success"), **red}
     assert {kind: task(live, runs, "kinds", kind)["try_number"] for kind in red} == dict.fromkeys(red, 1)
@@ -284,7 +277,7 @@ def test_every_kind_ends_as_it_should(live: LiveAirflow, runs: dict[str, str]) -
 
 
 @pytest.mark.parametrize("kind", ["application", "application_resource"])
-def test_a_rollback_says_why_if_only_another_call_knows(
+def test_rollback_error_has_reasons_of_other_calls(
     kind: str, live: LiveAirflow, runs: dict[str, str]
 ) -> None:
     reasons = live.xcom("kinds", runs["kinds"], kind, "upgrade_wait")["reasons"]
@@ -293,15 +286,13 @@ def test_a_rollback_says_why_if_only_another_call_knows(
     assert f"Why: {reasons[0]}." in str(live.task_log("kinds", runs["kinds"], kind))
 
 
-def test_the_log_of_a_classic_upgrade_names_its_domains_and_its_link_leads_to_it(
-    live: LiveAirflow, runs: dict[str, str]
-) -> None:
+def test_classic_application_has_domains_and_link(live: LiveAirflow, runs: dict[str, str]) -> None:
     assert any("  domain UD" in line for line in log_lines(live, runs, "kinds", "application"))
     (link,) = live.links("kinds", runs["kinds"], "application").values()
     assert link.endswith("/Explorer/index.html#/apptype/RolledBackKindsType/app/rolled_back-kinds~web")
 
 
-def test_yesterdays_upgrade_is_not_taken_for_todays(live: LiveAirflow, runs: dict[str, str]) -> None:
+def test_upgrade_on_record_is_not_the_expected_one(live: LiveAirflow, runs: dict[str, str]) -> None:
     snapshot = live.xcom("verdicts", runs["verdicts"], "snapshot")
     record = live.xcom("verdicts", runs["verdicts"], "after")
     assert (snapshot["outcome"], snapshot["target_version"]) == ("succeeded", "v1")

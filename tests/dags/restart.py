@@ -9,24 +9,24 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
 
-HOW: dict[str, Any] = {"deferrable": True, "poke_interval": timedelta(seconds=10), "retries": 0}
-CLOCK = timedelta(seconds=45)
+OPTIONS: dict[str, Any] = {"deferrable": True, "poke_interval": timedelta(seconds=10), "retries": 0}
+TIMEOUT = timedelta(seconds=45)
 
 with DAG(dag_id="restart", schedule=None, catchup=False):
     ServiceFabricUpgradeSensor(
         task_id="start",
         name="never_upgraded-live",
         service_fabric_conn_id="fast",
-        start_timeout=CLOCK,
-        **HOW,
+        start_timeout=TIMEOUT,
+        **OPTIONS,
     )
     ServiceFabricUpgradeSensor.partial(
-        task_id="stall", service_fabric_conn_id="fast", stall_timeout=CLOCK, **HOW
+        task_id="stall", service_fabric_conn_id="fast", stall_timeout=TIMEOUT, **OPTIONS
     ).expand(name=["stuck-live"])
     ServiceFabricUpgradeSensor(
-        task_id="silence",
+        task_id="outage",
         name="good-live",
         service_fabric_conn_id="nowhere",
-        unreachable_timeout=CLOCK,
-        **HOW,
+        unreachable_timeout=TIMEOUT,
+        **OPTIONS,
     )

@@ -195,7 +195,7 @@ def test_running_upgrade_without_start_time_is_in_progress() -> None:
 @pytest.mark.parametrize(
     ("state", "mode", "failed_at", "outcome"),
     [
-        # After a failure whose FailureAction is Manual.
+        # After a failure with FailureAction Manual.
         ("RollingForward", "UnmonitoredManual", STARTED, Outcome.PAUSED),
         ("RollingForwardInProgress", "UnmonitoredManual", STARTED, Outcome.PAUSED),
         ("RollingForwardPending", "UnmonitoredManual", STARTED, Outcome.PAUSED),
