@@ -1,4 +1,4 @@
-"""`make airflow`: all that it says is there, and when it is interrupted nothing is left of it."""
+"""`make airflow` starts what it prints, and stops everything after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ EXAMPLES = {example.stem for example in (ROOT / "dags_examples").glob("*.py")}
 
 
 @dataclass(frozen=True)
-class Person:
-    """Somebody who has started it and read what it said."""
+class Demo:
+    """The running command and its output."""
 
     command: subprocess.Popen[str]
-    read: str
+    output: str
 
     def call(self, path: str, headers: dict[str, str] | None = None, **body: Any) -> Any:
-        url, method = f"{self._told()[0]}/{path}", "POST" if body else "GET"
+        url, method = f"{self._login()[0]}/{path}", "POST" if body else "GET"
         answer = requests.request(method, url, json=body or None, headers=headers, timeout=60)
         assert answer.ok, answer.text
         return answer.json()
 
     def log_in(self) -> dict[str, str]:
-        _, user, password = self._told()
+        _, user, password = self._login()
         token = self.call("auth/token", username=user, password=password)["access_token"]
         return {"Authorization": f"Bearer {token}"}
 
-    def _told(self) -> tuple[str, ...]:
-        found = re.search(r"Airflow is at (\S+); log in as (\S+) with the password (\S+)", self.read)
-        assert found, self.read
+    def _login(self) -> tuple[str, ...]:
+        found = re.search(r"Airflow is at (\S+); log in as (\S+) with the password (\S+)", self.output)
+        assert found, self.output
         return found.groups()
 
 
 @pytest.fixture(scope="module")
-def person() -> Iterator[Person]:
+def demo() -> Iterator[Demo]:
     with subprocess.Popen(
         [sys.executable, "-m", "demo", "airflow"],
         cwd=ROOT,
@@ -59,40 +59,40 @@ def person() -> Iterator[Person]:
         start_new_session=True,
     ) as command:
         assert command.stdout is not None
-        read = ""
-        while "Ctrl-C ends it" not in read and (line := command.stdout.readline()):
-            read += line
+        output = ""
+        while "Ctrl-C ends it" not in output and (line := command.stdout.readline()):
+            output += line
         try:
-            yield Person(command, read)
+            yield Demo(command, output)
         finally:
             command.terminate()
 
 
 @pytest.mark.parametrize(
-    ("connection", "how"), [("default", "not secured: http"), ("secured", "https, client certificate")]
+    ("connection", "security"), [("default", "not secured: http"), ("secured", "https, client certificate")]
 )
-def test_a_connection_passes_its_test_as_its_form_shows_it(connection: str, how: str, person: Person) -> None:
-    """The form shows secrets as stars, and sends them back."""
-    headers = person.log_in()
-    shown = person.call(f"api/v2/connections/service_fabric_{connection}", headers)
+def test_form_of_a_connection_can_be_tested(connection: str, security: str, demo: Demo) -> None:
+    """The form shows a secret as ***, and sends *** back."""
+    headers = demo.log_in()
+    shown = demo.call(f"api/v2/connections/service_fabric_{connection}", headers)
     assert ('"private_key": "***"' in str(shown["extra"])) is (connection == "secured")
-    tested = person.call("api/v2/connections/test", headers, **shown)
+    tested = demo.call("api/v2/connections/test", headers, **shown)
     assert tested["status"], tested
-    assert how in tested["message"]
+    assert security in tested["message"]
 
 
-def test_every_example_is_named_and_may_be_triggered(person: Person) -> None:
-    dags = person.call("api/v2/dags", person.log_in())["dags"]
+def test_every_example_is_listed(demo: Demo) -> None:
+    dags = demo.call("api/v2/dags", demo.log_in())["dags"]
     assert {dag["dag_id"] for dag in dags if not dag["is_paused"]} == EXAMPLES
     for example in EXAMPLES:
-        assert f"{example}  " in person.read
+        assert f"{example}  " in demo.output
 
 
-def test_an_interrupt_ends_everything(person: Person) -> None:
-    sessions = sessions_started_by(person.command)
+def test_interrupt_stops_everything(demo: Demo) -> None:
+    sessions = sessions_started_by(demo.command)
     assert len(sessions) == len(PARTS)
-    person.command.send_signal(signal.SIGINT)
-    said, _ = person.command.communicate(timeout=60)
-    assert "Everything has ended" in said
-    assert person.command.returncode == 0
+    demo.command.send_signal(signal.SIGINT)
+    printed, _ = demo.command.communicate(timeout=300)
+    assert "Everything has ended" in printed
+    assert demo.command.returncode == 0
     assert alive_in(sessions) == []

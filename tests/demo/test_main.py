@@ -1,4 +1,4 @@
-"""The demo ends as it should when it is interrupted, and says why when it fails."""
+"""An interrupted demo stops all processes; a failed demo shows the reason."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from demo.__main__ import _complain, _own_lines
 from demo.live_airflow import PARTS, LiveAirflow, LiveAirflowError, free_ports, signals_put_off
 from tests.demo.processes import alive_in, sessions_started_by
 
-pytestmark = pytest.mark.live
-
 ROOT = Path(__file__).parent.parent.parent
 
 
+@pytest.mark.live
 @pytest.mark.parametrize(("number", "after"), [(signal.SIGINT, "worker: 0"), (signal.SIGTERM, "Starting")])
-def test_an_interrupted_demo_leaves_no_process_behind(number: signal.Signals, after: str) -> None:
+def test_interrupted_demo_leaves_no_process(number: signal.Signals, after: str) -> None:
     """Once while a task waits, once while Airflow starts."""
     demo = subprocess.Popen(
         [sys.executable, "-m", "demo"], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -35,27 +34,26 @@ def test_an_interrupted_demo_leaves_no_process_behind(number: signal.Signals, af
     finally:
         demo.send_signal(number)
         time.sleep(0.5)
-        demo.send_signal(number)  # impatient
-        said, _ = demo.communicate(timeout=60)
-    assert "every process that was started has ended" in said
+        demo.send_signal(number)  # a second Ctrl-C
+        printed, _ = demo.communicate(timeout=300)
+    assert "every process that was started has ended" in printed
     assert demo.returncode == 130
     assert alive_in(sessions) == []
 
 
-def test_a_failed_demo_shows_the_end_of_the_log_and_its_path(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_failed_demo_shows_the_end_of_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "scheduler.log"
     log.write_text("".join(f"line {number}\n" for number in range(100)))
     assert _complain("it broke", log) == 1
-    said = capsys.readouterr().err
-    assert "it broke" in said
-    assert "line 70\n" in said
-    assert "line 69\n" not in said
-    assert said.endswith(f"More in {log}\n")
+    printed = capsys.readouterr().err
+    assert "it broke" in printed
+    assert "line 70\n" in printed
+    assert "line 69\n" not in printed
+    assert printed.endswith(f"More in {log}\n")
 
 
-def test_a_failed_start_names_the_log_and_leaves_no_process_behind(tmp_path: Path) -> None:
+@pytest.mark.live
+def test_failed_start_names_the_log(tmp_path: Path) -> None:
     with LiveAirflow(tmp_path / "home", tmp_path) as airflow:
         airflow.spawn("bystander", "-c", "import time; time.sleep(3600)")
         assert len(airflow.processes()) == 1
@@ -66,7 +64,7 @@ def test_a_failed_start_names_the_log_and_leaves_no_process_behind(tmp_path: Pat
     assert airflow.processes() == set()
 
 
-def test_a_signal_that_is_put_off_comes_afterwards() -> None:
+def test_delayed_signal_arrives_after_the_block() -> None:
     seen = []
 
     def interrupt_ourselves() -> None:
@@ -81,14 +79,14 @@ def test_a_signal_that_is_put_off_comes_afterwards() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_airflow_listens_on_ports_and_in_a_home_of_its_own(tmp_path: Path) -> None:
+def test_each_airflow_has_separate_ports_and_home(tmp_path: Path) -> None:
     first, second = LiveAirflow(tmp_path / "a", tmp_path), LiveAirflow(tmp_path / "b", tmp_path)
     assert first.url != second.url
     assert first.environment["AIRFLOW_HOME"] == str(tmp_path / "a")
     assert len(set(free_ports(3))) == 3
 
 
-def test_what_airflows_page_folds_is_folded() -> None:
+def test_log_groups_are_folded() -> None:
     expected = "airflow_provider_sf.sensors.service_fabric"
     events = [
         (expected, "one"),
