@@ -83,7 +83,7 @@ def read_pem(field_name: str, value: str, *, secret: bool = False) -> bytes:
     if PEM.decode() in value:
         return _with_lines(value.replace("\\n", "\n")).encode()
     if secret or _ENCODED.search(value) or not value.isprintable():
-        shown = ""  # perhaps a key in the wrong field
+        shown = ""  # it may be a key in the wrong field
     else:
         shown = f" {shorten(value, WORD_BYTES)!r}"
     try:

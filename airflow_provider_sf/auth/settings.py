@@ -30,7 +30,7 @@ MODES = {mode: settings_of(mode) for mode in SECURITY_MODES}
 FIELDS = ("security", *_VERIFICATION, *dict.fromkeys(chain(*MODES.values())))
 
 _AS_THEY_ARE = frozenset({"private_key_passphrase", "client_secret"})
-"""Fields whose leading and trailing blanks are significant."""
+"""Fields in which leading and trailing blanks are significant."""
 
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _THUMBPRINT_DIGITS = {40, 64}
@@ -75,8 +75,10 @@ def advice_on_refusal(security: Security) -> str:
             return f"{subject} expired at {format_minute(certificate.expires_at)}: set client_certificate"
         return f"the cluster refused {subject}: add it to the cluster, or set client_certificate"
     if security.entra is not None:
-        who = security.entra.client_id or "this identity"
-        return f"the cluster refused the token: assign the role User of the cluster's application to {who}"
+        identity = security.entra.client_id or "this identity"
+        return (
+            f"the cluster refused the token: assign the role User of the cluster's application to {identity}"
+        )
     if security.token is not None:
         return "the cluster refused the token, which may have expired: set token"
     return "authentication is required: set security to certificate, entra or token"
@@ -132,7 +134,7 @@ def read_security(extra: Mapping[str, object]) -> Security:
 
 
 def needs_https(security: Security) -> str:
-    """Return the first setting that needs https; empty if there is none."""
+    """Return the first setting that needs https; empty if no setting does."""
     trust = security.trust
     needs = {
         f"security {security.mode!r}": security.mode != "none",

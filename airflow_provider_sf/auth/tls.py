@@ -162,7 +162,7 @@ def _check_names(certificate: Mapping[str, Any], wanted: tuple[str, ...]) -> Non
     if not {name.casefold() for name in (*named, *also)} & {name.casefold() for name in wanted}:
         presented = ", ".join(dict.fromkeys([*named, *also])) or "no name"
         msg = (
-            f"the server's certificate has none of the names in server_common_name: it is for {presented}; "
+            f"the server's certificate matches no name in server_common_name: it is for {presented}; "
             "if that is your cluster, set server_common_name to it"
         )
         raise ServerNotVerified(msg)

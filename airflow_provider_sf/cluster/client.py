@@ -71,9 +71,9 @@ class Cluster:
         Return the cluster that the fields of a connection describe; read the files that they name.
 
         :param host: a name, an address, ``host:port``, a URL, or several of these, separated by commas
-        :param port: used if the host has none; 19080 by default
+        :param port: the port if the host names no port; 19080 by default
         :param extra: the extra fields of the connection, see docs/connection.md
-        :param scheme: ``http`` or ``https``, used if the host has none; by default what the security needs
+        :param scheme: ``http`` or ``https``, if the host names no scheme; by default what the security needs
         :raises ValueError: a field is missing, invalid or unknown, or contradicts another one; the message
             names it
         """

@@ -30,14 +30,14 @@ def gateway_urls(
     :param host: names, addresses or URLs, separated by commas
     :param port: the port of those without one; 19080 by default
     :param scheme: ``http`` or ``https``, for those without one; by default https if a setting needs it
-    :param needs_https: the setting that needs https; empty if there is none
+    :param needs_https: the setting that needs https; empty if no setting does
     :raises ValueError: a value is missing or invalid, or contradicts another one; the message names it
     """
     if not host:
         msg = "host is empty: set host to the cluster's name or address, such as 'mycluster.example.com'"
         raise ValueError(msg)
     if "@" in host:
-        msg = "host contains '@', so perhaps a user name or a password: use the name or address alone"
+        msg = "host contains '@': remove the user name and the password"
         raise ValueError(msg)
     if scheme and scheme not in _SCHEMES:
         msg = f"invalid schema {scheme!r}: use http or https"

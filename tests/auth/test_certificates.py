@@ -1,4 +1,4 @@
-"""Certificates and keys as people have them: PEM or PFX, files or text, with and without a passphrase."""
+"""Certificates and keys: PEM or PFX, files or text, with and without a passphrase."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def same(read: ClientCertificate) -> bool:
     return (read.chain, read.key) == (MINE.pem, MINE.key_pem)
 
 
-# What they are read from.
+# Sources.
 
 
 def test_pem_key_and_certificate_may_be_together() -> None:
@@ -93,11 +93,11 @@ def test_key_may_be_a_file_or_base64(tmp_path: Path) -> None:
     assert client_certificate(None, read_key(wrapped), SECRET).thumbprint == MINE.thumbprint
 
 
-# What is wrong with them.
+# Errors.
 
 
 @pytest.mark.parametrize(
-    ("certificate", "key", "passphrase", "said"),
+    ("certificate", "key", "passphrase", "message"),
     [
         (MINE.pem, OTHER.key_pem, None, "'private_key' does not match the certificate in 'client_certificate'"),
         (MINE.pem, MINE.encrypted_key_pem(SECRET), None, "'private_key' is encrypted: set 'private_key_passphrase'"),
@@ -114,9 +114,9 @@ def test_key_may_be_a_file_or_base64(tmp_path: Path) -> None:
     ids=map(str, count()),
 )  # fmt: skip
 def test_invalid_certificate_names_the_field_only(
-    certificate: bytes | None, key: bytes, passphrase: str | None, said: str
+    certificate: bytes | None, key: bytes, passphrase: str | None, message: str
 ) -> None:
-    with pytest.raises(ValueError, match=said) as refused:
+    with pytest.raises(ValueError, match=message) as refused:
         client_certificate(certificate, key, passphrase)
     assert SECRET not in str(refused.value)
 
@@ -127,17 +127,17 @@ def test_a_pfx_without_a_key_is_refused() -> None:
         client_certificate(None, pfx, None)
 
 
-@pytest.mark.parametrize("given", ["no such file", "/", "x" * 300, "x" * 5000, "\0"])
-def test_missing_file_is_named_unless_secret(given: str) -> None:
+@pytest.mark.parametrize("path", ["no such file", "/", "x" * 300, "x" * 5000, "\0"])
+def test_missing_file_is_named_unless_secret(path: str) -> None:
     with pytest.raises(
         ValueError, match=r"'ca_bundle' is not PEM text, and the file.* cannot be read: "
     ) as refused:
-        read_pem("ca_bundle", given)
-    assert (repr(given) in str(refused.value)) is (given in {"no such file", "/"})
+        read_pem("ca_bundle", path)
+    assert (repr(path) in str(refused.value)) is (path in {"no such file", "/"})
     with pytest.raises(
         ValueError, match="'private_key' is not PEM text, not a PFX in base64, and not an existing file"
     ):
-        read_key(f"{given}?")
+        read_key(f"{path}?")
 
 
 # What they say.

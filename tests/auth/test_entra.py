@@ -1,4 +1,4 @@
-"""Tokens of Entra ID, from a local issuer that azure-identity talks to as it talks to Microsoft's."""
+"""Entra ID tokens from a local issuer, through azure-identity."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ EXPECTED = Authority()
 
 
 @pytest.fixture(autouse=True)
-def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test have the tokens of another."""
+def empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start each test without cached tokens."""
     monkeypatch.setattr(tokens, "_tokens", {})
 
 
@@ -48,10 +48,12 @@ def signed_in(simulator: Simulator, **changes: object) -> Cluster:
         "ca_bundle": EXPECTED.pem.decode(),
         **changes,
     }
-    return Cluster.at(simulator.url, None, {name: said for name, said in extra.items() if said is not None})
+    return Cluster.at(
+        simulator.url, None, {name: value for name, value in extra.items() if value is not None}
+    )
 
 
-# What goes through.
+# Accepted.
 
 
 def test_tenant_and_application_are_discovered(transport: Any, simulator: Simulator) -> None:
@@ -66,8 +68,8 @@ def test_what_the_connection_names_is_not_asked_for(transport: Any, simulator: S
 
 
 def test_a_certificate_signs_in_too(transport: Any, simulator: Simulator) -> None:
-    mine = simulator.entra.certificate
-    both = (mine.key_pem + mine.pem).decode()
+    certificate = simulator.entra.certificate
+    both = (certificate.key_pem + certificate.pem).decode()
     with_it = signed_in(simulator, credential="client_certificate", client_secret=None, private_key=both)
     assert transport(with_it)
 
@@ -105,7 +107,7 @@ def test_refused_token_is_renewed_once(transport: Any, simulator: Simulator) -> 
 
 
 def test_a_token_that_is_refused_anew_is_refused(transport: Any, simulator: Simulator) -> None:
-    """What another cluster issues is nothing to this one, however new."""
+    """The cluster refuses even new tokens of another issuer."""
     with Simulator(authority=EXPECTED, entra=True) as other:
         elsewhere = signed_in(simulator, authority=other.url)
         with pytest.raises(
@@ -133,7 +135,7 @@ def test_failed_token_request_is_shared(simulator: Simulator, closed_port: int) 
         async with cluster.session():
             return await asyncio.gather(*(cluster.asend(PING) for _ in range(20)), return_exceptions=True)
 
-    assert {type(one) for one in asyncio.run(many())} == {Unreachable}
+    assert {type(result) for result in asyncio.run(many())} == {Unreachable}
     assert len([line for line in simulator.requests if "GetAadMetadata" in line]) == 1
 
 
@@ -141,7 +143,10 @@ def test_waiting_thread_shares_the_failure() -> None:
     """The failure came after it began to wait."""
     entra, failure = Entra("default"), Unreachable("timed out")
     cluster = PublicClient(
-        "c", is_verified=True, ask=lambda _: pytest.fail("asked"), http=lambda: pytest.fail("asked")
+        "c",
+        is_verified=True,
+        ask=lambda _: pytest.fail("unexpected request"),
+        http=lambda: pytest.fail("unexpected request"),
     )
     tokens._tokens[entra, "c"] = tokens._CachedToken(failure=failure, failed_at=time.monotonic() + 60.0)
     with pytest.raises(Unreachable, match="timed out") as raised:
@@ -149,11 +154,11 @@ def test_waiting_thread_shares_the_failure() -> None:
     assert raised.value is not failure
 
 
-# What does not.
+# Refused.
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         (
             {"client_secret": "hunter2"},
@@ -166,9 +171,9 @@ def test_waiting_thread_shares_the_failure() -> None:
     ],
 )
 def test_a_wrong_setting_is_named(
-    changes: dict[str, object], said: str, transport: Any, simulator: Simulator
+    changes: dict[str, object], message: str, transport: Any, simulator: Simulator
 ) -> None:
-    with pytest.raises(Rejected, match=said) as refused:
+    with pytest.raises(Rejected, match=message) as refused:
         transport(signed_in(simulator, **changes))
     assert "hunter2" not in str(refused.value)
 
@@ -186,14 +191,16 @@ def test_a_cluster_without_entra_id_says_so(transport: Any) -> None:
             transport(cluster)
 
 
-@pytest.mark.parametrize("said", ["https://management.azure.com", "https://graph.microsoft.com/", "x y"])
-def test_other_service_as_application_is_refused(said: str) -> None:
-    told = {"tenant": "us", "cluster": said}
+@pytest.mark.parametrize(
+    "application", ["https://management.azure.com", "https://graph.microsoft.com/", "x y"]
+)
+def test_other_service_as_application_is_refused(application: str) -> None:
+    metadata = {"tenant": "us", "cluster": application}
     cluster = PublicClient(
         "c",
         is_verified=True,
-        ask=lambda _: {"type": "aad", "metadata": told},
-        http=lambda: pytest.fail("asked"),
+        ask=lambda _: {"type": "aad", "metadata": metadata},
+        http=lambda: pytest.fail("unexpected request"),
     )
     with pytest.raises(Rejected, match="which is not trusted: set 'cluster_application'"):
         get_token(Entra("default"), cluster)
@@ -208,12 +215,12 @@ def test_nor_does_one_that_is_not_verified(transport: Any, simulator: Simulator)
 
 @pytest.mark.parametrize("missing", ["tenant", "cluster"])
 def test_missing_metadata_names_the_setting(missing: str, simulator: Simulator) -> None:
-    told = {**simulator.sign_in["metadata"], missing: ""}
+    metadata = {**simulator.sign_in["metadata"], missing: ""}
     cluster = PublicClient(
         "c",
         is_verified=True,
-        ask=lambda _: {"type": "aad", "metadata": told},
-        http=lambda: pytest.fail("asked"),
+        ask=lambda _: {"type": "aad", "metadata": metadata},
+        http=lambda: pytest.fail("unexpected request"),
     )
     setting = {"tenant": "tenant_id", "cluster": "cluster_application"}[missing]
     with pytest.raises(Rejected, match=f"the cluster does not report its {missing}: set '{setting}'"):
@@ -242,11 +249,11 @@ def test_metadata_that_is_none_is_no_entra_id(answer: dict[str, Any]) -> None:
 
 
 def test_only_texts_of_the_metadata_are_taken() -> None:
-    said = {"tenant": "us", "cluster": 5, "login": None}
-    assert read_metadata({"type": "aad", "metadata": said}) == {"tenant": "us"}
+    metadata = {"tenant": "us", "cluster": 5, "login": None}
+    assert read_metadata({"type": "aad", "metadata": metadata}) == {"tenant": "us"}
 
 
-# Credentials that only a machine of Azure has.
+# Credentials that work only on a machine in Azure.
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How a connection says that a cluster is secured: what is read, and what is refused by the name of its field."""
+"""The security settings of a connection: what is read, and which field an error names."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ KEY, PEM = CLIENT.key_pem.decode(), CLIENT.pem.decode()
 MINE = ClientCertificate(CLIENT.pem, CLIENT.key_pem)
 
 
-# What is read.
+# Valid settings.
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_ready_made_token_says_who_we_are(token: str) -> None:
     assert read_security({"security": "token", "token": token}) == Security("token", token=Token("a.b.c"))
 
 
-# What is refused.
+# Invalid settings.
 
 
 CERTIFICATE: dict[str, object] = {"security": "certificate"}
@@ -162,7 +162,7 @@ ENTRA: dict[str, object] = {"security": "entra", "credential": "client_secret", 
 
 
 @pytest.mark.parametrize(
-    ("extra", "said"),
+    ("extra", "message"),
     [
         ({"security": "kerberos"}, "'security' must be one of none, certificate, entra, token, not 'kerberos'"),
         ({"security": 5}, "'security' must be a string, not int"),
@@ -198,8 +198,8 @@ ENTRA: dict[str, object] = {"security": "entra", "credential": "client_secret", 
     ],
     ids=map(str, count()),
 )  # fmt: skip
-def test_invalid_settings_are_named_without_secrets(extra: dict[str, object], said: str) -> None:
-    with pytest.raises(ValueError, match=said) as refused:
+def test_invalid_settings_are_named_without_secrets(extra: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as refused:
         read_security(extra)
     assert "extra field" in str(refused.value)
     assert SECRET not in str(refused.value)
@@ -229,10 +229,10 @@ def test_every_field_belongs_somewhere() -> None:
     assert {name for fields in MODES.values() for name in fields} == set(FIELDS) - somewhere
 
 
-# Words.
+# Texts.
 
 
-def secret_ones() -> list[Any]:
+def secured() -> list[Any]:
     entra = Entra("client_secret", client_id="me", client_secret=SECRET, certificate=MINE)
     return [
         Security("entra", entra=entra),
@@ -242,14 +242,14 @@ def secret_ones() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("secured", secret_ones(), ids=map(str, count()))
-def test_no_secret_is_in_a_repr(secured: object) -> None:
-    assert SECRET not in f"{secured!r} {secured}"
-    assert "PRIVATE" not in f"{secured!r} {secured}"
+@pytest.mark.parametrize("value", secured(), ids=map(str, count()))
+def test_no_secret_is_in_a_repr(value: object) -> None:
+    assert SECRET not in f"{value!r} {value}"
+    assert "PRIVATE" not in f"{value!r} {value}"
 
 
 @pytest.mark.parametrize(
-    ("security", "said"),
+    ("security", "text"),
     [
         (UNSECURED, "authentication is required: set security to certificate, entra or token"),
         (
@@ -270,12 +270,12 @@ def test_no_secret_is_in_a_repr(secured: object) -> None:
     ],
     ids=map(str, count()),
 )  # fmt: skip
-def test_advice_on_a_refusal_names_the_setting(security: Security, said: str) -> None:
-    assert said in advice_on_refusal(security)
+def test_advice_on_a_refusal_names_the_setting(security: Security, text: str) -> None:
+    assert text in advice_on_refusal(security)
 
 
 @pytest.mark.parametrize(
-    ("security", "said"),
+    ("security", "text"),
     [
         (UNSECURED, "https, no client credentials; server certificate until "),
         (Security("certificate", certificate=MINE), f"https, client certificate {SHA1} until "),
@@ -290,9 +290,9 @@ def test_advice_on_a_refusal_names_the_setting(security: Security, said: str) ->
     ],
     ids=map(str, count()),
 )
-def test_connection_test_describes_the_security(security: Security, said: str) -> None:
+def test_connection_test_describes_the_security(security: Security, text: str) -> None:
     answer = Response(200, b"{}", endpoint="https://c:19080", certificate=SERVER.der)
-    assert said in describe_security(security, answer)
+    assert text in describe_security(security, answer)
     assert (
         describe_security(UNSECURED, Response(200, b"{}", endpoint="http://c:19080")) == "not secured: http"
     )

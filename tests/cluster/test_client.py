@@ -39,7 +39,7 @@ def transport(request: pytest.FixtureRequest) -> Any:
 
 def http(status: int, body: bytes = b"", *headers: str) -> bytes:
     return (
-        "\r\n".join([f"HTTP/1.1 {status} Said", f"Content-Length: {len(body)}", *headers, "", ""]).encode()
+        "\r\n".join([f"HTTP/1.1 {status} Reason", f"Content-Length: {len(body)}", *headers, "", ""]).encode()
         + body
     )
 
@@ -87,9 +87,9 @@ def test_header_names_are_in_lower_case(name: str, transport: Any, recorder: Any
     }
 
 
-@pytest.mark.parametrize("said", ["7", "Sun, 01 Mar 2026 03:00:07 GMT"])
-def test_when_to_ask_again_is_handed_on(said: str, transport: Any, recorder: Any) -> None:
-    recorder.answer = http(503, b"", f"Retry-After: {said}", "Date: Sun, 01 Mar 2026 03:00:00 GMT")
+@pytest.mark.parametrize("delay", ["7", "Sun, 01 Mar 2026 03:00:07 GMT"])
+def test_retry_after_is_read(delay: str, transport: Any, recorder: Any) -> None:
+    recorder.answer = http(503, b"", f"Retry-After: {delay}", "Date: Sun, 01 Mar 2026 03:00:00 GMT")
     error = error_from_response(transport(Cluster((recorder.url,)), PING))
     assert isinstance(error, Unreachable)
     assert error.retry_after == 7.0
@@ -162,7 +162,7 @@ def test_a_body_that_stops_coming_is_cut_off(transport: Any, recorder: Any) -> N
 
 
 def test_local_queue_is_no_timeout(simulator: Any, clock: Any) -> None:
-    """Twenty rounds of slow answers take longer than the timeout of one: time in the queue does not count."""
+    """Twenty rounds of slow answers take longer than the timeout of each: time in the queue does not count."""
     clock.now = 0.0
     slow = request_for(PROGRESS, "flapping-shop")
 
@@ -265,19 +265,19 @@ def test_cluster_from_connection_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "page"),
+    ("url", "page"),
     [
         (None, "http://a:19080/Explorer/index.html#/apps"),
         ("https://sfx.example.com/shop/", "https://sfx.example.com/shop/#/apps"),
         ("none", None),
     ],
 )
-def test_a_page_of_explorer_stands_behind_its_url(given: str | None, page: str | None) -> None:
-    assert Cluster.at("a", None, {"explorer_url": given}).explorer_page("/apps") == page
+def test_explorer_page_follows_its_url(url: str | None, page: str | None) -> None:
+    assert Cluster.at("a", None, {"explorer_url": url}).explorer_page("/apps") == page
 
 
 @pytest.mark.parametrize(
-    ("extra", "said"),
+    ("extra", "message"),
     [
         (
             {"timeout": 5},
@@ -290,8 +290,8 @@ def test_a_page_of_explorer_stands_behind_its_url(given: str | None, page: str |
         (["hunter2"], "^extra must be a JSON object, not list$"),
     ],
 )
-def test_a_wrong_extra_field_is_refused_by_name(extra: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_invalid_extra_field_is_named(extra: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Cluster.at("a", None, extra)
 
 

@@ -1,4 +1,4 @@
-"""Security mode x failure x message: each row is run over loopback by both transports; docs/connection.md has the table."""
+"""Security mode x failure x message: both transports run each row of the table in docs/connection.md."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PEM = EXPECTED.pem.decode()
 
 @dataclass(frozen=True)
 class Case:
-    """What is wrong, with which security; how the cluster is, or what answers in its place."""
+    """What is wrong, with which security; the settings of the cluster, or what answers instead."""
 
     security: str
     wrong: str
@@ -58,12 +58,12 @@ MUTUAL = {"tls": "mutual"}
 TLS = {"tls": "server"}
 
 CASES = [
-    Case("none", "the name has no address", host="http://no-such-host.invalid:19080"),
-    Case("none", "nobody listens", listens=False),
+    Case("none", "the host name is unknown", host="http://no-such-host.invalid:19080"),
+    Case("none", "no server listens", listens=False),
     Case("none", "port 19000 instead of 19080", port=19000, answers=b"\x00\x01native"),
     Case("none", "http, but the cluster is secured", TLS, host="http://{address}"),
     Case("none", "https, but the cluster is not secured", host="https://{address}"),
-    Case("none", "the cluster wants to know who asks", MUTUAL, {"ca_bundle": PEM}),
+    Case("none", "the cluster requires authentication", MUTUAL, {"ca_bundle": PEM}),
     Case("none", "a proxy answers instead", answers=page("502 Bad Gateway")),
     Case("none", "a login page answers instead", answers=page("200 OK")),
     Case("none", "a redirect to a login page", answers=page("302 Found", "Location: http://127.0.0.1:9/login")),
@@ -71,24 +71,24 @@ CASES = [
     Case("any", "the server's certificate is self-signed", {**TLS, "server_certificate": "self_signed"}, {"ca_bundle": PEM}),
     Case("any", "the server's certificate has expired", {**TLS, "server_certificate": "expired"}, {"ca_bundle": PEM}),
     Case("any", "the server's certificate is for another name", {**TLS, "server_certificate": "wrong_name"}, {"ca_bundle": PEM}),
-    Case("any", "the server has none of the names", TLS, {"ca_bundle": PEM, "server_common_name": "sf.example.com"}),
-    Case("any", "the server has none of the thumbprints", TLS, {"server_thumbprints": "A" * 40}),
+    Case("any", "the server has another name", TLS, {"ca_bundle": PEM, "server_common_name": "sf.example.com"}),
+    Case("any", "the server has another thumbprint", TLS, {"server_thumbprints": "A" * 40}),
     Case("any", "a pinned certificate has expired", {**TLS, "server_certificate": "expired"}, {"server_thumbprints": "{thumbprint}"}),
     Case("certificate", "the cluster does not know the certificate", MUTUAL, {**client(THEIRS.client()), "ca_bundle": PEM}),
     Case("certificate", "the certificate is not for clients", MUTUAL, client(EXPECTED.client(purpose=SERVER_AUTH))),
     Case("certificate", "the certificate has expired", MUTUAL, client(EXPECTED.client(days=-1))),
-    Case("certificate", "... and the server asks late", {"tls": "mutual-late"}, client(EXPECTED.client(days=-1))),
+    Case("certificate", "the certificate has expired, and the server asks late", {"tls": "mutual-late"}, client(EXPECTED.client(days=-1))),
     Case("certificate", "https, but the cluster is not secured", {}, GOOD, host="https://{address}"),
     Case("entra", "the cluster does not use Entra ID", TLS, {"security": "entra", "ca_bundle": PEM}),
     Case("entra", "a wrong client secret", {"entra": True}, {"security": "entra", "client_secret": "wrong"}),
-    Case("entra", "nobody knows who issues tokens", {"entra": True}, {"security": "entra", "authority": ""}),
-    Case("token", "the token has ended", {"entra": True}, {"security": "token", "token": "ended", "ca_bundle": PEM}),
+    Case("entra", "the token issuer is not trusted", {"entra": True}, {"security": "entra", "authority": ""}),
+    Case("token", "the token has expired", {"entra": True}, {"security": "token", "token": "expired", "ca_bundle": PEM}),
 ]  # fmt: skip
 
 
 @contextmanager
 def answering(case: Case) -> Iterator[tuple[str, Simulator]]:
-    """Start what a case is about, and return its address, which may be another server's."""
+    """Start the server of a case; return its address and a simulator."""
     with Simulator(authority=EXPECTED, **case.cluster) as simulator:
         if case.listens and case.answers is None:
             yield simulator.url, simulator
@@ -103,15 +103,15 @@ def answering(case: Case) -> Iterator[tuple[str, Simulator]]:
         yield url, simulator
 
 
-def serve(listener: socket.socket, answer: bytes | None, heard: list[bytes]) -> None:
-    """Say the same to everybody who says something."""
+def serve(listener: socket.socket, answer: bytes | None, requests: list[bytes]) -> None:
+    """Send the same answer to every request."""
     while True:
         try:
             connection, _ = listener.accept()
         except OSError:
             return
         with connection:
-            heard.append(connection.recv(65_536))
+            requests.append(connection.recv(65_536))
             connection.sendall(answer or b"")
 
 
@@ -120,38 +120,38 @@ def connection_of(case: Case, url: str, simulator: Simulator) -> Cluster:
     if extra.get("server_thumbprints") == "{thumbprint}":
         extra["server_thumbprints"] = simulator.server_thumbprint
     if extra.get("security") == "entra":
-        there = simulator.entra
-        mine = {
-            "client_id": there.client_id,
-            "client_secret": there.client_secret,
+        entra = simulator.entra
+        settings = {
+            "client_id": entra.client_id,
+            "client_secret": entra.client_secret,
             "authority": simulator.url,
         }
-        extra = {"credential": "client_secret", "ca_bundle": PEM, **mine, **extra}
+        extra = {"credential": "client_secret", "ca_bundle": PEM, **settings, **extra}
     return Cluster.at(case.host.format(url=url, address=url.partition("://")[2]), None, extra)
 
 
-def told(case: Case, transport: Callable[[Cluster], Any]) -> str:
-    """Return the class and the words of the error, but for what is of this run only."""
+def message_of(case: Case, transport: Callable[[Cluster], Any]) -> str:
+    """Return class and text of the error, with fixed ports, thumbprints and times."""
     with answering(case) as (url, simulator), pytest.raises(ServiceFabricError) as refused:
         transport(connection_of(case, url, simulator))
-    said = f"{type(refused.value).__name__}: {refused.value}"
-    for mine, everybodys in (
+    message = f"{type(refused.value).__name__}: {refused.value}"
+    for pattern, fixed in (
         (r"127\.0\.0\.1:(?!19000)\d+", "gateway:19080"),
         (r"\b[0-9A-F]{40}\b", "A1B2...40 digits"),
         (r"\b[0-9A-F]{64}\b", "A1B2...64 digits"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2026-03-01 03:00 UTC"),
         (r"'[0-9a-f-]{36}'", "'the client id'"),
     ):
-        said = re.sub(mine, everybodys, said)
-    return said
+        message = re.sub(pattern, fixed, message)
+    return message
 
 
 def test_both_transports_report_failures_as_documented(documented: Any) -> None:
-    rows = ["| security | what is wrong | what is said |\n| --- | --- | --- |\n"]
+    rows = ["| security | what is wrong | error |\n| --- | --- | --- |\n"]
     for case in CASES:
-        said, said_too = told(case, send), told(case, asend)
-        assert said == said_too
-        rows.append(f"| {case.security} | {case.wrong} | `{said}` |\n")
+        message = message_of(case, send)
+        assert message == message_of(case, asend)
+        rows.append(f"| {case.security} | {case.wrong} | `{message}` |\n")
     documented("connection.md", "failures", "".join(rows))
 
 
@@ -163,16 +163,16 @@ SETTINGS = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.security}: {case.wrong}")
 def test_every_failure_names_the_setting_to_change(case: Case) -> None:
-    assert re.search(SETTINGS, told(case, send))
+    assert re.search(SETTINGS, message_of(case, send))
 
 
 def test_redirect_receives_no_credentials(transport: Any) -> None:
-    heard: list[bytes] = []
+    requests: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as here, socket.create_server(("127.0.0.1", 0)) as elsewhere:
         where = f"https://127.0.0.1:{elsewhere.getsockname()[1]}/"
         answer = page("307 Temporary Redirect", f"Location: {where}")
         secure = server_context(EXPECTED.server(), "server").wrap_socket(here, server_side=True)
-        threading.Thread(target=serve, args=(secure, answer, heard), daemon=True).start()
+        threading.Thread(target=serve, args=(secure, answer, requests), daemon=True).start()
         extra = {"security": "token", "token": "hunter2", "ca_bundle": PEM}
         with pytest.raises(Rejected, match="redirects are not followed: set host"):
             transport(Cluster.at(f"https://127.0.0.1:{secure.getsockname()[1]}", None, extra))
@@ -181,4 +181,4 @@ def test_redirect_receives_no_credentials(transport: Any) -> None:
             elsewhere.accept()
         secure.shutdown(socket.SHUT_RDWR)
         secure.close()
-    assert [b"Authorization: Bearer hunter2" in request for request in heard] == [True]
+    assert [b"Authorization: Bearer hunter2" in request for request in requests] == [True]

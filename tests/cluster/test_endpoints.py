@@ -1,4 +1,4 @@
-"""What a person may write where an address is asked for, and what is refused without repeating a secret."""
+"""Valid and invalid values of host, port and explorer_url; errors show no secret."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from airflow_provider_sf.cluster.endpoints import explorer_url, gateway_urls
         ("müller.example.com", None, "http://xn--mller-kva.example.com:19080"),
     ],
 )
-def test_a_host_may_name_its_port(host: str, port: int | None, endpoint: str) -> None:
+def test_host_may_name_its_port(host: str, port: int | None, endpoint: str) -> None:
     assert gateway_urls(host, port) == (endpoint,)
 
 
 @pytest.mark.parametrize(
-    ("host", "port", "said"),
+    ("host", "port", "message"),
     [
         (None, None, "host is empty"),
         ("", 19080, "host is empty"),
@@ -49,11 +49,11 @@ def test_a_host_may_name_its_port(host: str, port: int | None, endpoint: str) ->
         (".x", None, "invalid host"),
         ("a" * 64, None, "invalid host"),
         ("ü" * 63, None, "invalid host .*label"),
-        ("admin:hunter2@a", None, "user name or a password"),
+        ("admin:hunter2@a", None, "remove the user name and the password"),
     ],
 )
-def test_a_host_that_is_none_is_refused(host: str | None, port: int | None, said: str) -> None:
-    with pytest.raises(ValueError, match=said) as refused:
+def test_invalid_host_is_refused(host: str | None, port: int | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as refused:
         gateway_urls(host, port)
     assert "hunter2" not in str(refused.value)
 
@@ -65,7 +65,7 @@ def test_default_explorer_is_the_clusters(nothing: str | None) -> None:
     assert explorer_url(nothing, "http://[::1]:19080") == "http://[::1]:19080/Explorer/index.html"
 
 
-def test_the_word_none_is_no_link() -> None:
+def test_word_none_turns_the_link_off() -> None:
     assert explorer_url("none", "http://a:19080") is None
 
 
@@ -83,7 +83,7 @@ def test_explorer_url_is_kept(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     [
         "sfx.example.com",
         "None",
@@ -119,10 +119,10 @@ def test_explorer_url_is_kept(url: str) -> None:
         {"url": "hunter2"},
     ],
 )
-def test_invalid_explorer_url_is_not_shown(given: object) -> None:
+def test_invalid_explorer_url_is_not_shown(value: object) -> None:
     with pytest.raises(
         ValueError, match=r"^extra field 'explorer_url' must be the http or https URL"
     ) as refused:
-        explorer_url(given, "http://a:19080")
+        explorer_url(value, "http://a:19080")
     assert "hunter2" not in str(refused.value)
     assert refused.value.__context__ is None

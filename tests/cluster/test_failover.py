@@ -1,4 +1,4 @@
-"""Which gateway is asked, and when: conversations as values, with a clock that stands where it is put."""
+"""Failover as values: which gateway is tried, and when, with a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ A, B, C = "https://a:19080", "https://b:19080", "https://c:19080"
 ALL = (A, B, C)
 
 
-def says(status: int, endpoint: str = A) -> Response:
+def response(status: int, endpoint: str = A) -> Response:
     return Response(status, b"", endpoint=endpoint)
 
 
-def silent(endpoint: str = A) -> Unreachable:
+def no_answer(endpoint: str = A) -> Unreachable:
     return Unreachable("Connection refused", endpoint=endpoint)
 
 
-def stranger(endpoint: str = A) -> Rejected:
+def unverified(endpoint: str = A) -> Rejected:
     return Rejected("the server's certificate is none of server_thumbprints", endpoint=endpoint)
 
 
 class Cluster:
-    """Holds conversations and remembers what they leave behind."""
+    """Runs failovers and keeps the state of the gateways."""
 
     def __init__(self, endpoints: tuple[str, ...] = ALL) -> None:
         self.endpoints = endpoints
         self.known: dict[tuple[str, ...], Gateways] = {}
         self.now = 1_000.0
 
-    def talk(self, *heard: AttemptResult, renewable: bool = False) -> tuple[list[Attempt], Response]:
-        """Return what was tried, and the answer; each try is given the next of what is heard."""
-        talk = try_gateways(self.known, self.endpoints, lambda: self.now, renewable=renewable)
-        tried, answers = [], iter(heard)
+    def run(self, *results: AttemptResult, renewable: bool = False) -> tuple[list[Attempt], Response]:
+        """Return the attempts and the response; each attempt gets the next result."""
+        attempts = try_gateways(self.known, self.endpoints, lambda: self.now, renewable=renewable)
+        tried, answers = [], iter(results)
         try:
-            tried.append(next(talk))
+            tried.append(next(attempts))
             while True:
-                tried.append(talk.send(next(answers)))
+                tried.append(attempts.send(next(answers)))
         except StopIteration as end:
             assert list(answers) == []
             return tried, end.value
 
-    def asked(self, *heard: AttemptResult) -> list[str]:
-        return [one.endpoint for one in self.talk(*heard)[0]]
+    def tried(self, *results: AttemptResult) -> list[str]:
+        return [attempt.endpoint for attempt in self.run(*results)[0]]
 
 
 @pytest.fixture
@@ -66,13 +66,13 @@ def cluster() -> Cluster:
 
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 429, 500, 502, 503, 504])
 def test_what_the_only_gateway_says_is_the_answer(status: int) -> None:
-    assert Cluster((A,)).talk(says(status)) == ([Attempt(A)], says(status))
+    assert Cluster((A,)).run(response(status)) == ([Attempt(A)], response(status))
 
 
-@pytest.mark.parametrize("error", [silent(), stranger()])
+@pytest.mark.parametrize("error", [no_answer(), unverified()])
 def test_error_of_the_only_gateway_is_raised(error: ServiceFabricError) -> None:
     with pytest.raises(type(error)) as raised:
-        Cluster((A,)).talk(error)  # type: ignore[arg-type]
+        Cluster((A,)).run(error)  # type: ignore[arg-type]
     assert raised.value is error
 
 
@@ -80,62 +80,62 @@ def test_only_gateway_never_cools_down() -> None:
     cluster = Cluster((A,))
     for _ in range(3):
         with pytest.raises(Unreachable):
-            cluster.talk(silent())
-    assert cluster.asked(says(200)) == [A]
+            cluster.run(no_answer())
+    assert cluster.tried(response(200)) == [A]
 
 
 # Several.
 
 
 def test_a_gateway_that_answers_is_asked_again(cluster: Cluster) -> None:
-    assert [cluster.asked(says(200)) for _ in range(3)] == [[A], [A], [A]]
+    assert [cluster.tried(response(200)) for _ in range(3)] == [[A], [A], [A]]
 
 
-@pytest.mark.parametrize("trouble", [silent(), stranger(), says(502), says(503), says(504)])
-def test_working_gateway_becomes_current(trouble: Any, cluster: Cluster) -> None:
-    assert cluster.talk(trouble, says(200, B)) == ([Attempt(A), Attempt(B)], says(200, B))
+@pytest.mark.parametrize("failure", [no_answer(), unverified(), response(502), response(503), response(504)])
+def test_working_gateway_becomes_current(failure: Any, cluster: Cluster) -> None:
+    assert cluster.run(failure, response(200, B)) == ([Attempt(A), Attempt(B)], response(200, B))
     cluster.now += COOL_DOWN_SECONDS + 1
-    assert cluster.asked(says(200, B)) == [B]
+    assert cluster.tried(response(200, B)) == [B]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500])
 def test_cluster_errors_are_no_gateway_failures(status: int, cluster: Cluster) -> None:
-    assert cluster.talk(says(status)) == ([Attempt(A)], says(status))
+    assert cluster.run(response(status)) == ([Attempt(A)], response(status))
 
 
 def test_failed_gateway_cools_down(cluster: Cluster) -> None:
-    cluster.talk(silent(A), says(200, B))
+    cluster.run(no_answer(A), response(200, B))
     cluster.now += COOL_DOWN_SECONDS - 1
-    assert cluster.asked(silent(B), says(200, C)) == [B, C]
+    assert cluster.tried(no_answer(B), response(200, C)) == [B, C]
     cluster.now += 1
-    assert cluster.asked(silent(C), says(200, A)) == [C, A]
-    assert cluster.asked(silent(A), silent(B), says(200, C)) == [A, B, C]
+    assert cluster.tried(no_answer(C), response(200, A)) == [C, A]
+    assert cluster.tried(no_answer(A), no_answer(B), response(200, C)) == [A, B, C]
 
 
 def test_after_the_last_one_comes_the_first(cluster: Cluster) -> None:
-    cluster.talk(silent(A), silent(B), says(200, C))
+    cluster.run(no_answer(A), no_answer(B), response(200, C))
     cluster.now += COOL_DOWN_SECONDS
-    assert cluster.asked(silent(C), silent(A), says(200, B)) == [C, A, B]
+    assert cluster.tried(no_answer(C), no_answer(A), response(200, B)) == [C, A, B]
 
 
 def test_cooling_gateways_are_tried_before_failing(cluster: Cluster) -> None:
-    """The one whose rest is the next to end comes first."""
-    cluster.talk(silent(A), says(200, B))
+    """The gateway with the earliest end comes first."""
+    cluster.run(no_answer(A), response(200, B))
     cluster.now += 10
     with pytest.raises(Unreachable):
-        cluster.talk(silent(B), silent(C), silent(A))
+        cluster.run(no_answer(B), no_answer(C), no_answer(A))
     cluster.now += 1
-    assert cluster.asked(silent(B), silent(C), says(200, A)) == [B, C, A]
-    assert cluster.asked(says(200, A)) == [A]
+    assert cluster.tried(no_answer(B), no_answer(C), response(200, A)) == [B, C, A]
+    assert cluster.tried(response(200, A)) == [A]
 
 
 def test_first_unavailable_response_is_returned(cluster: Cluster) -> None:
-    assert cluster.talk(silent(A), says(503, B), says(502, C))[1] == says(503, B)
+    assert cluster.run(no_answer(A), response(503, B), response(502, C))[1] == response(503, B)
 
 
 def test_all_failed_gateways_are_named(cluster: Cluster) -> None:
     with pytest.raises(Unreachable) as raised:
-        cluster.talk(stranger(A), silent(B), silent(C))
+        cluster.run(unverified(A), no_answer(B), no_answer(C))
     assert raised.value.endpoint == B
     assert str(raised.value) == (
         "https://b:19080: Connection refused (and https://a:19080: the server's certificate is none of "
@@ -145,14 +145,14 @@ def test_all_failed_gateways_are_named(cluster: Cluster) -> None:
 
 def test_only_unverified_gateways_are_rejected(cluster: Cluster) -> None:
     with pytest.raises(Rejected, match="none of server_thumbprints"):
-        cluster.talk(stranger(A), stranger(B), stranger(C))
+        cluster.run(unverified(A), unverified(B), unverified(C))
 
 
 def test_clusters_do_not_know_each_others_gateways(cluster: Cluster) -> None:
-    cluster.talk(silent(A), says(200, B))
+    cluster.run(no_answer(A), response(200, B))
     other = Cluster((A, C))
     other.known = cluster.known
-    assert other.asked(says(200, A)) == [A]
+    assert other.tried(response(200, A)) == [A]
 
 
 # Rests, as values.
@@ -176,7 +176,7 @@ def test_a_gateway_that_answers_rests_no_more() -> None:
 
 
 def test_failures_are_remembered_per_cluster(cluster: Cluster) -> None:
-    cluster.talk(silent(A), says(200, B))
+    cluster.run(no_answer(A), response(200, B))
     assert cluster.known == {ALL: Gateways(ALL, 1, ((A, 1_030.0),))}
 
 
@@ -189,15 +189,18 @@ def test_attempt_uses_current_credentials_by_default() -> None:
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_refused_credentials_are_renewed_once(status: int, cluster: Cluster) -> None:
-    tried, answer = cluster.talk(says(status), says(200), renewable=True)
-    assert (tried, answer) == ([Attempt(A), Attempt(A, with_new_credentials=True)], says(200))
+    tried, answer = cluster.run(response(status), response(200), renewable=True)
+    assert (tried, answer) == ([Attempt(A), Attempt(A, with_new_credentials=True)], response(200))
 
 
 def test_credentials_that_are_refused_again_are_refused(cluster: Cluster) -> None:
-    tried, answer = cluster.talk(says(401), says(403), renewable=True)
-    assert (tried, answer) == ([Attempt(A), Attempt(A, with_new_credentials=True)], says(403))
+    tried, answer = cluster.run(response(401), response(403), renewable=True)
+    assert (tried, answer) == ([Attempt(A), Attempt(A, with_new_credentials=True)], response(403))
 
 
 def test_refusal_of_new_credentials_is_final(cluster: Cluster) -> None:
-    tried, answer = cluster.talk(says(401), silent(A), says(401, B), renewable=True)
-    assert (tried, answer) == ([Attempt(A), Attempt(A, with_new_credentials=True), Attempt(B)], says(401, B))
+    tried, answer = cluster.run(response(401), no_answer(A), response(401, B), renewable=True)
+    assert (tried, answer) == (
+        [Attempt(A), Attempt(A, with_new_credentials=True), Attempt(B)],
+        response(401, B),
+    )

@@ -1,4 +1,4 @@
-"""What it means that no whole answer came, for what no server on a loopback port would do; see test_failures.py."""
+"""Errors that no server on a loopback port causes; for the others see test_connection_failures.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_provider_sf.cluster.network_errors import network_error
 from airflow_provider_sf.rest import Rejected, Unreachable
 
 SECURE, PLAIN = "https://c:19080", "http://c:19080"
-PATIENCE = (5.0, 30.0)
+TIMEOUTS = (5.0, 30.0)
 
 
 def tls_error(reason: str | None) -> ssl.SSLError:
@@ -30,7 +30,7 @@ def unverified(code: int, message: str) -> ssl.SSLCertVerificationError:
 )
 def test_certificate_alerts_are_rejections(reason: str) -> None:
     """Windows refuses in HTTP, but something in front of a cluster may refuse in TLS."""
-    error = network_error(tls_error(reason), SECURE, PATIENCE)
+    error = network_error(tls_error(reason), SECURE, TIMEOUTS)
     assert isinstance(error, Rejected)
     assert str(error) == (
         "https://c:19080: the server refused the TLS handshake, probably because of the client certificate: check security and "
@@ -48,33 +48,33 @@ def test_certificate_alerts_are_rejections(reason: str) -> None:
     ],
 )
 def test_broken_tls_connection_is_unreachable(reason: str | None, words: str) -> None:
-    error = network_error(tls_error(reason), SECURE, PATIENCE)
+    error = network_error(tls_error(reason), SECURE, TIMEOUTS)
     assert isinstance(error, Unreachable)
     assert str(error) == f"https://c:19080: the TLS connection broke: {words}"
 
 
 @pytest.mark.parametrize("reason", ["TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"])
 def test_old_tls_is_rejected(reason: str) -> None:
-    error = network_error(tls_error(reason), SECURE, PATIENCE)
+    error = network_error(tls_error(reason), SECURE, TIMEOUTS)
     assert isinstance(error, Rejected)
     assert error.message == "the server does not support TLS 1.2 or newer: check host and port"
 
 
 def test_error_wrapped_by_urllib3_is_found() -> None:
     inner = unverified(10, "certificate has expired")
-    assert network_error(ValueError(ValueError(inner)), SECURE, PATIENCE).message.startswith(
+    assert network_error(ValueError(ValueError(inner)), SECURE, TIMEOUTS).message.startswith(
         "the server's certificate has expired"
     )
 
 
 def test_certificate_not_valid_yet_names_the_clocks() -> None:
-    error = network_error(unverified(9, "certificate is not yet valid"), SECURE, PATIENCE)
+    error = network_error(unverified(9, "certificate is not yet valid"), SECURE, TIMEOUTS)
     assert isinstance(error, Rejected)
     assert error.message == "the server's certificate is not valid yet: check it and the system clocks"
 
 
 def test_other_certificate_errors_use_openssls_text() -> None:
-    error = network_error(unverified(26, "unsuitable certificate purpose"), SECURE, PATIENCE)
+    error = network_error(unverified(26, "unsuitable certificate purpose"), SECURE, TIMEOUTS)
     assert isinstance(error, Rejected)
     assert error.message == "unsuitable certificate purpose: check ca_bundle"
 
@@ -83,19 +83,19 @@ def test_other_certificate_errors_use_openssls_text() -> None:
     "error", [ConnectionResetError(104, "reset"), OSError(-5, "odd"), ValueError("what?")]
 )
 def test_other_errors_keep_their_text(error: Exception) -> None:
-    said = {"ConnectionResetError": "Connection reset by peer", "OSError": "odd", "ValueError": "what?"}
-    told = network_error(error, SECURE, PATIENCE)
-    assert isinstance(told, Unreachable)
-    assert told.message == said[type(error).__name__]
+    messages = {"ConnectionResetError": "Connection reset by peer", "OSError": "odd", "ValueError": "what?"}
+    mapped = network_error(error, SECURE, TIMEOUTS)
+    assert isinstance(mapped, Unreachable)
+    assert mapped.message == messages[type(error).__name__]
 
 
 def test_an_error_without_words_is_named() -> None:
-    assert network_error(ValueError(), SECURE, PATIENCE).message == "ValueError"
+    assert network_error(ValueError(), SECURE, TIMEOUTS).message == "ValueError"
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(104, "reset"), ValueError("half an answer")])
 def test_cut_plain_connection_suggests_https(error: Exception) -> None:
-    assert network_error(error, PLAIN, PATIENCE).message.endswith(
+    assert network_error(error, PLAIN, TIMEOUTS).message.endswith(
         " (if the cluster is secured, use https:// in host and set security)"
     )
 
@@ -104,5 +104,5 @@ def test_cut_plain_connection_suggests_https(error: Exception) -> None:
     "error", [TimeoutError(), tls_error("WRONG_VERSION_NUMBER"), ConnectionRefusedError(111, "")]
 )
 def test_native_client_port_names_the_gateway_port(error: Exception) -> None:
-    said = network_error(error, "https://c:19000", PATIENCE).message
-    assert said.endswith(" (port 19000 is for native clients: the HTTP gateway listens on 19080)")
+    message = network_error(error, "https://c:19000", TIMEOUTS).message
+    assert message.endswith(" (port 19000 is for native clients: the HTTP gateway listens on 19080)")

@@ -1,4 +1,4 @@
-"""Secured connections as Airflow keeps them: how they are written, tested, warned of, and taken up when they change."""
+"""Secured connections in Airflow: spelling, connection test, expiry warnings and reloads."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ EXPECTED = Authority()
 
 
 class Hook(ServiceFabricHook):
-    """Logs where pytest can see it, and counts look-ups."""
+    """Logs where pytest can see it, and counts connection loads."""
 
     log = logging.getLogger("hook")  # type: ignore[assignment]
-    look_ups = 0
+    loads = 0
 
     def get_conn(self) -> Any:
-        Hook.look_ups += 1
+        Hook.loads += 1
         return super().get_conn()
 
 
 @pytest.fixture(autouse=True)
-def nothing_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test have what another left: which certificates the process has looked at, and the count."""
+def fresh_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start each test without checked certificates, and count from zero."""
     monkeypatch.setattr(service_fabric, "_checked_certificates", set())
-    monkeypatch.setattr(Hook, "look_ups", 0)
+    monkeypatch.setattr(Hook, "loads", 0)
 
 
 @pytest.fixture
 def mutual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """A cluster that wants certificates, and a connection to it whose certificate is in a file."""
+    """A cluster that requires certificates, and a connection with its certificate in a file."""
     with Simulator(tls="mutual", authority=EXPECTED) as simulator:
-        give(tmp_path, EXPECTED.client(days=90))
+        write_certificate(tmp_path, EXPECTED.client(days=90))
         extra: dict[str, object] = {
             "security": "certificate",
             "client_certificate": str(tmp_path / "client.pem"),
@@ -60,11 +60,11 @@ def connect(monkeypatch: pytest.MonkeyPatch, host: str, extra: dict[str, object]
     monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": host, "extra": extra}))
 
 
-def give(folder: Path, certificate: Any) -> None:
+def write_certificate(folder: Path, certificate: Any) -> None:
     (folder / "client.pem").write_bytes(certificate.pem + certificate.key_pem)
 
 
-# How it is written.
+# Spelling.
 
 
 EXTRA: dict[str, object] = {
@@ -89,7 +89,7 @@ def test_json_and_uri_connections_are_equal(host: str, monkeypatch: pytest.Monke
         seen.append(ServiceFabricHook().get_conn())
     assert seen[0] == seen[1]
     assert seen[0].endpoints == tuple(
-        f"https://{one if ':' in one else f'{one}:19080'}" for one in host.split(",")
+        f"https://{gateway if ':' in gateway else f'{gateway}:19080'}" for gateway in host.split(",")
     )
     assert (seen[0].api_version, seen[0].read_timeout) == ("9.1", 7.0)
     assert seen[0].security.entra is not None
@@ -97,7 +97,7 @@ def test_json_and_uri_connections_are_equal(host: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         (
             {"extra": {"security": "token", "token": "x"}, "host": "http://c"},
@@ -124,10 +124,10 @@ def test_json_and_uri_connections_are_equal(host: str, monkeypatch: pytest.Monke
     ],
 )
 def test_what_contradicts_is_refused_with_connection_and_field(
-    fields: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+    fields: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": "c", **fields}))
-    with pytest.raises(ValueError, match=f"^connection 'service_fabric_default': .*{said}") as refused:
+    with pytest.raises(ValueError, match=f"^connection 'service_fabric_default': .*{message}") as refused:
         ServiceFabricHook().get_conn()
     assert "hunter2" not in str(refused.value)
 
@@ -139,27 +139,27 @@ def test_the_api_version_of_a_connection_is_sent(recorder: Any, monkeypatch: pyt
     assert [request.split()[1].rpartition("=")[2] for request in recorder.requests] == ["9.1", "8.2"]
 
 
-# How it is tested.
+# Connection test.
 
 
 def test_connection_test_reports_security_and_expiry(mutual: Simulator) -> None:
-    ok, said = ServiceFabricHook().test_connection()
-    assert ok, said
-    assert said.startswith(
+    ok, message = ServiceFabricHook().test_connection()
+    assert ok, message
+    assert message.startswith(
         f"Service Fabric {mutual.runtime_version} at {mutual.url}; https, client certificate "
     )
-    assert said.count(" until 20") == 2
+    assert message.count(" until 20") == 2
 
 
 @pytest.mark.usefixtures("mutual")
 def test_the_connection_test_tells_which_setting_is_wrong(tmp_path: Path) -> None:
-    give(tmp_path, Authority().client())
-    ok, said = ServiceFabricHook().test_connection()
+    write_certificate(tmp_path, Authority().client())
+    ok, message = ServiceFabricHook().test_connection()
     assert not ok
-    assert said.endswith("add it to the cluster, or set client_certificate)")
+    assert message.endswith("add it to the cluster, or set client_certificate)")
 
 
-# What ends soon.
+# Expiry.
 
 
 @pytest.mark.parametrize(("days", "how"), [(20.5, "expires in 20 days"), (-1.0, "has expired")])
@@ -168,10 +168,10 @@ def test_expiring_client_certificate_warns_once(
 ) -> None:
     assert mutual.requests == []
     certificate = EXPECTED.client(days=days)
-    give(tmp_path, certificate)
+    write_certificate(tmp_path, certificate)
     for _ in range(3):
         Hook().get_conn()
-    (line,) = (said for said in caplog.messages if " certificate " in said)  # Airflow 2 has words of its own
+    (line,) = (text for text in caplog.messages if " certificate " in text)  # not those of Airflow 2
     assert line.startswith(f"The client certificate {certificate.thumbprint} {how}, at 20")
     assert line.endswith(" UTC: renew it")
 
@@ -184,32 +184,32 @@ def test_expiring_server_certificate_warns_once(
         for _ in range(2):
             Hook().get_cluster_version()
             asyncio.run(Hook().aget_cluster_version())
-    (line,) = (said for said in caplog.messages if " certificate " in said)  # Airflow 2 has words of its own
+    (line,) = (text for text in caplog.messages if " certificate " in text)  # not those of Airflow 2
     assert line.startswith(f"The server certificate {simulator.server_thumbprint} has expired, at 20")
 
 
-# What changes.
+# Reloads.
 
 
 def test_refused_certificate_reloads_the_connection(mutual: Simulator, tmp_path: Path) -> None:
-    give(tmp_path, Authority().client())
+    write_certificate(tmp_path, Authority().client())
 
     async def wait() -> None:
         hook = Hook()
         async with hook.connected():
             with pytest.raises(Rejected, match="HTTP 403"):
                 await hook.aget_cluster_version()
-            give(tmp_path, EXPECTED.client())
+            write_certificate(tmp_path, EXPECTED.client())
             assert await hook.aget_cluster_version() == mutual.runtime_version
 
     asyncio.run(wait())
-    assert Hook.look_ups == 3
+    assert Hook.loads == 3
 
 
 def test_failed_handshake_reloads_the_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The server has been renewed and the pin edited: the wait goes on, though no look-up is due."""
+    """The server has been renewed and the pin edited: the wait goes on, though no reload is due."""
 
     async def wait() -> None:
         hook = Hook()
@@ -224,7 +224,7 @@ def test_failed_handshake_reloads_the_connection(
                 assert await hook.aget_cluster_version() == after.runtime_version
 
     asyncio.run(wait())
-    assert Hook.look_ups == 3
+    assert Hook.loads == 3
 
 
 def test_failed_reload_is_retried_soon(mutual: Simulator, tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_cancelled_reload_keeps_the_new_cluster(mutual: Simulator, tmp_path: Pat
 
             shared.lease.push_async_callback(hang)
             before, shared.reload_at = shared.cluster, 0.0
-            give(tmp_path, EXPECTED.client())
+            write_certificate(tmp_path, EXPECTED.client())
             moving = asyncio.create_task(hook.aget_cluster_version())
             await closing.wait()
             moving.cancel()
@@ -269,7 +269,7 @@ def test_cancelled_reload_keeps_the_new_cluster(mutual: Simulator, tmp_path: Pat
             assert await hook.aget_cluster_version() == mutual.runtime_version
 
     asyncio.run(wait())
-    assert Hook.look_ups == 2
+    assert Hook.loads == 2
 
 
 def test_invalid_extra_is_not_unsecured(
@@ -283,7 +283,7 @@ def test_invalid_extra_is_not_unsecured(
 
 
 def test_refused_waits_share_one_reload(mutual: Simulator, tmp_path: Path) -> None:
-    give(tmp_path, Authority().client())
+    write_certificate(tmp_path, Authority().client())
 
     async def many() -> list[Any]:
         hook = Hook()
@@ -291,13 +291,13 @@ def test_refused_waits_share_one_reload(mutual: Simulator, tmp_path: Path) -> No
             asks = (hook.aget_cluster_version() for _ in range(200))
             return await asyncio.gather(*asks, return_exceptions=True)
 
-    assert {type(one) for one in asyncio.run(many())} == {Rejected}
-    assert Hook.look_ups == 2
+    assert {type(result) for result in asyncio.run(many())} == {Rejected}
+    assert Hook.loads == 2
     assert len(mutual.requests) == 200
 
 
 def test_renewed_connection_is_not_reloaded_again(mutual: Simulator, tmp_path: Path) -> None:
-    """Half of the waits are refused when the first of them has renewed the certificate for all."""
+    """Later refusals use the reload that the first refusal caused."""
 
     async def wait() -> str:
         hook = Hook()
@@ -307,11 +307,11 @@ def test_renewed_connection_is_not_reloaded_again(mutual: Simulator, tmp_path: P
             assert shared is not None
             old = shared.cluster
             assert old is not None
-            give(tmp_path, EXPECTED.client())
+            write_certificate(tmp_path, EXPECTED.client())
             now = asyncio.get_running_loop().time()
             new = await shared.reloaded(old, now, hook._aload)
             assert await shared.reloaded(old, now, hook._aload) is new is not old
             return await hook.aget_cluster_version()
 
     assert asyncio.run(wait()) == mutual.runtime_version
-    assert Hook.look_ups == 2
+    assert Hook.loads == 2

@@ -190,10 +190,10 @@ def test_only_valid_edits_are_used(connected: Any, simulator: Any, monkeypatch: 
 
 def test_starting_waits_share_one_connection_lookup(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     class Counting(ServiceFabricHook):
-        look_ups = 0
+        loads = 0
 
         def get_conn(self) -> Cluster:
-            Counting.look_ups += 1
+            Counting.loads += 1
             return super().get_conn()
 
     async def many() -> list[Any]:
@@ -206,14 +206,14 @@ def test_starting_waits_share_one_connection_lookup(connected: Any, monkeypatch:
             broken = json.dumps({"conn_type": "service_fabric", "host": "ftp://broken"})
             monkeypatch.setenv(CONNECTION, broken)
             failures = await many()
-            assert {type(one) for one in failures} == {Rejected}
+            assert {type(failure) for failure in failures} == {Rejected}
             assert len(set(map(id, failures))) == 1_000
-            assert Counting.look_ups == 1
+            assert Counting.loads == 1
             assert 0.0 < shared.reload_at - asyncio.get_running_loop().time() <= 1.0
             shared.reload_at = 0.0
             monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": connected.url}))
-            assert {type(one) for one in await many()} == {UpgradeProgress}
-            assert Counting.look_ups == 2
+            assert {type(result) for result in await many()} == {UpgradeProgress}
+            assert Counting.loads == 2
 
     asyncio.run(wait())
     assert connected.connections <= MAX_CONCURRENT_REQUESTS
@@ -245,15 +245,15 @@ def test_the_connection_test_tells_what_is_wrong(closed_port: int, monkeypatch: 
         f"http://127.0.0.1:{closed_port}: Connection refused (check host and port)",
     )
     monkeypatch.setenv(CONNECTION, "service-fabric://")
-    ok, said = ServiceFabricHook().test_connection()
+    ok, message = ServiceFabricHook().test_connection()
     assert not ok
-    assert said.startswith("connection 'service_fabric_default': host is empty")
+    assert message.startswith("connection 'service_fabric_default': host is empty")
 
 
 def test_the_connection_test_tells_that_there_is_none() -> None:
-    ok, said = ServiceFabricHook("no_such").test_connection()
+    ok, message = ServiceFabricHook("no_such").test_connection()
     assert not ok
-    assert "no_such" in said
+    assert "no_such" in message
 
 
 def test_airflow_before_3_2_reads_hook_form() -> None:
