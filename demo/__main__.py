@@ -26,15 +26,15 @@ HERE = Path(__file__).parent.parent
 
 @dataclass(frozen=True)
 class Show:
-    """A DAG that is shown, how its tasks end, and what of them is shown at the end."""
+    """A DAG to show, how its tasks must end, and what to print of them."""
 
     dag_id: str
     ends: dict[str, str]
     speaker: str
-    """The task whose own words are printed."""
+    """The task with the output to print."""
     record: str
     """The XCom of the task ``wait`` that holds the record."""
-    moral: str
+    result: str
 
 
 SHOWS = {
@@ -43,20 +43,20 @@ SHOWS = {
         ends=dict.fromkeys(("snapshot", "start", "wait", "audit"), "success"),
         speaker="audit",
         record="return_value",
-        moral="the task waited for it deferred, while no worker ran a task",
+        result="the task waited deferred, and no worker ran a task in that time",
     ),
     "rollback": Show(
         dag_id="rollback_is_red",
         ends={"wait": "failed", "announce": "upstream_failed", "explain": "success"},
         speaker="explain",
         record="upgrade_progress",
-        moral="the task waited for that deferred, failed without a retry, and nothing was announced",
+        result="the task waited deferred and failed without a retry, and nothing was announced",
     ),
 }
 SPEED = "12"
 """A simulated upgrade of ten minutes ends after fifty seconds."""
 
-RUN_WITHIN_SECONDS = 240.0
+RUN_WITHIN_SECONDS = 600.0
 LINES_OF_A_FAILURE = 30
 INTERRUPTED = 130
 INDENT = 23
@@ -64,28 +64,28 @@ GROUP, END_OF_GROUP = "::group::", "::endgroup::"
 
 
 def main(arguments: list[str]) -> int:
-    """Show one of the shows, or leave all to a person; return 0 if it went as it should."""
-    what = arguments[0] if arguments else "upgrade"
-    perform = click_through if what == "airflow" else partial(_present, show=SHOWS[what])
+    """Show one of the DAGs, or start Airflow for a user; return 0 on success."""
+    choice = arguments[0] if arguments else "upgrade"
+    perform = click_through if choice == "airflow" else partial(_present, show=SHOWS[choice])
     for number in ENDING_SIGNALS:
         signal.signal(number, _interrupt)
-    home = HERE / ".airflow" / ("clicking" if what == "airflow" else "demo")
+    home = HERE / ".airflow" / ("clicking" if choice == "airflow" else "demo")
     shutil.rmtree(home, ignore_errors=True)
     try:
         with LiveAirflow(home, HERE / "dags_examples") as airflow:
-            verdict = perform(airflow)
+            result = perform(airflow)
             say("Stopping all processes (a few seconds)")
     except LiveAirflowError as error:
-        return _complain(str(error), error.log)
+        return _print_failure(str(error), error.log)
     except KeyboardInterrupt:
-        print("\nInterrupted; every process that was started has ended.")
+        print("\nInterrupted; all processes have stopped.")
         return INTERRUPTED
-    say(verdict)
+    say(result)
     return 0
 
 
 def _present(airflow: LiveAirflow, show: Show) -> str:
-    """Run the DAG, print what there is to see, and return the verdict."""
+    """Run the DAG, print its log and its record, and return the result."""
     (port,) = free_ports(1)
     airflow.spawn("simulator", "-m", "airflow_provider_sf.simulator", "--port", str(port), "--speed", SPEED)
     simulator_log = airflow.log_file("simulator")
@@ -94,7 +94,7 @@ def _present(airflow: LiveAirflow, show: Show) -> str:
     bring_up(airflow)
     airflow.add_connection("service_fabric_default", conn_type="service_fabric", host="127.0.0.1", port=port)
     run_id = airflow.trigger(show.dag_id)
-    say(f"DAG {show.dag_id} runs; this is the log of its task 'wait' (about 80 s)")
+    say(f"DAG {show.dag_id} runs; the log of its task 'wait' (about 80 s)")
     was_deferred = _follow(airflow, show.dag_id, run_id)
     for task in airflow.task_instances(show.dag_id, run_id):
         if task["state"] != show.ends[task["task_id"]]:
@@ -103,17 +103,17 @@ def _present(airflow: LiveAirflow, show: Show) -> str:
     if not was_deferred:
         msg = "the task 'wait' was never seen deferred while no worker ran a task"
         raise LiveAirflowError(msg, airflow.log_file("scheduler"))
-    say(f"What task '{show.speaker}' printed")
+    say(f"The output of task '{show.speaker}'")
     for entry in _own_lines(airflow.task_log(show.dag_id, run_id, show.speaker)):
         print(f"    {entry['event']}")
     record = airflow.xcom(show.dag_id, run_id, "wait", show.record)
     say(f"The record in XCom, {show.record} of task 'wait'")
     print(json.dumps(record, indent=2))
-    return f"Done: {record['name']}: {record['outcome'].replace('_', ' ')}; {show.moral}."
+    return f"Done: {record['name']}: {record['outcome'].replace('_', ' ')}; {show.result}."
 
 
 def _follow(airflow: LiveAirflow, dag_id: str, run_id: str) -> bool:
-    """Print the log and the states as they come; tell whether the wait was deferred and no worker busy."""
+    """Print log and states as they come. Return whether the wait was deferred while no worker ran a task."""
     shown, last_states, was_deferred = 0, "", False
     deadline = time.monotonic() + RUN_WITHIN_SECONDS
     while True:
@@ -127,26 +127,26 @@ def _follow(airflow: LiveAirflow, dag_id: str, run_id: str) -> bool:
         shown = max(shown, len(lines))
         running = sum(task["state"] == "running" for task in tasks.values())
         was_deferred = was_deferred or (tasks["wait"]["state"] == "deferred" and running == 0)
-        states = ", ".join(f"{name} {task['state'] or 'to come'}" for name, task in tasks.items())
+        states = ", ".join(f"{name} {task['state'] or 'pending'}" for name, task in tasks.items())
         if states != last_states:
             print(f"  -- tasks: {states}; running in a worker: {running}", flush=True)
             last_states = states
         if over:
             return was_deferred
         if time.monotonic() > deadline:
-            msg = f"the run is not over after {RUN_WITHIN_SECONDS:.0f} s"
+            msg = f"the run did not end within {RUN_WITHIN_SECONDS:.0f} s"
             raise LiveAirflowError(msg, airflow.log_file("scheduler"))
         time.sleep(1)
 
 
 def _event(entry: dict[str, Any]) -> str:
-    """Return what an entry says, and the text of the error that it is about."""
+    """Return the text of an entry and of its error."""
     errors = [error["exc_value"] for error in entry.get("error_detail") or []]
     return "\n".join([str(entry["event"]), *errors]).replace("\n", "\n" + " " * INDENT)
 
 
 def _own_lines(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the lines of the provider and of the DAG, not Airflow's own; fold what Airflow's page folds."""
+    """Yield the lines of the provider and of the DAG. Fold the groups that Airflow's page folds."""
     is_folded = False
     for entry in entries:
         logger, event = str(entry.get("logger") or ""), str(entry["event"])
@@ -159,7 +159,7 @@ def _own_lines(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield entry
 
 
-def _complain(message: str, log: Path) -> int:
+def _print_failure(message: str, log: Path) -> int:
     print(f"\nThe demo failed: {message}", file=sys.stderr)
     if log.exists():
         with log.open(errors="replace") as lines:
@@ -169,9 +169,9 @@ def _complain(message: str, log: Path) -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature
-    """Interrupt the demo, once: an impatient second Ctrl-C must not disturb the end of the processes."""
-    for one in ENDING_SIGNALS:
-        signal.signal(one, signal.SIG_IGN)
+    """Interrupt the demo once. A second Ctrl-C must not prevent that the processes stop."""
+    for ending_signal in ENDING_SIGNALS:
+        signal.signal(ending_signal, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -1,4 +1,4 @@
-"""`make airflow`: the example DAGs in a real Airflow, and two simulated clusters, for a person to try out."""
+"""`make airflow`: the example DAGs in a real Airflow, and two simulated clusters, to try in a browser."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ SPEED = 5.0
 """A simulated upgrade of ten minutes ends after two."""
 
 DAYS = 365.0
-"""So long the client's certificate is valid: nobody is to be warned of its end."""
+"""The client certificate is valid for so long that no warning about its expiry appears."""
 
 ADVICE = """
-    A simulated upgrade takes two minutes, and there is one for each name: for another one, trigger a DAG with
-    another word after the dash, for example previous_first-mail instead of previous_first-shop.
+    A simulated upgrade takes two minutes, and each name has one upgrade. To start another upgrade, trigger a
+    DAG with another word after the dash, for example previous_first-mail instead of previous_first-shop.
 
-    Under Admin, Connections, the first button of a row tests the connection: service_fabric_default, which
-    the DAGs use, and service_fabric_secured. "Add Connection" shows the whole form; "Edit Connection" shows
-    of the extra fields those that are filled in.
+    Under Admin, Connections, the first button of a row tests the connection. The DAGs use
+    service_fabric_default; service_fabric_secured is the other one. "Add Connection" shows the whole form,
+    "Edit Connection" shows only the extra fields that have a value.
 """
 
 
 def click_through(airflow: LiveAirflow) -> str:
-    """Start everything, say what there is, and wait until somebody interrupts; return the last words."""
+    """Start everything, print how to use it, and wait for Ctrl-C. Return the last line to print."""
     with (
         Simulator(speed=SPEED, cluster_scenario="previous_first") as unsecured,
         Simulator(speed=SPEED, tls="mutual") as secured,
     ):
-        say(f"Simulated clusters listen: {unsecured.url}, and {secured.url} for who has a client certificate")
+        say(f"Simulated clusters listen: {unsecured.url}, and {secured.url} with a client certificate")
         bring_up(airflow)
         airflow.add_connection("service_fabric_default", description="not secured", **_to(unsecured))
         airflow.add_connection(
             "service_fabric_secured",
-            description="wants a client certificate",
+            description="requires a client certificate",
             **_to(secured),
             **_as_client(secured),
         )
@@ -49,10 +49,10 @@ def click_through(airflow: LiveAirflow) -> str:
         for dag in dags:
             print(f"      {dag['dag_id']:27}  {dag['description']}")
         print(ADVICE)
-        say("Ctrl-C ends it")
+        say("Press Ctrl-C to stop")
         with suppress(KeyboardInterrupt):
             airflow.watch()
-    return "Everything has ended"
+    return "All processes have stopped"
 
 
 def _to(cluster: Simulator) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _to(cluster: Simulator) -> dict[str, Any]:
 
 
 def _as_client(cluster: Simulator) -> dict[str, str]:
-    """Return the fields that say whom to trust, and who we are."""
+    """Return the fields for server verification and client identity."""
     client = cluster.authority.client(days=DAYS)
     extra = {
         "security": "certificate",
@@ -72,7 +72,7 @@ def _as_client(cluster: Simulator) -> dict[str, str]:
 
 
 def _dags(airflow: LiveAirflow) -> list[dict[str, Any]]:
-    """Return the DAGs when all of them have been found."""
+    """Wait until Airflow has found all DAGs, and return them."""
     files = len(list(airflow.dags.glob("*.py")))
     airflow.wait_until(lambda: len(airflow.known_dags()) == files, "a DAG was not found", "dag-processor")
     return airflow.known_dags()

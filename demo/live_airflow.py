@@ -1,4 +1,4 @@
-"""A real Airflow of four processes on loopback ports of its own, with its home in a folder of its own."""
+"""A real Airflow of four processes, with separate loopback ports and a separate home folder."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-READY_WITHIN_SECONDS = 180.0
+READY_WITHIN_SECONDS = 600.0
 REQUEST_TIMEOUT = 30.0
 
 
 class LiveAirflowError(Exception):
-    """Airflow did not do what the demo needs; ``log`` is the file that says why."""
+    """Airflow did not do what the demo needs; ``log`` is the file with the reason."""
 
     def __init__(self, message: str, log: Path) -> None:
         super().__init__(message)
@@ -38,9 +38,9 @@ class LiveAirflowError(Exception):
 
 class LiveAirflow:
     """
-    Start scheduler, triggerer, dag-processor and api-server apart, and talk to them over the public REST API.
+    Start scheduler, triggerer, dag-processor and api-server, and call the public REST API.
 
-    :param home: AIRFLOW_HOME; made if it does not exist
+    :param home: AIRFLOW_HOME; created if it does not exist
     :param dags: the folder of the DAG files
     """
 
@@ -63,7 +63,7 @@ class LiveAirflow:
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(api),
             "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",  # of one that is gone
+            "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",  # of a lost one
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -79,12 +79,12 @@ class LiveAirflow:
 
     @property
     def password(self) -> str:
-        """The password of the user admin, which Airflow has made up."""
+        """The password that Airflow generated for the user admin."""
         passwords = json.loads((self.home / "simple_auth_manager_passwords.json.generated").read_text())
         return str(passwords["admin"])
 
     def log_file(self, part: str) -> Path:
-        """Return the file that holds what a part printed."""
+        """Return the file with the output of a part."""
         return self.home / f"{part}.log"
 
     def task_log_file(self, dag_id: str, run_id: str, task_id: str) -> Path:
@@ -93,34 +93,34 @@ class LiveAirflow:
         return max(folder.glob("*.log"), key=lambda file: file.stat().st_mtime, default=folder)
 
     def __enter__(self) -> Self:
-        """Make the home; the parts are started one by one by whoever wants to say so."""
+        """Create the home folder. Call ``migrate`` and ``start`` next."""
         self.home.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Leave no process behind."""
+        """Stop all processes."""
         self.stop()
         self._files.close()
         self._session.close()
 
     def migrate(self) -> None:
-        """Make the metadata database."""
+        """Create the metadata database."""
         process = self.spawn("migrate", "-m", "airflow", "db", "migrate")
         if process.wait() != 0:
-            msg = "the metadata database could not be made"
+            msg = "the metadata database could not be created"
             raise LiveAirflowError(msg, self.log_file("migrate"))
 
     def start(self) -> None:
-        """Start the four parts and wait until all say that they are healthy."""
+        """Start the four parts and wait until all are healthy."""
         for part in PARTS:
             self._parts[part] = self.spawn(part, "-m", "airflow", part)
         self.wait_until(self._is_healthy, "Airflow is not healthy", "api-server")
         self._log_in()
 
     def restart(self, part: str) -> None:
-        """Kill a part with all its children, as a machine that fails does, and start it again."""
+        """Kill a part with all its children, as if its machine failed, and start it again."""
         killed = self._parts.pop(part)
         for process in self.processes():
             if _session_of(process) == killed.pid:
@@ -129,7 +129,7 @@ class LiveAirflow:
         self._parts[part] = self.spawn(part, "-m", "airflow", part)
 
     def stop(self) -> None:
-        """End every process: politely, then not, until none is left."""
+        """Terminate every process, then kill those that are left."""
         end = psutil.Process.terminate
         while alive := self.processes():
             for process in alive:
@@ -141,7 +141,7 @@ class LiveAirflow:
             started.wait()
 
     def processes(self) -> set[psutil.Process]:
-        """Return the processes that are alive; each part leads a session, which its children never leave."""
+        """Return the live processes. Each part has its session, which its children never leave."""
         sessions = {started.pid for started in self._started}
         return {process for process in psutil.process_iter() if _session_of(process) in sessions}
 
@@ -184,18 +184,18 @@ class LiveAirflow:
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links"
         return dict(self.call("GET", path, params={"map_index": map_index})["extra_links"])
 
-    def wait_until(self, condition: Callable[[], bool], complaint: str, part: str) -> None:
-        """Wait until a condition holds; complain, with a log, if it does not or a part has ended."""
+    def wait_until(self, condition: Callable[[], bool], problem: str, part: str) -> None:
+        """Wait until a condition holds; raise if it does not in time, or if a part has ended."""
         deadline = time.monotonic() + READY_WITHIN_SECONDS
         while not condition():
             self._check_parts()
             if time.monotonic() > deadline:
-                msg = f"{complaint} after {READY_WITHIN_SECONDS:.0f} s"
+                msg = f"{problem} after {READY_WITHIN_SECONDS:.0f} s"
                 raise LiveAirflowError(msg, self.log_file(part))
             time.sleep(0.5)
 
     def watch(self) -> None:
-        """Wait for ever; complain if a part has ended."""
+        """Wait without end; raise if a part has ended."""
         while True:
             self._check_parts()
             time.sleep(0.5)
@@ -221,11 +221,9 @@ class LiveAirflow:
         return answer.json()
 
     def spawn(self, log_name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Run Python with arguments, in a session of its own, so that Ctrl-C reaches it only through us."""
+        """Run Python in a new session, so that Ctrl-C reaches only the demo, which then stops it."""
         log = self._files.enter_context(self.log_file(log_name).open("wb"))
-        with (
-            signals_put_off()
-        ):  # an interrupt between the start of a process and our note of it would lose it
+        with delayed_signals():  # a signal right after the start must not lose the process
             process = subprocess.Popen(
                 [sys.executable, *arguments],
                 env=self.environment,
@@ -262,21 +260,24 @@ class LiveAirflow:
 
 
 @contextmanager
-def signals_put_off() -> Iterator[None]:
-    """Deliver the first ending signal that comes within this block after it."""
-    came: list[int] = []
-    before = {number: signal.signal(number, lambda one, _: came.append(one)) for number in ENDING_SIGNALS}
+def delayed_signals() -> Iterator[None]:
+    """Deliver the first signal that arrives within this block after the block."""
+    received: list[int] = []
+    before = {
+        number: signal.signal(number, lambda received_signal, _: received.append(received_signal))
+        for number in ENDING_SIGNALS
+    }
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if came:
-        signal.raise_signal(came[0])
+    if received:
+        signal.raise_signal(received[0])
 
 
 def _session_of(process: psutil.Process) -> int | None:
-    """Return the session of a live process; a zombie's is over."""
+    """Return the session of a live process; a zombie has no session."""
     try:
         return None if process.status() == psutil.STATUS_ZOMBIE else os.getsid(process.pid)
     except (psutil.NoSuchProcess, ProcessLookupError):
@@ -284,7 +285,7 @@ def _session_of(process: psutil.Process) -> int | None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return so many ports of this machine on which nobody listens."""
+    """Return free loopback ports."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [listener.getsockname()[1] for listener in sockets]

@@ -60,7 +60,7 @@ def demo() -> Iterator[Demo]:
     ) as command:
         assert command.stdout is not None
         output = ""
-        while "Ctrl-C ends it" not in output and (line := command.stdout.readline()):
+        while "Press Ctrl-C to stop" not in output and (line := command.stdout.readline()):
             output += line
         try:
             yield Demo(command, output)
@@ -93,6 +93,6 @@ def test_interrupt_stops_everything(demo: Demo) -> None:
     assert len(sessions) == len(PARTS)
     demo.command.send_signal(signal.SIGINT)
     printed, _ = demo.command.communicate(timeout=300)
-    assert "Everything has ended" in printed
+    assert "All processes have stopped" in printed
     assert demo.command.returncode == 0
     assert alive_in(sessions) == []

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.__main__ import _complain, _own_lines
-from demo.live_airflow import PARTS, LiveAirflow, LiveAirflowError, free_ports, signals_put_off
+from demo.__main__ import _own_lines, _print_failure
+from demo.live_airflow import PARTS, LiveAirflow, LiveAirflowError, delayed_signals, free_ports
 from tests.demo.processes import alive_in, sessions_started_by
 
 ROOT = Path(__file__).parent.parent.parent
@@ -36,7 +36,7 @@ def test_interrupted_demo_leaves_no_process(number: signal.Signals, after: str) 
         time.sleep(0.5)
         demo.send_signal(number)  # a second Ctrl-C
         printed, _ = demo.communicate(timeout=300)
-    assert "every process that was started has ended" in printed
+    assert "all processes have stopped" in printed
     assert demo.returncode == 130
     assert alive_in(sessions) == []
 
@@ -44,7 +44,7 @@ def test_interrupted_demo_leaves_no_process(number: signal.Signals, after: str) 
 def test_failed_demo_shows_the_end_of_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "scheduler.log"
     log.write_text("".join(f"line {number}\n" for number in range(100)))
-    assert _complain("it broke", log) == 1
+    assert _print_failure("it broke", log) == 1
     printed = capsys.readouterr().err
     assert "it broke" in printed
     assert "line 70\n" in printed
@@ -58,7 +58,7 @@ def test_failed_start_names_the_log(tmp_path: Path) -> None:
         airflow.spawn("bystander", "-c", "import time; time.sleep(3600)")
         assert len(airflow.processes()) == 1
         (tmp_path / "home" / "airflow.db").mkdir()
-        with pytest.raises(LiveAirflowError, match="database could not be made") as failed:
+        with pytest.raises(LiveAirflowError, match="database could not be created") as failed:
             airflow.migrate()
     assert "unable to open database" in failed.value.log.read_text()
     assert airflow.processes() == set()
@@ -68,7 +68,7 @@ def test_delayed_signal_arrives_after_the_block() -> None:
     seen = []
 
     def interrupt_ourselves() -> None:
-        with signals_put_off():
+        with delayed_signals():
             signal.raise_signal(signal.SIGINT)
             seen.append("the block went on")
         seen.append("the signal was lost")
