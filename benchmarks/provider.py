@@ -42,7 +42,7 @@ async def hook(_way: Way) -> AsyncIterator[Callable[[str], Awaitable[UpgradeProg
     from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - imports Airflow
 
     client = ServiceFabricHook(CONN_ID)
-    async with client.connected():
+    async with client.cached_cluster():
         yield lambda name: client.aget_upgrade_progress(name, kind=KIND)
 
 

@@ -46,6 +46,11 @@ def gateway_urls(
     urls = tuple(
         dict.fromkeys(_gateway_url(part.strip(), port, scheme, default_scheme) for part in host.split(","))
     )
+    _check_schemes(urls, host, needs_https)
+    return urls
+
+
+def _check_schemes(urls: tuple[str, ...], host: str, needs_https: str) -> None:
     schemes = {url.partition(":")[0] for url in urls}
     if len(schemes) > 1:
         msg = f"host {host!r}: all gateways of a cluster must use the same scheme, http or https"
@@ -53,7 +58,6 @@ def gateway_urls(
     if needs_https and schemes != {"https"}:
         msg = f"host {host!r}: {needs_https} needs https: write https:// or omit the scheme"
         raise ValueError(msg)
-    return urls
 
 
 def _gateway_url(gateway: str, port: int | None, scheme: str | None, default_scheme: str) -> str:

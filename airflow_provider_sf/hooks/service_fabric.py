@@ -224,7 +224,7 @@ class ServiceFabricHook(BaseHook):
         except ServiceFabricError:
             return None
 
-    def connected(self) -> CachedCluster:
+    def cached_cluster(self) -> CachedCluster:
         """
         Return the cluster that this event loop shares for the connection, to enter with ``async with``.
 

@@ -196,7 +196,7 @@ def test_refused_certificate_reloads_the_connection(mutual: Simulator, tmp_path:
 
     async def wait() -> None:
         hook = Hook()
-        async with hook.connected():
+        async with hook.cached_cluster():
             with pytest.raises(Rejected, match="HTTP 403"):
                 await hook.aget_cluster_version()
             write_certificate(tmp_path, EXPECTED.client())
@@ -213,7 +213,7 @@ def test_failed_handshake_reloads_the_connection(
 
     async def wait() -> None:
         hook = Hook()
-        async with hook.connected():
+        async with hook.cached_cluster():
             with Simulator(tls="server") as before:
                 connect(monkeypatch, before.url, {"server_thumbprints": before.server_thumbprint})
                 await hook.aget_cluster_version()
@@ -230,7 +230,7 @@ def test_failed_handshake_reloads_the_connection(
 def test_failed_reload_is_retried_soon(mutual: Simulator, tmp_path: Path) -> None:
     async def wait() -> tuple[float, float]:
         hook = Hook()
-        async with hook.connected():
+        async with hook.cached_cluster():
             shared = cluster_cache.cached_cluster_if_any(hook.service_fabric_conn_id)
             assert shared is not None
             await hook.aget_cluster_version()
@@ -248,7 +248,7 @@ def test_failed_reload_is_retried_soon(mutual: Simulator, tmp_path: Path) -> Non
 def test_cancelled_reload_keeps_the_new_cluster(mutual: Simulator, tmp_path: Path) -> None:
     async def wait() -> None:
         hook = Hook()
-        async with hook.connected():
+        async with hook.cached_cluster():
             shared = cluster_cache.cached_cluster_if_any(hook.service_fabric_conn_id)
             assert shared is not None
             await hook.aget_cluster_version()
@@ -287,7 +287,7 @@ def test_refused_waits_share_one_reload(mutual: Simulator, tmp_path: Path) -> No
 
     async def many() -> list[Any]:
         hook = Hook()
-        async with hook.connected():
+        async with hook.cached_cluster():
             asks = (hook.aget_cluster_version() for _ in range(200))
             return await asyncio.gather(*asks, return_exceptions=True)
 
@@ -301,7 +301,7 @@ def test_renewed_connection_is_not_reloaded_again(mutual: Simulator, tmp_path: P
 
     async def wait() -> str:
         hook = Hook()
-        async with hook.connected():
+        async with hook.cached_cluster():
             await hook.aget_cluster_version()
             shared = cluster_cache.cached_cluster_if_any(hook.service_fabric_conn_id)
             assert shared is not None

@@ -141,7 +141,7 @@ def test_hanging_reload_delays_no_poll(connected: Any, monkeypatch: pytest.Monke
 
     async def poll_twice() -> None:
         hook = Hook()
-        async with hook.connected():
+        async with hook.cached_cluster():
             await hook.aget_upgrade_progress("first")
             refreshing = asyncio.create_task(hook.aget_upgrade_progress("refreshing"))
             await asyncio.sleep(0)
@@ -161,7 +161,7 @@ def test_hanging_reload_delays_no_poll(connected: Any, monkeypatch: pytest.Monke
 def test_waits_share_one_look_up_and_one_session(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def share() -> None:
         first, second = ServiceFabricHook(), ServiceFabricHook()
-        async with first.connected(), second.connected():
+        async with first.cached_cluster(), second.cached_cluster():
             await first.aget_upgrade_progress("a")
             monkeypatch.setenv(CONNECTION, "service-fabric://nowhere.invalid")
             await second.aget_upgrade_progress("b")
@@ -175,7 +175,7 @@ def test_waits_share_one_look_up_and_one_session(connected: Any, monkeypatch: py
 def test_only_valid_edits_are_used(connected: Any, simulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def edit() -> list[str]:
         hook, endpoints = ServiceFabricHook(), []
-        async with hook.connected():
+        async with hook.cached_cluster():
             for host in (f"http://127.0.0.1:{simulator.port}", connected.url, "ftp://broken", None):
                 if host is None:
                     monkeypatch.delenv(CONNECTION)
@@ -202,7 +202,7 @@ def test_starting_waits_share_one_connection_lookup(connected: Any, monkeypatch:
         return await asyncio.gather(*asks, return_exceptions=True)
 
     async def wait() -> None:
-        async with ServiceFabricHook().connected() as shared:
+        async with ServiceFabricHook().cached_cluster() as shared:
             broken = json.dumps({"conn_type": "service_fabric", "host": "ftp://broken"})
             monkeypatch.setenv(CONNECTION, broken)
             failures = await many()
@@ -222,7 +222,7 @@ def test_starting_waits_share_one_connection_lookup(connected: Any, monkeypatch:
 def test_the_last_wait_leaves_nothing_behind(connected: Any) -> None:
     async def come_and_go() -> None:
         hook = ServiceFabricHook()
-        async with hook.connected():
+        async with hook.cached_cluster():
             await hook.aget_upgrade_progress("shop")
             assert loop_resources()
         assert not loop_resources()
