@@ -1,16 +1,20 @@
 """
-Patch the cluster itself in a maintenance window, and only if nothing else is being upgraded there.
+Upgrade the cluster itself in a maintenance window, if no other upgrade of the cluster runs.
 
     before -> idle -> start -> wait -> report
 
-``before`` reads the progress of the cluster's own upgrade; there is one in each cluster, so it has no name.
-``idle`` skips the rest if one is under way, or waits for a person. ``start`` is yours: whatever starts the
-upgrade. ``wait`` follows it from upgrade domain to upgrade domain, deferred. It fails if the upgrade is
-paused, since nobody is there at night to resume it; if nothing moves for an hour, with the safety checks that
-hold it up; and at the end of the window, though the upgrade goes on then. Gateways restart while their nodes
-are upgraded, so a silent cluster is forgiven for longer.
+``before`` reads the latest upgrade of the cluster. A cluster has only one upgrade at a time, so it needs no
+name. ``idle`` skips the other tasks if an upgrade is running or paused. Replace ``start`` by your own task
+that starts the upgrade. ``wait`` is deferred. It fails in these cases:
 
-It runs offline: ``python -m airflow_provider_sf.simulator --speed 10 --cluster-scenario previous_first``.
+- The upgrade is paused: at night there is no person to resume it.
+- The upgrade makes no progress for an hour. The error names the safety checks that are pending.
+- The window ends. The upgrade itself goes on.
+
+Gateways restart while their nodes are upgraded, so ``unreachable_timeout`` is longer than the default.
+
+To run it without a cluster: ``python -m airflow_provider_sf.simulator --speed 10 --cluster-scenario
+previous_first``.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSenso
 with DAG(
     dag_id="cluster_patch_window",
     description="Upgrade a Service Fabric cluster in a maintenance window.",
-    schedule=None,  # yours may be "0 1 * * SUN"
+    schedule=None,  # for example "0 1 * * SUN"
     catchup=False,
     tags=["service-fabric"],
     doc_md=__doc__,
@@ -36,13 +40,13 @@ with DAG(
 
     @task.short_circuit
     def idle(record: dict[str, Any]) -> bool:
-        """Tell whether nothing is being upgraded in the cluster itself."""
+        """Return whether no upgrade of the cluster is running or paused."""
         print(f"The cluster is at {record['target_version']}: {record['outcome']}")
         return record["outcome"] in {"not_upgraded", "succeeded", "rolled_back"}
 
     @task
     def start() -> None:
-        """Start the upgrade: put your tool here, for example POST /$/Upgrade."""
+        """Start the upgrade: replace this by your own code, for example POST /$/Upgrade."""
         print("The upgrade of the cluster starts here.")
 
     wait = ServiceFabricUpgradeSensor(
@@ -59,12 +63,12 @@ with DAG(
 
     @task
     def report(record: dict[str, Any]) -> None:
-        """Print what the window has brought."""
+        """Print the new version of the cluster."""
         version = ServiceFabricHook().get_cluster_version()
         print(f"The cluster went to {record['target_version']} in {record['duration_seconds']} s")
         print(f"Its gateway runs {version}")
 
-    idle(before.output) >> start() >> wait  # type: ignore[arg-type]  # XComArgs stand for what they will hold
+    idle(before.output) >> start() >> wait  # type: ignore[arg-type]  # an XComArg stands for its value
     report(wait.output)  # type: ignore[arg-type]
 
 if __name__ == "__main__":

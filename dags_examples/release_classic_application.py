@@ -1,17 +1,17 @@
 """
-Release a classic application, unless it is unhealthy already, and say why if it is rolled back.
+Release a classic application if it is healthy, and print the reasons of a rollback.
 
     healthy -> snapshot -> start -> wait -> announce
                                       `--> explain    (only if wait failed)
 
-Service Fabric rolls a monitored upgrade back if the application is unhealthy, be it from before: ``healthy``
-looks first, and fails with what is wrong. ``snapshot`` reads what is on record before the start. ``start`` is
-yours: whatever starts the upgrade. ``wait`` follows it from upgrade domain to upgrade domain, deferred.
-``explain`` prints the reasons that Service Fabric gives for a rollback: upgrade domain, safety checks, what
-is unhealthy.
+Service Fabric rolls back a monitored upgrade if the application is unhealthy, even if it was unhealthy
+before. So ``healthy`` checks it first and fails with the problems. ``snapshot`` reads the latest upgrade
+before the start. Replace ``start`` by your own task that starts the upgrade. ``wait`` is deferred.
+``explain`` prints the reasons that Service Fabric reports for a rollback: upgrade domain, safety checks,
+unhealthy parts.
 
-It runs offline on a simulated cluster (``python -m airflow_provider_sf.simulator --speed 10``), whose
-application upgrades itself; try ``rolled_back-shop``, too. For an application of yours:
+To run it without a cluster, start the simulator: ``python -m airflow_provider_sf.simulator --speed 10``.
+Its application upgrades itself. Try also ``fabric:/rolled_back-shop/web``. For your own application:
 
     airflow dags trigger release_classic_application --conf '{"application": "fabric:/shop/web"}'
 """
@@ -42,7 +42,7 @@ with DAG(
 
     @task
     def healthy(application: str) -> None:
-        """Fail if the application is in error before the release has begun."""
+        """Fail if the health state of the application is Error."""
         health = ServiceFabricHook().get_application_health(application)
         if health.aggregated_health_state == "Error":
             raise AirflowFailException(
@@ -54,7 +54,7 @@ with DAG(
 
     @task
     def start(application: str) -> None:
-        """Start the upgrade: put your deployment here, for example POST /Applications/{id}/$/Upgrade."""
+        """Start the upgrade: replace this by your code, for example POST /Applications/{id}/$/Upgrade."""
         print(f"The upgrade of {application} starts here.")
 
     wait = ServiceFabricUpgradeSensor(
@@ -70,17 +70,17 @@ with DAG(
 
     @task
     def announce(record: dict[str, Any]) -> None:
-        """Tell the world about the new version."""
+        """Announce the new version."""
         print(f"{record['name']} is at {record['target_version']}")
 
     @task(trigger_rule="one_failed")
     def explain(ti: Any = None) -> None:
         """Print why the upgrade did not succeed."""
-        story = ti.xcom_pull(task_ids="wait", key="upgrade_wait") or {"message": "", "reasons": []}
-        print("\n".join([str(story["message"]), *story["reasons"]]))
+        state = ti.xcom_pull(task_ids="wait", key="upgrade_wait") or {"message": "", "reasons": []}
+        print("\n".join([str(state["message"]), *state["reasons"]]))
 
     healthy(APPLICATION) >> snapshot >> start(APPLICATION) >> wait >> explain()
-    announce(wait.output)  # type: ignore[arg-type]  # an XComArg stands for what it will hold
+    announce(wait.output)  # type: ignore[arg-type]  # an XComArg stands for its value
 
 if __name__ == "__main__":
     dag.test()

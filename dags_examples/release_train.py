@@ -1,14 +1,14 @@
 """
-Several applications are upgraded side by side; one is rolled back, the others finish, the summary tells.
+Wait for the upgrades of several applications, and print a summary. One of them is rolled back.
 
     wait[0..n] -> summary
 
-One mapped sensor waits for all of them, deferred, each in a task of its own: a rollback of one does not stop
-the others. ``summary`` runs when all have ended, however they did, prints a line for each, and fails if one
-did not succeed, so that the run is as red as the release.
+The sensor is mapped: each application has its own deferred task, so a rollback of one does not stop the
+others. ``summary`` runs when all waits have ended, with any result. It prints a line for each upgrade, and
+fails if an upgrade did not succeed, so that the run fails, too.
 
-It runs offline on a simulated cluster (``python -m airflow_provider_sf.simulator --speed 10``). For a cluster
-of yours, trigger it with your applications, after or while your own tasks start their upgrades:
+To run it without a cluster, start the simulator: ``python -m airflow_provider_sf.simulator --speed 10``.
+For your own cluster, trigger the DAG with the names of your applications when you start their upgrades:
 
     airflow dags trigger release_train --conf '{"applications": ["shop", "cart"]}'
 """
@@ -24,7 +24,7 @@ from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSenso
 
 with DAG(
     dag_id="release_train",
-    description="Wait for the Service Fabric upgrades of several applications and sum up how they went.",
+    description="Wait for the Service Fabric upgrades of several applications and print a summary.",
     schedule=None,
     catchup=False,
     params={"applications": ["good-shop", "rolled_back-cart", "good-mail"]},
@@ -34,7 +34,7 @@ with DAG(
 
     @task
     def applications(params: dict[str, Any] | None = None) -> list[str]:
-        """Return the names of the applications on the train."""
+        """Return the names of the applications."""
         return list((params or {})["applications"])
 
     train = applications()
@@ -49,18 +49,18 @@ with DAG(
 
     @task(trigger_rule="all_done")
     def summary(names: list[str], ti: Any = None) -> None:
-        """Print how each upgrade went; fail if one did not succeed."""
-        stories = ti.xcom_pull(task_ids="wait", key="upgrade_wait", map_indexes=list(range(len(names))))
-        late = []
-        for name, story in zip(names, stories, strict=True):
-            print(story["message"].splitlines()[0])
-            if story["ended_by"] != "upgrade" or story["record"]["outcome"] != "succeeded":
-                late.append(name)
-        if late:
-            msg = f"{len(late)} of {len(names)} upgrades did not succeed: {', '.join(late)}"
+        """Print the result of each upgrade; fail if an upgrade did not succeed."""
+        states = ti.xcom_pull(task_ids="wait", key="upgrade_wait", map_indexes=list(range(len(names))))
+        failed = []
+        for name, state in zip(names, states, strict=True):
+            print(state["message"].splitlines()[0])
+            if state["ended_by"] != "upgrade" or state["record"]["outcome"] != "succeeded":
+                failed.append(name)
+        if failed:
+            msg = f"{len(failed)} of {len(names)} upgrades did not succeed: {', '.join(failed)}"
             raise AirflowFailException(msg)
 
-    wait >> summary(train)  # type: ignore[arg-type]  # an XComArg stands for what it will hold
+    wait >> summary(train)  # type: ignore[arg-type]  # an XComArg stands for its value
 
 if __name__ == "__main__":
     dag.test()

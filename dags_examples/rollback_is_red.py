@@ -1,14 +1,14 @@
 """
-A rollback is a red task that says why, and nothing after it runs.
+A rollback fails the task with the reason, and the tasks after it do not run.
 
     wait -> announce
        `--> explain    (only if wait failed)
 
-The upgrade turns back on the way. ``wait`` waits for the end of the rollback, so that the record says how it
-ended, and fails without a retry: to wait again cannot change it. ``announce`` never runs, so the run is red.
-``explain`` shows where the story of the wait is, whatever its end: in the XCom ``upgrade_wait``.
+The upgrade starts to roll back. ``wait`` waits until the rollback ends, so that the record has its result.
+Then it fails and is not retried, because a new wait cannot change the result. ``announce`` does not run,
+and the run fails. ``explain`` reads the XCom ``upgrade_wait``, which describes the wait after every result.
 
-It runs offline: ``make demo-rollback`` shows it on a simulated cluster.
+To run it without a cluster: ``make demo-rollback`` starts a simulated cluster.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSenso
 
 with DAG(
     dag_id="rollback_is_red",
-    description="A Service Fabric upgrade is rolled back: the task is red and says why.",
+    description="A Service Fabric upgrade is rolled back: the task fails with the reason.",
     schedule=None,
     catchup=False,
     params={"application": "rolled_back-shop"},
@@ -42,15 +42,15 @@ with DAG(
 
     @task
     def announce() -> None:
-        """Tell the world about the new version."""
+        """Announce the new version."""
         print("The new version is out.")
 
     @task(trigger_rule="one_failed")
     def explain(ti: Any = None) -> None:
-        """Print what is known of an upgrade that did not succeed."""
-        story = ti.xcom_pull(task_ids="wait", key="upgrade_wait")
-        print(story["message"])
-        for stage in story["timeline"]:
+        """Print the message and the timeline of an upgrade that did not succeed."""
+        state = ti.xcom_pull(task_ids="wait", key="upgrade_wait")
+        print(state["message"])
+        for stage in state["timeline"]:
             print(f"  {stage['first_seen_at'][11:19]}  {stage['state']:22}  {stage['percent_completed']} %")
 
     wait >> [announce(), explain()]

@@ -1,16 +1,16 @@
 """
-Start an upgrade of an application resource, wait for it, and leave an audit of it.
+Start an upgrade of an application resource, wait for it, and print an audit.
 
     snapshot -> start -> wait -> audit
 
-``snapshot`` reads what is on record before the start. ``start`` is yours: whatever starts the upgrade.
-``wait`` is told the snapshot, so that it cannot take the upgrade of before for the new one, and defers until
-the new one has ended. ``audit`` prints a summary of both records. If the upgrade does not succeed, ``wait``
-fails and says why.
+``snapshot`` reads the latest upgrade before the start. Replace ``start`` by your own task that starts the
+upgrade. ``wait`` gets the snapshot as ``previous``, so that it never accepts the old upgrade as the new
+one. It is deferred until the new upgrade ends. If the upgrade does not succeed, ``wait`` fails with the
+reason. ``audit`` prints a summary of both records.
 
-It runs offline: ``make demo`` shows it on a simulated cluster, whose application upgrades itself. To watch
-your own, create the connection ``service_fabric_default`` and trigger the DAG with the name of your
-application resource:
+To run it without a cluster: ``make demo`` starts a simulated cluster, in which the application upgrades
+itself. For your own cluster, create the connection ``service_fabric_default`` and trigger the DAG with the
+name of your application resource:
 
     export AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT='service-fabric://mycluster.example.com:19080'
     airflow dags trigger wait_for_upgrade --conf '{"application": "shop"}'
@@ -30,7 +30,7 @@ APPLICATION = "{{ params.application }}"
 
 with DAG(
     dag_id="wait_for_upgrade",
-    description="Start a Service Fabric upgrade, wait for it and print an audit of it.",
+    description="Start a Service Fabric upgrade, wait for it, and print an audit.",
     schedule=None,
     catchup=False,
     params={"application": "previous_first-shop"},
@@ -42,7 +42,7 @@ with DAG(
 
     @task
     def start(application: str) -> None:
-        """Start the upgrade: put your deployment here, for example PUT /Resources/Applications/{name}."""
+        """Start the upgrade: replace this by your code, for example PUT /Resources/Applications/{name}."""
         print(f"The upgrade of {application} starts here.")
 
     wait = ServiceFabricUpgradeSensor(
@@ -56,7 +56,7 @@ with DAG(
 
     @task
     def audit(before: dict[str, Any], after: dict[str, Any]) -> None:
-        """Print what the release did, from the two records."""
+        """Print both records and the difference."""
         replicas = sum(service["completed_replicas"] or 0 for service in after["services"])
         print(f"{after['kind']} {after['name']}: {after['outcome']}")
         print(f"  version   {after['previous_version']} -> {after['target_version']}")
@@ -66,7 +66,7 @@ with DAG(
         print(f"  replicas  {replicas} in {len(after['services'])} services")
 
     snapshot >> start(APPLICATION) >> wait
-    audit(snapshot.output, wait.output)  # type: ignore[arg-type]  # XComArgs stand for what they will hold
+    audit(snapshot.output, wait.output)  # type: ignore[arg-type]  # an XComArg stands for its value
 
 if __name__ == "__main__":
     dag.test()

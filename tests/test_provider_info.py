@@ -18,8 +18,8 @@ from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 from hatchling.build import build_wheel
 
 from airflow_provider_sf import __version__
-from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.auth.connection_form import SETTINGS
+from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
 from airflow_provider_sf.provider_info import get_provider_info
