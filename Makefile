@@ -12,6 +12,9 @@ OLD_BIN := $(OLD_VENV)/bin
 
 PYTEST := -m pytest --quiet --numprocesses 2
 
+# Compiled files save time each time that Python starts.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-rollback airflow docs golden test test-all test-airflow-2.11 bench bench-full mutants lint format build constraints clean
 

@@ -40,10 +40,9 @@ pytestmark = pytest.mark.hypothesis  # functions within the tests take the examp
 
 # Slow generation is not a failure.
 many = settings(
-    max_examples=max(70, settings().max_examples),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
-few = settings(many, max_examples=25)
+few = settings(many, max_examples=10)
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 

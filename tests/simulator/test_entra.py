@@ -71,7 +71,7 @@ def signed_in(simulator: Simulator, **changes: str) -> tuple[int, dict[str, Any]
     return status, json.loads(body)
 
 
-def test_a_cluster_says_to_everybody_how_to_sign_in(cluster: Simulator) -> None:
+def test_metadata_needs_no_token(cluster: Simulator) -> None:
     status, body = ask(cluster, METADATA)
     assert (status, json.loads(body)) == (
         200,
@@ -89,7 +89,7 @@ def test_a_cluster_says_to_everybody_how_to_sign_in(cluster: Simulator) -> None:
     )
 
 
-def test_microsofts_client_reads_how_to_sign_in_to_the_last_member(cluster: Simulator) -> None:
+def test_microsofts_client_reads_all_metadata(cluster: Simulator) -> None:
     classes = {
         name: one for name, one in vars(models).items() if isinstance(one, type) and issubclass(one, Model)
     }
@@ -101,7 +101,7 @@ def test_microsofts_client_reads_how_to_sign_in_to_the_last_member(cluster: Simu
 
 
 @pytest.mark.parametrize("tls", ["none", "server", "mutual", "mutual-late"])
-def test_a_cluster_without_entra_says_to_everybody_that_there_is_none(tls: str) -> None:
+def test_cluster_without_entra_reports_none(tls: str) -> None:
     with Simulator(tls=tls) as simulator:
         assert json.loads(simulator.answer(METADATA).body) == {"type": "", "metadata": {}}
         if tls != "none":
@@ -117,9 +117,10 @@ def test_a_cluster_with_entra_speaks_tls(cluster: Simulator) -> None:
     assert cluster.url == f"https://127.0.0.1:{cluster.port}"
 
 
-def test_who_signs_in_is_let_in_until_the_token_ends(cluster: Simulator, clock: Any) -> None:
+def test_token_is_valid_until_it_expires(cluster: Simulator, clock: Any) -> None:
     status, said = signed_in(cluster)
     token = said.pop("access_token")
+    assert cluster.entra.tokens == (token,)
     assert (status, said) == (200, {"token_type": "Bearer", "expires_in": 600, "ext_expires_in": 600})
     clock.now += 599
     assert ask(cluster, VERSION, token=token) == (200, b'{"Version": "10.1.2338.9590"}')
@@ -128,7 +129,7 @@ def test_who_signs_in_is_let_in_until_the_token_ends(cluster: Simulator, clock: 
 
 
 @pytest.mark.parametrize("token", [None, "", "made up"])
-def test_nobody_gets_in_without_a_token_of_the_issuer(token: str | None, cluster: Simulator) -> None:
+def test_tokens_of_other_issuers_are_refused(token: str | None, cluster: Simulator) -> None:
     assert ask(cluster, VERSION, token=token) == (401, b"")
 
 
@@ -169,7 +170,7 @@ def test_only_who_signs_in_is_counted(cluster: Simulator) -> None:
         ({"client_assertion": "e30.e30.e30"}, 401, "invalid_client", 700027),
     ],
 )
-def test_who_signs_in_wrongly_is_told_so_as_by_entra(
+def test_failed_sign_in_has_entras_error(
     changes: dict[str, str], status: int, error: str, code: int, cluster: Simulator
 ) -> None:
     told, body = signed_in(cluster, **changes)

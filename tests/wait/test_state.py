@@ -355,7 +355,9 @@ def largest_json(state: WaitState, now: float, message: str) -> int:
 LETTERS = ["x", "\x01", "é", "購", "😀", '"', "\\", "\x7f", "\u2028"]
 
 
-@pytest.mark.parametrize("length", [1, 17, 300])
+@pytest.mark.parametrize(
+    "length", [*(pytest.param(length, marks=pytest.mark.thorough) for length in (1, 17)), 300]
+)
 @pytest.mark.parametrize("letter", LETTERS, ids=ascii)
 def test_longest_answers_stay_under_32_kib(letter: str, length: int) -> None:
     def states(place: int) -> str:
