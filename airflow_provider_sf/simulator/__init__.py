@@ -1,9 +1,9 @@
 """
-A pretend Service Fabric cluster for demos and tests: our model of what the real one says.
+A simulated Service Fabric cluster for demos and tests.
 
 The model is a pure function of a scenario and the seconds since its start (:mod:`.model`), the scenarios are
-data (:mod:`.scenarios`). Gateways (:mod:`.gateway`) put them on loopback ports and let in whom they may
-(:mod:`.security`). What is confirmed in it and what is guessed stands in ``docs/simulator.md``.
+data (:mod:`.scenarios`). Gateways (:mod:`.gateway`) serve it on loopback ports, with the
+security of :mod:`.security`. ``docs/simulator.md`` lists which parts are confirmed and which are guesses.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
-        given = {name: value for name, value in vars(options).items() if name != "certificates"}
-        simulator = Simulator(**given)
+        parameters = {name: value for name, value in vars(options).items() if name != "certificates"}
+        simulator = Simulator(**parameters)
     except OSError as error:
         print(
             f"cannot listen on port {options.port}: {error.strerror}; choose another with --port",
@@ -47,17 +47,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _introduce(simulator: Simulator, directory: Path | None) -> None:
-    """Say how to connect, and write what that takes."""
+    """Print how to connect, and write the files for it."""
     print(f"A pretend Service Fabric cluster listens on {', '.join(simulator.urls)} (Ctrl-C ends it).")
     if directory is not None:
         write_certificates(simulator.security, directory)
         print(f"Its certificate has the SHA-1 thumbprint {simulator.server_thumbprint}.")
-    said = connection(simulator.security, simulator.urls, directory)
-    print(f"export {CONNECTION}='{said}'", flush=True)
+    text = connection(simulator.security, simulator.urls, directory)
+    print(f"export {CONNECTION}='{text}'", flush=True)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    """Read the options; but for ``certificates`` they have the names of the simulator's parameters."""
+    """Read the options. They have the names of the simulator's parameters, except ``certificates``."""
     parser = _parser()
     options = parser.parse_args(arguments)
     is_secured = options.entra or options.tls != "none"
@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_gateways(parser: argparse.ArgumentParser) -> None:
-    """Add what is about the way to the cluster."""
+    """Add the options for ports and security."""
     parser.add_argument(
         "--gateways",
         type=int,
@@ -138,7 +138,7 @@ def _add_gateways(parser: argparse.ArgumentParser) -> None:
 
 def _table(rows: dict[str, str]) -> str:
     width = max(map(len, rows))
-    return "\n".join(f"  {name:{width}}  {said}" for name, said in rows.items())
+    return "\n".join(f"  {name:{width}}  {text}" for name, text in rows.items())
 
 
 def _positive(written: str) -> float:

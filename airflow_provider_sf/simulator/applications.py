@@ -1,4 +1,4 @@
-"""What a simulated cluster says of its classic applications besides their upgrades. Pure."""
+"""The classic applications of a simulated cluster and their health. No I/O."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from airflow_provider_sf.simulator.timeline import Moment
 
 ITEMS_A_PAGE = 2
-"""How many applications a page lists: few, so that there is more than one."""
+"""Applications per page: few, so that there are several pages."""
 
 
 def application_id(name: str) -> str:
-    """Return the id of an application: that of ``fabric:/shop/web`` is ``shop~web``."""
+    """Return the id of an application: ``shop~web`` for ``fabric:/shop/web``."""
     return application_name(name).removeprefix("fabric:/").replace("/", "~")
 
 
@@ -50,12 +50,12 @@ def application_health(name: str, moment: Moment) -> dict[str, Any]:
 
 
 def page_after(token: str, items: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return PagedApplicationInfoList: of these items, by id, the page that follows the id of a token."""
-    left = sorted(one for one in items if one > token)
+    """Return PagedApplicationInfoList: the page of these items that follows the id in the token."""
+    left = sorted(name for name in items if name > token)
     shown = left[:ITEMS_A_PAGE]
     return {
         "ContinuationToken": shown[-1] if len(left) > len(shown) else "",
-        "Items": [items[one] for one in shown],
+        "Items": [items[name] for name in shown],
     }
 
 

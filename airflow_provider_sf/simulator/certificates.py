@@ -1,4 +1,4 @@
-"""Throwaway certificates: an authority and what it issues. They protect nothing. No network I/O."""
+"""Certificates for tests: an authority and what it issues. They protect nothing. No network I/O."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Certificate:
 
     @property
     def parsed(self) -> x509.Certificate:
-        """The certificate, to look into it."""
+        """The parsed certificate."""
         return x509.load_pem_x509_certificate(self.pem)
 
     @property
@@ -63,13 +63,13 @@ class Certificate:
 
     @property
     def der(self) -> bytes:
-        """The certificate as it goes over the wire."""
+        """The certificate as DER."""
         return self.parsed.public_bytes(Encoding.DER)
 
     @property
     def thumbprint(self) -> str:
         """The SHA-1 hash of the certificate, as Service Fabric writes it."""
-        return self.parsed.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - a name, no protection
+        return self.parsed.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - a name, not protection
 
     @property
     def sha256(self) -> str:
@@ -77,7 +77,7 @@ class Certificate:
         return self.parsed.fingerprint(hashes.SHA256()).hex().upper()
 
     def encrypted_key_pem(self, passphrase: str) -> bytes:
-        """Return the private key as PEM that a passphrase opens."""
+        """Return the private key as PEM, encrypted with a passphrase."""
         return _key_pem(self.key, BestAvailableEncryption(passphrase.encode()))
 
     def pfx(self, passphrase: str | None = None) -> bytes:
@@ -87,7 +87,7 @@ class Certificate:
 
 
 class Authority:
-    """A certificate authority. It lives as long as this object; two of them do not know each other."""
+    """A certificate authority. It exists as long as this object; two authorities do not trust each other."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -102,9 +102,9 @@ class Authority:
 
     def server(self, kind: str = "good") -> Certificate:
         """
-        Return a certificate for a server on this machine; who is ``self_signed`` is not signed by us.
+        Return a certificate for a server on this machine.
 
-        :raises ValueError: the kind is none of ``SERVER_CERTIFICATES``
+        :raises ValueError: the kind is not in ``SERVER_CERTIFICATES``
         """
         if kind not in SERVER_CERTIFICATES:
             msg = f"server_certificate {kind!r} is none; choose one of: {', '.join(SERVER_CERTIFICATES)}"
@@ -129,15 +129,15 @@ class Authority:
         """
         Return a certificate for a client.
 
-        :param days: when it ends, from now; a negative number is for one that has ended
-        :param purpose: what it may be used for; a cluster refuses one for ``SERVER_AUTH``
-        :param rsa_key: Entra ID takes no other keys than RSA; they take longer to make
+        :param days: days until it expires; a negative number for an expired certificate
+        :param purpose: the extended key usage; a cluster refuses ``SERVER_AUTH``
+        :param rsa_key: make an RSA key, as Entra ID requires; this takes longer
         """
         key = rsa.generate_private_key(65537, 2048) if rsa_key else ec.generate_private_key(ec.SECP256R1())
         return _certificate("client", key, self._key, days=days, extensions=_end_entity(purpose))
 
     def accepts(self, der: bytes) -> bool:
-        """Whether a client certificate is one of ours, is valid now, and is for clients."""
+        """Whether a client certificate is issued by this authority, valid now, and for clients."""
         shown = x509.load_der_x509_certificate(der)
         try:
             shown.verify_directly_issued_by(self.certificate.parsed)
@@ -156,7 +156,7 @@ def _certificate(
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
     days: float = _LIFE_DAYS,
 ) -> Certificate:
-    """Make a certificate. What its own key signs has no other issuer; the rest is the authority's."""
+    """Make a certificate: self-signed, or issued by the authority."""
     now = datetime.now(timezone.utc)
     builder = (
         x509.CertificateBuilder()
@@ -186,7 +186,7 @@ def _key_usage(*usages: str) -> x509.KeyUsage:
 
 
 def _key_identifiers(key: PrivateKey, signed_by: PrivateKey) -> list[tuple[x509.ExtensionType, bool]]:
-    """Return what Python 3.13 asks for: it verifies strictly."""
+    """Return the extensions that the strict verification of Python 3.13 needs."""
     return [
         (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
         (x509.AuthorityKeyIdentifier.from_issuer_public_key(signed_by.public_key()), False),

@@ -1,4 +1,4 @@
-"""What a simulated cluster answers, from the scenario of a name and the time. No I/O."""
+"""The answers of a simulated cluster, from the scenario of a name and the time. No I/O."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ EXPLORER_PAGE = b"""<!doctype html><title>Simulated cluster</title>
 
 class SimulatedCluster:
     """
-    A pretend cluster that has no network and lets everybody in. Its parameters are those of the simulator.
+    A simulated cluster without network and security. Its parameters are those of the simulator.
 
     :raises ValueError: there is no such scenario
     """
@@ -59,12 +59,12 @@ class SimulatedCluster:
         self.runtime_version = runtime_version
         self.clock = clock
         self.sign_in: dict[str, Any] = {"type": "", "metadata": {}}
-        """What it says of how to sign in with Entra ID: nothing, if one cannot."""
+        """How clients sign in with Entra ID; empty if they cannot."""
         self._started: dict[str, float] = {}
         self._applications: dict[str, str] = {}
 
     def answer(self, target: str) -> Answer:
-        """Return the answer to a GET of this target."""
+        """Return the answer to a GET request for this target."""
         parts = urlsplit(target)
         if parts.path == EXPLORER_PATH:
             return Answer(body=EXPLORER_PAGE, content_type="text/html; charset=utf-8")
@@ -78,12 +78,12 @@ class SimulatedCluster:
         return fabric_error(400, "E_INVALIDARG", "The route is not known.")
 
     def _has(self, api_version: str) -> bool:
-        """Tell whether the runtime has an api-version: from 6.0 on, up to its own version."""
+        """Return whether the runtime supports an api-version: 6.0 up to its own version."""
         version, newest = _number(api_version), _number(self.runtime_version)
         return version is not None and newest is not None and (6, 0) <= version <= newest
 
     def _routes(self, token: str) -> Iterator[tuple[Call, Callable[[str], Answer]]]:
-        """Yield the calls that there are, each with what answers it for a name."""
+        """Yield each call with the function that answers it for a name."""
         yield CLUSTER_VERSION, lambda _: json_answer({"Version": self.runtime_version})
         yield AAD_METADATA, lambda _: json_answer(self.sign_in)
         for kind in KINDS.values():
@@ -114,7 +114,7 @@ class SimulatedCluster:
         return self._about(name, application_health, missing=missing)
 
     def _about(self, name: str, body: Callable[[str, Moment], dict[str, Any]], *, missing: Answer) -> Answer:
-        """Return what is said of a classic application now."""
+        """Return the state of a classic application now."""
         scenario = self._scenario(name)
         if not scenario.exists:
             return missing
@@ -123,7 +123,7 @@ class SimulatedCluster:
         return fault_at(scenario, elapsed * self.speed) or json_answer(body(name, self._moment(name)))
 
     def _listed(self) -> dict[str, dict[str, Any]]:
-        """Return the classic applications that were asked about and may be told of, by id."""
+        """Return the classic applications that were requested before and exist, by id."""
         return {
             application_id(name): application_info(name, self._moment(name))
             for name in self._applications.copy().values()
@@ -136,7 +136,7 @@ class SimulatedCluster:
         return moment_at(self._scenario(name), second, started_at=started_at, speed=self.speed)
 
     def _since(self, name: str) -> tuple[float, float]:
-        """Return when a name was first asked about, and how many seconds ago that was."""
+        """Return when a name was first requested, and how many seconds ago."""
         now = self.clock()
         started_at = self._started.setdefault(normalized_name(name), now)
         return started_at, max(0.0, now - started_at)  # another thread may have read the clock later
@@ -148,7 +148,7 @@ class SimulatedCluster:
 
 
 def _name_in(route: str, path: str) -> str | None:
-    """Return the name in a path of a route, empty if the route has none; None if the path is of another."""
+    """Return the name in a path: empty if the route has no name, None if it is another route."""
     pattern = re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(route))
     found = re.fullmatch(pattern, path)
     return found and unquote("".join(found.groups()))

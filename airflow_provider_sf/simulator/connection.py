@@ -1,4 +1,4 @@
-"""How to connect to a simulated cluster: the connection as Airflow reads it, and the files that it names."""
+"""How to connect to a simulated cluster: the Airflow connection and the files that it names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CA, CERTIFICATE, KEY, PFX = "ca.pem", "client.pem", "client.key", "client.pfx"
 
 
 def write_certificates(security: Security, directory: Path) -> None:
-    """Write what a client needs into a directory, for nobody else to read."""
+    """Write the files of a client into a directory, readable by its owner only."""
     client = security.entra.certificate if security.has_entra else security.authority.client()
     files = {
         CA: security.ca_bundle,
@@ -32,7 +32,7 @@ def write_certificates(security: Security, directory: Path) -> None:
 
 
 def connection(security: Security, urls: Sequence[str], directory: Path | None) -> str:
-    """Return the connection, to stand between single quotes; the directory is where a client's files are."""
+    """Return the connection as text for single quotes; the directory contains the client's files."""
     if directory is None and len(urls) == 1:
         return urls[0].replace("http", "service-fabric")
     extra = _extra(security, urls[0], directory.absolute()) if directory else {}
@@ -41,12 +41,12 @@ def connection(security: Security, urls: Sequence[str], directory: Path | None) 
 
 
 def _extra(security: Security, url: str, directory: Path) -> dict[str, str]:
-    """Return how to sign in to a secured cluster."""
+    """Return the client identity for a secured cluster."""
     trust = {"ca_bundle": str(directory / CA)}
     if security.has_entra:
-        who = {"tenant_id": security.entra.tenant_id, "client_id": security.entra.client_id}
+        identity = {"tenant_id": security.entra.tenant_id, "client_id": security.entra.client_id}
         secret = {"credential": "client_secret", "client_secret": security.entra.client_secret}
-        return {"security": "entra", **secret, **who, "authority": url, **trust}
+        return {"security": "entra", **secret, **identity, "authority": url, **trust}
     if security.tls == "server":
         return {"security": "none", **trust}
     certificate = {

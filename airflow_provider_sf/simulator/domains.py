@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from airflow_provider_sf.simulator.timeline import Moment
 
 PARTITION = "6f1c2f5e-0d6b-4a53-9c0e-5b7a1d2e3f40"
-"""The partition, made up, for which nodes wait."""
+"""The invented partition that nodes wait for."""
 
 NOWHERE: dict[str, Any] = {"DomainName": "", "NodeUpgradeProgressList": []}
-"""How the gateway writes that no domain, or unit, is under way."""
+"""How the gateway writes that no domain or unit is in progress."""
 
 _AT_WORK = frozenset({"RollingForward", "RollingBack", "Failed"})
 
@@ -23,7 +23,7 @@ _PHASES = ("PreUpgradeSafetyCheck", "Upgrading", "PostUpgradeSafetyCheck")
 
 
 def upgrade_domains(moment: Moment) -> list[dict[str, str]]:
-    """Return UpgradeDomains; what nobody ever upgraded has none."""
+    """Return UpgradeDomains; empty for something that was never upgraded."""
     if not moment.upgraded:
         return []
     done, under_way = _done(moment), _under_way(moment)
@@ -55,7 +55,7 @@ def domain_at_failure(moment: Moment) -> dict[str, Any]:
 
 
 def _done(moment: Moment) -> int:
-    """Return how many domains are done; one whose health is checked is."""
+    """Return how many domains are completed; a domain in its health check counts."""
     return domain_at(moment.part)[0] + (moment.check is not None)
 
 
@@ -66,7 +66,7 @@ def _under_way(moment: Moment) -> str | None:
 
 
 def _order(phase: Phase) -> tuple[str, ...]:
-    """Return the domains in the order of the work: a rollback goes back the way that the upgrade came."""
+    """Return the domains in the order of the work; a rollback takes them in reverse order."""
     names = tuple(UPGRADE_DOMAINS)
     return names[::-1] if phase.backward else names
 
@@ -78,7 +78,7 @@ def _state(name: str, completed: tuple[str, ...], under_way: str | None) -> str:
 
 
 def _progress(domain: str, phase: str, check: str | None = None) -> dict[str, Any]:
-    """Return the nodes of a domain, all in one phase; if there is a check, the first node waits for it."""
+    """Return the nodes of a domain, all in one phase; the first node waits for the check, if there is one."""
     waits = [{"SafetyCheck": {"Kind": check, "PartitionId": PARTITION}}] if check else []
     nodes = [
         {"NodeName": node, "UpgradePhase": phase, "PendingSafetyChecks": waits if place == 0 else []}

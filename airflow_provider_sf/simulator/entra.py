@@ -1,4 +1,4 @@
-"""A tenant of Entra ID with one application that signs in with credentials of its own. No network I/O."""
+"""A tenant of Entra ID with one application that signs in with its credentials. No network I/O."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _PADDINGS: dict[str, padding.AsymmetricPadding] = {
 
 class Entra:
     """
-    Who may sign in to a cluster, and the tokens that they have.
+    The application that may sign in to a cluster, and its tokens.
 
-    :param authority: issues the certificate with which the application may sign in
+    :param authority: issues the certificate of the application
     :param token_seconds: how long a token is valid
-    :param clock: tells the Unix time
+    :param clock: returns the Unix time
     """
 
     tenant_id = "7f9a3c52-4b1e-4d0a-9c57-3e8d2b6f1a04"
     cluster_id = "c1b8f0de-52a7-4f6e-8e1d-0a9b7c3d5e21"
-    """The application that the cluster is."""
+    """The application of the cluster."""
     client_id = "2d6e4a90-8f13-47c5-b2a8-6c0f9d1e7b35"
-    """The application that asks the cluster."""
+    """The application of the client."""
     client_secret = "simulated~secret"  # noqa: S105 - it protects nothing
 
     def __init__(self, authority: Authority, *, token_seconds: float, clock: Callable[[], float]) -> None:
@@ -54,28 +54,28 @@ class Entra:
 
     @cached_property
     def certificate(self) -> Certificate:
-        """The certificate with which the application may sign in instead of the secret."""
+        """The certificate that the application may use instead of the secret."""
         return self._authority.client(rsa_key=True)
 
     @property
     def bearer_token(self) -> str:
-        """A new token for the cluster. Nobody signed in for it."""
+        """A new token for the cluster, without a sign-in."""
         token = secrets.token_urlsafe(24)
         self._ends[token] = self._clock() + self.token_seconds
         return token
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """The tokens that were given to those who signed in, oldest first."""
+        """The issued tokens, oldest first."""
         return tuple(self._given)
 
     @property
     def tokens_issued(self) -> int:
-        """How often somebody signed in and was given a token."""
+        """The number of successful sign-ins."""
         return len(self._given)
 
     def revoke_tokens(self) -> None:
-        """Let no token be valid that there is."""
+        """Revoke all tokens."""
         self._ends.clear()
 
     def lets_in(self, authorization: str) -> bool:
@@ -84,7 +84,7 @@ class Entra:
         return scheme.lower() == "bearer" and self._clock() < self._ends.get(token, 0.0)
 
     def metadata(self, url: str) -> dict[str, Any]:
-        """Return what the cluster at a URL says about how to sign in to it."""
+        """Return what the cluster at a URL reports about sign-in."""
         named = {
             "login": url,
             "authority": f"{url}/{self.tenant_id}",
@@ -96,7 +96,7 @@ class Entra:
         return {"type": "aad", "metadata": named}
 
     def answer(self, url: str, path: str, body: str) -> Answer | None:
-        """Return what Entra ID answers at a URL, None if it has nothing under this path."""
+        """Return the answer of Entra ID for a URL; None if it has nothing under this path."""
         found = _ENDPOINT.fullmatch(path)
         if found is None:
             return None
@@ -121,7 +121,7 @@ class Entra:
         )
 
     def _refusal(self, form: dict[str, str]) -> Answer | None:
-        """Return what is wrong with a request for a token, None if nothing is."""
+        """Return the error of a token request; None if it is valid."""
         grant, client, scope = (form.get(name, "") for name in ("grant_type", "client_id", "scope"))
         if grant != "client_credentials":
             text = f"AADSTS70003: The app requested an unsupported grant type '{grant}'."
@@ -143,7 +143,7 @@ class Entra:
 
 
 def _configuration(tenant: str) -> Answer:
-    """Return what a client asks for first: where everything is."""
+    """Return the discovery document."""
     return json_answer(
         {
             "issuer": f"{tenant}/v2.0",
@@ -154,14 +154,14 @@ def _configuration(tenant: str) -> Answer:
 
 
 def _error(status: int, error: str, description: str) -> Answer:
-    """Return an error as Entra ID words it; its number stands in its text, too."""
+    """Return an error in the format of Entra ID; its text contains the error code."""
     number = int(description.partition(":")[0].removeprefix("AADSTS"))
     body = {"error": error, "error_description": description, "error_codes": [number]}
     return Answer(status, json.dumps(body).encode())
 
 
 def _has_signed(certificate: Certificate, assertion: str) -> bool:
-    """Whether a certificate's key has signed a JSON Web Token."""
+    """Whether a JSON Web Token is signed with a certificate's key."""
     signed, _, signature = assertion.rpartition(".")
     key = cast("rsa.RSAPublicKey", certificate.parsed.public_key())
     try:

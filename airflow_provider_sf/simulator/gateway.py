@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request; ``certificate`` tells which one its client has, which may have to be asked for."""
+    """A request; ``certificate`` returns the certificate of the client, and requests it if necessary."""
 
     line: str
     target: str
@@ -36,11 +36,11 @@ class Question:
 
 class Gateway:
     """
-    A port that answers, can go down, and can come up again as the same port.
+    A port that answers, can go down, and can come up again with the same number.
 
-    :param respond: returns the answer to a question; it is called in a thread for each connection
+    :param respond: returns the answer to a request; it is called in one thread per connection
     :param port: 0 for a free one
-    :param tls: what it speaks TLS with; None for plain HTTP
+    :param tls: its TLS settings; None for plain HTTP
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Gateway:
         self.port = int(self._server.server_address[1])
 
     def start(self) -> None:
-        """Answer, in a thread of its own."""
+        """Start to answer, in a new thread."""
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -70,7 +70,7 @@ class Gateway:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 128  # with the library's 5, connections that come together wait for a second try
+    request_queue_size = 128  # with the default of 5, simultaneous connections wait for a retry
 
     def __init__(
         self, port: int, *, respond: Callable[[Question], Answer], tls: ssl.SSLContext | None
@@ -81,7 +81,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept a connection. Its handshake has to wait: this thread is needed for the next one."""
+        """Accept a connection. Its own thread does the handshake, since this thread accepts the next one."""
         connection, address = super().get_request()
         if self._tls is not None:
             connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
@@ -89,7 +89,7 @@ class _Server(ThreadingHTTPServer):
         return connection, address
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Talk to a client, in the connection's thread."""
+        """Serve a client, in the connection's thread."""
         if isinstance(request, SecureConnection):
             request.do_handshake()
         super().finish_request(request, client_address)
@@ -100,14 +100,14 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def cut(self) -> None:
-        """End all connections, whatever is under way on them."""
+        """Close all connections."""
         for connection in list(self._connections):
-            with suppress(OSError):  # it has just ended
-                # That of SSLSocket would let its thread go on without encryption.
+            with suppress(OSError):  # it has ended meanwhile
+                # The method of SSLSocket would let its thread continue without encryption.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that is gone or fails in the handshake; a bug shows its traceback."""
+        """Ignore clients that disconnect or fail in the handshake; a bug shows its traceback."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = (
         -1
     )  # head and body in one packet: apart, the second waits 40 ms for the other side's delayed ACK
-    disable_nagle_algorithm = True  # so it would, too, behind what ends a late handshake
+    disable_nagle_algorithm = True  # the same applies after a late handshake
     server: _Server
 
     def do_GET(self) -> None:
@@ -155,4 +155,4 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name of http.server's parameter
-        """Say nothing: the requests are counted, and the demo has its own words."""
+        """Do not log: the requests are counted."""

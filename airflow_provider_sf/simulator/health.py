@@ -1,4 +1,4 @@
-"""Why a simulated upgrade failed, as nested health evaluations in the gateway's form. Pure."""
+"""Why a simulated upgrade failed, as nested health evaluations in the gateway's format. No I/O."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def application_evaluations(application: str) -> list[dict[str, Any]]:
         MaxPercentUnhealthyServices=0,
         TotalCount=1,
     )
-    said = f"The application {application} is in error."
-    return [_evaluation("Application", said, services, ApplicationName=application)]
+    description = f"The application {application} is in error."
+    return [_evaluation("Application", description, services, ApplicationName=application)]
 
 
 def cluster_evaluations(node: str) -> list[dict[str, Any]]:
@@ -41,17 +41,17 @@ def cluster_evaluations(node: str) -> list[dict[str, Any]]:
     event = _event("System.FM", "State", f"{node} has not come back since its upgrade.")
     unhealthy = _evaluation("Node", f"The node {node} is in error.", event, NodeName=node)
     count = sum(map(len, UPGRADE_DOMAINS.values()))
-    said = f"1 of {count} nodes is unhealthy, none may be."
-    return [_evaluation("Nodes", said, unhealthy, MaxPercentUnhealthyNodes=0, TotalCount=count)]
+    description = f"1 of {count} nodes is unhealthy, none may be."
+    return [_evaluation("Nodes", description, unhealthy, MaxPercentUnhealthyNodes=0, TotalCount=count)]
 
 
-def _evaluation(kind: str, description: str, inner: dict[str, Any], **said: object) -> dict[str, Any]:
+def _evaluation(kind: str, description: str, inner: dict[str, Any], **members: object) -> dict[str, Any]:
     return {
         "HealthEvaluation": {
             "Kind": kind,
             "AggregatedHealthState": "Error",
             "Description": description,
-            **said,
+            **members,
             "UnhealthyEvaluations": [inner],
         }
     }

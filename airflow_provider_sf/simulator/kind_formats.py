@@ -1,7 +1,7 @@
 """
-How each kind of upgrade words what the scenarios tell, a table.
+The format of each kind of upgrade, as a table.
 
-A kind that has no line here speaks as classic applications do.
+A kind without a row has the format of classic applications.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BACK = "Deployment rolling back from version: {new} to version: {old}."
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The words of one kind; a word that a table does not have stays as the scenarios say it."""
+    """The format of one kind; a word that is not in a table stays as in the scenarios."""
 
     states: Mapping[str, str] = field(default_factory=lambda: _CLASSIC)
     versions: Mapping[str, str | int] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Dialect:
     back: str = ""
     """The status details of a rollback."""
     also: Mapping[str, str] = field(default_factory=dict)
-    """What the answer holds besides the row's keys: a key -> the value that it repeats."""
+    """Extra keys of the answer -> the field that they repeat."""
     missing: tuple[int, str, str] = (
         404,
         "FABRIC_E_APPLICATION_NOT_FOUND",

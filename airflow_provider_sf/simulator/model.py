@@ -1,4 +1,4 @@
-"""What the progress calls answer so many seconds after a scenario's start. Pure; no clock, no state."""
+"""The answers of the progress calls at a second of a scenario. A pure function; no clock, no state."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ YEAR_1 = "0001-01-01T00:00:00.000Z"
 """How the gateway writes a time that is not set."""
 
 _DOMAINS = frozenset({"upgrade_domains", "current_domain"})
-"""The fields of which a kind has one if it goes domain by domain, and checks the health of each."""
+"""A kind that upgrades domain by domain with health checks has one of these fields."""
 
 
 def progress_answer(
     scenario: Scenario, name: str, *, kind: str, elapsed: float, started_at: float, speed: float
 ) -> Answer:
     """
-    Return what the progress call of a kind answers ``elapsed`` seconds after the scenario's start.
+    Return the answer of a kind's progress call ``elapsed`` seconds after the scenario's start.
 
     ``speed`` makes the scenario's phases shorter; times and durations in the answer are real ones.
     """
@@ -47,7 +47,7 @@ def progress_answer(
 def progress_body(
     scenario: Scenario, name: str, *, kind: str, second: float, started_at: float, speed: float
 ) -> dict[str, Any]:
-    """Return the body of a kind's progress, what its row has keys for, each in the type that the wire has."""
+    """Return the body of a kind's progress: the keys of its row, with the types of the real API."""
     row = get_kind(kind)
     moment = moment_at(scenario, second, started_at=started_at, speed=speed)
     if not _DOMAINS & set(row.keys):
@@ -56,25 +56,25 @@ def progress_body(
     values = _values(row, dialect, name, moment)
     body: dict[str, Any] = {}
     for key, field in [*((key, field) for field, key in row.keys.items()), *dialect.also.items()]:
-        # There is no description of an upgrade that never was.
+        # Without an upgrade there is no description.
         if moment.upgraded or not key.startswith("UpgradeDescription."):
             _put(body, key, values[field])
     return body
 
 
 def application_name(name: str) -> str:
-    """Return the full name of a classic application: that of ``shop~web`` is ``fabric:/shop/web``."""
+    """Return the full name of a classic application: ``fabric:/shop/web`` for ``shop~web``."""
     return "fabric:/" + re.sub("^fabric:/", "", name, flags=re.IGNORECASE).replace("~", "/")
 
 
 def type_name(name: str) -> str:
-    """Return a name for the type of an application: that of ``good-shop~web`` is ``GoodShopType``."""
+    """Return the type name of an application: ``GoodShopType`` for ``good-shop~web``."""
     first = application_name(name).split("/")[1]
     return "".join(word.capitalize() for word in re.findall(r"[^\W_]+", first)) + "Type"
 
 
 def unhealthy_evaluations(name: str, moment: Moment, *, parts: str = "services") -> list[dict[str, Any]]:
-    """Return UnhealthyEvaluations: what a check of the health has found, if that is why it failed."""
+    """Return UnhealthyEvaluations, if the health check is the reason of the failure."""
     if moment.failure is None or moment.failure.reason != "HealthCheck":
         return []
     if parts == "nodes":
@@ -83,7 +83,7 @@ def unhealthy_evaluations(name: str, moment: Moment, *, parts: str = "services")
 
 
 def _values(row: Kind, dialect: Dialect, name: str, moment: Moment) -> dict[str, Any]:
-    """Return every field that a row can have, as the wire writes it."""
+    """Return every field that a row can have, as the real API writes it."""
     values = {
         "name": application_name(name) if "{applicationId}" in row.progress.path else name,
         "type_name": type_name(name),
@@ -143,7 +143,7 @@ def _health(name: str, moment: Moment, parts: str) -> dict[str, Any]:
 
 
 def _put(body: dict[str, Any], key: str, value: object) -> None:
-    """Write a value under a key, or under keys in keys: ``UpgradeDescription.UpgradeKind``."""
+    """Set a value under a key or a path of keys: ``UpgradeDescription.UpgradeKind``."""
     *objects, last = key.split(".")
     for inner in objects:
         body = body.setdefault(inner, {})
@@ -151,7 +151,7 @@ def _put(body: dict[str, Any], key: str, value: object) -> None:
 
 
 def _services(part: float) -> list[dict[str, str]]:
-    """Return the replicas done of each service: domain by domain, within a domain service by service."""
+    """Return the completed replicas of each service: domain by domain, then service by service."""
     services = []
     for place, (name, replicas) in enumerate(SERVICES.items(), start=1):
         ends = [

@@ -1,4 +1,4 @@
-"""What goes over the wire: good answers, errors in the gateway's words, and faults. Pure."""
+"""Responses: good answers, errors in the gateway's format, and faults. No I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes over the wire. ``reset`` cuts the connection, ``slow`` comes after the server's pause."""
+    """A response. ``reset`` cuts the connection; ``slow`` delays the response by the server's pause."""
 
     status: int = 200
     body: bytes = b""
@@ -23,7 +23,7 @@ class Answer:
 
 
 NOTHING = Answer(204)
-"""What the gateway says of an application that does not exist."""
+"""The gateway's error for an application that does not exist."""
 
 FAULTS: dict[str, Answer] = {
     "unavailable": Answer(
@@ -43,12 +43,12 @@ def json_answer(body: object) -> Answer:
 
 
 def fabric_error(status: int, code: str, message: str) -> Answer:
-    """Return an error as the gateway words it."""
+    """Return an error in the gateway's format."""
     return Answer(status, json.dumps({"Error": {"Code": code, "Message": message}}).encode())
 
 
 def fault_at(scenario: Scenario, second: float) -> Answer | None:
-    """Return what comes instead of any answer at a second of a scenario, None if nothing does."""
+    """Return the fault at a second of a scenario; None without a fault."""
     for fault in scenario.faults:
         if fault.from_second <= second < fault.to_second:
             return FAULTS[fault.kind]

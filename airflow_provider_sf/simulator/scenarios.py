@@ -1,4 +1,4 @@
-"""What can happen to a simulated upgrade, as data."""
+"""The scenarios of simulated upgrades, as data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """What tells the upgrades of a scenario apart: the version each leaves and the one it heads for."""
+    """The old and the new version of an upgrade in a scenario."""
 
     old: str
     new: str
@@ -21,12 +21,12 @@ SECOND = Upgrade("v1", "v2")
 @dataclass(frozen=True, slots=True)
 class Phase:
     """
-    A stretch of an upgrade in one state.
+    A period of an upgrade in one state.
 
-    ``done`` and ``until`` are the parts, 0.0 to 1.0, of the replicas that run the version this phase heads
-    for, at its start and at its end. The last phase of a scenario has no end. A ``mode`` of None is the one
-    that follows from the direction; with ``failure``, a failure is recorded when the phase begins, and
-    ``reason`` is the one on record for that, for a rollback or for the state Failed.
+    ``done`` and ``until`` are the fractions, 0.0 to 1.0, of the replicas with the target version of the
+    phase, at its start and at its end. The last phase of a scenario has no end. Without a ``mode``, the
+    direction decides. With ``failure``, a failure is recorded when the phase begins; ``reason`` is its cause,
+    also for a rollback or for the state Failed.
     """
 
     state: str
@@ -42,7 +42,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What stands in the way of an answer, from one second of the scenario to another."""
+    """A fault instead of an answer, from one second of the scenario to another."""
 
     kind: str
     from_second: float
@@ -51,7 +51,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What a cluster says of one upgrade. ``past`` seconds of its phases are over when it starts."""
+    """The phases of one upgrade. It starts ``past`` seconds after the begin of its phases."""
 
     summary: str
     phases: tuple[Phase, ...]
@@ -66,7 +66,7 @@ FOREVER = float("inf")
 
 
 def _forward(seconds: float, upgrade: Upgrade = FIRST) -> tuple[Phase, ...]:
-    """Return the phases of an upgrade that goes through and rolls for so many seconds."""
+    """Return the phases of a successful upgrade that rolls for this many seconds."""
     return (
         Phase("ProvisioningTarget", 30, upgrade=upgrade),
         Phase("RollingForward", seconds, until=1.0, upgrade=upgrade),
@@ -190,9 +190,9 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 SERVICES: dict[str, int] = {"web": 8, "api": 5, "worker": 3}
-"""The services of every simulated application and how many replicas each has."""
+"""The services of every simulated application and their numbers of replicas."""
 
 UPGRADE_DOMAINS: dict[str, tuple[str, str]] = {
     f"UD{number}": (f"node{2 * number - 1}", f"node{2 * number}") for number in range(1, 6)
 }
-"""The upgrade domains of the cluster, in the order in which an upgrade takes them, and their nodes."""
+"""The upgrade domains of the cluster in their order, and their nodes."""

@@ -1,4 +1,4 @@
-"""How a simulated cluster is secured: what it shows of itself, and whom it lets in. No network I/O."""
+"""The security of a simulated cluster: its certificate, and the client checks. No network I/O."""
 
 from __future__ import annotations
 
@@ -48,24 +48,26 @@ class Security:
         self.certificate = self.authority.server(server_certificate)
         issuer = self.certificate if server_certificate == "self_signed" else self.authority.certificate
         self.ca_bundle = issuer.pem
-        """By what a client recognises the server."""
+        """How a client can verify the server."""
         self.entra = Entra(self.authority, token_seconds=token_seconds, clock=clock)
         self.has_entra = entra
 
     def context(self) -> ssl.SSLContext | None:
-        """Return what to speak TLS with, None for plain HTTP."""
+        """Return the TLS settings; None for plain HTTP."""
         return None if self.tls == "none" else server_context(self.certificate, self.tls)
 
     def answer(self, question: Question) -> Answer | None:
-        """Return what Entra ID says, or a refusal; None if the cluster is to answer."""
+        """Return the answer of Entra ID or a refusal; None if the cluster answers."""
         path = urlsplit(question.target).path
         if path in _FOR_EVERYBODY:
             return None
-        said = self.entra.answer(f"https://{question.host}", path, question.body) if self.has_entra else None
-        return said or self._refusal(question)
+        answer = (
+            self.entra.answer(f"https://{question.host}", path, question.body) if self.has_entra else None
+        )
+        return answer or self._refusal(question)
 
     def _refusal(self, question: Question) -> Answer | None:
-        """Return how a client is refused. One who may show a certificate need not have a token."""
+        """Return the refusal of a client. With a valid certificate it needs no token."""
         asks_certificate = self.tls.startswith("mutual")
         if self.has_entra and (question.authorization or not asks_certificate):
             return None if self.entra.lets_in(question.authorization) else _NO_TOKEN

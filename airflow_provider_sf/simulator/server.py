@@ -1,4 +1,4 @@
-"""A simulated cluster behind HTTP gateways on loopback ports, as open or as secured as real ones are."""
+"""A simulated cluster behind HTTP gateways on loopback ports, with or without security."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ RUNTIME_VERSION = "10.1.2338.9590"
 
 class Simulator(SimulatedCluster):
     """
-    A pretend cluster on loopback ports. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
+    A simulated cluster on loopback ports. Use it with ``with``, or call :meth:`start` and :meth:`stop`.
 
-    A name chooses its scenario, by what stands before the first ``-``: ``good-shop``, ``rolled_back-shop``,
-    ``fabric:/good-shop/web``. The scenario starts when the name is first asked about, for all kinds alike.
+    The part of a name before the first ``-`` chooses its scenario: ``good-shop``, ``rolled_back-shop``,
+    ``fabric:/good-shop/web``. The scenario starts with the first request for the name, for all kinds.
 
-    :param port: that of the first gateway, 0 for a free one; the others have free ones
+    :param port: the port of the first gateway, 0 for a free one; the others have free ports
     :param speed: how many seconds of a scenario pass in one second
     :param slow_seconds: how long a slow answer takes
-    :param cluster_scenario: the scenario of what has no name: the cluster and its configuration
-    :param runtime_version: what the cluster says to run; it takes no call that came with a newer one
-    :param clock: tells the Unix time; a test may give its own
-    :param gateways: how many there are, each on a port of its own
-    :param tls: ``none``, ``server`` for TLS without client certificates, ``mutual`` to ask for one in the
-        handshake, or ``mutual-late`` to ask for it when the request has been read
+    :param cluster_scenario: the scenario of the cluster and its configuration, which have no name
+    :param runtime_version: the runtime version; calls of newer versions are refused
+    :param clock: returns the Unix time; a test may replace it
+    :param gateways: the number of gateways, each on its own port
+    :param tls: ``none``, ``server`` for TLS without client certificates, ``mutual`` to request one in the
+        handshake, or ``mutual-late`` to request it after the request
     :param server_certificate: ``good``, ``expired``, ``wrong_name`` or ``self_signed``
     :param authority: issues the server's certificate and those of clients; several clusters may share one
-    :param entra: clients sign in with Entra ID, which answers on the same ports; this takes TLS
+    :param entra: clients sign in with Entra ID, which answers on the same ports; needs TLS
     :param token_seconds: how long a token of Entra ID is valid
     :raises ValueError: there is no such scenario, TLS or server certificate
     """
@@ -70,7 +70,7 @@ class Simulator(SimulatedCluster):
         )
         self.slow_seconds = slow_seconds
         self.requests: list[str] = []
-        """The request lines that came in, oldest first."""
+        """The received request lines, oldest first."""
         self._asked: list[int] = []
         self._faults: dict[int, Answer] = {}
         self._stopping = threading.Event()
@@ -108,12 +108,12 @@ class Simulator(SimulatedCluster):
 
     @property
     def authority(self) -> Authority:
-        """Who issues certificates for the server and its clients."""
+        """The issuer of the certificates of server and clients."""
         return self.security.authority
 
     @property
     def server_certificate(self) -> Certificate:
-        """What the server shows, if it speaks TLS."""
+        """The server's certificate, if it uses TLS."""
         return self.security.certificate
 
     @property
@@ -123,11 +123,11 @@ class Simulator(SimulatedCluster):
 
     @property
     def entra(self) -> Entra:
-        """Where clients sign in, if they have to."""
+        """The tenant where clients sign in, if they must."""
         return self.security.entra
 
     def start(self) -> None:
-        """Listen, in threads of its own."""
+        """Listen, in new threads."""
         for gateway in self._gateways:
             gateway.start()
 
@@ -157,7 +157,7 @@ class Simulator(SimulatedCluster):
         self._gateways[index].up()
 
     def fault(self, index: int, kind: str | None) -> None:
-        """Let a gateway answer everything with one of ``FAULTS``, or, if it is None, well again."""
+        """Make a gateway answer everything with one of ``FAULTS``; None makes it work again."""
         if kind is None:
             self._faults.pop(index, None)
         else:
@@ -168,11 +168,11 @@ class Simulator(SimulatedCluster):
         return self._asked.count(index)
 
     def pause(self) -> None:
-        """Hold a slow answer back, but not the end."""
+        """Delay a slow answer, but not :meth:`stop`."""
         self._stopping.wait(self.slow_seconds)
 
     def _respond(self, index: int, question: Question) -> Answer:
-        """Return a gateway's answer. This takes a while if it is slow, or asks for a certificate."""
+        """Return a gateway's answer. This blocks while it is slow or requests a certificate."""
         self.requests.append(question.line)
         self._asked.append(index)
         answer = self._faults.get(index) or self.security.answer(question) or self.answer(question.target)

@@ -1,4 +1,4 @@
-"""Where a scenario is so many seconds after its start, in numbers that no kind of upgrade words yet. Pure."""
+"""The position in a scenario at a second, independent of the kind of upgrade. No I/O."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 AT_REST = frozenset({"CompletedRollforward", "CompletedRollback", "Failed"})
 
 WORK = 0.75
-"""The part of a domain's time in which its nodes are upgraded, if a check of its health follows."""
+"""The fraction of a domain's time in which its nodes are upgraded, before its health check."""
 
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check of a domain's health: Service Fabric's word for its phase, and how many seconds it took."""
+    """A health check of a domain: its phase in Service Fabric's word, and its duration so far in seconds."""
 
     phase: str
     lasted: float
@@ -28,7 +28,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What is on record of a failure: when, as a Unix time, why, and how much had the new version by then."""
+    """A recorded failure: its Unix time, its reason, and the fraction with the new version."""
 
     at: float
     reason: str
@@ -38,10 +38,10 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class Moment:
     """
-    Where a scenario is at one second of it.
+    The position in a scenario at one second.
 
-    ``part`` is how much of the work of the phase's direction is done, 0.0 to 1.0. ``started_at``, None if
-    unset, is a Unix time and ``lasted`` a number of seconds, both by the clock on the wall.
+    ``part`` is the completed fraction of the phase's direction, 0.0 to 1.0. ``started_at`` is a Unix time or
+    None, and ``lasted`` is in seconds, both in real time.
     """
 
     phase: Phase
@@ -63,12 +63,12 @@ class Moment:
 
     @property
     def version(self) -> str:
-        """The version that the upgrade heads for: the old one, once it has turned back."""
+        """The target version: the old one during a rollback."""
         return self.phase.upgrade.old if self.phase.backward else self.phase.upgrade.new
 
 
 def moment_at(scenario: Scenario, second: float, *, started_at: float, speed: float) -> Moment:
-    """Return where a scenario is; ``started_at`` is the Unix time of its start."""
+    """Return the position in a scenario; ``started_at`` is the Unix time of its start."""
     story = _story(scenario, second)
     begun, phase = story[-1]
     start = next(start for start, earlier in story if earlier.upgrade == phase.upgrade)
@@ -90,18 +90,18 @@ def mode_of(phase: Phase) -> str:
 
 
 def checks_health(phase: Phase) -> bool:
-    """Tell whether the health of each domain is checked in a phase before the next domain begins."""
+    """Return whether a phase has health checks between its domains."""
     return phase.state == "RollingForward" and mode_of(phase) == "Monitored" and phase.done < phase.until
 
 
 def domain_at(part: float) -> tuple[int, float]:
-    """Return how many domains are done, and how much of the next one is."""
+    """Return how many domains are completed, and the completed fraction of the next one."""
     done = int(part * len(UPGRADE_DOMAINS) + _ROUNDING)
     return done, max(0.0, part * len(UPGRADE_DOMAINS) - done)
 
 
 def _story(scenario: Scenario, second: float) -> list[tuple[float, Phase]]:
-    """Return the phases that have begun by a second, each with the second at which it did."""
+    """Return the phases that have begun, each with the second of its begin."""
     story, start = [], -scenario.past
     for phase in scenario.phases:
         if start <= second:
@@ -111,13 +111,13 @@ def _story(scenario: Scenario, second: float) -> list[tuple[float, Phase]]:
 
 
 def _part(phase: Phase, seconds: float) -> float:
-    """Return the part of the replicas that is done so many seconds into a phase."""
+    """Return the completed fraction of the replicas at a second of a phase."""
     share = seconds / phase.seconds if phase.seconds else 1.0
     return phase.done + (phase.until - phase.done) * share
 
 
 def _failure(story: list[tuple[float, Phase]], started_at: float, speed: float) -> Failure | None:
-    """Return the first of the unbroken row of setbacks that the last phase stands in, if it does."""
+    """Return the first of the last consecutive backward phases; None if the upgrade goes forward."""
     failure = None
     for start, phase in story:
         if not _is_setback(phase):
@@ -133,7 +133,7 @@ def _is_setback(phase: Phase) -> bool:
 
 
 def _check(phase: Phase, part: float, speed: float) -> Check | None:
-    """Return the check of a domain's health that is under way: first a wait, then health must last."""
+    """Return the current health check of a domain: first the wait, then the stable period."""
     done, share = domain_at(part)
     if not checks_health(phase) or share < WORK - _ROUNDING:
         return None

@@ -1,8 +1,8 @@
 """
-TLS as a cluster speaks it: whom it lets in, and when it asks for a client certificate.
+The TLS side of a cluster: it requests client certificates early or late.
 
-A cluster lets everybody in and refuses them in HTTP. OpenSSL would end the handshake with a client whose
-certificate it does not trust, so it is made to trust each one that comes; whether it is good is judged later.
+A cluster accepts every client in TLS and refuses it in HTTP. OpenSSL would end the handshake if it did not
+trust the certificate. So it is made to trust every certificate, which is checked later.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TLS = ("none", "server", "mutual", "mutual-late")
 
 PATIENCE_SECONDS = 1.0
-"""How long the client may be silent that is asked for a certificate late."""
+"""How long a client may take to answer a late certificate request."""
 
 _HANDSHAKE, _CERTIFICATE, _FINISHED = 22, 11, 20  # types of records and messages: RFC 8446, B.1 and B.3
 _TRUSTED_FOR_CLIENTS = bytes.fromhex(
@@ -31,7 +31,7 @@ _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # OpenSSL's X509_V_FLAG_NO_CHECK_TIM
 
 
 def server_context(certificate: Certificate, tls: str) -> ssl.SSLContext:
-    """Return what a gateway with this certificate speaks TLS with."""
+    """Return the TLS settings of a gateway with this certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.sslsocket_class = SecureConnection
     with NamedTemporaryFile(suffix=".pem") as file:
@@ -42,7 +42,7 @@ def server_context(certificate: Certificate, tls: str) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_OPTIONAL
         context.post_handshake_auth = tls == "mutual-late"
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
-    # Only here a certificate can be seen before OpenSSL judges it; ssl has had it since Python 3.8.
+    # Only this callback sees a certificate before OpenSSL verifies it.
     context._msg_callback = _hear  # type: ignore[attr-defined]  # noqa: SLF001
     return context
 
@@ -51,36 +51,36 @@ class SecureConnection(ssl.SSLSocket):
     """A client's connection."""
 
     has_answered = False
-    """Whether the client has ended its part of the handshake, with a certificate or without."""
+    """Whether the client has completed the handshake, with or without a certificate."""
 
     def client_certificate(self, reader: BufferedReader) -> bytes | None:
-        """Return the certificate that the client shows; the reader is what its requests are read with."""
+        """Return the certificate of the client; ``reader`` reads its requests."""
         if self.context.post_handshake_auth and self.has_answered and not self.getpeercert(binary_form=True):
             self._ask(reader)
         return self.getpeercert(binary_form=True) if self.has_answered else None
 
     def _ask(self, reader: BufferedReader) -> None:
-        """Ask for a certificate in the middle of the connection, as HTTP.sys does."""
+        """Request a certificate within the connection, as HTTP.sys does."""
         try:
             self.verify_client_post_handshake()
-        except ssl.SSLError:  # the client cannot be asked: it has not offered that, or TLS is too old for it
+        except ssl.SSLError:  # the client did not offer it, or TLS is too old
             return
         self.has_answered = False
-        self.do_handshake()  # sends the question and waits for nothing
+        self.do_handshake()  # sends the request and does not wait
         self.settimeout(0)
         while not self.has_answered and select([self], [], [], PATIENCE_SECONDS)[0]:
             try:
                 reader.peek()
             except ssl.SSLWantReadError:
                 continue
-            break  # the client is gone, or says something else
+            break  # the client has disconnected, or sent something else
         self.settimeout(None)
 
 
 def _hear(  # noqa: PLR0917 - ssl calls it so
     connection: SecureConnection, direction: str, version: int, record: int, kind: int, message: bytes
 ) -> None:
-    """Hear what is said in a handshake, before OpenSSL acts on it."""
+    """Read handshake messages before OpenSSL processes them."""
     if (direction, record) != ("read", _HANDSHAKE):
         return
     if kind == _CERTIFICATE and (der := _certificate_in(message, version)):
@@ -90,7 +90,7 @@ def _hear(  # noqa: PLR0917 - ssl calls it so
 
 
 def _certificate_in(message: bytes, version: int) -> bytes:
-    """Return the first certificate of the chain in a message, empty if there is none."""
+    """Return the first certificate of the chain in a message; empty if there is no certificate."""
     # A header of 4 bytes, in TLS 1.3 a length and a context, the lengths of list and certificate of 3 bytes.
     context = 1 + message[4] if version == ssl.TLSVersion.TLSv1_3 else 0
     begin = 4 + context + 3 + 3
@@ -99,7 +99,7 @@ def _certificate_in(message: bytes, version: int) -> bytes:
 
 
 def _trust(der: bytes, context: ssl.SSLContext) -> None:
-    """Let OpenSSL take a client's certificate, whoever issued it and for whatever purpose."""
+    """Make OpenSSL accept a client's certificate of any issuer and purpose."""
     with NamedTemporaryFile(suffix=".pem") as file:
         body = encodebytes(der + _TRUSTED_FOR_CLIENTS)
         file.write(b"-----BEGIN TRUSTED CERTIFICATE-----\n%b-----END TRUSTED CERTIFICATE-----\n" % body)

@@ -201,7 +201,7 @@ def test_invalid_rendered_name_is_raised_at_once(mode: str, ti: Any) -> None:
 
 def test_invalid_connection_is_raised_at_once(mode: str, ti: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CONNECTION, "service-fabric://c/ftp")
-    with pytest.raises(ValueError, match="connection 'service_fabric_default': schema 'ftp'"):
+    with pytest.raises(ValueError, match="connection 'service_fabric_default': invalid schema 'ftp'"):
         run(lambda: sensor("shop", mode), ti)
 
 

@@ -51,7 +51,7 @@ def test_an_application_is_told_whole(name: str) -> None:
         ("never_upgraded", 0, ("v0", "Ready", "Ok")),
     ],
 )
-def test_an_application_has_the_new_version_when_the_upgrade_is_through(
+def test_completed_application_has_the_new_version(
     scenario: str, second: float, expected: tuple[str, str, str]
 ) -> None:
     told = info(scenario, second)
@@ -69,14 +69,14 @@ def test_a_healthy_application_has_nothing_to_complain_of() -> None:
     }
 
 
-def test_an_application_is_unhealthy_for_the_reasons_of_its_failed_upgrade() -> None:
+def test_failed_application_has_the_upgrades_reasons() -> None:
     said = health("failed", 400)
     assert said["AggregatedHealthState"] == "Error"
     [wrapped] = said["UnhealthyEvaluations"]
     assert wrapped["HealthEvaluation"]["ApplicationName"] == "fabric:/shop/web"
 
 
-def test_a_list_comes_in_pages_of_two_by_id() -> None:
+def test_pages_have_two_applications() -> None:
     items: dict[str, dict[str, Any]] = {one: {"Id": one} for one in ("c", "a", "e", "b", "d")}
     assert page_after("", items) == {"ContinuationToken": "b", "Items": [{"Id": "a"}, {"Id": "b"}]}
     assert page_after("b", items) == {"ContinuationToken": "d", "Items": [{"Id": "c"}, {"Id": "d"}]}

@@ -33,7 +33,7 @@ def days_left(certificate: Certificate) -> float:
     return (certificate.parsed.not_valid_after_utc - datetime.now(timezone.utc)) / timedelta(days=1)
 
 
-def test_a_thumbprint_is_a_hash_of_what_goes_over_the_wire() -> None:
+def test_thumbprint_is_a_hash_of_der() -> None:
     server = EXPECTED.server()
     assert server.der == x509.load_pem_x509_certificate(server.pem).public_bytes(Encoding.DER)
     assert server.thumbprint == hashlib.new("sha1", server.der, usedforsecurity=False).hexdigest().upper()
@@ -99,7 +99,7 @@ def test_an_authority_accepts_its_own_valid_clients_only(certificate: Certificat
 
 
 @pytest.mark.parametrize("rsa_key", [False, True])
-def test_a_key_can_be_written_for_who_knows_the_passphrase(*, rsa_key: bool) -> None:
+def test_key_can_be_encrypted(*, rsa_key: bool) -> None:
     client = EXPECTED.client(rsa_key=rsa_key)
     written = client.encrypted_key_pem("open sesame")
     assert written.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")

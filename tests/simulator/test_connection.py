@@ -60,7 +60,7 @@ def asked(fields: dict[str, Any], token: str = "") -> int:
 
 
 @pytest.mark.parametrize("tls", ["mutual", "mutual-late"])
-def test_the_command_says_how_to_connect_with_a_certificate(tls: str, tmp_path: Path) -> None:
+def test_command_prints_a_certificate_connection(tls: str, tmp_path: Path) -> None:
     here = tmp_path / "somebody's files"
     with commanded("--tls", tls, "--certificates", str(here)) as (certificate, fields):
         assert fields["conn_type"] == "service_fabric"
@@ -103,7 +103,7 @@ def test_the_command_says_how_to_connect_with_entra(tmp_path: Path) -> None:
         assert asked(fields, token) == 200
 
 
-def test_the_files_of_a_client_belong_together_and_are_for_nobody_else(tmp_path: Path) -> None:
+def test_client_files_match_and_are_private(tmp_path: Path) -> None:
     there = tmp_path / "not" / "yet"
     with Simulator(tls="mutual") as simulator:
         write_certificates(simulator.security, there)
@@ -121,13 +121,13 @@ def test_the_files_of_a_client_belong_together_and_are_for_nobody_else(tmp_path:
         assert simulator.authority.accepts(certificate.public_bytes(Encoding.DER))
 
 
-def test_the_files_of_a_cluster_with_entra_hold_the_certificate_of_the_application(tmp_path: Path) -> None:
+def test_entra_files_contain_the_application_certificate(tmp_path: Path) -> None:
     with Simulator(entra=True) as simulator:
         write_certificates(simulator.security, tmp_path)
         assert (tmp_path / "client.pem").read_bytes() == simulator.entra.certificate.pem
 
 
-def test_a_cluster_that_is_not_secured_takes_no_files() -> None:
+def test_unsecured_cluster_needs_no_files() -> None:
     with Simulator(gateways=2) as simulator:
         one, two = simulator.urls
         assert connection(simulator.security, [one], None) == f"service-fabric://127.0.0.1:{simulator.port}"
@@ -141,7 +141,7 @@ def test_a_cluster_that_is_not_secured_takes_no_files() -> None:
 @pytest.mark.parametrize(
     "arguments", [["--tls", "mutual"], ["--entra"], ["--certificates", "here"]], ids=lambda given: given[0]
 )
-def test_the_command_wants_a_place_for_files_if_and_only_if_there_are_some(
+def test_command_needs_a_directory_for_files_only(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):

@@ -111,7 +111,7 @@ PRE, UPGRADING, POST = "PreUpgradeSafetyCheck", "Upgrading", "PostUpgradeSafetyC
         ("unknown_state", 200, ("", [])),
     ],
 )
-def test_nodes_are_checked_before_and_after_they_are_upgraded(
+def test_nodes_have_checks_before_and_after(
     scenario: str, second: int, expected: tuple[str, list[Any]]
 ) -> None:
     assert current(scenario, second) == expected
@@ -146,7 +146,7 @@ def test_a_failure_keeps_the_place_where_it_happened(
     assert told(domain_at_failure(moment(scenario, second))) == expected
 
 
-def test_a_failure_after_the_last_domain_happened_in_the_last_domain() -> None:
+def test_late_failure_is_in_the_last_domain() -> None:
     late = Scenario("turns back at the very end", (Phase("RollingBack", 100, until=1.0, backward=True),))
     failed = domain_at_failure(moment_at(late, 50, started_at=0.0, speed=1.0))
     assert failed["DomainName"] == "UD5"

@@ -58,14 +58,14 @@ def test_a_cluster_has_one_gateway_unless_told_otherwise(simulator: Simulator) -
     assert simulator.urls == [simulator.url] == [f"http://127.0.0.1:{simulator.port}"]
 
 
-def test_the_first_gateway_has_the_port_and_the_others_have_free_ones(closed_port: int) -> None:
+def test_first_gateway_has_the_given_port(closed_port: int) -> None:
     with Simulator(gateways=3, port=closed_port) as simulator:
         assert simulator.url == f"http://127.0.0.1:{closed_port}"
         assert len(set(simulator.urls)) == 3
 
 
 @TLS
-def test_a_gateway_that_is_down_refuses_and_comes_back_on_its_port(tls: str) -> None:
+def test_gateway_comes_back_on_its_port(tls: str) -> None:
     with Simulator(gateways=2, tls=tls) as simulator:
         urls = simulator.urls
         simulator.down(0)
@@ -120,12 +120,12 @@ def test_a_gateway_can_reset_its_connections(tls: str) -> None:
         assert ask(simulator, 0)[0] == 200
 
 
-def test_a_gateway_that_ails_asks_nobody_who_he_is() -> None:
+def test_failing_gateway_needs_no_authentication() -> None:
     with Simulator(tls="mutual-late", entra=True) as simulator:
         simulator.fault(0, "unavailable")
         assert ask(simulator, 0)[0] == 503
 
 
-def test_a_gateway_that_does_not_ail_needs_no_cure(three: Simulator) -> None:
+def test_working_gateway_can_be_repaired(three: Simulator) -> None:
     three.fault(0, None)
     assert ask(three, 0)[0] == 200

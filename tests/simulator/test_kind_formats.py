@@ -19,7 +19,7 @@ FORWARD, BACK = "RollingForwardInProgress", "RollingBackInProgress"
 
 
 def body_at(scenario: str, second: float, *, kind: str, speed: float = 1.0) -> dict[str, Any]:
-    """Return what is said so many seconds after the start by the clock on the wall."""
+    """Return the answer this many seconds of real time after the start."""
     name, second = f"{scenario}-shop", second * speed
     return progress_body(SCENARIOS[scenario], name, kind=kind, second=second, started_at=START, speed=speed)
 
@@ -74,7 +74,7 @@ def test_there_is_no_dialect_without_a_kind() -> None:
         ),
     ],
 )
-def test_each_kind_has_its_own_words_for_a_rollback(kind: str, expected: list[tuple[int, str]]) -> None:
+def test_each_kind_has_its_rollback_states(kind: str, expected: list[tuple[int, str]]) -> None:
     assert changes("rolled_back", "UpgradeState", kind=kind) == expected
 
 
@@ -89,7 +89,7 @@ def test_each_kind_has_its_own_words_for_a_rollback(kind: str, expected: list[tu
         ("cluster_configuration", [FORWARD, "RollingForwardCompleted"]),
     ],
 )
-def test_each_kind_has_its_own_words_for_a_good_end(kind: str, last: list[str]) -> None:
+def test_each_kind_has_its_success_state(kind: str, last: list[str]) -> None:
     assert [state for _, state in changes("good", "UpgradeState", kind=kind)][-2:] == last
 
 
@@ -107,7 +107,7 @@ def test_other_words_are_the_same_for_all_kinds(scenario: str, second: int, word
 
 
 @pytest.mark.parametrize("kind", ["application", "compose_deployment", "cluster"])
-def test_the_start_is_unset_at_first_for_every_kind(kind: str) -> None:
+def test_start_time_is_unset_at_first(kind: str) -> None:
     assert changes("superseded", "StartTimestampUtc", kind=kind) == [
         (0, YEAR_1),
         (30, "2026-03-01T03:00:00.000Z"),
@@ -147,7 +147,7 @@ def test_each_kind_has_its_own_versions(
         ("compose_deployment", "DeploymentName", "good-shop"),
     ],
 )
-def test_each_kind_has_its_own_form_of_a_name(kind: str, key: str, expected: str) -> None:
+def test_each_kind_has_its_name_format(kind: str, key: str, expected: str) -> None:
     assert body_at("good", 100, kind=kind)[key] == expected
 
 
@@ -159,7 +159,7 @@ def test_each_kind_has_its_own_form_of_a_name(kind: str, key: str, expected: str
         ("rolled_back-my shop?", "fabric:/rolled_back-my shop?", "RolledBackMyShopType"),
     ],
 )
-def test_an_application_says_its_full_name_and_its_type(name: str, full: str, type_name: str) -> None:
+def test_application_has_full_name_and_type(name: str, full: str, type_name: str) -> None:
     body = progress_body(SCENARIOS["good"], name, kind="application", second=100, started_at=START, speed=1.0)
     assert (body["Name"], body["TypeName"]) == (full, type_name)
     assert body["UpgradeDescription"] == {
@@ -246,14 +246,12 @@ NEVER_ROLLING = {
         ),
     ],
 )
-def test_what_nobody_ever_upgraded_says_so_in_the_way_of_its_kind(
-    kind: str, expected: dict[str, Any]
-) -> None:
+def test_never_upgraded_has_the_kinds_format(kind: str, expected: dict[str, Any]) -> None:
     assert body_at("never_upgraded", 300, kind=kind) == expected
 
 
 @pytest.mark.parametrize("kind", ["application_resource", "compose_deployment"])
-def test_deployments_say_from_which_version_they_come_and_others_do_not(kind: str) -> None:
+def test_only_deployments_report_the_old_version(kind: str) -> None:
     details = {"application_resource": "ApplicationUpgradeStatusDetails"}.get(kind, "UpgradeStatusDetails")
     assert changes("rolled_back", details, kind=kind) == [
         (0, "Deployment upgrading from version: v0 to version: v1."),
@@ -268,7 +266,7 @@ def test_deployments_say_from_which_version_they_come_and_others_do_not(kind: st
 
 
 @pytest.mark.parametrize("kind", ["application", "compose_deployment", "cluster"])
-def test_a_failure_has_a_reason_and_a_place_while_it_stands(kind: str) -> None:
+def test_failure_has_reason_and_domain(kind: str) -> None:
     assert [
         (second, reason, place["DomainName"])
         for second, reason, place in changes(
@@ -328,13 +326,13 @@ def test_a_failed_health_check_says_what_is_unhealthy(kind: str, expected: list[
 @pytest.mark.parametrize(
     ("scenario", "second"), [("good", 100), ("rolled_back", 359), ("paused", 660), ("interrupted", 200)]
 )
-def test_nothing_is_unhealthy_unless_a_health_check_has_failed(scenario: str, second: int, kind: str) -> None:
+def test_only_failed_health_checks_are_unhealthy(scenario: str, second: int, kind: str) -> None:
     key = EVALUATIONS.get(kind, "UnhealthyEvaluations")
     assert body_at(scenario, second, kind=kind)[key] == []
 
 
 @pytest.mark.parametrize("kind", ["application", "cluster"])
-def test_the_health_of_a_domain_is_checked_before_the_next_begins(kind: str) -> None:
+def test_domain_health_is_checked_between_domains(kind: str) -> None:
     """A domain of the scenario takes 108 seconds, so the check begins after 81 and lasts 27."""
     seen = [
         (second, said["UpgradeState"], said["HealthCheckPhase"], said["HealthCheckElapsedTime"])
@@ -355,12 +353,12 @@ def test_the_health_of_a_domain_is_checked_before_the_next_begins(kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["application_resource", "cluster_configuration"])
-def test_a_kind_that_does_not_tell_of_domains_does_not_tell_of_checks(kind: str) -> None:
+def test_kinds_without_domains_have_no_checks(kind: str) -> None:
     states = {state for _, state in changes("good", "UpgradeState", kind=kind)}
     assert "RollingForwardPending" not in states
 
 
-def test_a_kind_to_come_is_simulated_by_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_kind_is_simulated_by_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row names its call and its keys; what it does not word itself, it says as classic applications do."""
     row = Kind(
         name="volume",

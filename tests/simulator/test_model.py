@@ -57,7 +57,7 @@ def outcomes(scenario: str, kind: str) -> list[Outcome]:
     return [first for first, second in pairwise([*read, None]) if first is not second and first is not None]
 
 
-def test_the_founding_page_has_the_same_types_but_for_one(sample: Callable[[str], dict[str, Any]]) -> None:
+def test_founding_page_has_the_same_types(sample: Callable[[str], dict[str, Any]]) -> None:
     """The page prints the replica check timeout as a string; the specification's example and type say number."""
     page, body = sample("application_resource/founding_page"), bodies("good")[0]
     different = [field for field in page if type(page[field]) is not type(body[field])]
@@ -239,7 +239,7 @@ def test_states_versions_and_starts_come_in_their_order(
         ),
     ],
 )
-def test_a_failure_is_on_record_only_while_it_stands(scenario: str, expected: list[tuple[Any, ...]]) -> None:
+def test_failure_is_recorded_only_temporarily(scenario: str, expected: list[tuple[Any, ...]]) -> None:
     assert changes(scenario, "RollingUpgradeMode", "FailureTimestampUtc") == expected
 
 
@@ -254,9 +254,7 @@ def test_a_failure_is_on_record_only_while_it_stands(scenario: str, expected: li
         ("unknown_state", [(130, 25), (86_400, 25)]),
     ],
 )
-def test_percent_belongs_to_the_upgrade_and_stands_still_with_it(
-    scenario: str, expected: list[tuple[int, int]]
-) -> None:
+def test_percent_stops_with_the_upgrade(scenario: str, expected: list[tuple[int, int]]) -> None:
     assert [
         (second, int(body_at(scenario, second)["PercentCompleted"])) for second, _ in expected
     ] == expected
@@ -274,13 +272,11 @@ def test_percent_belongs_to_the_upgrade_and_stands_still_with_it(
         ("unknown_state", [(7200, "PT2H0M0S")]),
     ],
 )
-def test_each_upgrade_has_a_duration_of_its_own_until_it_ends(
-    scenario: str, expected: list[tuple[int, str]]
-) -> None:
+def test_each_upgrade_has_its_duration(scenario: str, expected: list[tuple[int, str]]) -> None:
     assert [(second, body_at(scenario, second)["UpgradeDuration"]) for second, _ in expected] == expected
 
 
-def test_the_details_say_which_versions_the_upgrade_leaves_and_heads_for() -> None:
+def test_details_name_old_and_new_version() -> None:
     assert changes("interrupted", "ApplicationUpgradeStatusDetails") == [
         (0, "Deployment upgrading from version: v0 to version: v1."),
         (150, "Deployment rolling back from version: v1 to version: v0."),
@@ -292,12 +288,12 @@ def test_the_details_say_which_versions_the_upgrade_leaves_and_heads_for() -> No
     ]
 
 
-def test_a_slow_start_is_at_first_an_application_that_nobody_ever_upgraded() -> None:
+def test_slow_start_begins_as_never_upgraded() -> None:
     slow, never = body_at("slow_start", 299), body_at("never_upgraded", 299)
     assert {**slow, "Name": "x"} == {**never, "Name": "x"}
 
 
-def test_the_states_come_in_the_order_of_the_runtime() -> None:
+def test_states_are_in_the_runtimes_order() -> None:
     states = [body["UpgradeState"] for body in bodies("rolled_back")]
     assert list(dict.fromkeys(states)) == [
         "ProvisioningTarget",
@@ -308,7 +304,7 @@ def test_the_states_come_in_the_order_of_the_runtime() -> None:
     ]
 
 
-def test_percent_and_replicas_only_grow_while_the_upgrade_goes_forward() -> None:
+def test_percent_and_replicas_grow_going_forward() -> None:
     seen = bodies("good")
     percents = [int(body["PercentCompleted"]) for body in seen]
     assert percents == sorted(percents)
@@ -323,7 +319,7 @@ def test_percent_and_replicas_only_grow_while_the_upgrade_goes_forward() -> None
         assert counts == sorted(counts)
 
 
-def test_the_version_and_the_mode_flip_when_the_upgrade_turns_back() -> None:
+def test_rollback_changes_version_and_mode() -> None:
     for body in bodies("rolled_back"):
         back = "Back" in body["UpgradeState"] or body["UpgradeState"] in {
             "UnprovisioningTarget",
@@ -334,7 +330,7 @@ def test_the_version_and_the_mode_flip_when_the_upgrade_turns_back() -> None:
         assert (body["FailureTimestampUtc"] == "0001-01-01T00:00:00.000Z") is not back
 
 
-def test_the_start_is_unset_until_the_upgrade_is_worked_on_and_then_stays() -> None:
+def test_start_time_is_set_once() -> None:
     starts = [body["StartTimestampUtc"] for body in bodies("rolled_back")]
     assert starts[0] == "0001-01-01T00:00:00.000Z"
     assert set(starts[6:]) == {"2026-03-01T03:00:00.000Z"}
@@ -349,7 +345,7 @@ def test_a_day_is_written_with_its_days() -> None:
     assert json.loads(answer("good", 90_100, speed=0.001).body)["UpgradeDuration"] == "P1DT1H1M40S"
 
 
-def test_speed_makes_the_phases_shorter_and_leaves_the_clock_alone() -> None:
+def test_speed_shortens_phases_only() -> None:
     fast, slow = json.loads(answer("good", 30, speed=10).body), json.loads(answer("good", 300).body)
     assert fast["ServiceUpgradeProgress"] == slow["ServiceUpgradeProgress"]
     assert (fast["UpgradeDuration"], slow["UpgradeDuration"]) == ("PT0H0M30S", "PT0H5M0S")
@@ -382,13 +378,13 @@ def test_flapping_answers_badly_in_every_way_it_names() -> None:
         ("cluster_configuration", 400, "E_INVALIDARG"),
     ],
 )
-def test_what_does_not_exist_is_not_found_in_the_runtimes_words(kind: str, status: int, code: str) -> None:
+def test_missing_application_has_the_runtimes_error(kind: str, status: int, code: str) -> None:
     said = answer("not_found", 0, kind=kind)
     assert (said.status, json.loads(said.body)["Error"]["Code"]) == (status, code)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("second", [0, 600, 86_400])
-def test_who_is_not_authorised_is_told_nothing_at_any_time(second: int, kind: str) -> None:
+def test_unauthorised_client_receives_nothing(second: int, kind: str) -> None:
     said = answer("unauthorised", second, kind=kind)
     assert (said.status, said.body) == (403, b"")

@@ -42,7 +42,7 @@ MORE = {
     "ClusterUpgradeProgressObject": {*CHECKS, "UpgradeStatusDetails"},
 }
 
-# Words that are none of a kind's, and the only scenarios that say them.
+# States that not every kind has, and the only scenarios with them.
 FOREIGN_STATES = {
     **{("unknown_state", kind): ["RollingSideways"] for kind in KINDS},
     ("next_domain", "application_resource"): ["RollingForwardPending"],
@@ -50,7 +50,7 @@ FOREIGN_STATES = {
 
 
 def bodies(kind: str, scenario: str, *, step: int = 1) -> list[dict[str, Any]]:
-    """Return what is said at these seconds, each answer once."""
+    """Return the different answers at these seconds."""
     name = f"{scenario}-shop" if KINDS[kind].takes_name else ""
     said = (
         progress_body(SCENARIOS[scenario], name, kind=kind, second=second, started_at=START, speed=1.0)
@@ -83,7 +83,7 @@ def closed(name: str, published: dict[str, Any]) -> dict[str, Any]:
 
 
 def one_of_its_kinds(base: str, published: dict[str, Any]) -> dict[str, Any]:
-    """Let the member that tells kinds apart choose the definition."""
+    """Choose the definition by the member that names the kind."""
     words = {
         definition["x-ms-discriminator-value"]: name
         for name, definition in published.items()
@@ -133,7 +133,7 @@ def test_the_specification_becomes_a_schema() -> None:
     jsonschema.Draft7Validator.check_schema({"definitions": strict()})
 
 
-def test_every_kind_is_published_with_its_path_and_its_answer() -> None:
+def test_every_kind_is_in_the_specification() -> None:
     operations = json.loads(SWAGGER.read_bytes())["operations"].values()
     published = {operation["path"]: operation["response"] for operation in operations}
     assert {kind.progress.path: RESPONSES[name] for name, kind in KINDS.items()} == published
@@ -152,13 +152,13 @@ def test_every_answer_fits_the_published_specification(kind: str, scenario: str)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_answer_has_all_that_is_read_of_its_kind(kind: str) -> None:
+def test_answer_has_every_key_of_its_kind(kind: str) -> None:
     keys = {key.partition(".")[0] for key in KINDS[kind].keys.values()}
     also = {"TypeName"} if kind == "application" else set()
     for scenario in SPOKEN:
         for body in bodies(kind, scenario):
             missing = keys - set(body)
-            # What nobody ever upgraded has no description of an upgrade: application/published.json.
+            # A never upgraded application has no description of an upgrade: application/published.json.
             assert missing == set() or (missing, body["RollingUpgradeMode"]) == (
                 {"UpgradeDescription"},
                 "Invalid",
@@ -203,7 +203,7 @@ def leftovers(value: object) -> Iterator[str]:
 @pytest.mark.kind_samples
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scenario", SPOKEN)
-def test_microsofts_client_reads_every_answer_to_the_last_member(kind: str, scenario: str) -> None:
+def test_microsofts_client_reads_every_member(kind: str, scenario: str) -> None:
     """The package azure-servicefabric is a tool of the tests only."""
     for body in bodies(kind, scenario, step=8):
         read = client()(RESPONSES[kind], body)
@@ -211,7 +211,7 @@ def test_microsofts_client_reads_every_answer_to_the_last_member(kind: str, scen
         assert read.upgrade_state == body["UpgradeState"]
 
 
-def test_microsofts_client_knows_the_kinds_of_evaluations_and_safety_checks() -> None:
+def test_microsofts_client_knows_evaluations_and_checks() -> None:
     failed = client()("ApplicationUpgradeProgressInfo", bodies("application", "failed")[-1])
     trail, found = [], failed.unhealthy_evaluations
     while found:
@@ -231,7 +231,7 @@ def test_microsofts_client_knows_the_kinds_of_evaluations_and_safety_checks() ->
 
 
 @pytest.mark.parametrize("scenario", SPOKEN)
-def test_microsofts_client_reads_what_else_is_said_of_an_application(scenario: str) -> None:
+def test_microsofts_client_reads_application_answers(scenario: str) -> None:
     for second in SECONDS[::10]:
         moment = moment_at(SCENARIOS[scenario], second, started_at=START, speed=1.0)
         name = f"{scenario}-shop~web"

@@ -33,7 +33,7 @@ def state(simulator: Simulator, name: str) -> object:
     return get(simulator, request_for(PROGRESS, name).target)["UpgradeState"]
 
 
-def test_an_upgrade_starts_when_it_is_first_asked_about(simulator: Simulator, clock: Any) -> None:
+def test_upgrade_starts_with_the_first_request(simulator: Simulator, clock: Any) -> None:
     assert state(simulator, "good-a") == "ProvisioningTarget"
     clock.now += 300
     assert (state(simulator, "good-a"), state(simulator, "good-b")) == (
@@ -42,7 +42,7 @@ def test_an_upgrade_starts_when_it_is_first_asked_about(simulator: Simulator, cl
     )
 
 
-def test_a_name_is_read_as_the_gateway_reads_it(simulator: Simulator) -> None:
+def test_names_are_unquoted_like_the_gateway(simulator: Simulator) -> None:
     assert get(simulator, request_for(PROGRESS, "good-my shop?#é").target)["Name"] == "good-my shop?#é"
 
 
@@ -52,7 +52,7 @@ def test_a_name_of_no_scenario_is_not_found(name: str, simulator: Simulator) -> 
         state(simulator, name)
 
 
-def test_who_is_not_authorised_is_refused_by_status_alone(simulator: Simulator) -> None:
+def test_unauthorised_client_receives_a_status_only(simulator: Simulator) -> None:
     with pytest.raises(Rejected) as error:
         state(simulator, "unauthorised-shop")
     assert (error.value.status, error.value.code) == (403, None)
@@ -87,12 +87,12 @@ def test_two_upgrades_are_told_apart_by_their_starts(simulator: Simulator, clock
         "/$/GetUpgradeProgress?api-version=6",
     ],
 )
-def test_an_unknown_route_or_version_is_an_invalid_argument(target: str, simulator: Simulator) -> None:
+def test_unknown_route_is_an_invalid_argument(target: str, simulator: Simulator) -> None:
     with pytest.raises(Rejected, match="HTTP 400 E_INVALIDARG"):
         get(simulator, target)
 
 
-def test_every_way_of_flapping_is_seen_by_a_client(simulator: Simulator, clock: Any) -> None:
+def test_client_sees_every_fault(simulator: Simulator, clock: Any) -> None:
     state(simulator, "flapping-a")
     said = []
     for _ in range(5):
@@ -111,12 +111,12 @@ def test_every_way_of_flapping_is_seen_by_a_client(simulator: Simulator, clock: 
     assert state(simulator, "flapping-a") == "RollingForward"
 
 
-def test_the_requests_are_kept_and_the_version_is_told(simulator: Simulator) -> None:
+def test_requests_are_kept(simulator: Simulator) -> None:
     assert get(simulator, request_for(CLUSTER_VERSION).target) == {"Version": "10.1.2338.9590"}
     assert simulator.requests == ["GET /$/GetClusterVersion?api-version=6.4 HTTP/1.1"]
 
 
-def test_all_kinds_of_one_name_tell_the_same_upgrade(simulator: Simulator, clock: Any) -> None:
+def test_all_kinds_of_a_name_agree(simulator: Simulator, clock: Any) -> None:
     """So the classic progress of an application resource, or of a compose deployment, explains its failure."""
     get(simulator, "/Resources/Applications/rolled_back-a/$/GetUpgradeProgress?api-version=7.0")
     clock.now += 400
@@ -149,7 +149,7 @@ def test_the_spellings_of_an_application_are_one_application(simulator: Simulato
     assert len(get(simulator, "/Applications?api-version=6.1")["Items"]) == 1  # type: ignore[arg-type]
 
 
-def test_the_cluster_goes_through_unless_it_is_told_otherwise(simulator: Simulator, clock: Any) -> None:
+def test_cluster_upgrade_succeeds_by_default(simulator: Simulator, clock: Any) -> None:
     get(simulator, "/$/GetUpgradeProgress?api-version=6.0")
     clock.now += 600
     body = get(simulator, "/$/GetUpgradeProgress?api-version=6.0")
@@ -171,16 +171,14 @@ def test_the_cluster_goes_through_unless_it_is_told_otherwise(simulator: Simulat
         ("not_found", 400, None),
     ],
 )
-def test_the_cluster_has_the_scenario_that_it_is_told(
-    scenario: str, status: int, version: str | None
-) -> None:
+def test_cluster_has_the_given_scenario(scenario: str, status: int, version: str | None) -> None:
     with Simulator(cluster_scenario=scenario) as simulator:
         said = simulator.answer("/$/GetUpgradeProgress?api-version=6.0")
     assert said.status == status
     assert version is None or json.loads(said.body)["CodeVersion"] == version
 
 
-def test_a_scenario_that_there_is_not_is_refused_for_the_cluster() -> None:
+def test_unknown_cluster_scenario_is_refused() -> None:
     with pytest.raises(ValueError, match="cluster_scenario 'no scenario' is none; choose one of: good, "):
         Simulator(cluster_scenario="no scenario")
 
@@ -212,7 +210,7 @@ def test_an_older_runtime_lacks_what_came_later(target: str, status: int) -> Non
     assert json.loads(version.body) == {"Version": "6.5.676.9590"}
 
 
-def test_an_application_is_described_and_listed_page_by_page(simulator: Simulator) -> None:
+def test_applications_are_described_and_listed(simulator: Simulator) -> None:
     names = ("good-c", "good-a~web", "not_found-d", "unauthorised-e", "failed-b")
     said = {name: simulator.answer(f"/Applications/{name}?api-version=6.0").status for name in names}
     assert said == dict(zip(names, (200, 200, 204, 403, 200), strict=True))
@@ -226,7 +224,7 @@ def test_an_application_is_described_and_listed_page_by_page(simulator: Simulato
     ] == [["failed-b", "good-a~web"], ["good-c"]]
 
 
-def test_no_application_is_listed_before_it_is_asked_about(simulator: Simulator) -> None:
+def test_applications_are_listed_after_first_request(simulator: Simulator) -> None:
     assert get(simulator, "/Applications?api-version=6.1") == {"ContinuationToken": "", "Items": []}
     get(simulator, "/Applications/good-a/$/GetUpgradeProgress?api-version=6.0")
     assert get(simulator, "/Applications?api-version=6.1")["Items"] != []
@@ -242,9 +240,7 @@ def test_no_application_is_listed_before_it_is_asked_about(simulator: Simulator)
         "/Resources/Applications/{}/$/GetUpgradeProgress?api-version=7.0",
     ],
 )
-def test_faults_stand_in_the_way_of_every_call_about_a_name(
-    target: str, simulator: Simulator, clock: Any
-) -> None:
+def test_faults_affect_every_call_of_a_name(target: str, simulator: Simulator, clock: Any) -> None:
     simulator.answer(target.format("flapping-a"))
     clock.now += 90
     assert simulator.answer(target.format("flapping-a")).status == 503
@@ -283,7 +279,7 @@ def test_a_row_to_come_has_a_route(simulator: Simulator, monkeypatch: pytest.Mon
     assert simulator.answer("/Volumes/good-a/b/$/GetIt?api-version=10.0").status == 400
 
 
-def test_a_name_that_two_threads_ask_about_at_once_has_begun(simulator: Simulator, clock: Any) -> None:
+def test_concurrent_first_requests_start_one_upgrade(simulator: Simulator, clock: Any) -> None:
     """The clock that the later one has read may be the earlier."""
     state(simulator, "good-a")
     clock.now -= 0.01
@@ -299,7 +295,7 @@ def test_a_stopped_simulator_lets_go_of_its_port() -> None:
         assert second.port == port
 
 
-def test_a_slow_answer_comes_after_its_pause_or_with_the_end() -> None:
+def test_slow_answer_ends_with_the_server() -> None:
     simulator = Simulator(slow_seconds=3600)
     simulator.start()
     waiting = threading.Thread(target=simulator.pause, daemon=True)
@@ -320,7 +316,7 @@ def command(*arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_says_how_to_connect_and_ends_when_told(number: signal.Signals) -> None:
+def test_command_prints_the_connection_and_stops(number: signal.Signals) -> None:
     with command("--port", "0", "--speed", "10") as process:
         assert process.stdout is not None
         said = process.stdout.readline() + process.stdout.readline()
@@ -376,7 +372,7 @@ def test_a_wrong_option_is_refused_by_name(
     assert option in capsys.readouterr().err
 
 
-def test_the_command_opens_as_many_gateways_as_it_is_told() -> None:
+def test_command_opens_the_requested_gateways() -> None:
     with command("--port", "0", "--gateways", "3") as process:
         assert process.stdout is not None
         listening, export = process.stdout.readline(), process.stdout.readline()
@@ -399,7 +395,7 @@ def test_a_port_that_is_taken_is_named() -> None:
         )
 
 
-def test_the_link_to_explorer_leads_to_a_page_that_says_what_this_is(simulator: Simulator) -> None:
+def test_explorer_page_explains_the_simulator(simulator: Simulator) -> None:
     """A reader of the demo clicks on the link of the task."""
     page = simulator.answer("/Explorer/index.html")
     assert page.status == 200

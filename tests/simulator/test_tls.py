@@ -48,7 +48,7 @@ VERSIONS = pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 
 
 class Client:
-    """One that trusts an authority and may have a certificate of its own."""
+    """A client that trusts an authority and may have a certificate."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -100,7 +100,7 @@ def said_to_aiohttp(client: Client, shown: Certificate | None, url: str) -> Said
 @MUTUAL
 @pytest.mark.parametrize("ask", [said_to_requests, said_to_aiohttp])
 @pytest.mark.parametrize(("shown", "expected"), [(CLIENT, GOOD), (None, REFUSED)], ids=["good", "none"])
-def test_the_libraries_show_a_certificate_whenever_they_are_asked(
+def test_libraries_send_certificates_on_request(
     tls: str, ask: Callable[..., Said], shown: Certificate | None, expected: Said, client: Client
 ) -> None:
     with Simulator(tls=tls, authority=EXPECTED) as simulator:
@@ -120,7 +120,7 @@ def test_a_good_certificate_lets_in(tls: str, version: str, client: Client) -> N
 @MUTUAL
 @VERSIONS
 @pytest.mark.parametrize("shown", BAD_CLIENTS.values(), ids=BAD_CLIENTS)
-def test_a_bad_certificate_is_refused_in_http_and_not_in_the_handshake(
+def test_bad_certificate_is_refused_in_http(
     tls: str, version: str, shown: Certificate | None, client: Client
 ) -> None:
     context = client.context(shown)
@@ -130,7 +130,7 @@ def test_a_bad_certificate_is_refused_in_http_and_not_in_the_handshake(
     assert simulator.requests == [REQUEST]
 
 
-def test_a_client_that_has_not_said_that_it_may_be_asked_late_is_refused(client: Client) -> None:
+def test_client_without_late_authentication_is_refused(client: Client) -> None:
     """What a bare SSLContext of Python does not say."""
     with Simulator(tls="mutual-late", authority=EXPECTED) as simulator:
         connection = http.client.HTTPSConnection("127.0.0.1", simulator.port, context=client.context(CLIENT))
@@ -150,7 +150,7 @@ def test_a_connection_goes_on_after_an_answer(
             assert [said_on(connection) for _ in range(3)] == [expected] * 3
 
 
-def test_who_wants_no_certificate_does_not_ask_for_one(client: Client) -> None:
+def test_plain_tls_requests_no_certificate(client: Client) -> None:
     with Simulator(tls="server", authority=EXPECTED) as simulator:
         assert simulator.url == f"https://127.0.0.1:{simulator.port}"
         assert said_to(client.context(), simulator) == said_to(client.context(CLIENT), simulator) == GOOD
@@ -164,7 +164,7 @@ def test_who_wants_no_certificate_does_not_ask_for_one(client: Client) -> None:
         ("self_signed", "self.signed certificate"),
     ],
 )
-def test_a_client_refuses_a_bad_server_before_it_says_anything(
+def test_client_refuses_a_bad_server_first(
     kind: str, reason: str, client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with Simulator(tls="mutual", server_certificate=kind, authority=EXPECTED) as simulator:
@@ -177,7 +177,7 @@ def test_a_client_refuses_a_bad_server_before_it_says_anything(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_self_signed_server_is_trusted_by_who_has_its_certificate(client: Client) -> None:
+def test_self_signed_server_can_be_trusted(client: Client) -> None:
     with Simulator(tls="server", server_certificate="self_signed") as simulator:
         context = client.context(trusted=simulator.server_certificate.pem)
         assert said_to(context, simulator) == GOOD
@@ -211,7 +211,7 @@ def test_who_speaks_plain_http_or_nothing_hinders_nobody(
 def test_a_bug_of_the_simulator_shows_its_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A bug is put into it: it has none that we know."""
+    """The test adds a bug, since no bug is known."""
     with Simulator() as simulator:
         monkeypatch.setattr(simulator, "answer", {}.__getitem__)
         connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=60)
@@ -224,9 +224,7 @@ def connected(port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
     return context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost")
 
 
-def test_a_client_that_is_asked_late_and_says_nothing_is_not_waited_for(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silent_client_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client answers while it reads, and this one does not read before it has been refused."""
     monkeypatch.setattr("airflow_provider_sf.simulator.tls.PATIENCE_SECONDS", 0.01)
     shown: list[Any] = []
@@ -249,7 +247,7 @@ def test_a_client_that_is_asked_late_and_says_nothing_is_not_waited_for(
     assert shown == [None]
 
 
-def test_a_client_that_is_asked_late_and_speaks_of_something_else_is_refused(client: Client) -> None:
+def test_wrong_late_answer_is_refused(client: Client) -> None:
     with (
         Simulator(tls="mutual-late", authority=EXPECTED) as simulator,
         connected(simulator.port, client.context(CLIENT)) as connection,
