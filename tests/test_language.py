@@ -23,7 +23,7 @@ FORBIDDEN = (
     r"whose|whom|whoever|nobody|somebody|anybody|mend(s|ed|ing)?|anew|overtaken?|overtakes|lest|hence|save for"
     r"|forg[ai]ve[ns]?|silences?|silent|silently|doubt(s|ed)?|in vain|be it|of its own|who asks|gives up"
     r"|at rest|perhaps|tells?|told|telling|said|(is|are|has) (?-i:none)|wish(es|ed)?|heard|meant|mostly"
-    r"|beats?|(takes?|taken|took) the place|the like|things?|stor(y|ies)|conversations?"
+    r"|beats?|(takes?|taken|took) the place|the like|things?|stor(y|ies)|conversations?|(certificate|token)s? (has )?end(s|ed)"
 )
 """Riddles, old words, and words with a standard replacement: outage, superseded, expired."""
 
