@@ -241,8 +241,8 @@ def test_failed_reload_is_retried_soon(mutual: Simulator, tmp_path: Path) -> Non
             return good, shared.reload_at - now
 
     good, failed = asyncio.run(wait())
-    assert 290.0 < good <= cluster_cache.RELOAD_SECONDS
-    assert 20.0 < failed <= cluster_cache.RETRY_SECONDS + 5.0
+    assert 200.0 < good <= cluster_cache.RELOAD_SECONDS
+    assert 20.0 < failed < 200.0
 
 
 def test_cancelled_reload_keeps_the_new_cluster(mutual: Simulator, tmp_path: Path) -> None:
