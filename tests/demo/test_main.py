@@ -7,12 +7,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from demo.__main__ import _own_lines, _print_failure
 from demo.live_airflow import PARTS, LiveAirflow, LiveAirflowError, delayed_signals, free_ports
 from tests.demo.processes import alive_in, sessions_started_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -64,6 +68,15 @@ def test_failed_start_names_the_log(tmp_path: Path) -> None:
     assert airflow.processes() == set()
 
 
+@pytest.fixture
+def default_interrupt() -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGINT, which a shell ignores for processes in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("default_interrupt")
 def test_delayed_signal_arrives_after_the_block() -> None:
     seen = []
 
