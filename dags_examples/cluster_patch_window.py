@@ -13,8 +13,9 @@ that starts the upgrade. ``wait`` is deferred. It fails in these cases:
 
 Gateways restart while their nodes are upgraded, so ``unreachable_timeout`` is longer than the default.
 
-To run it without a cluster: ``python -m airflow_provider_sf.simulator --speed 10 --cluster-scenario
-previous_first``.
+To run it without a cluster, start the simulator:
+
+    python -m airflow_provider_sf.simulator --speed 10 --cluster-scenario previous_first
 """
 
 from __future__ import annotations
