@@ -85,9 +85,9 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
     :param wait_for_existence: treat an application that does not exist as not upgraded yet
     :param live_progress: also push the XComs while the task is deferred; needs Airflow 3.3
 
-    XComs: ``return_value`` is the record after a success. ``upgrade_progress`` is the last record and
-    ``upgrade_wait`` describes the wait and its end; both are always pushed. ``service_fabric_explorer`` is
-    the link.
+    XComs: ``return_value`` is the record after a success. ``upgrade_wait`` describes the wait and its end, and
+    ``upgrade_progress`` is the last record, if there is one; both are pushed before an error is raised.
+    ``service_fabric_explorer`` is the link.
 
     :raises UpgradeFailed: the upgrade failed, was rolled back or superseded, or it is in a state that
         ``on_paused`` or ``on_rollback`` does not wait for; not retried, skipped with ``soft_fail``
