@@ -85,7 +85,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
     :param wait_for_existence: treat an application that does not exist as not upgraded yet
     :param live_progress: also push the XComs while the task is deferred; needs Airflow 3.3
 
-    XComs: ``return_value`` is the record after a success. ``upgrade_wait`` describes the wait and its end, and
+    XComs: ``return_value`` is the record after a success. ``upgrade_wait`` describes the wait and its end;
     ``upgrade_progress`` is the last record, if there is one; both are pushed before an error is raised.
     ``service_fabric_explorer`` is the link.
 
