@@ -103,7 +103,7 @@ def test_example_has_the_expected_tasks(example: str) -> None:
 @pytest.mark.live
 def test_examples_run_offline(tmp_path: Path) -> None:
     """
-    All run at the same time, since they mostly wait.
+    All run at the same time, since they need little CPU time.
 
     At this speed an upgrade starts six seconds after the first request: a busy machine reads the snapshot in time.
     """
