@@ -14,7 +14,7 @@ from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.messages.timeouts import timeout_message
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable
 from airflow_provider_sf.rest.protocol import Response
-from airflow_provider_sf.simulator.model import progress_answer
+from airflow_provider_sf.simulator.model import progress_response
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.domains import Domains, UpgradeUnit
@@ -93,7 +93,7 @@ def simulated_cluster(
     name = subject_name(scenario, kind)
 
     def poll(now: datetime) -> Observation:
-        answer = progress_answer(
+        answer = progress_response(
             SCENARIOS[scenario],
             name,
             kind=kind,

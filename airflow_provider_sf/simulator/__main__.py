@@ -1,4 +1,4 @@
-"""The simulator as a command: ``python -m airflow_provider_sf.simulator``."""
+"""The command of the simulator: ``python -m airflow_provider_sf.simulator``."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 def main(arguments: list[str] | None = None) -> int:
     """Serve until interrupted."""
     options = _options(arguments)
-    ended = threading.Event()
+    stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda *_: stopped.set())
     try:
         parameters = {name: value for name, value in vars(options).items() if name != "certificates"}
         simulator = Simulator(**parameters)
@@ -42,13 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     with simulator:
         _introduce(simulator, options.certificates)
-        ended.wait()
+        stopped.wait()
     return 0
 
 
 def _introduce(simulator: Simulator, directory: Path | None) -> None:
-    """Print how to connect, and write the files for it."""
-    print(f"A pretend Service Fabric cluster listens on {', '.join(simulator.urls)} (Ctrl-C ends it).")
+    """Print how to connect, and write the files that a client needs."""
+    print(f"A simulated Service Fabric cluster listens on {', '.join(simulator.urls)} (Ctrl-C stops it).")
     if directory is not None:
         write_certificates(simulator.security, directory)
         print(f"Its certificate has the SHA-1 thumbprint {simulator.server_thumbprint}.")
@@ -61,8 +61,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = _parser()
     options = parser.parse_args(arguments)
     is_secured = options.entra or options.tls != "none"
-    if is_secured != (options.certificates is not None):
-        parser.error("--certificates goes with --tls or --entra, and these with it")
+    if is_secured and options.certificates is None:
+        parser.error("--tls and --entra need --certificates, the directory for the files of a client")
+    if options.certificates is not None and not is_secured:
+        parser.error("--certificates needs --tls or --entra")
     return options
 
 
@@ -70,38 +72,51 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_sf.simulator",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="A pretend Service Fabric cluster that answers upgrade progress on a loopback port.",
-        epilog=(
-            "A name chooses its scenario, by what stands before the first '-': good-shop goes through,\n"
-            "rolled_back-shop does not, and fabric:/good-shop/web is a classic application that does.\n\n"
-            f"{_table({name: scenario.summary for name, scenario in SCENARIOS.items()})}\n\n"
-            "A scenario starts when its name is first asked about. Names of no scenario are not found.\n"
-            "All kinds of upgrade are answered, of whatever name:\n\n"
-            f"{_table({kind.name: f'GET {kind.progress.path}' for kind in KINDS.values()})}\n\n"
-            "What has no name has the scenario that --cluster-scenario says."
-        ),
+        description="Simulate a Service Fabric cluster: report the progress of upgrades on a loopback port.",
+        epilog=_epilog(),
     )
     parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help="where to listen; 0 for a free port (%(default)s)"
+        "--port", type=int, default=DEFAULT_PORT, help="the port; 0 for a free one (default: %(default)s)"
     )
     parser.add_argument(
         "--speed",
         type=_positive,
         default=1.0,
-        help="how many seconds of a scenario pass in one second (%(default)s)",
+        help="how many seconds of a scenario pass in one second (default: %(default)s)",
     )
     parser.add_argument(
-        "--slow-seconds", type=_positive, default=40.0, help="how long a slow answer takes (%(default)s)"
+        "--slow-seconds",
+        type=_positive,
+        default=40.0,
+        help="the delay of a slow response (default: %(default)s)",
     )
     parser.add_argument(
         "--cluster-scenario",
         choices=SCENARIOS,
         default="good",
         metavar="SCENARIO",
-        help="how the upgrade of the cluster itself goes (%(default)s)",
+        help="the scenario of the cluster and its configuration (default: %(default)s)",
     )
     _add_gateways(parser)
     return parser
+
+
+def _epilog() -> str:
+    """Return the description of the scenarios and the kinds."""
+    scenarios = _table({name: scenario.summary for name, scenario in SCENARIOS.items()})
+    calls = _table({kind.name: f"GET {kind.progress.path}" for kind in KINDS.values()})
+    return f"""\
+The part of a name before the first '-' chooses its scenario. The upgrade of good-shop succeeds, the one of
+rolled_back-shop is rolled back. The scenario of fabric:/good-shop/web is good.
+
+{scenarios}
+
+A scenario starts with the first request for its name. Other names are not found.
+Each kind of upgrade has its own call:
+
+{calls}
+
+The cluster and its configuration have no name; --cluster-scenario chooses their scenario."""
 
 
 def _add_gateways(parser: argparse.ArgumentParser) -> None:
@@ -112,27 +127,27 @@ def _add_gateways(parser: argparse.ArgumentParser) -> None:
         choices=range(1, 10),
         default=1,
         metavar="NUMBER",
-        help="on how many ports to listen; but for the first they are free ones (%(default)s)",
+        help="how many ports to listen on; all except the first are free ones (default: %(default)s)",
     )
     parser.add_argument(
         "--tls",
         choices=TLS,
         default="none",
-        help="with TLS, and when to ask for a client certificate: not at all, in the handshake, or after the "
-        "request, as Windows does (%(default)s)",
+        help="server: https without client certificates; mutual: request one in the handshake; mutual-late: "
+        "request one after the request, as Windows does (default: %(default)s)",
     )
     parser.add_argument(
         "--server-certificate",
         choices=SERVER_CERTIFICATES,
         default="good",
-        help="what to show to clients (%(default)s)",
+        help="the certificate of the server (default: %(default)s)",
     )
-    parser.add_argument("--entra", action="store_true", help="want tokens of Entra ID, and issue them")
+    parser.add_argument("--entra", action="store_true", help="require tokens of Entra ID, and issue them")
     parser.add_argument(
         "--certificates",
         type=Path,
         metavar="DIRECTORY",
-        help=f"where to write {CA}, {CERTIFICATE}, {KEY} and {PFX} for clients",
+        help=f"write {CA}, {CERTIFICATE}, {KEY} and {PFX} for clients into this directory",
     )
 
 
@@ -141,10 +156,10 @@ def _table(rows: dict[str, str]) -> str:
     return "\n".join(f"  {name:{width}}  {text}" for name, text in rows.items())
 
 
-def _positive(written: str) -> float:
-    value = float(written)
+def _positive(text: str) -> float:
+    value = float(text)
     if not value > 0:
-        msg = f"{written} is not greater than 0"
+        msg = f"{text} is not greater than 0"
         raise argparse.ArgumentTypeError(msg)
     return value
 

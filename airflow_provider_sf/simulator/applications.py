@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.simulator.model import application_name, type_name, unhealthy_evaluations
-from airflow_provider_sf.simulator.timeline import AT_REST
+from airflow_provider_sf.simulator.timeline import FINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_sf.simulator.timeline import Moment
+    from airflow_provider_sf.simulator.timeline import Snapshot
 
-ITEMS_A_PAGE = 2
-"""Applications per page: few, so that there are several pages."""
+ITEMS_PER_PAGE = 2
+"""Applications per page: few, so that a short list has several pages."""
 
 
 def application_id(name: str) -> str:
@@ -21,24 +21,24 @@ def application_id(name: str) -> str:
     return application_name(name).removeprefix("fabric:/").replace("/", "~")
 
 
-def application_info(name: str, moment: Moment) -> dict[str, Any]:
+def application_info(name: str, snapshot: Snapshot) -> dict[str, Any]:
     """Return ApplicationInfo."""
-    upgrade, state = moment.phase.upgrade, moment.phase.state
+    upgrade, state = snapshot.phase.upgrade, snapshot.phase.state
     return {
         "Id": application_id(name),
         "Name": application_name(name),
         "TypeName": type_name(name),
         "TypeVersion": upgrade.new if state == "CompletedRollforward" else upgrade.old,
-        "Status": "Ready" if state in AT_REST else "Upgrading",
+        "Status": "Ready" if state in FINISHED else "Upgrading",
         "Parameters": [{"Key": "Web_InstanceCount", "Value": "-1"}],
-        "HealthState": _health_state(unhealthy_evaluations(name, moment)),
+        "HealthState": _health_state(unhealthy_evaluations(name, snapshot)),
         "ApplicationDefinitionKind": "ServiceFabricApplicationDescription",
     }
 
 
-def application_health(name: str, moment: Moment) -> dict[str, Any]:
+def application_health(name: str, snapshot: Snapshot) -> dict[str, Any]:
     """Return ApplicationHealth."""
-    evaluations = unhealthy_evaluations(name, moment)
+    evaluations = unhealthy_evaluations(name, snapshot)
     return {
         "AggregatedHealthState": _health_state(evaluations),
         "HealthEvents": [],
@@ -51,11 +51,11 @@ def application_health(name: str, moment: Moment) -> dict[str, Any]:
 
 def page_after(token: str, items: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Return PagedApplicationInfoList: the page of these items that follows the id in the token."""
-    left = sorted(name for name in items if name > token)
-    shown = left[:ITEMS_A_PAGE]
+    remaining = sorted(name for name in items if name > token)
+    page = remaining[:ITEMS_PER_PAGE]
     return {
-        "ContinuationToken": shown[-1] if len(left) > len(shown) else "",
-        "Items": [items[name] for name in shown],
+        "ContinuationToken": page[-1] if len(remaining) > len(page) else "",
+        "Items": [items[name] for name in page],
     }
 
 

@@ -1,4 +1,4 @@
-"""Certificates for tests: an authority and what it issues. They protect nothing. No network I/O."""
+"""A certificate authority for tests, and its certificates. Never use them to protect data. No network I/O."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
 SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
 
-HERE = ("localhost", "127.0.0.1", "::1")
-ELSEWHERE = ("other.example.com",)
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+OTHER_NAMES = ("other.example.com",)
 
 SERVER_CERTIFICATES = ("good", "expired", "wrong_name", "self_signed")
 
 _NAME = "Simulated authority"
-_LIFE_DAYS = 90.0
+_VALID_DAYS = 90.0
 _USAGES = (
     *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
     *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
@@ -58,7 +58,7 @@ class Certificate:
 
     @property
     def key(self) -> PrivateKey:
-        """The private key, to sign with it."""
+        """The private key."""
         return cast("PrivateKey", load_pem_private_key(self.key_pem, None))
 
     @property
@@ -69,7 +69,7 @@ class Certificate:
     @property
     def thumbprint(self) -> str:
         """The SHA-1 hash of the certificate, as Service Fabric writes it."""
-        return self.parsed.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - a name, not protection
+        return self.parsed.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - an identifier, not protection
 
     @property
     def sha256(self) -> str:
@@ -87,12 +87,12 @@ class Certificate:
 
 
 class Authority:
-    """A certificate authority. It exists as long as this object; two authorities do not trust each other."""
+    """A certificate authority with its own new key. It does not trust other authorities."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        signs = _key_usage("key_cert_sign", "crl_sign")
-        extensions = [(x509.BasicConstraints(ca=True, path_length=0), True), (signs, True)]
+        key_usage = _key_usage("key_cert_sign", "crl_sign")
+        extensions = [(x509.BasicConstraints(ca=True, path_length=0), True), (key_usage, True)]
         self.certificate = _certificate(_NAME, self._key, self._key, extensions=extensions)
 
     @property
@@ -107,22 +107,22 @@ class Authority:
         :raises ValueError: the kind is not in ``SERVER_CERTIFICATES``
         """
         if kind not in SERVER_CERTIFICATES:
-            msg = f"server_certificate {kind!r} is none; choose one of: {', '.join(SERVER_CERTIFICATES)}"
+            msg = f"invalid server_certificate {kind!r}: choose one of {', '.join(SERVER_CERTIFICATES)}"
             raise ValueError(msg)
-        names = ELSEWHERE if kind == "wrong_name" else HERE
+        names = OTHER_NAMES if kind == "wrong_name" else LOCAL_NAMES
         key = ec.generate_private_key(ec.SECP256R1())
         return _certificate(
             names[0],
             key,
             key if kind == "self_signed" else self._key,
-            days=-1.0 if kind == "expired" else _LIFE_DAYS,
+            days=-1.0 if kind == "expired" else _VALID_DAYS,
             extensions=[*_end_entity(SERVER_AUTH), (_alternative_names(names), False)],
         )
 
     def client(
         self,
         *,
-        days: float = _LIFE_DAYS,
+        days: float = _VALID_DAYS,
         purpose: x509.ObjectIdentifier = CLIENT_AUTH,
         rsa_key: bool = False,
     ) -> Certificate:
@@ -131,21 +131,21 @@ class Authority:
 
         :param days: days until it expires; a negative number for an expired certificate
         :param purpose: the extended key usage; a cluster refuses ``SERVER_AUTH``
-        :param rsa_key: make an RSA key, as Entra ID requires; this takes longer
+        :param rsa_key: make an RSA key, which Entra ID requires; this takes longer
         """
         key = rsa.generate_private_key(65537, 2048) if rsa_key else ec.generate_private_key(ec.SECP256R1())
         return _certificate("client", key, self._key, days=days, extensions=_end_entity(purpose))
 
     def accepts(self, der: bytes) -> bool:
         """Whether a client certificate is issued by this authority, valid now, and for clients."""
-        shown = x509.load_der_x509_certificate(der)
+        certificate = x509.load_der_x509_certificate(der)
         try:
-            shown.verify_directly_issued_by(self.certificate.parsed)
+            certificate.verify_directly_issued_by(self.certificate.parsed)
         except (ValueError, TypeError, InvalidSignature):
             return False
         now = datetime.now(timezone.utc)
-        is_valid = shown.not_valid_before_utc <= now <= shown.not_valid_after_utc
-        return is_valid and CLIENT_AUTH in _purposes(shown)
+        is_valid = certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
+        return is_valid and CLIENT_AUTH in _purposes(certificate)
 
 
 def _certificate(
@@ -154,7 +154,7 @@ def _certificate(
     signed_by: PrivateKey,
     *,
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
-    days: float = _LIFE_DAYS,
+    days: float = _VALID_DAYS,
 ) -> Certificate:
     """Make a certificate: self-signed, or issued by the authority."""
     now = datetime.now(timezone.utc)

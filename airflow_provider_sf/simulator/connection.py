@@ -1,4 +1,4 @@
-"""How to connect to a simulated cluster: the Airflow connection and the files that it names."""
+"""The Airflow connection to a simulated cluster, and the files that the connection names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_certificates(security: Security, directory: Path) -> None:
 
 
 def connection(security: Security, urls: Sequence[str], directory: Path | None) -> str:
-    """Return the connection as text for single quotes; the directory contains the client's files."""
+    """Return the connection as text for single quotes; ``directory`` contains the client's files."""
     if directory is None and len(urls) == 1:
         return urls[0].replace("http", "service-fabric")
     extra = _extra(security, urls[0], directory.absolute()) if directory else {}
@@ -41,16 +41,16 @@ def connection(security: Security, urls: Sequence[str], directory: Path | None) 
 
 
 def _extra(security: Security, url: str, directory: Path) -> dict[str, str]:
-    """Return the client identity for a secured cluster."""
-    trust = {"ca_bundle": str(directory / CA)}
+    """Return the extra fields for a secured cluster: client identity and server verification."""
+    verification = {"ca_bundle": str(directory / CA)}
     if security.has_entra:
         identity = {"tenant_id": security.entra.tenant_id, "client_id": security.entra.client_id}
         secret = {"credential": "client_secret", "client_secret": security.entra.client_secret}
-        return {"security": "entra", **secret, **identity, "authority": url, **trust}
+        return {"security": "entra", **secret, **identity, "authority": url, **verification}
     if security.tls == "server":
-        return {"security": "none", **trust}
+        return {"security": "none", **verification}
     certificate = {
         "client_certificate": str(directory / CERTIFICATE),
         "private_key": str(directory / KEY),
     }
-    return {"security": "certificate", **certificate, **trust}
+    return {"security": "certificate", **certificate, **verification}

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from airflow_provider_sf.simulator.responses import Answer, json_answer
+from airflow_provider_sf.simulator.responses import HttpResponse, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,14 +43,14 @@ class Entra:
     """The application of the cluster."""
     client_id = "2d6e4a90-8f13-47c5-b2a8-6c0f9d1e7b35"
     """The application of the client."""
-    client_secret = "simulated~secret"  # noqa: S105 - it protects nothing
+    client_secret = "simulated~secret"  # noqa: S105 - only the simulator accepts it
 
     def __init__(self, authority: Authority, *, token_seconds: float, clock: Callable[[], float]) -> None:
         self.token_seconds = token_seconds
         self._authority = authority
         self._clock = clock
-        self._ends: dict[str, float] = {}
-        self._given: list[str] = []
+        self._expires_at: dict[str, float] = {}
+        self._issued: list[str] = []
 
     @cached_property
     def certificate(self) -> Certificate:
@@ -61,42 +61,42 @@ class Entra:
     def bearer_token(self) -> str:
         """A new token for the cluster, without a sign-in."""
         token = secrets.token_urlsafe(24)
-        self._ends[token] = self._clock() + self.token_seconds
+        self._expires_at[token] = self._clock() + self.token_seconds
         return token
 
     @property
     def tokens(self) -> tuple[str, ...]:
         """The issued tokens, oldest first."""
-        return tuple(self._given)
+        return tuple(self._issued)
 
     @property
     def tokens_issued(self) -> int:
         """The number of successful sign-ins."""
-        return len(self._given)
+        return len(self._issued)
 
     def revoke_tokens(self) -> None:
         """Revoke all tokens."""
-        self._ends.clear()
+        self._expires_at.clear()
 
-    def lets_in(self, authorization: str) -> bool:
+    def accepts(self, authorization: str) -> bool:
         """Whether an Authorization header holds a valid token."""
         scheme, _, token = authorization.partition(" ")
-        return scheme.lower() == "bearer" and self._clock() < self._ends.get(token, 0.0)
+        return scheme.lower() == "bearer" and self._clock() < self._expires_at.get(token, 0.0)
 
     def metadata(self, url: str) -> dict[str, Any]:
-        """Return what the cluster at a URL reports about sign-in."""
-        named = {
+        """Return AadMetadata: how clients of the cluster at a URL sign in."""
+        metadata = {
             "login": url,
             "authority": f"{url}/{self.tenant_id}",
             "tenant": self.tenant_id,
             "cluster": self.cluster_id,
-            "client": "0f5c7be1-93d4-4a82-a6ef-1b2c8d7e9f60",  # the one for people
+            "client": "0f5c7be1-93d4-4a82-a6ef-1b2c8d7e9f60",  # the application for people
             "redirect": f"{url}/Explorer/index.html",
         }
-        return {"type": "aad", "metadata": named}
+        return {"type": "aad", "metadata": metadata}
 
-    def answer(self, url: str, path: str, body: str) -> Answer | None:
-        """Return the answer of Entra ID for a URL; None if it has nothing under this path."""
+    def respond(self, url: str, path: str, body: str) -> HttpResponse | None:
+        """Return the response of Entra ID for a URL; None if the path is not one of its paths."""
         found = _ENDPOINT.fullmatch(path)
         if found is None:
             return None
@@ -109,18 +109,18 @@ class Entra:
             else self._token(dict(parse_qsl(body)))
         )
 
-    def _token(self, form: dict[str, str]) -> Answer:
+    def _token(self, form: dict[str, str]) -> HttpResponse:
         refusal = self._refusal(form)
         if refusal is not None:
             return refusal
         token = self.bearer_token
-        self._given.append(token)
+        self._issued.append(token)
         seconds = int(self.token_seconds)
-        return json_answer(
+        return json_response(
             {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
         )
 
-    def _refusal(self, form: dict[str, str]) -> Answer | None:
+    def _refusal(self, form: dict[str, str]) -> HttpResponse | None:
         """Return the error of a token request; None if it is valid."""
         grant, client, scope = (form.get(name, "") for name in ("grant_type", "client_id", "scope"))
         if grant != "client_credentials":
@@ -142,9 +142,9 @@ class Entra:
         )
 
 
-def _configuration(tenant: str) -> Answer:
+def _configuration(tenant: str) -> HttpResponse:
     """Return the discovery document."""
-    return json_answer(
+    return json_response(
         {
             "issuer": f"{tenant}/v2.0",
             "authorization_endpoint": f"{tenant}/oauth2/v2.0/authorize",
@@ -153,11 +153,11 @@ def _configuration(tenant: str) -> Answer:
     )
 
 
-def _error(status: int, error: str, description: str) -> Answer:
+def _error(status: int, error: str, description: str) -> HttpResponse:
     """Return an error in the format of Entra ID; its text contains the error code."""
     number = int(description.partition(":")[0].removeprefix("AADSTS"))
     body = {"error": error, "error_description": description, "error_codes": [number]}
-    return Answer(status, json.dumps(body).encode())
+    return HttpResponse(status, json.dumps(body).encode())
 
 
 def _has_signed(certificate: Certificate, assertion: str) -> bool:

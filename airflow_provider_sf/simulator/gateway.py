@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from io import BufferedReader
 
-    from airflow_provider_sf.simulator.responses import Answer
+    from airflow_provider_sf.simulator.responses import HttpResponse
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A request; ``certificate`` returns the certificate of the client, and requests it if necessary."""
+class HttpRequest:
+    """A request. ``certificate`` returns the certificate of the client, and requests it if necessary."""
 
     line: str
     target: str
@@ -36,22 +36,22 @@ class Question:
 
 class Gateway:
     """
-    A port that answers, can go down, and can come up again with the same number.
+    A port that serves requests. It can go down and come up again with the same number.
 
-    :param respond: returns the answer to a request; it is called in one thread per connection
-    :param port: 0 for a free one
+    :param respond: returns the response to a request; each connection calls it in its own thread
+    :param port: 0 for a free port
     :param tls: its TLS settings; None for plain HTTP
     """
 
     def __init__(
-        self, respond: Callable[[Question], Answer], *, port: int, tls: ssl.SSLContext | None
+        self, respond: Callable[[HttpRequest], HttpResponse], *, port: int, tls: ssl.SSLContext | None
     ) -> None:
         self._listen = partial(_Server, respond=respond, tls=tls)
         self._server = self._listen(port)
         self.port = int(self._server.server_address[1])
 
     def start(self) -> None:
-        """Start to answer, in a new thread."""
+        """Serve requests, in a new thread."""
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
@@ -73,7 +73,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128  # with the default of 5, simultaneous connections wait for a retry
 
     def __init__(
-        self, port: int, *, respond: Callable[[Question], Answer], tls: ssl.SSLContext | None
+        self, port: int, *, respond: Callable[[HttpRequest], HttpResponse], tls: ssl.SSLContext | None
     ) -> None:
         self.respond = respond
         self._tls = tls
@@ -102,7 +102,7 @@ class _Server(ThreadingHTTPServer):
     def cut(self) -> None:
         """Close all connections."""
         for connection in list(self._connections):
-            with suppress(OSError):  # it has ended meanwhile
+            with suppress(OSError):  # it was closed meanwhile
                 # The method of SSLSocket would let its thread continue without encryption.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
@@ -114,30 +114,29 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = (
-        -1
-    )  # head and body in one packet: apart, the second waits 40 ms for the other side's delayed ACK
+    # Head and body go in one packet. A second packet would wait 40 ms for the client's delayed ACK.
+    wbufsize = -1
     disable_nagle_algorithm = True  # the same applies after a late handshake
     server: _Server
 
     def do_GET(self) -> None:
-        answer = self.server.respond(self._question())
-        if answer.reset:
+        response = self.server.respond(self._request())
+        if response.reset:
             # A linger of 0 seconds turns the close into a reset.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
             self.connection.close()
             return
-        self.send_response(answer.status, answer.reason)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_response(response.status, response.reason)
+        self.send_header("Content-Type", response.content_type)
+        self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(response.body)
 
     do_POST = do_GET  # noqa: N815 - http.server's name
 
-    def _question(self) -> Question:
-        return Question(
+    def _request(self) -> HttpRequest:
+        return HttpRequest(
             line=self.requestline,
             target=self.path,
             host=self.headers.get("Host", ""),
@@ -155,4 +154,4 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name of http.server's parameter
-        """Do not log: the requests are counted."""
+        """Do not log; ``Simulator.requests`` keeps the requests."""

@@ -1,4 +1,4 @@
-"""Why a simulated upgrade failed, as nested health evaluations in the gateway's format. No I/O."""
+"""The health evaluations of a failed upgrade, nested as the gateway writes them. No I/O."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_provider_sf.simulator.scenarios import SERVICES, UPGRADE_DOMAINS
 
 
 def application_evaluations(application: str) -> list[dict[str, Any]]:
-    """Return UnhealthyEvaluations of an application: what System.FM reports of a partition of a service."""
+    """Return UnhealthyEvaluations of an application with a partition that System.FM reports as unhealthy."""
     name = next(iter(SERVICES))
     service = f"{application}/{name}"
     event = _event("System.FM", "State", f"The partition of {name} has fewer replicas ready than it needs.")
@@ -37,7 +37,7 @@ def application_evaluations(application: str) -> list[dict[str, Any]]:
 
 
 def cluster_evaluations(node: str) -> list[dict[str, Any]]:
-    """Return UnhealthyEvaluations of a cluster: what System.FM reports of a node."""
+    """Return UnhealthyEvaluations of a cluster with a node that System.FM reports as unhealthy."""
     event = _event("System.FM", "State", f"{node} has not come back since its upgrade.")
     unhealthy = _evaluation("Node", f"The node {node} is in error.", event, NodeName=node)
     count = sum(map(len, UPGRADE_DOMAINS.values()))

@@ -1,5 +1,5 @@
 """
-The format of each kind of upgrade, as a table.
+How the responses of each kind of upgrade differ, as a table.
 
 A kind without a row has the format of classic applications.
 """
@@ -14,7 +14,7 @@ from airflow_provider_sf.simulator.responses import fabric_error
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_sf.simulator.responses import Answer
+    from airflow_provider_sf.simulator.responses import HttpResponse
 
 _CLASSIC: dict[str, str] = {
     "ProvisioningTarget": "RollingForwardInProgress",
@@ -34,8 +34,8 @@ _BACK = "Deployment rolling back from version: {new} to version: {old}."
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
-    """The format of one kind; a word that is not in a table stays as in the scenarios."""
+class KindFormat:
+    """The format of one kind. A state or version without an entry stays as in the scenarios."""
 
     states: Mapping[str, str] = field(default_factory=lambda: _CLASSIC)
     versions: Mapping[str, str | int] = field(default_factory=dict)
@@ -44,52 +44,53 @@ class Dialect:
     """The status details of an upgrade."""
     back: str = ""
     """The status details of a rollback."""
-    also: Mapping[str, str] = field(default_factory=dict)
-    """Extra keys of the answer -> the field that they repeat."""
-    missing: tuple[int, str, str] = (
+    extra_keys: Mapping[str, str] = field(default_factory=dict)
+    """Extra keys of the response -> the field that they repeat."""
+    not_found: tuple[int, str, str] = (
         404,
         "FABRIC_E_APPLICATION_NOT_FOUND",
         "Application {name} does not exist.",
     )
+    """The status, error code and message if the subject of the call does not exist."""
 
-    def is_missing(self, name: str) -> Answer:
+    def not_found_response(self, name: str) -> HttpResponse:
         """Return the error for something that does not exist."""
-        status, code, message = self.missing
+        status, code, message = self.not_found
         return fabric_error(status, code, message.format(name=name))
 
 
 _NO_ROUTE = (400, "E_INVALIDARG", "The route is not known.")
 
-DIALECTS: dict[str, Dialect] = {
-    "application_resource": Dialect(
+KIND_FORMATS: dict[str, KindFormat] = {
+    "application_resource": KindFormat(
         states={},
         forward=_FORWARD,
         back=_BACK,
-        missing=(
+        not_found=(
             500,
             "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND",
             "Application resource {name} does not exist.",
         ),
     ),
-    "application": Dialect(
-        also={
+    "application": KindFormat(
+        extra_keys={
             "TypeName": "type_name",
-            # The specification requires them of every UpgradeDescription.
+            # The specification requires both in each UpgradeDescription.
             "UpgradeDescription.Name": "name",
             "UpgradeDescription.TargetApplicationTypeVersion": "target_version",
         },
     ),
-    "compose_deployment": Dialect(
+    "compose_deployment": KindFormat(
         states=_COMPOSE,
         forward=_FORWARD,
         back=_BACK,
-        missing=(404, "FABRIC_E_COMPOSE_DEPLOYMENT_NOT_FOUND", "Compose deployment {name} does not exist."),
+        not_found=(404, "FABRIC_E_COMPOSE_DEPLOYMENT_NOT_FOUND", "Compose deployment {name} does not exist."),
     ),
-    "cluster": Dialect(
+    "cluster": KindFormat(
         versions={"v0": "10.0.1949.9590", "v1": "10.1.2175.9590", "v2": "10.1.2338.9590"},
         config_versions={"v0": "1", "v1": "2", "v2": "3"},
-        missing=_NO_ROUTE,
+        not_found=_NO_ROUTE,
     ),
-    # The manifest has a number for a version, the configuration file has a text.
-    "cluster_configuration": Dialect(versions={"v0": 1, "v1": 2, "v2": 3}, missing=_NO_ROUTE),
+    # In the manifest a version is a number, in the configuration file it is a text.
+    "cluster_configuration": KindFormat(versions={"v0": 1, "v1": 2, "v2": 3}, not_found=_NO_ROUTE),
 }

@@ -1,4 +1,4 @@
-"""The answers of the progress calls at a second of a scenario. A pure function; no clock, no state."""
+"""The responses of the progress calls at a second of a scenario. A pure function; no clock, no state."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.simulator.domains import NOWHERE, current_domain, domain_at_failure, upgrade_domains
 from airflow_provider_sf.simulator.health import application_evaluations, cluster_evaluations
-from airflow_provider_sf.simulator.kind_formats import DIALECTS, Dialect
-from airflow_provider_sf.simulator.responses import fault_at, json_answer
+from airflow_provider_sf.simulator.kind_formats import KIND_FORMATS, KindFormat
+from airflow_provider_sf.simulator.responses import fault_at, json_response
 from airflow_provider_sf.simulator.scenarios import SERVICES, UPGRADE_DOMAINS
-from airflow_provider_sf.simulator.timeline import moment_at
+from airflow_provider_sf.simulator.timeline import snapshot_at
 from airflow_provider_sf.upgrades.kinds import get_kind
 
 if TYPE_CHECKING:
-    from airflow_provider_sf.simulator.responses import Answer
+    from airflow_provider_sf.simulator.responses import HttpResponse
     from airflow_provider_sf.simulator.scenarios import Scenario
-    from airflow_provider_sf.simulator.timeline import Moment
+    from airflow_provider_sf.simulator.timeline import Snapshot
     from airflow_provider_sf.upgrades.kinds import Kind
 
 YEAR_1 = "0001-01-01T00:00:00.000Z"
 """How the gateway writes a time that is not set."""
 
 _DOMAINS = frozenset({"upgrade_domains", "current_domain"})
-"""A kind that upgrades domain by domain with health checks has one of these fields."""
+"""Only a kind with one of these fields has health checks between the domains."""
 
 
-def progress_answer(
+def progress_response(
     scenario: Scenario, name: str, *, kind: str, elapsed: float, started_at: float, speed: float
-) -> Answer:
+) -> HttpResponse:
     """
-    Return the answer of a kind's progress call ``elapsed`` seconds after the scenario's start.
+    Return the response of a kind's progress call ``elapsed`` seconds after the scenario's start.
 
-    ``speed`` makes the scenario's phases shorter; times and durations in the answer are real ones.
+    ``speed`` makes the scenario's phases shorter. Times and durations in the response are in real time.
     """
     second = elapsed * speed
     if not scenario.exists:
-        return DIALECTS.get(kind, Dialect()).is_missing(name)
-    return fault_at(scenario, second) or json_answer(
+        return KIND_FORMATS.get(kind, KindFormat()).not_found_response(name)
+    return fault_at(scenario, second) or json_response(
         progress_body(scenario, name, kind=kind, second=second, started_at=started_at, speed=speed)
     )
 
@@ -49,15 +49,15 @@ def progress_body(
 ) -> dict[str, Any]:
     """Return the body of a kind's progress: the keys of its row, with the types of the real API."""
     row = get_kind(kind)
-    moment = moment_at(scenario, second, started_at=started_at, speed=speed)
+    snapshot = snapshot_at(scenario, second, started_at=started_at, speed=speed)
     if not _DOMAINS & set(row.keys):
-        moment = replace(moment, check=None)
-    dialect = DIALECTS.get(kind, Dialect())
-    values = _values(row, dialect, name, moment)
+        snapshot = replace(snapshot, check=None)
+    kind_format = KIND_FORMATS.get(kind, KindFormat())
+    values = _values(row, kind_format, name, snapshot)
     body: dict[str, Any] = {}
-    for key, field in [*((key, field) for field, key in row.keys.items()), *dialect.also.items()]:
-        # Without an upgrade there is no description.
-        if moment.upgraded or not key.startswith("UpgradeDescription."):
+    for key, field in [*((key, field) for field, key in row.keys.items()), *kind_format.extra_keys.items()]:
+        # Without an upgrade the response has no description of it.
+        if snapshot.upgraded or not key.startswith("UpgradeDescription."):
             _put(body, key, values[field])
     return body
 
@@ -73,72 +73,74 @@ def type_name(name: str) -> str:
     return "".join(word.capitalize() for word in re.findall(r"[^\W_]+", first)) + "Type"
 
 
-def unhealthy_evaluations(name: str, moment: Moment, *, parts: str = "services") -> list[dict[str, Any]]:
-    """Return UnhealthyEvaluations, if the health check is the reason of the failure."""
-    if moment.failure is None or moment.failure.reason != "HealthCheck":
+def unhealthy_evaluations(
+    name: str, snapshot: Snapshot, *, components: str = "services"
+) -> list[dict[str, Any]]:
+    """Return UnhealthyEvaluations; empty unless a health check is the reason of the failure."""
+    if snapshot.failure is None or snapshot.failure.reason != "HealthCheck":
         return []
-    if parts == "nodes":
-        return cluster_evaluations(UPGRADE_DOMAINS[domain_at_failure(moment)["DomainName"]][0])
+    if components == "nodes":
+        return cluster_evaluations(UPGRADE_DOMAINS[domain_at_failure(snapshot)["DomainName"]][0])
     return application_evaluations(application_name(name))
 
 
-def _values(row: Kind, dialect: Dialect, name: str, moment: Moment) -> dict[str, Any]:
-    """Return every field that a row can have, as the real API writes it."""
+def _values(row: Kind, kind_format: KindFormat, name: str, snapshot: Snapshot) -> dict[str, Any]:
+    """Return a value for each field that a row can have, as the real API writes it."""
     values = {
         "name": application_name(name) if "{applicationId}" in row.progress.path else name,
         "type_name": type_name(name),
-        **_versions(dialect, moment),
-        **_progress(dialect, moment),
-        **_times(moment),
-        **_health(name, moment, row.components),
-        "upgrade_domains": upgrade_domains(moment),
-        "current_domain": current_domain(moment),
+        **_versions(kind_format, snapshot),
+        **_progress(kind_format, snapshot),
+        **_times(snapshot),
+        **_health(name, snapshot, row.components),
+        "upgrade_domains": upgrade_domains(snapshot),
+        "current_domain": current_domain(snapshot),
         "upgrade_units": [],
         "current_unit": NOWHERE,
-        "failure_domain": domain_at_failure(moment),
+        "failure_domain": domain_at_failure(snapshot),
     }
-    if moment.upgraded:
+    if snapshot.upgraded:
         return values
-    never = {field: value for field, value in row.never_upgraded.items() if value is not None}
-    return {**values, "services": [], "status_details": "", **never}
+    never_upgraded = {field: value for field, value in row.never_upgraded.items() if value is not None}
+    return {**values, "services": [], "status_details": "", **never_upgraded}
 
 
-def _versions(dialect: Dialect, moment: Moment) -> dict[str, Any]:
-    upgrade = moment.phase.upgrade
-    details = dialect.back if moment.phase.backward else dialect.forward
+def _versions(kind_format: KindFormat, snapshot: Snapshot) -> dict[str, Any]:
+    upgrade = snapshot.phase.upgrade
+    details = kind_format.back if snapshot.phase.backward else kind_format.forward
     return {
-        "target_version": dialect.versions.get(moment.version, moment.version),
-        "config_version": dialect.config_versions.get(moment.version, moment.version),
+        "target_version": kind_format.versions.get(snapshot.version, snapshot.version),
+        "config_version": kind_format.config_versions.get(snapshot.version, snapshot.version),
         "status_details": details.format(old=upgrade.old, new=upgrade.new),
     }
 
 
-def _progress(dialect: Dialect, moment: Moment) -> dict[str, Any]:
-    state = moment.phase.state
+def _progress(kind_format: KindFormat, snapshot: Snapshot) -> dict[str, Any]:
+    state = snapshot.phase.state
     return {
-        "state": "RollingForwardPending" if moment.check else dialect.states.get(state, state),
-        "percent_completed": str(_percent(moment.part)),
-        "services": _services(moment.part),
+        "state": "RollingForwardPending" if snapshot.check else kind_format.states.get(state, state),
+        "percent_completed": str(_percent(snapshot.fraction)),
+        "services": _services(snapshot.fraction),
         "upgrade_kind": "Rolling",
-        "rolling_upgrade_mode": moment.mode,
+        "rolling_upgrade_mode": snapshot.mode,
         "replica_check_timeout_seconds": 4294967295,
     }
 
 
-def _times(moment: Moment) -> dict[str, str]:
+def _times(snapshot: Snapshot) -> dict[str, str]:
     return {
-        "started_at": _timestamp(moment.started_at),
-        "duration_seconds": _duration(moment.lasted),
-        "failed_at": _timestamp(moment.failure.at if moment.failure else None),
+        "started_at": _timestamp(snapshot.started_at),
+        "duration_seconds": _duration(snapshot.duration),
+        "failed_at": _timestamp(snapshot.failure.at if snapshot.failure else None),
     }
 
 
-def _health(name: str, moment: Moment, parts: str) -> dict[str, Any]:
+def _health(name: str, snapshot: Snapshot, components: str) -> dict[str, Any]:
     return {
-        "health_check_phase": moment.check.phase if moment.check else "Invalid",
-        "health_check_elapsed_seconds": _duration(moment.check.lasted if moment.check else 0.0),
-        "failure_reason": moment.failure.reason if moment.failure else "None",
-        "unhealthy_evaluations": unhealthy_evaluations(name, moment, parts=parts),
+        "health_check_phase": snapshot.check.phase if snapshot.check else "Invalid",
+        "health_check_elapsed_seconds": _duration(snapshot.check.duration if snapshot.check else 0.0),
+        "failure_reason": snapshot.failure.reason if snapshot.failure else "None",
+        "unhealthy_evaluations": unhealthy_evaluations(name, snapshot, components=components),
     }
 
 
@@ -150,15 +152,15 @@ def _put(body: dict[str, Any], key: str, value: object) -> None:
     body[last] = value
 
 
-def _services(part: float) -> list[dict[str, str]]:
-    """Return the completed replicas of each service: domain by domain, then service by service."""
+def _services(fraction: float) -> list[dict[str, str]]:
+    """Return the completed replicas of each service, in the order of the domains, then of the services."""
     services = []
     for place, (name, replicas) in enumerate(SERVICES.items(), start=1):
         ends = [
             (replica % len(UPGRADE_DOMAINS) + place / len(SERVICES)) / len(UPGRADE_DOMAINS)
             for replica in range(replicas)
         ]
-        done = sum(end <= part + 1e-9 for end in ends)
+        done = sum(end <= fraction + 1e-9 for end in ends)
         services.append(
             {
                 "ServiceName": name,
@@ -169,8 +171,8 @@ def _services(part: float) -> list[dict[str, str]]:
     return services
 
 
-def _percent(part: float) -> int:
-    done = sum(int(service["CompletedReplicaCount"]) for service in _services(part))
+def _percent(fraction: float) -> int:
+    done = sum(int(service["CompletedReplicaCount"]) for service in _services(fraction))
     return 100 * done // sum(SERVICES.values())
 
 
@@ -178,12 +180,12 @@ def _timestamp(seconds: float | None) -> str:
     """Write a Unix time as the gateway does: milliseconds, always Z."""
     if seconds is None:
         return YEAR_1
-    written = datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
-    return written.replace("+00:00", "Z")
+    text = datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
 
 
 def _duration(seconds: float) -> str:
-    """Write a duration as the gateway does: hours, minutes and seconds always, days only if any."""
+    """Write a duration as the gateway does: hours, minutes and seconds, and days if there are any."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     days, hours = divmod(hours, 24)

@@ -1,4 +1,4 @@
-"""Responses: good answers, errors in the gateway's format, and faults. No I/O."""
+"""HTTP responses: JSON, errors in the gateway's format, and faults. No I/O."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A response. ``reset`` cuts the connection; ``slow`` delays the response by the server's pause."""
+class HttpResponse:
+    """A response. ``reset`` resets the connection instead; ``slow`` delays it by ``slow_seconds``."""
 
     status: int = 200
     body: bytes = b""
@@ -22,33 +22,37 @@ class Answer:
     slow: bool = False
 
 
-NOTHING = Answer(204)
-"""The gateway's error for an application that does not exist."""
+NO_CONTENT = HttpResponse(204)
+"""The gateway's response for the description of an application that does not exist."""
 
-FAULTS: dict[str, Answer] = {
-    "unavailable": Answer(
+FAULTS: dict[str, HttpResponse] = {
+    "unavailable": HttpResponse(
         503, b'{"Error":{"Code":"FABRIC_E_SERVICE_TOO_BUSY","Message":"The service is too busy."}}'
     ),
-    "reset": Answer(reset=True),
-    "slow": Answer(504, b'{"Error":{"Code":"FABRIC_E_TIMEOUT","Message":"Operation timed out."}}', slow=True),
-    "html": Answer(502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", content_type="text/html"),
-    "empty": Answer(503),
-    "forbidden": Answer(403),
+    "reset": HttpResponse(reset=True),
+    "slow": HttpResponse(
+        504, b'{"Error":{"Code":"FABRIC_E_TIMEOUT","Message":"Operation timed out."}}', slow=True
+    ),
+    "html": HttpResponse(
+        502, b"<html><body><h1>502 Bad Gateway</h1></body></html>", content_type="text/html"
+    ),
+    "empty": HttpResponse(503),
+    "forbidden": HttpResponse(403),
 }
 
 
-def json_answer(body: object) -> Answer:
-    """Return a good answer."""
-    return Answer(body=json.dumps(body).encode())
+def json_response(body: object) -> HttpResponse:
+    """Return a successful response."""
+    return HttpResponse(body=json.dumps(body).encode())
 
 
-def fabric_error(status: int, code: str, message: str) -> Answer:
+def fabric_error(status: int, code: str, message: str) -> HttpResponse:
     """Return an error in the gateway's format."""
-    return Answer(status, json.dumps({"Error": {"Code": code, "Message": message}}).encode())
+    return HttpResponse(status, json.dumps({"Error": {"Code": code, "Message": message}}).encode())
 
 
-def fault_at(scenario: Scenario, second: float) -> Answer | None:
-    """Return the fault at a second of a scenario; None without a fault."""
+def fault_at(scenario: Scenario, second: float) -> HttpResponse | None:
+    """Return the response of the fault at a second of a scenario; None without a fault."""
     for fault in scenario.faults:
         if fault.from_second <= second < fault.to_second:
             return FAULTS[fault.kind]

@@ -23,10 +23,10 @@ class Phase:
     """
     A period of an upgrade in one state.
 
-    ``done`` and ``until`` are the fractions, 0.0 to 1.0, of the replicas with the target version of the
-    phase, at its start and at its end. The last phase of a scenario has no end. Without a ``mode``, the
-    direction decides. With ``failure``, a failure is recorded when the phase begins; ``reason`` is its cause,
-    also for a rollback or for the state Failed.
+    ``done`` is the fraction of the replicas, 0.0 to 1.0, that have the target version when the phase begins;
+    ``until`` is the fraction when it ends. The last phase of a scenario never ends. Without ``mode``, it is
+    UnmonitoredAuto for a rollback, else Monitored. With ``failure``, a failure is recorded when the phase
+    begins. ``reason`` is the reason of this failure, of a rollback, or of the state Failed.
     """
 
     state: str
@@ -42,7 +42,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault instead of an answer, from one second of the scenario to another."""
+    """A fault instead of a response, between two seconds of the scenario."""
 
     kind: str
     from_second: float
@@ -51,12 +51,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """The phases of one upgrade. It starts ``past`` seconds after the begin of its phases."""
+    """The phases of an upgrade. At the first request, ``elapsed_at_start`` seconds of them have passed."""
 
     summary: str
     phases: tuple[Phase, ...]
     faults: tuple[Fault, ...] = ()
-    past: float = 0.0
+    elapsed_at_start: float = 0.0
     exists: bool = True
 
 
@@ -81,9 +81,9 @@ def _never_upgraded(seconds: float = 0.0) -> Phase:
 
 
 SCENARIOS: dict[str, Scenario] = {
-    "good": Scenario("goes through: 10 minutes at speed 1", _forward(540)),
+    "good": Scenario("succeeds after 10 minutes", _forward(540)),
     "rolled_back": Scenario(
-        "reaches 62 %, turns back and ends as CompletedRollback",
+        "reaches 62 %, rolls back, and ends as CompletedRollback",
         (
             Phase("ProvisioningTarget", 30),
             Phase("RollingForward", 330, until=0.5),
@@ -93,7 +93,7 @@ SCENARIOS: dict[str, Scenario] = {
         ),
     ),
     "failed": Scenario(
-        "reaches 62 %, then Service Fabric gives up: Failed",
+        "reaches 62 %, then ends as Failed, without a rollback",
         (
             Phase("ProvisioningTarget", 30),
             Phase("RollingForward", 330, until=0.5),
@@ -101,7 +101,7 @@ SCENARIOS: dict[str, Scenario] = {
         ),
     ),
     "stuck": Scenario(
-        "reaches 50 % and moves no more, without an error",
+        "reaches 50 % and makes no more progress, without an error",
         (
             Phase("ProvisioningTarget", 30),
             Phase("RollingForward", 180, until=0.4),
@@ -109,7 +109,7 @@ SCENARIOS: dict[str, Scenario] = {
         ),
     ),
     "paused": Scenario(
-        "reaches 62 %, fails a health check and pauses; after 5 minutes a person resumes it",
+        "reaches 62 %, fails a health check and pauses; after 5 minutes it is resumed and succeeds",
         (
             Phase("ProvisioningTarget", 30),
             Phase("RollingForward", 330, until=0.5),
@@ -120,7 +120,7 @@ SCENARIOS: dict[str, Scenario] = {
         ),
     ),
     "next_domain": Scenario(
-        "a manual upgrade that waits at 50 % until a person lets the next upgrade domain begin",
+        "is in manual mode and waits at 50 % for the next upgrade domain; it starts after 200 s",
         (
             Phase("ProvisioningTarget", 30, mode=MANUAL),
             Phase("RollingForward", 100, until=0.4, mode=MANUAL),
@@ -131,24 +131,24 @@ SCENARIOS: dict[str, Scenario] = {
         ),
     ),
     "never_upgraded": Scenario(
-        "exists, but nobody ever upgraded it",
+        "exists, but was never upgraded",
         (_never_upgraded(),),
     ),
     "slow_start": Scenario(
-        "is as never_upgraded for 5 minutes, then goes through as good does",
+        "is never upgraded for 5 minutes, then an upgrade starts and succeeds, as in good",
         (_never_upgraded(300), *_forward(540)),
     ),
     "previous_first": Scenario(
-        "shows yesterday's success for a minute, then the next upgrade goes through as good does",
+        "shows yesterday's success for a minute, then the next upgrade starts and succeeds, as in good",
         (
             Phase("RollingForward", 600, until=1.0),
             Phase("CompletedRollforward", DAY - 600 + 60, done=1.0, until=1.0),
             *_forward(540, SECOND),
         ),
-        past=DAY,
+        elapsed_at_start=DAY,
     ),
     "superseded": Scenario(
-        "reaches 50 %, then another upgrade takes its place and goes through",
+        "reaches 43 %, then another upgrade replaces it and succeeds",
         (
             Phase("ProvisioningTarget", 30),
             Phase("RollingForward", 200, until=0.4),
@@ -156,7 +156,7 @@ SCENARIOS: dict[str, Scenario] = {
         ),
     ),
     "interrupted": Scenario(
-        "reaches 37 % and rolls back because a newer upgrade was started, which then goes through",
+        "reaches 37 % and rolls back because a newer upgrade was started, which then succeeds",
         (
             Phase("ProvisioningTarget", 30),
             Phase("RollingForward", 120, until=0.3),
@@ -165,7 +165,7 @@ SCENARIOS: dict[str, Scenario] = {
         ),
     ),
     "unknown_state": Scenario(
-        "reaches 25 %, then its state is a word that nobody knows, for ever",
+        "reaches 25 %, then stays in a state that is not documented",
         (
             Phase("ProvisioningTarget", 30),
             Phase("RollingForward", 100, until=0.2),
@@ -173,7 +173,7 @@ SCENARIOS: dict[str, Scenario] = {
         ),
     ),
     "flapping": Scenario(
-        "goes through as good does, while the gateway answers badly between seconds 60 and 360",
+        "succeeds as in good; between seconds 60 and 360 the gateway has five faults",
         _forward(540),
         faults=(
             Fault("unavailable", 60, 120),
@@ -183,16 +183,14 @@ SCENARIOS: dict[str, Scenario] = {
             Fault("empty", 300, 360),
         ),
     ),
-    "unauthorised": Scenario(
-        "may not be asked about: 403 without a word", (), faults=(Fault("forbidden", 0, FOREVER),)
-    ),
+    "unauthorised": Scenario("is refused: 403 without a body", (), faults=(Fault("forbidden", 0, FOREVER),)),
     "not_found": Scenario("does not exist", (), exists=False),
 }
 
 SERVICES: dict[str, int] = {"web": 8, "api": 5, "worker": 3}
-"""The services of every simulated application and their numbers of replicas."""
+"""The services of each simulated application, and how many replicas each has."""
 
 UPGRADE_DOMAINS: dict[str, tuple[str, str]] = {
     f"UD{number}": (f"node{2 * number - 1}", f"node{2 * number}") for number in range(1, 6)
 }
-"""The upgrade domains of the cluster in their order, and their nodes."""
+"""The upgrade domains of the cluster in order, and their nodes."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.simulator.certificates import Authority, Certificate
     from airflow_provider_sf.simulator.entra import Entra
-    from airflow_provider_sf.simulator.gateway import Question
-    from airflow_provider_sf.simulator.responses import Answer
+    from airflow_provider_sf.simulator.gateway import HttpRequest
+    from airflow_provider_sf.simulator.responses import HttpResponse
 
 RUNTIME_VERSION = "10.1.2338.9590"
 
@@ -35,9 +35,9 @@ class Simulator(SimulatedCluster):
 
     :param port: the port of the first gateway, 0 for a free one; the others have free ports
     :param speed: how many seconds of a scenario pass in one second
-    :param slow_seconds: how long a slow answer takes
+    :param slow_seconds: how long a slow response takes
     :param cluster_scenario: the scenario of the cluster and its configuration, which have no name
-    :param runtime_version: the runtime version; calls of newer versions are refused
+    :param runtime_version: the runtime version; the cluster refuses calls that a newer version added
     :param clock: returns the Unix time; a test may replace it
     :param gateways: the number of gateways, each on its own port
     :param tls: ``none``, ``server`` for TLS without client certificates, ``mutual`` to request one in the
@@ -46,7 +46,7 @@ class Simulator(SimulatedCluster):
     :param authority: issues the server's certificate and those of clients; several clusters may share one
     :param entra: clients sign in with Entra ID, which answers on the same ports; needs TLS
     :param token_seconds: how long a token of Entra ID is valid
-    :raises ValueError: there is no such scenario, TLS or server certificate
+    :raises ValueError: ``cluster_scenario``, ``tls`` or ``server_certificate`` is invalid
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class Simulator(SimulatedCluster):
         self.slow_seconds = slow_seconds
         self.requests: list[str] = []
         """The received request lines, oldest first."""
-        self._asked: list[int] = []
-        self._faults: dict[int, Answer] = {}
+        self._gateways_used: list[int] = []
+        self._faults: dict[int, HttpResponse] = {}
         self._stopping = threading.Event()
         self.security = Security(
             tls,
@@ -84,7 +84,7 @@ class Simulator(SimulatedCluster):
         )
         context = self.security.context()
         self._gateways = [
-            Gateway(partial(self._respond, index), port=0 if index else port, tls=context)
+            Gateway(partial(self._handle, index), port=0 if index else port, tls=context)
             for index in range(gateways)
         ]
         if entra:
@@ -123,7 +123,7 @@ class Simulator(SimulatedCluster):
 
     @property
     def entra(self) -> Entra:
-        """The tenant where clients sign in, if they must."""
+        """The tenant of Entra ID where clients sign in, if ``entra`` is true."""
         return self.security.entra
 
     def start(self) -> None:
@@ -157,25 +157,25 @@ class Simulator(SimulatedCluster):
         self._gateways[index].up()
 
     def fault(self, index: int, kind: str | None) -> None:
-        """Make a gateway answer everything with one of ``FAULTS``; None makes it work again."""
+        """Make a gateway respond to every request with one of ``FAULTS``; None makes it work again."""
         if kind is None:
             self._faults.pop(index, None)
         else:
             self._faults[index] = FAULTS[kind]
 
     def requests_of(self, index: int) -> int:
-        """Return how many requests a gateway has seen."""
-        return self._asked.count(index)
+        """Return how many requests a gateway has received."""
+        return self._gateways_used.count(index)
 
     def pause(self) -> None:
-        """Delay a slow answer, but not :meth:`stop`."""
+        """Wait for ``slow_seconds``, or until :meth:`stop`."""
         self._stopping.wait(self.slow_seconds)
 
-    def _respond(self, index: int, question: Question) -> Answer:
-        """Return a gateway's answer. This blocks while it is slow or requests a certificate."""
-        self.requests.append(question.line)
-        self._asked.append(index)
-        answer = self._faults.get(index) or self.security.answer(question) or self.answer(question.target)
-        if answer.slow:
+    def _handle(self, index: int, request: HttpRequest) -> HttpResponse:
+        """Return a gateway's response. This blocks while it is slow or requests a certificate."""
+        self.requests.append(request.line)
+        self._gateways_used.append(index)
+        response = self._faults.get(index) or self.security.respond(request) or self.respond(request.target)
+        if response.slow:
             self.pause()
-        return answer
+        return response

@@ -1,4 +1,4 @@
-"""The position in a scenario at a second, independent of the kind of upgrade. No I/O."""
+"""The state of a simulated upgrade at a second of its scenario, the same for all kinds. No I/O."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from airflow_provider_sf.simulator.scenarios import NO_UPGRADE, UPGRADE_DOMAINS
 if TYPE_CHECKING:
     from airflow_provider_sf.simulator.scenarios import Phase, Scenario
 
-AT_REST = frozenset({"CompletedRollforward", "CompletedRollback", "Failed"})
+FINISHED = frozenset({"CompletedRollforward", "CompletedRollback", "Failed"})
 
-WORK = 0.75
+UPGRADE_SHARE = 0.75
 """The fraction of a domain's time in which its nodes are upgraded, before its health check."""
 
 _ROUNDING = 1e-9
@@ -23,31 +23,31 @@ class Check:
     """A health check of a domain: its phase in Service Fabric's word, and its duration so far in seconds."""
 
     phase: str
-    lasted: float
+    duration: float
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A recorded failure: its Unix time, its reason, and the fraction with the new version."""
+    """A recorded failure: its Unix time, its reason, and the fraction of replicas with the new version."""
 
     at: float
     reason: str
-    part: float
+    fraction: float
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Snapshot:
     """
-    The position in a scenario at one second.
+    The state of a simulated upgrade at one second.
 
-    ``part`` is the completed fraction of the phase's direction, 0.0 to 1.0. ``started_at`` is a Unix time or
-    None, and ``lasted`` is in seconds, both in real time.
+    ``fraction``, 0.0 to 1.0, is how much of the upgrade is done; during a rollback, how much of the rollback.
+    ``started_at`` is a Unix time or None, and ``duration`` is in seconds. Both are in real time.
     """
 
     phase: Phase
-    part: float
+    fraction: float
     started_at: float | None
-    lasted: float
+    duration: float
     failure: Failure | None
     check: Check | None
 
@@ -59,7 +59,7 @@ class Moment:
     @property
     def mode(self) -> str:
         """The rolling upgrade mode."""
-        return mode_of(self.phase)
+        return rolling_mode(self.phase)
 
     @property
     def version(self) -> str:
@@ -67,64 +67,64 @@ class Moment:
         return self.phase.upgrade.old if self.phase.backward else self.phase.upgrade.new
 
 
-def moment_at(scenario: Scenario, second: float, *, started_at: float, speed: float) -> Moment:
-    """Return the position in a scenario; ``started_at`` is the Unix time of its start."""
-    story = _story(scenario, second)
-    begun, phase = story[-1]
-    start = next(start for start, earlier in story if earlier.upgrade == phase.upgrade)
-    part = _part(phase, second - begun)
+def snapshot_at(scenario: Scenario, second: float, *, started_at: float, speed: float) -> Snapshot:
+    """Return the state at a second of a scenario. ``started_at`` is the Unix time of its start."""
+    begun_phases = _begun_phases(scenario, second)
+    begun, phase = begun_phases[-1]
+    start = next(start for start, earlier in begun_phases if earlier.upgrade == phase.upgrade)
+    fraction = _fraction_at(phase, second - begun)
     unset = phase.upgrade == NO_UPGRADE or phase.state == "ProvisioningTarget"
-    return Moment(
+    return Snapshot(
         phase=phase,
-        part=part,
+        fraction=fraction,
         started_at=None if unset else started_at + start / speed,
-        lasted=((begun if phase.state in AT_REST else second) - start) / speed,
-        failure=_failure(story, started_at, speed),
-        check=_check(phase, part, speed),
+        duration=((begun if phase.state in FINISHED else second) - start) / speed,
+        failure=_failure(begun_phases, started_at, speed),
+        check=_check(phase, fraction, speed),
     )
 
 
-def mode_of(phase: Phase) -> str:
+def rolling_mode(phase: Phase) -> str:
     """Return the rolling upgrade mode of a phase."""
     return phase.mode or ("UnmonitoredAuto" if phase.backward else "Monitored")
 
 
 def checks_health(phase: Phase) -> bool:
     """Return whether a phase has health checks between its domains."""
-    return phase.state == "RollingForward" and mode_of(phase) == "Monitored" and phase.done < phase.until
+    return phase.state == "RollingForward" and rolling_mode(phase) == "Monitored" and phase.done < phase.until
 
 
-def domain_at(part: float) -> tuple[int, float]:
+def domain_at(fraction: float) -> tuple[int, float]:
     """Return how many domains are completed, and the completed fraction of the next one."""
-    done = int(part * len(UPGRADE_DOMAINS) + _ROUNDING)
-    return done, max(0.0, part * len(UPGRADE_DOMAINS) - done)
+    done = int(fraction * len(UPGRADE_DOMAINS) + _ROUNDING)
+    return done, max(0.0, fraction * len(UPGRADE_DOMAINS) - done)
 
 
-def _story(scenario: Scenario, second: float) -> list[tuple[float, Phase]]:
-    """Return the phases that have begun, each with the second of its begin."""
-    story, start = [], -scenario.past
+def _begun_phases(scenario: Scenario, second: float) -> list[tuple[float, Phase]]:
+    """Return the phases that have begun, each with the second at which it began."""
+    begun_phases, start = [], -scenario.elapsed_at_start
     for phase in scenario.phases:
         if start <= second:
-            story.append((start, phase))
+            begun_phases.append((start, phase))
         start += phase.seconds
-    return story
+    return begun_phases
 
 
-def _part(phase: Phase, seconds: float) -> float:
+def _fraction_at(phase: Phase, seconds: float) -> float:
     """Return the completed fraction of the replicas at a second of a phase."""
     share = seconds / phase.seconds if phase.seconds else 1.0
     return phase.done + (phase.until - phase.done) * share
 
 
-def _failure(story: list[tuple[float, Phase]], started_at: float, speed: float) -> Failure | None:
-    """Return the first of the last consecutive backward phases; None if the upgrade goes forward."""
+def _failure(begun_phases: list[tuple[float, Phase]], started_at: float, speed: float) -> Failure | None:
+    """Return the failure on record: the first phase of the current setback; None if there is no setback."""
     failure = None
-    for start, phase in story:
+    for start, phase in begun_phases:
         if not _is_setback(phase):
             failure = None
         elif failure is None:
-            part = 1.0 - phase.done if phase.backward else phase.done
-            failure = Failure(started_at + start / speed, phase.reason, part)
+            fraction = 1.0 - phase.done if phase.backward else phase.done
+            failure = Failure(started_at + start / speed, phase.reason, fraction)
     return failure
 
 
@@ -132,12 +132,12 @@ def _is_setback(phase: Phase) -> bool:
     return phase.failure or phase.backward or phase.state == "Failed"
 
 
-def _check(phase: Phase, part: float, speed: float) -> Check | None:
-    """Return the current health check of a domain: first the wait, then the stable period."""
-    done, share = domain_at(part)
-    if not checks_health(phase) or share < WORK - _ROUNDING:
+def _check(phase: Phase, fraction: float, speed: float) -> Check | None:
+    """Return the current health check of a domain. It first waits, then checks for a stable period."""
+    done, share = domain_at(fraction)
+    if not checks_health(phase) or share < UPGRADE_SHARE - _ROUNDING:
         return None
-    since = max(phase.done, (done + WORK) / len(UPGRADE_DOMAINS))
-    lasted = max(0.0, part - since) / (phase.until - phase.done) * phase.seconds / speed
-    is_first_half = share < (1.0 + WORK) / 2 - _ROUNDING
-    return Check("WaitDuration" if is_first_half else "StableDuration", round(lasted, 6))
+    since = max(phase.done, (done + UPGRADE_SHARE) / len(UPGRADE_DOMAINS))
+    duration = max(0.0, fraction - since) / (phase.until - phase.done) * phase.seconds / speed
+    is_first_half = share < (1.0 + UPGRADE_SHARE) / 2 - _ROUNDING
+    return Check("WaitDuration" if is_first_half else "StableDuration", round(duration, 6))

@@ -1,8 +1,8 @@
 """
-The TLS side of a cluster: it requests client certificates early or late.
+TLS of a cluster, which requests client certificates in the handshake or after a request.
 
-A cluster accepts every client in TLS and refuses it in HTTP. OpenSSL would end the handshake if it did not
-trust the certificate. So it is made to trust every certificate, which is checked later.
+A cluster accepts every client in TLS, and refuses it in HTTP. OpenSSL would abort the handshake if it did
+not trust the certificate. Therefore this module makes OpenSSL trust every certificate and checks it later.
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 
 TLS = ("none", "server", "mutual", "mutual-late")
 
-PATIENCE_SECONDS = 1.0
-"""How long a client may take to answer a late certificate request."""
+CERTIFICATE_WAIT_SECONDS = 1.0
+"""How long to wait for the certificate after a late request."""
 
 _HANDSHAKE, _CERTIFICATE, _FINISHED = 22, 11, 20  # types of records and messages: RFC 8446, B.1 and B.3
-_TRUSTED_FOR_CLIENTS = bytes.fromhex(
-    "300c300a06082b06010505070302"
-)  # OpenSSL's X509_CERT_AUX with clientAuth
+# OpenSSL's X509_CERT_AUX with clientAuth.
+_TRUSTED_FOR_CLIENTS = bytes.fromhex("300c300a06082b06010505070302")
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME
 
 
@@ -43,32 +42,32 @@ def server_context(certificate: Certificate, tls: str) -> ssl.SSLContext:
         context.post_handshake_auth = tls == "mutual-late"
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
     # Only this callback sees a certificate before OpenSSL verifies it.
-    context._msg_callback = _hear  # type: ignore[attr-defined]  # noqa: SLF001
+    context._msg_callback = _on_message  # type: ignore[attr-defined]  # noqa: SLF001
     return context
 
 
 class SecureConnection(ssl.SSLSocket):
-    """A client's connection."""
+    """A connection of a client."""
 
-    has_answered = False
+    has_finished = False
     """Whether the client has completed the handshake, with or without a certificate."""
 
     def client_certificate(self, reader: BufferedReader) -> bytes | None:
         """Return the certificate of the client; ``reader`` reads its requests."""
-        if self.context.post_handshake_auth and self.has_answered and not self.getpeercert(binary_form=True):
-            self._ask(reader)
-        return self.getpeercert(binary_form=True) if self.has_answered else None
+        if self.context.post_handshake_auth and self.has_finished and not self.getpeercert(binary_form=True):
+            self._request_certificate(reader)
+        return self.getpeercert(binary_form=True) if self.has_finished else None
 
-    def _ask(self, reader: BufferedReader) -> None:
+    def _request_certificate(self, reader: BufferedReader) -> None:
         """Request a certificate within the connection, as HTTP.sys does."""
         try:
             self.verify_client_post_handshake()
         except ssl.SSLError:  # the client did not offer it, or TLS is too old
             return
-        self.has_answered = False
-        self.do_handshake()  # sends the request and does not wait
+        self.has_finished = False
+        self.do_handshake()  # sends the request without waiting
         self.settimeout(0)
-        while not self.has_answered and select([self], [], [], PATIENCE_SECONDS)[0]:
+        while not self.has_finished and select([self], [], [], CERTIFICATE_WAIT_SECONDS)[0]:
             try:
                 reader.peek()
             except ssl.SSLWantReadError:
@@ -77,25 +76,25 @@ class SecureConnection(ssl.SSLSocket):
         self.settimeout(None)
 
 
-def _hear(  # noqa: PLR0917 - ssl calls it so
+def _on_message(  # noqa: PLR0917 - the parameters that ssl passes
     connection: SecureConnection, direction: str, version: int, record: int, kind: int, message: bytes
 ) -> None:
-    """Read handshake messages before OpenSSL processes them."""
+    """Read a handshake message before OpenSSL processes it."""
     if (direction, record) != ("read", _HANDSHAKE):
         return
     if kind == _CERTIFICATE and (der := _certificate_in(message, version)):
         _trust(der, connection.context)
     if kind == _FINISHED:
-        connection.has_answered = True
+        connection.has_finished = True
 
 
 def _certificate_in(message: bytes, version: int) -> bytes:
     """Return the first certificate of the chain in a message; empty if there is no certificate."""
-    # A header of 4 bytes, in TLS 1.3 a length and a context, the lengths of list and certificate of 3 bytes.
+    # Before it: 4 bytes of header, in TLS 1.3 a context with its length, and two lengths of 3 bytes.
     context = 1 + message[4] if version == ssl.TLSVersion.TLSv1_3 else 0
-    begin = 4 + context + 3 + 3
-    length = int.from_bytes(message[begin - 3 : begin], "big")
-    return message[begin : begin + length]
+    start = 4 + context + 3 + 3
+    length = int.from_bytes(message[start - 3 : start], "big")
+    return message[start : start + length]
 
 
 def _trust(der: bytes, context: ssl.SSLContext) -> None:

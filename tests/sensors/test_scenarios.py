@@ -14,7 +14,7 @@ from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
 from airflow_provider_sf.simulator import SCENARIOS
-from airflow_provider_sf.simulator.kind_formats import DIALECTS, Dialect
+from airflow_provider_sf.simulator.kind_formats import KIND_FORMATS, KindFormat
 from airflow_provider_sf.upgrades.kinds import DEFAULT_KIND, KINDS
 from tests.sensors.running import MODES, run, sensor
 from tests.simulated_waits import KIND_SCENARIOS, subject_name
@@ -130,8 +130,8 @@ def made(case: Case, kind: str, mode: str, **keywords: Any) -> ServiceFabricUpgr
 
 
 def version_of(kind: str, version: str) -> str:
-    dialect = DIALECTS.get(kind, Dialect())
-    return str(dialect.versions.get(version, version))
+    kind_format = KIND_FORMATS.get(kind, KindFormat())
+    return str(kind_format.versions.get(version, version))
 
 
 def result(case: Case, kind: str, mode: str, ti: Any, **keywords: Any) -> str:

@@ -24,7 +24,7 @@ from airflow_provider_sf.rest import Rejected, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.rest.json_values import utc
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
 from airflow_provider_sf.simulator import Simulator
-from airflow_provider_sf.simulator.responses import Answer, fabric_error
+from airflow_provider_sf.simulator.responses import HttpResponse, fabric_error
 from airflow_provider_sf.wait.state import WaitState
 from tests.sensors.running import MODES, fire, run, sensor
 
@@ -116,9 +116,9 @@ def test_bad_result_is_confirmed_in_every_mode(mode: str, simulator: Any, clock:
 class NoClassicApplications(Simulator):
     """A cluster that does not answer calls about classic applications."""
 
-    def answer(self, target: str) -> Answer:
+    def respond(self, target: str) -> HttpResponse:
         is_classic = target.startswith("/Applications/")
-        return fabric_error(504, "FABRIC_E_TIMEOUT", "Timed out.") if is_classic else super().answer(target)
+        return fabric_error(504, "FABRIC_E_TIMEOUT", "Timed out.") if is_classic else super().respond(target)
 
 
 def test_unreadable_failure_details_are_logged(

@@ -8,17 +8,17 @@ import pytest
 
 from airflow_provider_sf.simulator.applications import application_health, application_info, page_after
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
-from airflow_provider_sf.simulator.timeline import moment_at
+from airflow_provider_sf.simulator.timeline import snapshot_at
 
 
 def info(scenario: str, second: float, name: str = "shop~web") -> dict[str, Any]:
-    moment = moment_at(SCENARIOS[scenario], second, started_at=1_772_334_000.0, speed=1.0)
-    return application_info(name, moment)
+    snapshot = snapshot_at(SCENARIOS[scenario], second, started_at=1_772_334_000.0, speed=1.0)
+    return application_info(name, snapshot)
 
 
 def health(scenario: str, second: float) -> dict[str, Any]:
-    moment = moment_at(SCENARIOS[scenario], second, started_at=1_772_334_000.0, speed=1.0)
-    return application_health("shop~web", moment)
+    snapshot = snapshot_at(SCENARIOS[scenario], second, started_at=1_772_334_000.0, speed=1.0)
+    return application_health("shop~web", snapshot)
 
 
 @pytest.mark.parametrize("name", ["shop~web", "fabric:/shop/web", "shop/web"])

@@ -65,7 +65,7 @@ def test_a_server_can_be_bad_in_one_way(kind: str, name: str, issuer: str, *, is
 
 def test_there_is_no_other_kind_of_server() -> None:
     assert SERVER_CERTIFICATES == ("good", "expired", "wrong_name", "self_signed")
-    with pytest.raises(ValueError, match="server_certificate 'bad' is none; choose one of: good, expired, "):
+    with pytest.raises(ValueError, match="invalid server_certificate 'bad': choose one of good, expired, "):
         EXPECTED.server("bad")
 
 

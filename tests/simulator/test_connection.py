@@ -139,11 +139,17 @@ def test_unsecured_cluster_needs_no_files() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--tls", "mutual"], ["--entra"], ["--certificates", "here"]], ids=lambda given: given[0]
+    ("arguments", "error"),
+    [
+        (["--tls", "mutual"], "--tls and --entra need --certificates"),
+        (["--entra"], "--tls and --entra need --certificates"),
+        (["--certificates", "here"], "--certificates needs --tls or --entra"),
+    ],
+    ids=["tls", "entra", "certificates"],
 )
 def test_command_needs_a_directory_for_files_only(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
-    assert "--certificates goes with --tls or --entra, and these with it" in capsys.readouterr().err
+    assert error in capsys.readouterr().err

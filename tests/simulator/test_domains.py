@@ -8,27 +8,27 @@ import pytest
 
 from airflow_provider_sf.simulator.domains import current_domain, domain_at_failure, upgrade_domains
 from airflow_provider_sf.simulator.scenarios import SCENARIOS, Phase, Scenario
-from airflow_provider_sf.simulator.timeline import Moment, moment_at
+from airflow_provider_sf.simulator.timeline import Snapshot, snapshot_at
 
 PARTITION = "6f1c2f5e-0d6b-4a53-9c0e-5b7a1d2e3f40"
 NOWHERE = {"DomainName": "", "NodeUpgradeProgressList": []}
 LETTERS = {"Completed": "C", "InProgress": "I", "Pending": "P"}
 
 
-def moment(scenario: str, second: float) -> Moment:
-    return moment_at(SCENARIOS[scenario], second, started_at=1_772_334_000.0, speed=1.0)
+def snapshot(scenario: str, second: float) -> Snapshot:
+    return snapshot_at(SCENARIOS[scenario], second, started_at=1_772_334_000.0, speed=1.0)
 
 
 def states(scenario: str, second: float) -> str:
     """Return the first letters of the states of the domains, from UD1 to UD5."""
-    domains = upgrade_domains(moment(scenario, second))
+    domains = upgrade_domains(snapshot(scenario, second))
     assert [domain["Name"] for domain in domains] in ([], ["UD1", "UD2", "UD3", "UD4", "UD5"])
     return "".join(LETTERS[domain["State"]] for domain in domains)
 
 
 def current(scenario: str, second: float) -> tuple[str, list[tuple[str, str, list[str]]]]:
     """Return the domain under way, and each node with its phase and what it waits for."""
-    return told(current_domain(moment(scenario, second)))
+    return told(current_domain(snapshot(scenario, second)))
 
 
 def told(progress: dict[str, Any]) -> tuple[str, list[tuple[str, str, list[str]]]]:
@@ -118,7 +118,7 @@ def test_nodes_have_checks_before_and_after(
 
 
 def test_a_safety_check_names_its_partition() -> None:
-    nodes = current_domain(moment("good", 30))["NodeUpgradeProgressList"]
+    nodes = current_domain(snapshot("good", 30))["NodeUpgradeProgressList"]
     assert nodes[0] == {
         "NodeName": "node1",
         "UpgradePhase": "PreUpgradeSafetyCheck",
@@ -143,15 +143,15 @@ def test_a_safety_check_names_its_partition() -> None:
 def test_a_failure_keeps_the_place_where_it_happened(
     scenario: str, second: int, expected: tuple[str, list[Any]]
 ) -> None:
-    assert told(domain_at_failure(moment(scenario, second))) == expected
+    assert told(domain_at_failure(snapshot(scenario, second))) == expected
 
 
 def test_late_failure_is_in_the_last_domain() -> None:
     late = Scenario("turns back at the very end", (Phase("RollingBack", 100, until=1.0, backward=True),))
-    failed = domain_at_failure(moment_at(late, 50, started_at=0.0, speed=1.0))
+    failed = domain_at_failure(snapshot_at(late, 50, started_at=0.0, speed=1.0))
     assert failed["DomainName"] == "UD5"
 
 
 def test_what_nobody_ever_upgraded_is_nowhere() -> None:
-    never = moment("never_upgraded", 0)
+    never = snapshot("never_upgraded", 0)
     assert (current_domain(never), domain_at_failure(never)) == (NOWHERE, NOWHERE)

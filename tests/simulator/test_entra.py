@@ -103,7 +103,7 @@ def test_microsofts_client_reads_all_metadata(cluster: Simulator) -> None:
 @pytest.mark.parametrize("tls", ["none", "server", "mutual", "mutual-late"])
 def test_cluster_without_entra_reports_none(tls: str) -> None:
     with Simulator(tls=tls) as simulator:
-        assert json.loads(simulator.answer(METADATA).body) == {"type": "", "metadata": {}}
+        assert json.loads(simulator.respond(METADATA).body) == {"type": "", "metadata": {}}
         if tls != "none":
             assert ask(simulator, METADATA) == (200, b'{"type": "", "metadata": {}}')
 
@@ -135,7 +135,7 @@ def test_tokens_of_other_issuers_are_refused(token: str | None, cluster: Simulat
 
 def test_a_token_is_shown_as_a_bearer(cluster: Simulator) -> None:
     token = cluster.entra.bearer_token
-    assert [cluster.entra.lets_in(f"{scheme} {token}") for scheme in ("Bearer", "bearer", "Basic")] == [
+    assert [cluster.entra.accepts(f"{scheme} {token}") for scheme in ("Bearer", "bearer", "Basic")] == [
         True,
         True,
         False,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.rest.protocol import Call
-from airflow_provider_sf.simulator.kind_formats import DIALECTS, Dialect
-from airflow_provider_sf.simulator.model import progress_answer, progress_body
+from airflow_provider_sf.simulator.kind_formats import KIND_FORMATS, KindFormat
+from airflow_provider_sf.simulator.model import progress_body, progress_response
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades.kinds import KINDS, Kind
 
@@ -36,7 +36,7 @@ def changes(scenario: str, *keys: str, kind: str) -> list[tuple[Any, ...]]:
 
 
 def test_there_is_no_dialect_without_a_kind() -> None:
-    assert set(DIALECTS) <= set(KINDS)
+    assert set(KIND_FORMATS) <= set(KINDS)
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_new_kind_is_simulated_by_its_row(monkeypatch: pytest.MonkeyPatch) -> No
         "Upgrade": {"State": FORWARD, "To": {"Version": "v1"}, "Percent": "62"},
     }
     assert body_at("never_upgraded", 0, kind="volume")["Upgrade"]["To"] == {"Version": "none"}
-    missing = progress_answer(
+    missing = progress_response(
         SCENARIOS["not_found"], "shop", kind="volume", elapsed=0, started_at=START, speed=1.0
     )
-    assert missing == Dialect().is_missing("shop")
+    assert missing == KindFormat().not_found_response("shop")

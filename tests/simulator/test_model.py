@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf.simulator.model import progress_answer
+from airflow_provider_sf.simulator.model import progress_response
 from airflow_provider_sf.simulator.scenarios import SCENARIOS, SERVICES
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
 from airflow_provider_sf.upgrades.kinds import KINDS
@@ -16,7 +16,7 @@ from airflow_provider_sf.upgrades.kinds import KINDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_sf.simulator.responses import Answer
+    from airflow_provider_sf.simulator.responses import HttpResponse
 
 START = 1_772_334_000.0
 SECONDS = range(0, 960, 5)
@@ -25,9 +25,9 @@ YEAR_1 = "0001-01-01T00:00:00.000Z"
 
 def answer(
     scenario: str, elapsed: float, speed: float = 1.0, *, kind: str = "application_resource"
-) -> Answer:
+) -> HttpResponse:
     name = f"{scenario}-shop"
-    return progress_answer(
+    return progress_response(
         SCENARIOS[scenario], name, kind=kind, elapsed=elapsed, started_at=START, speed=speed
     )
 

@@ -16,7 +16,7 @@ from msrest.serialization import Model
 from airflow_provider_sf.simulator.applications import application_health, application_info, page_after
 from airflow_provider_sf.simulator.model import progress_body
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
-from airflow_provider_sf.simulator.timeline import moment_at
+from airflow_provider_sf.simulator.timeline import snapshot_at
 from airflow_provider_sf.upgrades.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -233,9 +233,9 @@ def test_microsofts_client_knows_evaluations_and_checks() -> None:
 @pytest.mark.parametrize("scenario", SPOKEN)
 def test_microsofts_client_reads_application_answers(scenario: str) -> None:
     for second in SECONDS[::10]:
-        moment = moment_at(SCENARIOS[scenario], second, started_at=START, speed=1.0)
+        snapshot = snapshot_at(SCENARIOS[scenario], second, started_at=START, speed=1.0)
         name = f"{scenario}-shop~web"
-        info, health = application_info(name, moment), application_health(name, moment)
+        info, health = application_info(name, snapshot), application_health(name, snapshot)
         page = page_after("", {info["Id"]: info})
         for model, body in (
             ("ApplicationInfo", info),

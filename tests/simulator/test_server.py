@@ -19,7 +19,7 @@ from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Call, Request, json_object, request_for
 from airflow_provider_sf.simulator import SCENARIOS, Simulator
 from airflow_provider_sf.simulator.__main__ import main
-from airflow_provider_sf.simulator.responses import Answer
+from airflow_provider_sf.simulator.responses import HttpResponse
 from airflow_provider_sf.upgrades.kinds import KINDS
 
 PROGRESS = KINDS["application_resource"].progress
@@ -173,21 +173,21 @@ def test_cluster_upgrade_succeeds_by_default(simulator: Simulator, clock: Any) -
 )
 def test_cluster_has_the_given_scenario(scenario: str, status: int, version: str | None) -> None:
     with Simulator(cluster_scenario=scenario) as simulator:
-        said = simulator.answer("/$/GetUpgradeProgress?api-version=6.0")
+        said = simulator.respond("/$/GetUpgradeProgress?api-version=6.0")
     assert said.status == status
     assert version is None or json.loads(said.body)["CodeVersion"] == version
 
 
 def test_unknown_cluster_scenario_is_refused() -> None:
-    with pytest.raises(ValueError, match="cluster_scenario 'no scenario' is none; choose one of: good, "):
+    with pytest.raises(ValueError, match="invalid cluster_scenario 'no scenario': choose one of good, "):
         Simulator(cluster_scenario="no scenario")
 
 
 def test_a_cluster_can_lack_the_calls_about_itself() -> None:
     """As a cluster that is not standalone lacks that about its configuration."""
     with Simulator(cluster_scenario="not_found") as simulator:
-        said = simulator.answer("/$/GetClusterConfigurationUpgradeStatus?api-version=6.0")
-        assert said == simulator.answer("/$/NoSuchCall?api-version=6.0")
+        said = simulator.respond("/$/GetClusterConfigurationUpgradeStatus?api-version=6.0")
+        assert said == simulator.respond("/$/NoSuchCall?api-version=6.0")
 
 
 @pytest.mark.parametrize(
@@ -205,14 +205,14 @@ def test_a_cluster_can_lack_the_calls_about_itself() -> None:
 )
 def test_an_older_runtime_lacks_what_came_later(target: str, status: int) -> None:
     with Simulator(runtime_version="6.5.676.9590") as simulator:
-        assert simulator.answer(target).status == status
-        version = simulator.answer("/$/GetClusterVersion?api-version=6.4")
+        assert simulator.respond(target).status == status
+        version = simulator.respond("/$/GetClusterVersion?api-version=6.4")
     assert json.loads(version.body) == {"Version": "6.5.676.9590"}
 
 
 def test_applications_are_described_and_listed(simulator: Simulator) -> None:
     names = ("good-c", "good-a~web", "not_found-d", "unauthorised-e", "failed-b")
-    said = {name: simulator.answer(f"/Applications/{name}?api-version=6.0").status for name in names}
+    said = {name: simulator.respond(f"/Applications/{name}?api-version=6.0").status for name in names}
     assert said == dict(zip(names, (200, 200, 204, 403, 200), strict=True))
     assert get(simulator, "/Applications/good-a~web?api-version=6.0")["Name"] == "fabric:/good-a/web"
     first = get(simulator, "/Applications?api-version=6.1")
@@ -241,10 +241,10 @@ def test_applications_are_listed_after_first_request(simulator: Simulator) -> No
     ],
 )
 def test_faults_affect_every_call_of_a_name(target: str, simulator: Simulator, clock: Any) -> None:
-    simulator.answer(target.format("flapping-a"))
+    simulator.respond(target.format("flapping-a"))
     clock.now += 90
-    assert simulator.answer(target.format("flapping-a")).status == 503
-    assert simulator.answer(target.format("unauthorised-a")) == Answer(403)
+    assert simulator.respond(target.format("flapping-a")).status == 503
+    assert simulator.respond(target.format("unauthorised-a")) == HttpResponse(403)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_faults_affect_every_call_of_a_name(target: str, simulator: Simulator, c
     ],
 )
 def test_what_is_not_there_is_named(target: str, status: int, code: str, simulator: Simulator) -> None:
-    said = simulator.answer(target)
+    said = simulator.respond(target)
     error = json.loads(said.body)["Error"]
     assert (said.status, error["Code"]) == (status, code)
     assert "shop" in error["Message"]
@@ -276,7 +276,7 @@ def test_a_row_to_come_has_a_route(simulator: Simulator, monkeypatch: pytest.Mon
     assert get(simulator, "/Volumes/good-a%20b/$/GetIt?api-version=10.0")["UpgradeState"] == (
         "RollingForwardInProgress"
     )
-    assert simulator.answer("/Volumes/good-a/b/$/GetIt?api-version=10.0").status == 400
+    assert simulator.respond("/Volumes/good-a/b/$/GetIt?api-version=10.0").status == 400
 
 
 def test_concurrent_first_requests_start_one_upgrade(simulator: Simulator, clock: Any) -> None:
@@ -397,7 +397,7 @@ def test_a_port_that_is_taken_is_named() -> None:
 
 def test_explorer_page_explains_the_simulator(simulator: Simulator) -> None:
     """A reader of the demo clicks on the link of the task."""
-    page = simulator.answer("/Explorer/index.html")
+    page = simulator.respond("/Explorer/index.html")
     assert page.status == 200
     assert page.content_type.startswith("text/html")
     assert b"This cluster is simulated" in page.body

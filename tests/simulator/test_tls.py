@@ -16,8 +16,8 @@ import requests
 
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import SERVER_AUTH, Authority, Certificate
-from airflow_provider_sf.simulator.gateway import Gateway, Question
-from airflow_provider_sf.simulator.responses import Answer
+from airflow_provider_sf.simulator.gateway import Gateway, HttpRequest
+from airflow_provider_sf.simulator.responses import HttpResponse
 from airflow_provider_sf.simulator.tls import server_context
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def test_a_bug_of_the_simulator_shows_its_traceback(
 ) -> None:
     """The test adds a bug, since no bug is known."""
     with Simulator() as simulator:
-        monkeypatch.setattr(simulator, "answer", {}.__getitem__)
+        monkeypatch.setattr(simulator, "respond", {}.__getitem__)
         connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=60)
         with closing(connection), pytest.raises(http.client.RemoteDisconnected):
             said_on(connection)
@@ -226,15 +226,15 @@ def connected(port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
 
 def test_silent_client_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client answers while it reads, and this one does not read before it has been refused."""
-    monkeypatch.setattr("airflow_provider_sf.simulator.tls.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("airflow_provider_sf.simulator.tls.CERTIFICATE_WAIT_SECONDS", 0.01)
     shown: list[Any] = []
     refused, read = threading.Event(), threading.Event()
 
-    def respond(question: Question) -> Answer:
-        shown.append(question.certificate())
+    def respond(request: HttpRequest) -> HttpResponse:
+        shown.append(request.certificate())
         refused.set()
         assert read.wait(60)
-        return Answer()
+        return HttpResponse()
 
     gateway = Gateway(respond, port=0, tls=server_context(EXPECTED.server(), "mutual-late"))
     gateway.start()
@@ -258,7 +258,5 @@ def test_wrong_late_answer_is_refused(client: Client) -> None:
 
 
 def test_there_is_no_other_tls() -> None:
-    with pytest.raises(
-        ValueError, match="tls 'some' is none; choose one of: none, server, mutual, mutual-la"
-    ):
+    with pytest.raises(ValueError, match="invalid tls 'some': choose one of none, server, mutual, mutual-la"):
         Simulator(tls="some")
