@@ -1,4 +1,4 @@
-"""What a simulated cluster says of its classic applications besides their upgrades."""
+"""Description, health and list of the classic applications of a simulated cluster."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def health(scenario: str, second: float) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["shop~web", "fabric:/shop/web", "shop/web"])
-def test_an_application_is_told_whole(name: str) -> None:
+def test_application_info_is_complete(name: str) -> None:
     assert info("good", 600, name) == {
         "Id": "shop~web",
         "Name": "fabric:/shop/web",
@@ -54,11 +54,11 @@ def test_an_application_is_told_whole(name: str) -> None:
 def test_completed_application_has_the_new_version(
     scenario: str, second: float, expected: tuple[str, str, str]
 ) -> None:
-    told = info(scenario, second)
-    assert (told["TypeVersion"], told["Status"], told["HealthState"]) == expected
+    application = info(scenario, second)
+    assert (application["TypeVersion"], application["Status"], application["HealthState"]) == expected
 
 
-def test_a_healthy_application_has_nothing_to_complain_of() -> None:
+def test_healthy_application_has_no_evaluations() -> None:
     assert health("good", 300) == {
         "AggregatedHealthState": "Ok",
         "HealthEvents": [],
@@ -70,14 +70,14 @@ def test_a_healthy_application_has_nothing_to_complain_of() -> None:
 
 
 def test_failed_application_has_the_upgrades_reasons() -> None:
-    said = health("failed", 400)
-    assert said["AggregatedHealthState"] == "Error"
-    [wrapped] = said["UnhealthyEvaluations"]
+    body = health("failed", 400)
+    assert body["AggregatedHealthState"] == "Error"
+    [wrapped] = body["UnhealthyEvaluations"]
     assert wrapped["HealthEvaluation"]["ApplicationName"] == "fabric:/shop/web"
 
 
 def test_pages_have_two_applications() -> None:
-    items: dict[str, dict[str, Any]] = {one: {"Id": one} for one in ("c", "a", "e", "b", "d")}
+    items: dict[str, dict[str, Any]] = {name: {"Id": name} for name in ("c", "a", "e", "b", "d")}
     assert page_after("", items) == {"ContinuationToken": "b", "Items": [{"Id": "a"}, {"Id": "b"}]}
     assert page_after("b", items) == {"ContinuationToken": "d", "Items": [{"Id": "c"}, {"Id": "d"}]}
     assert page_after("d", items) == {"ContinuationToken": "", "Items": [{"Id": "e"}]}

@@ -1,4 +1,4 @@
-"""The throwaway certificates of the simulator."""
+"""The certificate authority of the simulator and its certificates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_sf.simulator.certificates import (
     Certificate,
 )
 
-EXPECTED, THEIRS = Authority(), Authority()
+AUTHORITY, OTHER_AUTHORITY = Authority(), Authority()
 
 
 def common_name(certificate: Certificate) -> str:
@@ -34,14 +34,14 @@ def days_left(certificate: Certificate) -> float:
 
 
 def test_thumbprint_is_a_hash_of_der() -> None:
-    server = EXPECTED.server()
+    server = AUTHORITY.server()
     assert server.der == x509.load_pem_x509_certificate(server.pem).public_bytes(Encoding.DER)
     assert server.thumbprint == hashlib.new("sha1", server.der, usedforsecurity=False).hexdigest().upper()
     assert server.sha256 == hashlib.sha256(server.der).hexdigest().upper()
 
 
-def test_a_server_has_all_names_of_this_machine() -> None:
-    server = EXPECTED.server()
+def test_server_certificate_has_all_local_names() -> None:
+    server = AUTHORITY.server()
     names = server.parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert common_name(server) == "CN=localhost"
     assert [str(name.value) for name in names] == ["localhost", "127.0.0.1", "::1"]
@@ -57,25 +57,25 @@ def test_a_server_has_all_names_of_this_machine() -> None:
         ("self_signed", "CN=localhost", "CN=localhost", True),
     ],
 )
-def test_a_server_can_be_bad_in_one_way(kind: str, name: str, issuer: str, *, is_valid: bool) -> None:
-    server = EXPECTED.server(kind)
+def test_bad_server_certificate_has_one_fault(kind: str, name: str, issuer: str, *, is_valid: bool) -> None:
+    server = AUTHORITY.server(kind)
     assert (common_name(server), server.parsed.issuer.rfc4514_string()) == (name, issuer)
     assert (days_left(server) > 0) is is_valid
 
 
-def test_there_is_no_other_kind_of_server() -> None:
+def test_unknown_server_certificate_is_refused() -> None:
     assert SERVER_CERTIFICATES == ("good", "expired", "wrong_name", "self_signed")
     with pytest.raises(ValueError, match="invalid server_certificate 'bad': choose one of good, expired, "):
-        EXPECTED.server("bad")
+        AUTHORITY.server("bad")
 
 
 @pytest.mark.parametrize("days", [-1.0, 3.0, 90.0])
-def test_a_client_ends_when_it_is_told_to(days: float) -> None:
-    assert days_left(EXPECTED.client(days=days)) == pytest.approx(days, abs=0.01)
+def test_client_certificate_expires_after_its_days(days: float) -> None:
+    assert days_left(AUTHORITY.client(days=days)) == pytest.approx(days, abs=0.01)
 
 
-def test_a_client_is_for_clients_unless_told_otherwise() -> None:
-    assert (purposes(EXPECTED.client()), purposes(EXPECTED.client(purpose=SERVER_AUTH))) == (
+def test_client_certificate_has_the_given_purpose() -> None:
+    assert (purposes(AUTHORITY.client()), purposes(AUTHORITY.client(purpose=SERVER_AUTH))) == (
         [CLIENT_AUTH],
         [SERVER_AUTH],
     )
@@ -84,35 +84,35 @@ def test_a_client_is_for_clients_unless_told_otherwise() -> None:
 @pytest.mark.parametrize(
     ("certificate", "accepted"),
     [
-        (EXPECTED.client(), True),
-        (EXPECTED.client(rsa_key=True), True),
-        (EXPECTED.client(days=-1), False),
-        (EXPECTED.client(purpose=SERVER_AUTH), False),
-        (THEIRS.client(), False),
-        (EXPECTED.server("self_signed"), False),
-        (EXPECTED.certificate, False),
+        (AUTHORITY.client(), True),
+        (AUTHORITY.client(rsa_key=True), True),
+        (AUTHORITY.client(days=-1), False),
+        (AUTHORITY.client(purpose=SERVER_AUTH), False),
+        (OTHER_AUTHORITY.client(), False),
+        (AUTHORITY.server("self_signed"), False),
+        (AUTHORITY.certificate, False),
     ],
-    ids=["good", "rsa", "expired", "for servers", "a stranger's", "self-signed", "the authority"],
+    ids=["good", "rsa", "expired", "for servers", "other authority", "self-signed", "the authority"],
 )
-def test_an_authority_accepts_its_own_valid_clients_only(certificate: Certificate, *, accepted: bool) -> None:
-    assert EXPECTED.accepts(certificate.der) is accepted
+def test_authority_accepts_only_its_valid_clients(certificate: Certificate, *, accepted: bool) -> None:
+    assert AUTHORITY.accepts(certificate.der) is accepted
 
 
 @pytest.mark.parametrize("rsa_key", [False, True])
 def test_key_can_be_encrypted(*, rsa_key: bool) -> None:
-    client = EXPECTED.client(rsa_key=rsa_key)
-    written = client.encrypted_key_pem("open sesame")
-    assert written.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
-    key = load_pem_private_key(written, b"open sesame")
+    client = AUTHORITY.client(rsa_key=rsa_key)
+    encrypted = client.encrypted_key_pem("open sesame")
+    assert encrypted.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    key = load_pem_private_key(encrypted, b"open sesame")
     assert key.public_key() == client.parsed.public_key()
     assert isinstance(key, rsa.RSAPrivateKey) is rsa_key
     with pytest.raises(ValueError, match="password"):
-        load_pem_private_key(written, b"wrong")
+        load_pem_private_key(encrypted, b"wrong")
 
 
 @pytest.mark.parametrize("passphrase", [None, "open sesame"])
-def test_a_pfx_holds_certificate_and_key(passphrase: str | None) -> None:
-    client = EXPECTED.client()
+def test_pfx_has_certificate_and_key(passphrase: str | None) -> None:
+    client = AUTHORITY.client()
     key, certificate, others = pkcs12.load_key_and_certificates(
         client.pfx(passphrase), passphrase.encode() if passphrase else None
     )

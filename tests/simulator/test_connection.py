@@ -1,4 +1,4 @@
-"""What the simulator's command says and writes about how to connect to a secured cluster."""
+"""The connection and the files that the command of the simulator writes for a secured cluster."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ TARGET = "/$/GetClusterVersion?api-version=6.4"
 
 
 @contextmanager
-def commanded(*arguments: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Run the command and yield the line on the certificate, and the connection, as a shell reads it."""
+def running(*arguments: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Run the command; yield the line about the certificate, and the connection as a shell reads it."""
     command = [sys.executable, "-m", "airflow_provider_sf.simulator", "--port", "0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -53,16 +53,16 @@ def client_of(fields: dict[str, Any]) -> http.client.HTTPSConnection:
     return http.client.HTTPSConnection(fields["host"].removeprefix("https://"), context=context, timeout=60)
 
 
-def asked(fields: dict[str, Any], token: str = "") -> int:
-    with closing(client_of(fields)) as connected:
-        connected.request("GET", TARGET, headers={"Authorization": f"Bearer {token}"} if token else {})
-        return connected.getresponse().status
+def status_of(fields: dict[str, Any], token: str = "") -> int:
+    with closing(client_of(fields)) as client:
+        client.request("GET", TARGET, headers={"Authorization": f"Bearer {token}"} if token else {})
+        return client.getresponse().status
 
 
 @pytest.mark.parametrize("tls", ["mutual", "mutual-late"])
 def test_command_prints_a_certificate_connection(tls: str, tmp_path: Path) -> None:
-    here = tmp_path / "somebody's files"
-    with commanded("--tls", tls, "--certificates", str(here)) as (certificate, fields):
+    here = tmp_path / "someone's files"
+    with running("--tls", tls, "--certificates", str(here)) as (certificate, fields):
         assert fields["conn_type"] == "service_fabric"
         assert re.fullmatch(r"https://127\.0\.0\.1:\d+", fields["host"])
         assert fields["extra"] == {
@@ -72,19 +72,19 @@ def test_command_prints_a_certificate_connection(tls: str, tmp_path: Path) -> No
             "ca_bundle": f"{here}/ca.pem",
         }
         assert re.fullmatch(r"Its certificate has the SHA-1 thumbprint [0-9A-F]{40}\.\n", certificate)
-        assert asked(fields) == 200
+        assert status_of(fields) == 200
 
 
 @pytest.mark.parametrize("kind", ["good", "self_signed"])
-def test_the_command_says_how_to_connect_with_nothing(kind: str, tmp_path: Path) -> None:
+def test_command_prints_a_connection_without_credentials(kind: str, tmp_path: Path) -> None:
     options = ("--tls", "server", "--server-certificate", kind, "--certificates", str(tmp_path))
-    with commanded(*options) as (_, fields):
+    with running(*options) as (_, fields):
         assert fields["extra"] == {"security": "none", "ca_bundle": f"{tmp_path}/ca.pem"}
-        assert asked(fields) == 200
+        assert status_of(fields) == 200
 
 
-def test_the_command_says_how_to_connect_with_entra(tmp_path: Path) -> None:
-    with commanded("--entra", "--certificates", str(tmp_path)) as (_, fields):
+def test_command_prints_an_entra_connection(tmp_path: Path) -> None:
+    with running("--entra", "--certificates", str(tmp_path)) as (_, fields):
         assert fields["extra"] == {
             "security": "entra",
             "credential": "client_secret",
@@ -94,20 +94,20 @@ def test_the_command_says_how_to_connect_with_entra(tmp_path: Path) -> None:
             "authority": fields["host"],
             "ca_bundle": f"{tmp_path}/ca.pem",
         }
-        assert asked(fields) == 401
+        assert status_of(fields) == 401
         form = {name: fields["extra"][name] for name in ("client_id", "client_secret")}
         form |= {"grant_type": "client_credentials", "scope": f"{Entra.cluster_id}/.default"}
-        with closing(client_of(fields)) as connected:
-            connected.request("POST", f"/{Entra.tenant_id}/oauth2/v2.0/token", urlencode(form))
-            token = json.loads(connected.getresponse().read())["access_token"]
-        assert asked(fields, token) == 200
+        with closing(client_of(fields)) as client:
+            client.request("POST", f"/{Entra.tenant_id}/oauth2/v2.0/token", urlencode(form))
+            token = json.loads(client.getresponse().read())["access_token"]
+        assert status_of(fields, token) == 200
 
 
 def test_client_files_match_and_are_private(tmp_path: Path) -> None:
     there = tmp_path / "not" / "yet"
     with Simulator(tls="mutual") as simulator:
         write_certificates(simulator.security, there)
-        write_certificates(simulator.security, there)  # once more over those that are there
+        write_certificates(simulator.security, there)  # replaces the files
         assert sorted(path.name for path in there.iterdir()) == [
             "ca.pem",
             "client.key",
@@ -129,11 +129,11 @@ def test_entra_files_contain_the_application_certificate(tmp_path: Path) -> None
 
 def test_unsecured_cluster_needs_no_files() -> None:
     with Simulator(gateways=2) as simulator:
-        one, two = simulator.urls
-        assert connection(simulator.security, [one], None) == f"service-fabric://127.0.0.1:{simulator.port}"
-        assert json.loads(connection(simulator.security, [one, two], None)) == {
+        first, second = simulator.urls
+        assert connection(simulator.security, [first], None) == f"service-fabric://127.0.0.1:{simulator.port}"
+        assert json.loads(connection(simulator.security, [first, second], None)) == {
             "conn_type": "service_fabric",
-            "host": f"{one},{two}",
+            "host": f"{first},{second}",
             "extra": {},
         }
 
@@ -147,7 +147,7 @@ def test_unsecured_cluster_needs_no_files() -> None:
     ],
     ids=["tls", "entra", "certificates"],
 )
-def test_command_needs_a_directory_for_files_only(
+def test_certificates_option_goes_with_security(
     arguments: list[str], error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):

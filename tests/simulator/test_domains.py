@@ -1,4 +1,4 @@
-"""Where a simulated upgrade is among domains and nodes, second by second."""
+"""Upgrade domains and nodes of a simulated upgrade, second by second."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def states(scenario: str, second: float) -> str:
 
 
 def current(scenario: str, second: float) -> tuple[str, list[tuple[str, str, list[str]]]]:
-    """Return the domain under way, and each node with its phase and what it waits for."""
-    return told(current_domain(snapshot(scenario, second)))
+    """Return the current domain, and each node with its phase and its safety checks."""
+    return domain_and_nodes(current_domain(snapshot(scenario, second)))
 
 
-def told(progress: dict[str, Any]) -> tuple[str, list[tuple[str, str, list[str]]]]:
+def domain_and_nodes(progress: dict[str, Any]) -> tuple[str, list[tuple[str, str, list[str]]]]:
     nodes = [
         (
             node["NodeName"],
@@ -78,7 +78,7 @@ def told(progress: dict[str, Any]) -> tuple[str, list[tuple[str, str, list[str]]
         ("unknown_state", 200, "CPPPP"),
     ],
 )
-def test_domains_are_done_one_after_the_other(scenario: str, second: int, expected: str) -> None:
+def test_domains_are_upgraded_in_order(scenario: str, second: int, expected: str) -> None:
     assert states(scenario, second) == expected
 
 
@@ -111,13 +111,13 @@ PRE, UPGRADING, POST = "PreUpgradeSafetyCheck", "Upgrading", "PostUpgradeSafetyC
         ("unknown_state", 200, ("", [])),
     ],
 )
-def test_nodes_have_checks_before_and_after(
+def test_nodes_have_safety_checks_before_and_after(
     scenario: str, second: int, expected: tuple[str, list[Any]]
 ) -> None:
     assert current(scenario, second) == expected
 
 
-def test_a_safety_check_names_its_partition() -> None:
+def test_safety_check_names_its_partition() -> None:
     nodes = current_domain(snapshot("good", 30))["NodeUpgradeProgressList"]
     assert nodes[0] == {
         "NodeName": "node1",
@@ -140,18 +140,16 @@ def test_a_safety_check_names_its_partition() -> None:
         ("interrupted", 200, ("UD2", [("node3", POST, []), ("node4", POST, [])])),
     ],
 )
-def test_a_failure_keeps_the_place_where_it_happened(
-    scenario: str, second: int, expected: tuple[str, list[Any]]
-) -> None:
-    assert told(domain_at_failure(snapshot(scenario, second))) == expected
+def test_failure_keeps_its_domain(scenario: str, second: int, expected: tuple[str, list[Any]]) -> None:
+    assert domain_and_nodes(domain_at_failure(snapshot(scenario, second))) == expected
 
 
 def test_late_failure_is_in_the_last_domain() -> None:
-    late = Scenario("turns back at the very end", (Phase("RollingBack", 100, until=1.0, backward=True),))
+    late = Scenario("rolls back at the end", (Phase("RollingBack", 100, until=1.0, backward=True),))
     failed = domain_at_failure(snapshot_at(late, 50, started_at=0.0, speed=1.0))
     assert failed["DomainName"] == "UD5"
 
 
-def test_what_nobody_ever_upgraded_is_nowhere() -> None:
+def test_never_upgraded_has_no_current_domain() -> None:
     never = snapshot("never_upgraded", 0)
     assert (current_domain(never), domain_at_failure(never)) == (NOWHERE, NOWHERE)

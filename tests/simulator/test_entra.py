@@ -1,4 +1,4 @@
-"""Signing in to a simulated cluster with Entra ID, over a loopback socket."""
+"""Sign-in to a simulated cluster with Entra ID, over a loopback socket."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-EXPECTED = Authority()
+AUTHORITY = Authority()
 VERSION = "/$/GetClusterVersion?api-version=6.4"
 METADATA = "/$/GetAadMetadata?api-version=6.0"
 CONFIGURATION = f"/{Entra.tenant_id}/v2.0/.well-known/openid-configuration"
@@ -41,7 +41,7 @@ GOOD = {
 
 @pytest.fixture
 def cluster(clock: Any) -> Iterator[Simulator]:
-    with Simulator(entra=True, authority=EXPECTED, clock=clock, token_seconds=600) as simulator:
+    with Simulator(entra=True, authority=AUTHORITY, clock=clock, token_seconds=600) as simulator:
         yield simulator
 
 
@@ -51,13 +51,13 @@ def ask(
     *,
     token: str | None = None,
     form: dict[str, str] | None = None,
-    shown: Path | None = None,
+    certificate: Path | None = None,
     gateway: int = 0,
 ) -> tuple[int, bytes]:
     context = ssl.create_default_context(cadata=simulator.authority.pem.decode())
     context.post_handshake_auth = True
-    if shown:
-        context.load_cert_chain(shown)
+    if certificate:
+        context.load_cert_chain(certificate)
     headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
     address = simulator.urls[gateway].removeprefix("https://")
     with closing(http.client.HTTPSConnection(address, context=context)) as connection:
@@ -66,7 +66,7 @@ def ask(
         return answer.status, answer.read()
 
 
-def signed_in(simulator: Simulator, **changes: str) -> tuple[int, dict[str, Any]]:
+def sign_in(simulator: Simulator, **changes: str) -> tuple[int, dict[str, Any]]:
     status, body = ask(simulator, TOKEN, form={**GOOD, **changes})
     return status, json.loads(body)
 
@@ -91,7 +91,9 @@ def test_metadata_needs_no_token(cluster: Simulator) -> None:
 
 def test_microsofts_client_reads_all_metadata(cluster: Simulator) -> None:
     classes = {
-        name: one for name, one in vars(models).items() if isinstance(one, type) and issubclass(one, Model)
+        name: value
+        for name, value in vars(models).items()
+        if isinstance(value, type) and issubclass(value, Model)
     }
     _, body = ask(cluster, METADATA)
     reader = Deserializer(classes)  # type: ignore[no-untyped-call]  # msrest has no types
@@ -108,20 +110,20 @@ def test_cluster_without_entra_reports_none(tls: str) -> None:
             assert ask(simulator, METADATA) == (200, b'{"type": "", "metadata": {}}')
 
 
-def test_everybody_sees_explorer(cluster: Simulator) -> None:
-    """It is where people sign in."""
+def test_explorer_needs_no_token(cluster: Simulator) -> None:
+    """People sign in there."""
     assert ask(cluster, "/Explorer/index.html")[0] == 200
 
 
-def test_a_cluster_with_entra_speaks_tls(cluster: Simulator) -> None:
+def test_cluster_with_entra_has_tls(cluster: Simulator) -> None:
     assert cluster.url == f"https://127.0.0.1:{cluster.port}"
 
 
 def test_token_is_valid_until_it_expires(cluster: Simulator, clock: Any) -> None:
-    status, said = signed_in(cluster)
-    token = said.pop("access_token")
+    status, body = sign_in(cluster)
+    token = body.pop("access_token")
     assert cluster.entra.tokens == (token,)
-    assert (status, said) == (200, {"token_type": "Bearer", "expires_in": 600, "ext_expires_in": 600})
+    assert (status, body) == (200, {"token_type": "Bearer", "expires_in": 600, "ext_expires_in": 600})
     clock.now += 599
     assert ask(cluster, VERSION, token=token) == (200, b'{"Version": "10.1.2338.9590"}')
     clock.now += 1
@@ -133,7 +135,7 @@ def test_tokens_of_other_issuers_are_refused(token: str | None, cluster: Simulat
     assert ask(cluster, VERSION, token=token) == (401, b"")
 
 
-def test_a_token_is_shown_as_a_bearer(cluster: Simulator) -> None:
+def test_token_needs_the_bearer_scheme(cluster: Simulator) -> None:
     token = cluster.entra.bearer_token
     assert [cluster.entra.accepts(f"{scheme} {token}") for scheme in ("Bearer", "bearer", "Basic")] == [
         True,
@@ -142,7 +144,7 @@ def test_a_token_is_shown_as_a_bearer(cluster: Simulator) -> None:
     ]
 
 
-def test_revoked_tokens_let_nobody_in(cluster: Simulator) -> None:
+def test_revoked_tokens_are_refused(cluster: Simulator) -> None:
     token = cluster.entra.bearer_token
     assert ask(cluster, VERSION, token=token)[0] == 200
     cluster.entra.revoke_tokens()
@@ -150,12 +152,12 @@ def test_revoked_tokens_let_nobody_in(cluster: Simulator) -> None:
     assert ask(cluster, VERSION, token=cluster.entra.bearer_token)[0] == 200
 
 
-def test_only_who_signs_in_is_counted(cluster: Simulator) -> None:
+def test_only_sign_ins_are_counted(cluster: Simulator) -> None:
     assert cluster.entra.bearer_token != cluster.entra.bearer_token
     assert cluster.entra.tokens_issued == 0
     for _ in range(2):
-        signed_in(cluster)
-    signed_in(cluster, client_secret="wrong")
+        sign_in(cluster)
+    sign_in(cluster, client_secret="wrong")
     assert cluster.entra.tokens_issued == 2
 
 
@@ -163,7 +165,7 @@ def test_only_who_signs_in_is_counted(cluster: Simulator) -> None:
     ("changes", "status", "error", "code"),
     [
         ({"grant_type": "password"}, 400, "unsupported_grant_type", 70003),
-        ({"client_id": "somebody"}, 400, "unauthorized_client", 700016),
+        ({"client_id": "other"}, 400, "unauthorized_client", 700016),
         ({"scope": "https://graph.microsoft.com/.default"}, 400, "invalid_resource", 500011),
         ({"client_secret": "wrong"}, 401, "invalid_client", 7000215),
         ({"client_assertion": "wrong"}, 401, "invalid_client", 700027),
@@ -173,13 +175,13 @@ def test_only_who_signs_in_is_counted(cluster: Simulator) -> None:
 def test_failed_sign_in_has_entras_error(
     changes: dict[str, str], status: int, error: str, code: int, cluster: Simulator
 ) -> None:
-    told, body = signed_in(cluster, **changes)
-    assert (told, body["error"], body["error_codes"]) == (status, error, [code])
+    actual, body = sign_in(cluster, **changes)
+    assert (actual, body["error"], body["error_codes"]) == (status, error, [code])
     assert body["error_description"].startswith(f"AADSTS{code}: ")
 
 
 def assertion(signer: Certificate, algorithm: str) -> str:
-    """Return a JSON Web Token, as a client makes it that has a certificate instead of a secret."""
+    """Return the JSON Web Token that a client signs with its certificate."""
 
     def encoded(part: bytes) -> str:
         return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
@@ -191,21 +193,21 @@ def assertion(signer: Certificate, algorithm: str) -> str:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256"])
-def test_the_application_may_sign_in_with_its_certificate(algorithm: str, cluster: Simulator) -> None:
+def test_application_signs_in_with_its_certificate(algorithm: str, cluster: Simulator) -> None:
     signed = assertion(cluster.entra.certificate, algorithm)
-    status, said = signed_in(cluster, client_assertion=signed)
+    status, body = sign_in(cluster, client_assertion=signed)
     assert status == 200
-    assert ask(cluster, VERSION, token=said["access_token"])[0] == 200
+    assert ask(cluster, VERSION, token=body["access_token"])[0] == 200
 
 
-def test_no_other_certificate_signs_in(cluster: Simulator) -> None:
-    stranger = EXPECTED.client(rsa_key=True)
-    assert signed_in(cluster, client_assertion=assertion(stranger, "RS256"))[0] == 401
+def test_other_certificates_cannot_sign_in(cluster: Simulator) -> None:
+    other = AUTHORITY.client(rsa_key=True)
+    assert sign_in(cluster, client_assertion=assertion(other, "RS256"))[0] == 401
 
 
-def test_every_gateway_issues_under_its_own_address() -> None:
-    """So signing in goes on while another gateway is down."""
-    with Simulator(entra=True, gateways=2, authority=EXPECTED) as simulator:
+def test_every_gateway_issues_tokens() -> None:
+    """Clients can sign in while another gateway is down."""
+    with Simulator(entra=True, gateways=2, authority=AUTHORITY) as simulator:
         simulator.down(0)
         status, body = ask(simulator, CONFIGURATION, gateway=1)
         issuer = f"{simulator.urls[1]}/7f9a3c52-4b1e-4d0a-9c57-3e8d2b6f1a04"
@@ -220,26 +222,26 @@ def test_every_gateway_issues_under_its_own_address() -> None:
         assert ask(simulator, TOKEN, gateway=1, form=GOOD)[0] == 200
 
 
-def test_another_tenant_is_not_found(cluster: Simulator) -> None:
+def test_other_tenant_is_not_found(cluster: Simulator) -> None:
     status, body = ask(cluster, CONFIGURATION.replace(Entra.tenant_id, "contoso"))
     assert (status, json.loads(body)["error"]) == (400, "invalid_tenant")
 
 
-def test_a_cluster_without_entra_issues_nothing() -> None:
-    with Simulator(tls="server", authority=EXPECTED) as simulator:
+def test_cluster_without_entra_issues_no_tokens() -> None:
+    with Simulator(tls="server", authority=AUTHORITY) as simulator:
         assert ask(simulator, CONFIGURATION)[0] == ask(simulator, TOKEN, form=GOOD)[0] == 400
 
 
 @pytest.mark.parametrize("tls", ["mutual", "mutual-late"])
-def test_who_may_show_a_certificate_needs_no_token(tls: str, tmp_path: Path) -> None:
-    client = EXPECTED.client()
-    shown = tmp_path / "client.pem"
-    shown.write_bytes(client.pem + client.key_pem)
-    with Simulator(tls=tls, entra=True, authority=EXPECTED) as simulator:
+def test_client_certificate_replaces_the_token(tls: str, tmp_path: Path) -> None:
+    client = AUTHORITY.client()
+    certificate = tmp_path / "client.pem"
+    certificate.write_bytes(client.pem + client.key_pem)
+    with Simulator(tls=tls, entra=True, authority=AUTHORITY) as simulator:
         token = simulator.entra.bearer_token
         assert [
-            ask(simulator, VERSION, shown=shown)[0],
+            ask(simulator, VERSION, certificate=certificate)[0],
             ask(simulator, VERSION, token=token)[0],
             ask(simulator, VERSION)[0],
-            ask(simulator, VERSION, shown=shown, token="made up")[0],
+            ask(simulator, VERSION, certificate=certificate, token="made up")[0],
         ] == [200, 200, 403, 401]

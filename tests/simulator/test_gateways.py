@@ -1,4 +1,4 @@
-"""A simulated cluster with several gateways, of which some are down or ail."""
+"""A simulated cluster with several gateways; some are down or have a fault."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ def connection_to(simulator: Simulator, index: int) -> http.client.HTTPConnectio
     return http.client.HTTPSConnection(address, timeout=60, context=context)
 
 
-def asked(connection: http.client.HTTPConnection) -> tuple[int, bytes]:
+def response_on(connection: http.client.HTTPConnection) -> tuple[int, bytes]:
     connection.request("GET", TARGET)
-    answer = connection.getresponse()
-    return answer.status, answer.read()
+    response = connection.getresponse()
+    return response.status, response.read()
 
 
-def ask(simulator: Simulator, index: int) -> tuple[int, bytes]:
+def response_of(simulator: Simulator, index: int) -> tuple[int, bytes]:
     with closing(connection_to(simulator, index)) as connection:
-        return asked(connection)
+        return response_on(connection)
 
 
-def test_all_gateways_tell_of_one_cluster(clock: Any) -> None:
+def test_all_gateways_have_the_same_cluster(clock: Any) -> None:
     with Simulator(gateways=3, clock=clock) as simulator:
-        told = {ask(simulator, index) for index in range(3)}
-        assert len(told) == 1
+        responses = {response_of(simulator, index) for index in range(3)}
+        assert len(responses) == 1
         assert [simulator.requests_of(index) for index in range(3)] == [1, 1, 1]
         assert simulator.requests == [f"GET {TARGET} HTTP/1.1"] * 3
 
 
-def test_a_cluster_has_one_gateway_unless_told_otherwise(simulator: Simulator) -> None:
+def test_cluster_has_one_gateway_by_default(simulator: Simulator) -> None:
     assert simulator.urls == [simulator.url] == [f"http://127.0.0.1:{simulator.port}"]
 
 
@@ -70,62 +70,62 @@ def test_gateway_comes_back_on_its_port(tls: str) -> None:
         urls = simulator.urls
         simulator.down(0)
         with pytest.raises(ConnectionRefusedError):
-            ask(simulator, 0)
-        assert ask(simulator, 1)[0] == 200
+            response_of(simulator, 0)
+        assert response_of(simulator, 1)[0] == 200
         simulator.up(0)
-        assert ask(simulator, 0)[0] == 200
+        assert response_of(simulator, 0)[0] == 200
         assert simulator.urls == urls
 
 
 @TLS
-def test_a_gateway_that_goes_down_cuts_its_connections(tls: str) -> None:
+def test_gateway_going_down_cuts_its_connections(tls: str) -> None:
     with (
         Simulator(gateways=2, tls=tls) as simulator,
         closing(connection_to(simulator, 0)) as first,
         closing(connection_to(simulator, 1)) as second,
-        socket.create_connection(("127.0.0.1", simulator.port)) as silent,
+        socket.create_connection(("127.0.0.1", simulator.port)) as idle,
     ):
-        assert asked(first)[0] == asked(second)[0] == 200
+        assert response_on(first)[0] == response_on(second)[0] == 200
         simulator.down(0)
-        assert silent.recv(1) == b""
+        assert idle.recv(1) == b""
         with pytest.raises((http.client.RemoteDisconnected, ConnectionError, ssl.SSLError)):
-            asked(first)
-        assert asked(second)[0] == 200
+            response_on(first)
+        assert response_on(second)[0] == 200
 
 
-def test_a_gateway_may_be_down_at_the_end() -> None:
+def test_stop_accepts_gateways_that_are_down() -> None:
     with Simulator(gateways=2) as simulator:
         simulator.down(1)
     with pytest.raises(ConnectionRefusedError):
-        ask(simulator, 0)
+        response_of(simulator, 0)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind != "reset"])
-def test_a_gateway_can_ail_until_it_is_cured(kind: str, three: Simulator) -> None:
+def test_gateway_fault_can_be_set_and_removed(kind: str, three: Simulator) -> None:
     three.fault(1, kind)
-    assert [ask(three, index)[0] for index in range(3)] == [200, FAULTS[kind].status, 200]
-    assert ask(three, 1) == (FAULTS[kind].status, FAULTS[kind].body)
+    assert [response_of(three, index)[0] for index in range(3)] == [200, FAULTS[kind].status, 200]
+    assert response_of(three, 1) == (FAULTS[kind].status, FAULTS[kind].body)
     three.fault(1, None)
-    assert json.loads(ask(three, 1)[1])["Name"] == "good-shop"
+    assert json.loads(response_of(three, 1)[1])["Name"] == "good-shop"
     assert three.requests_of(1) == 3
 
 
 @TLS
-def test_a_gateway_can_reset_its_connections(tls: str) -> None:
+def test_gateway_can_reset_connections(tls: str) -> None:
     with Simulator(tls=tls) as simulator:
         simulator.fault(0, "reset")
         with pytest.raises(ConnectionResetError):
-            ask(simulator, 0)
+            response_of(simulator, 0)
         simulator.fault(0, None)
-        assert ask(simulator, 0)[0] == 200
+        assert response_of(simulator, 0)[0] == 200
 
 
-def test_failing_gateway_needs_no_authentication() -> None:
+def test_fault_needs_no_authentication() -> None:
     with Simulator(tls="mutual-late", entra=True) as simulator:
         simulator.fault(0, "unavailable")
-        assert ask(simulator, 0)[0] == 503
+        assert response_of(simulator, 0)[0] == 503
 
 
-def test_working_gateway_can_be_repaired(three: Simulator) -> None:
+def test_missing_fault_can_be_removed(three: Simulator) -> None:
     three.fault(0, None)
-    assert ask(three, 0)[0] == 200
+    assert response_of(three, 0)[0] == 200

@@ -1,4 +1,4 @@
-"""How each kind of upgrade words the scenarios: its states, versions and names, its failures, its health checks."""
+"""The format of each kind of upgrade: states, versions, names, failures and health checks."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ FORWARD, BACK = "RollingForwardInProgress", "RollingBackInProgress"
 
 
 def body_at(scenario: str, second: float, *, kind: str, speed: float = 1.0) -> dict[str, Any]:
-    """Return the answer this many seconds of real time after the start."""
+    """Return the body at a second of real time after the start."""
     name, second = f"{scenario}-shop", second * speed
     return progress_body(SCENARIOS[scenario], name, kind=kind, second=second, started_at=START, speed=speed)
 
 
 def changes(scenario: str, *keys: str, kind: str) -> list[tuple[Any, ...]]:
-    """Return each change of what stands under these keys, after the second at which it is first seen."""
+    """Return each change of the values under these keys, with the second at which it is first seen."""
     seen: list[tuple[Any, ...]] = []
     for second in SECONDS:
         body = body_at(scenario, second, kind=kind)
@@ -35,7 +35,7 @@ def changes(scenario: str, *keys: str, kind: str) -> list[tuple[Any, ...]]:
     return seen
 
 
-def test_there_is_no_dialect_without_a_kind() -> None:
+def test_every_kind_format_has_a_kind() -> None:
     assert set(KIND_FORMATS) <= set(KINDS)
 
 
@@ -102,7 +102,7 @@ def test_each_kind_has_its_success_state(kind: str, last: list[str]) -> None:
         ("unknown_state", 200, "RollingSideways"),
     ],
 )
-def test_other_words_are_the_same_for_all_kinds(scenario: str, second: int, word: str, kind: str) -> None:
+def test_other_states_are_the_same_for_all_kinds(scenario: str, second: int, word: str, kind: str) -> None:
     assert body_at(scenario, second, kind=kind)["UpgradeState"] == word
 
 
@@ -311,15 +311,18 @@ EVALUATIONS = {"compose_deployment": "ApplicationUnhealthyEvaluations"}
         ),
     ],
 )
-def test_a_failed_health_check_says_what_is_unhealthy(kind: str, expected: list[tuple[str, str]]) -> None:
-    trail, found = [], body_at("rolled_back", 700, kind=kind)[EVALUATIONS.get(kind, "UnhealthyEvaluations")]
+def test_failed_health_check_has_unhealthy_evaluations(kind: str, expected: list[tuple[str, str]]) -> None:
+    evaluations, found = (
+        [],
+        body_at("rolled_back", 700, kind=kind)[EVALUATIONS.get(kind, "UnhealthyEvaluations")],
+    )
     while found:
-        [wrapped] = found
-        evaluation = wrapped["HealthEvaluation"]
+        [item] = found
+        evaluation = item["HealthEvaluation"]
         assert evaluation["AggregatedHealthState"] == "Error"
-        trail.append((evaluation["Kind"], evaluation["Description"]))
+        evaluations.append((evaluation["Kind"], evaluation["Description"]))
         found = evaluation.get("UnhealthyEvaluations")
-    assert trail == expected
+    assert evaluations == expected
 
 
 @pytest.mark.parametrize("kind", ["application", "compose_deployment", "cluster"])
@@ -333,11 +336,11 @@ def test_only_failed_health_checks_are_unhealthy(scenario: str, second: int, kin
 
 @pytest.mark.parametrize("kind", ["application", "cluster"])
 def test_domain_health_is_checked_between_domains(kind: str) -> None:
-    """A domain of the scenario takes 108 seconds, so the check begins after 81 and lasts 27."""
+    """A domain takes 108 seconds here, so its health check begins after 81 seconds and takes 27."""
     seen = [
-        (second, said["UpgradeState"], said["HealthCheckPhase"], said["HealthCheckElapsedTime"])
+        (second, body["UpgradeState"], body["HealthCheckPhase"], body["HealthCheckElapsedTime"])
         for second in (110, 111, 120, 124, 125, 137, 138)
-        for said in [body_at("good", second, kind=kind)]
+        for body in [body_at("good", second, kind=kind)]
     ]
     assert seen == [
         (110, FORWARD, "Invalid", "PT0H0M0S"),
@@ -353,13 +356,13 @@ def test_domain_health_is_checked_between_domains(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["application_resource", "cluster_configuration"])
-def test_kinds_without_domains_have_no_checks(kind: str) -> None:
+def test_kinds_without_domains_have_no_health_checks(kind: str) -> None:
     states = {state for _, state in changes("good", "UpgradeState", kind=kind)}
     assert "RollingForwardPending" not in states
 
 
 def test_new_kind_is_simulated_by_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row names its call and its keys; what it does not word itself, it says as classic applications do."""
+    """The row has a call and keys. The rest has the format of classic applications."""
     row = Kind(
         name="volume",
         title="volume",

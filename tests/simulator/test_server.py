@@ -1,4 +1,4 @@
-"""The simulator on its loopback port, and as a command."""
+"""The simulator on its loopback port, and its command."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_names_are_unquoted_like_the_gateway(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize("name", ["not_found-shop", "shop", "sampleApplication"])
-def test_a_name_of_no_scenario_is_not_found(name: str, simulator: Simulator) -> None:
+def test_name_without_a_scenario_is_not_found(name: str, simulator: Simulator) -> None:
     with pytest.raises(Rejected, match="SINGLE_INSTANCE_APPLICATION_NOT_FOUND"):
         state(simulator, name)
 
@@ -58,7 +58,7 @@ def test_unauthorised_client_receives_a_status_only(simulator: Simulator) -> Non
     assert (error.value.status, error.value.code) == (403, None)
 
 
-def test_two_upgrades_are_told_apart_by_their_starts(simulator: Simulator, clock: Any) -> None:
+def test_two_upgrades_differ_in_their_starts(simulator: Simulator, clock: Any) -> None:
     starts = []
     for _ in range(2):
         body = get(simulator, request_for(PROGRESS, "previous_first-shop").target)
@@ -94,13 +94,13 @@ def test_unknown_route_is_an_invalid_argument(target: str, simulator: Simulator)
 
 def test_client_sees_every_fault(simulator: Simulator, clock: Any) -> None:
     state(simulator, "flapping-a")
-    said = []
+    faults = []
     for _ in range(5):
         clock.now += 60
         with pytest.raises(Unreachable) as error:
             state(simulator, "flapping-a")
-        said.append((error.value.status, error.value.code))
-    assert said == [
+        faults.append((error.value.status, error.value.code))
+    assert faults == [
         (503, "FABRIC_E_SERVICE_TOO_BUSY"),
         (None, None),
         (504, "FABRIC_E_TIMEOUT"),
@@ -116,11 +116,11 @@ def test_requests_are_kept(simulator: Simulator) -> None:
     assert simulator.requests == ["GET /$/GetClusterVersion?api-version=6.4 HTTP/1.1"]
 
 
-def test_all_kinds_of_a_name_agree(simulator: Simulator, clock: Any) -> None:
-    """So the classic progress of an application resource, or of a compose deployment, explains its failure."""
+def test_all_kinds_report_the_same_upgrade(simulator: Simulator, clock: Any) -> None:
+    """The classic progress explains why an application resource or a compose deployment failed."""
     get(simulator, "/Resources/Applications/rolled_back-a/$/GetUpgradeProgress?api-version=7.0")
     clock.now += 400
-    said = [
+    bodies = [
         get(simulator, target)
         for target in (
             "/Resources/Applications/rolled_back-a/$/GetUpgradeProgress?api-version=7.0",
@@ -128,17 +128,17 @@ def test_all_kinds_of_a_name_agree(simulator: Simulator, clock: Any) -> None:
             "/ComposeDeployments/rolled_back-a/$/GetUpgradeProgress?api-version=6.0-preview",
         )
     ]
-    assert [body["UpgradeState"] for body in said] == [
+    assert [body["UpgradeState"] for body in bodies] == [
         "RollingBack",
         "RollingBackInProgress",
         "RollingBackInProgress",
     ]
-    assert {body["StartTimestampUtc"] for body in said} == {"2026-03-01T03:00:00.000Z"}
+    assert {body["StartTimestampUtc"] for body in bodies} == {"2026-03-01T03:00:00.000Z"}
     health = get(simulator, "/Applications/rolled_back-a/$/GetHealth?api-version=6.0")
-    assert health["UnhealthyEvaluations"] == said[1]["UnhealthyEvaluations"] != []
+    assert health["UnhealthyEvaluations"] == bodies[1]["UnhealthyEvaluations"] != []
 
 
-def test_the_spellings_of_an_application_are_one_application(simulator: Simulator, clock: Any) -> None:
+def test_all_spellings_of_a_name_are_equal(simulator: Simulator, clock: Any) -> None:
     starts = []
     for spelling in ("good-shop~web", "good-shop%7Eweb", "Good-Shop~Web", "fabric%3A%2Fgood-shop%2Fweb"):
         get(simulator, f"/Applications/{spelling}/$/GetUpgradeProgress?api-version=6.0")
@@ -173,9 +173,9 @@ def test_cluster_upgrade_succeeds_by_default(simulator: Simulator, clock: Any) -
 )
 def test_cluster_has_the_given_scenario(scenario: str, status: int, version: str | None) -> None:
     with Simulator(cluster_scenario=scenario) as simulator:
-        said = simulator.respond("/$/GetUpgradeProgress?api-version=6.0")
-    assert said.status == status
-    assert version is None or json.loads(said.body)["CodeVersion"] == version
+        response = simulator.respond("/$/GetUpgradeProgress?api-version=6.0")
+    assert response.status == status
+    assert version is None or json.loads(response.body)["CodeVersion"] == version
 
 
 def test_unknown_cluster_scenario_is_refused() -> None:
@@ -183,11 +183,11 @@ def test_unknown_cluster_scenario_is_refused() -> None:
         Simulator(cluster_scenario="no scenario")
 
 
-def test_a_cluster_can_lack_the_calls_about_itself() -> None:
-    """As a cluster that is not standalone lacks that about its configuration."""
+def test_cluster_without_own_calls_has_no_route() -> None:
+    """A cluster that is not standalone has no call about its configuration."""
     with Simulator(cluster_scenario="not_found") as simulator:
-        said = simulator.respond("/$/GetClusterConfigurationUpgradeStatus?api-version=6.0")
-        assert said == simulator.respond("/$/NoSuchCall?api-version=6.0")
+        response = simulator.respond("/$/GetClusterConfigurationUpgradeStatus?api-version=6.0")
+        assert response == simulator.respond("/$/NoSuchCall?api-version=6.0")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_a_cluster_can_lack_the_calls_about_itself() -> None:
         ("/Resources/Applications/good-a/$/GetUpgradeProgress?api-version=6.5", 400),
     ],
 )
-def test_an_older_runtime_lacks_what_came_later(target: str, status: int) -> None:
+def test_older_runtime_refuses_later_calls(target: str, status: int) -> None:
     with Simulator(runtime_version="6.5.676.9590") as simulator:
         assert simulator.respond(target).status == status
         version = simulator.respond("/$/GetClusterVersion?api-version=6.4")
@@ -212,8 +212,8 @@ def test_an_older_runtime_lacks_what_came_later(target: str, status: int) -> Non
 
 def test_applications_are_described_and_listed(simulator: Simulator) -> None:
     names = ("good-c", "good-a~web", "not_found-d", "unauthorised-e", "failed-b")
-    said = {name: simulator.respond(f"/Applications/{name}?api-version=6.0").status for name in names}
-    assert said == dict(zip(names, (200, 200, 204, 403, 200), strict=True))
+    statuses = {name: simulator.respond(f"/Applications/{name}?api-version=6.0").status for name in names}
+    assert statuses == dict(zip(names, (200, 200, 204, 403, 200), strict=True))
     assert get(simulator, "/Applications/good-a~web?api-version=6.0")["Name"] == "fabric:/good-a/web"
     first = get(simulator, "/Applications?api-version=6.1")
     second = get(simulator, "/Applications?api-version=6.1&ContinuationToken=good-a~web")
@@ -263,14 +263,14 @@ def test_faults_affect_every_call_of_a_name(target: str, simulator: Simulator, c
         ),
     ],
 )
-def test_what_is_not_there_is_named(target: str, status: int, code: str, simulator: Simulator) -> None:
-    said = simulator.respond(target)
-    error = json.loads(said.body)["Error"]
-    assert (said.status, error["Code"]) == (status, code)
+def test_not_found_error_contains_the_name(target: str, status: int, code: str, simulator: Simulator) -> None:
+    response = simulator.respond(target)
+    error = json.loads(response.body)["Error"]
+    assert (response.status, error["Code"]) == (status, code)
     assert "shop" in error["Message"]
 
 
-def test_a_row_to_come_has_a_route(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_kind_has_a_route(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     row = replace(KINDS["cluster"], name="volume", progress=Call("/Volumes/{volumeName}/$/GetIt", "10.0", ""))
     monkeypatch.setitem(KINDS, "volume", row)
     assert get(simulator, "/Volumes/good-a%20b/$/GetIt?api-version=10.0")["UpgradeState"] == (
@@ -280,13 +280,13 @@ def test_a_row_to_come_has_a_route(simulator: Simulator, monkeypatch: pytest.Mon
 
 
 def test_concurrent_first_requests_start_one_upgrade(simulator: Simulator, clock: Any) -> None:
-    """The clock that the later one has read may be the earlier."""
+    """A later request may have read an earlier time."""
     state(simulator, "good-a")
     clock.now -= 0.01
     assert state(simulator, "good-a") == "ProvisioningTarget"
 
 
-def test_a_stopped_simulator_lets_go_of_its_port() -> None:
+def test_stopped_simulator_frees_its_port() -> None:
     with Simulator() as first:
         port = first.port
     with pytest.raises(Unreachable, match="Connection refused"):
@@ -295,7 +295,7 @@ def test_a_stopped_simulator_lets_go_of_its_port() -> None:
         assert second.port == port
 
 
-def test_slow_answer_ends_with_the_server() -> None:
+def test_slow_response_ends_with_the_server() -> None:
     simulator = Simulator(slow_seconds=3600)
     simulator.start()
     waiting = threading.Thread(target=simulator.pause, daemon=True)
@@ -319,9 +319,9 @@ def command(*arguments: str) -> subprocess.Popen[str]:
 def test_command_prints_the_connection_and_stops(number: signal.Signals) -> None:
     with command("--port", "0", "--speed", "10") as process:
         assert process.stdout is not None
-        said = process.stdout.readline() + process.stdout.readline()
+        output = process.stdout.readline() + process.stdout.readline()
         found = re.search(
-            r"export AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT='service-fabric://127.0.0.1:(\d+)'", said
+            r"export AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT='service-fabric://127.0.0.1:(\d+)'", output
         )
         assert found is not None
         assert Cluster.at(f"http://127.0.0.1:{found[1]}").send(request_for(CLUSTER_VERSION)).status == 200
@@ -329,26 +329,26 @@ def test_command_prints_the_connection_and_stops(number: signal.Signals) -> None
         assert process.wait(60) == 0
 
 
-def test_the_command_gives_the_cluster_its_scenario() -> None:
+def test_command_sets_the_cluster_scenario() -> None:
     with command("--port", "0", "--cluster-scenario", "never_upgraded") as process:
         assert process.stdout is not None
         found = re.search(r"http://127.0.0.1:\d+", process.stdout.readline())
         assert found is not None
-        said = Cluster.at(found[0]).send(Request("GET", "/$/GetUpgradeProgress?api-version=6.0"))
-        assert json.loads(said.body)["UpgradeState"] == "RollingForwardCompleted"
+        response = Cluster.at(found[0]).send(Request("GET", "/$/GetUpgradeProgress?api-version=6.0"))
+        assert json.loads(response.body)["UpgradeState"] == "RollingForwardCompleted"
         process.terminate()
         assert process.wait(60) == 0
 
 
-def test_the_command_explains_every_scenario_and_kind() -> None:
+def test_help_describes_every_scenario_and_kind() -> None:
     with command("--help") as process:
-        said, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     for kind in KINDS.values():
-        assert re.search(f"  {kind.name} +GET {re.escape(kind.progress.path)}\n", said)
+        assert re.search(f"  {kind.name} +GET {re.escape(kind.progress.path)}\n", output)
     for name, scenario in SCENARIOS.items():
-        assert f"{name} " in said
-        assert scenario.summary in said
+        assert f"{name} " in output
+        assert scenario.summary in output
 
 
 @pytest.mark.parametrize(
@@ -364,9 +364,7 @@ def test_the_command_explains_every_scenario_and_kind() -> None:
         ("--server-certificate", "x"),
     ],
 )
-def test_a_wrong_option_is_refused_by_name(
-    option: str, value: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_option_is_refused_by_name(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main([option, value])
     assert option in capsys.readouterr().err
@@ -385,18 +383,18 @@ def test_command_opens_the_requested_gateways() -> None:
         assert process.wait(60) == 0
 
 
-def test_a_port_that_is_taken_is_named() -> None:
+def test_port_in_use_is_reported() -> None:
     with Simulator() as first, command("--port", str(first.port)) as process:
-        _, said = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == 1
         assert (
-            said
+            errors
             == f"cannot listen on port {first.port}: Address already in use; choose another with --port\n"
         )
 
 
 def test_explorer_page_explains_the_simulator(simulator: Simulator) -> None:
-    """A reader of the demo clicks on the link of the task."""
+    """The link of a task in the demo leads there."""
     page = simulator.respond("/Explorer/index.html")
     assert page.status == 200
     assert page.content_type.startswith("text/html")

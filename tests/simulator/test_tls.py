@@ -1,4 +1,4 @@
-"""The simulator's TLS: handshakes of the clients that there are, on loopback sockets."""
+"""TLS handshakes of common HTTP libraries with the simulator, on loopback sockets."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    Said = tuple[int, str, bytes]
-    """Status, reason and body of an answer."""
+    Response = tuple[int, str, bytes]
+    """Status, reason and body."""
 
 TARGET = "/$/GetClusterVersion?api-version=6.4"
 REQUEST = f"GET {TARGET} HTTP/1.1"
 GOOD = (200, "OK", b'{"Version": "10.1.2338.9590"}')
 REFUSED = (403, "Client certificate required", b"")
 
-EXPECTED, THEIRS = Authority(), Authority()
-CLIENT = EXPECTED.client()
+AUTHORITY, OTHER_AUTHORITY = Authority(), Authority()
+CLIENT = AUTHORITY.client()
 BAD_CLIENTS = {
     "none": None,
-    "expired": EXPECTED.client(days=-1),
-    "for servers": EXPECTED.client(purpose=SERVER_AUTH),
-    "a stranger's": THEIRS.client(),
-    "a stranger's, expired, for servers": THEIRS.client(days=-1, purpose=SERVER_AUTH),
-    "self-signed": EXPECTED.server("self_signed"),
+    "expired": AUTHORITY.client(days=-1),
+    "for servers": AUTHORITY.client(purpose=SERVER_AUTH),
+    "other authority": OTHER_AUTHORITY.client(),
+    "other authority, expired, for servers": OTHER_AUTHORITY.client(days=-1, purpose=SERVER_AUTH),
+    "self-signed": AUTHORITY.server("self_signed"),
 }
 
 MUTUAL = pytest.mark.parametrize("tls", ["mutual", "mutual-late"])
@@ -58,11 +58,13 @@ class Client:
         path.write_bytes(b"".join(contents))
         return str(path)
 
-    def context(self, shown: Certificate | None = None, *, trusted: bytes = EXPECTED.pem) -> ssl.SSLContext:
+    def context(
+        self, certificate: Certificate | None = None, *, trusted: bytes = AUTHORITY.pem
+    ) -> ssl.SSLContext:
         context = ssl.create_default_context(cadata=trusted.decode())
         context.post_handshake_auth = True
-        if shown is not None:
-            context.load_cert_chain(self.file("client.pem", shown.pem, shown.key_pem))
+        if certificate is not None:
+            context.load_cert_chain(self.file("client.pem", certificate.pem, certificate.key_pem))
         return context
 
 
@@ -71,26 +73,26 @@ def client(tmp_path: Path) -> Client:
     return Client(tmp_path)
 
 
-def said_on(connection: http.client.HTTPConnection) -> Said:
+def response_on(connection: http.client.HTTPConnection) -> Response:
     connection.request("GET", TARGET)
     answer = connection.getresponse()
     return answer.status, answer.reason, answer.read()
 
 
-def said_to(context: ssl.SSLContext, simulator: Simulator) -> Said:
+def response_of(context: ssl.SSLContext, simulator: Simulator) -> Response:
     with closing(http.client.HTTPSConnection("127.0.0.1", simulator.port, context=context)) as connection:
-        return said_on(connection)
+        return response_on(connection)
 
 
-def said_to_requests(client: Client, shown: Certificate | None, url: str) -> Said:
-    certificate = client.file("client.pem", shown.pem, shown.key_pem) if shown else None
-    answer = requests.get(url, verify=client.file("ca.pem", EXPECTED.pem), cert=certificate, timeout=60)
+def response_to_requests(client: Client, certificate: Certificate | None, url: str) -> Response:
+    path = client.file("client.pem", certificate.pem, certificate.key_pem) if certificate else None
+    answer = requests.get(url, verify=client.file("ca.pem", AUTHORITY.pem), cert=path, timeout=60)
     return answer.status_code, answer.reason, answer.content
 
 
-def said_to_aiohttp(client: Client, shown: Certificate | None, url: str) -> Said:
-    async def ask() -> Said:
-        context = client.context(shown)
+def response_to_aiohttp(client: Client, certificate: Certificate | None, url: str) -> Response:
+    async def ask() -> Response:
+        context = client.context(certificate)
         async with aiohttp.ClientSession() as session, session.get(url, ssl=context) as answer:
             return answer.status, answer.reason or "", await answer.read()
 
@@ -98,62 +100,68 @@ def said_to_aiohttp(client: Client, shown: Certificate | None, url: str) -> Said
 
 
 @MUTUAL
-@pytest.mark.parametrize("ask", [said_to_requests, said_to_aiohttp])
-@pytest.mark.parametrize(("shown", "expected"), [(CLIENT, GOOD), (None, REFUSED)], ids=["good", "none"])
+@pytest.mark.parametrize("ask", [response_to_requests, response_to_aiohttp])
+@pytest.mark.parametrize(("certificate", "expected"), [(CLIENT, GOOD), (None, REFUSED)], ids=["good", "none"])
 def test_libraries_send_certificates_on_request(
-    tls: str, ask: Callable[..., Said], shown: Certificate | None, expected: Said, client: Client
+    tls: str,
+    ask: Callable[..., Response],
+    certificate: Certificate | None,
+    expected: Response,
+    client: Client,
 ) -> None:
-    with Simulator(tls=tls, authority=EXPECTED) as simulator:
-        assert ask(client, shown, simulator.url + TARGET) == expected
+    with Simulator(tls=tls, authority=AUTHORITY) as simulator:
+        assert ask(client, certificate, simulator.url + TARGET) == expected
     assert simulator.requests == [REQUEST]
 
 
 @MUTUAL
 @VERSIONS
-def test_a_good_certificate_lets_in(tls: str, version: str, client: Client) -> None:
+def test_good_certificate_is_accepted(tls: str, version: str, client: Client) -> None:
     context = client.context(CLIENT)
     context.maximum_version = ssl.TLSVersion[version]
-    with Simulator(tls=tls, authority=EXPECTED) as simulator:
-        assert said_to(context, simulator) == GOOD
+    with Simulator(tls=tls, authority=AUTHORITY) as simulator:
+        assert response_of(context, simulator) == GOOD
 
 
 @MUTUAL
 @VERSIONS
-@pytest.mark.parametrize("shown", BAD_CLIENTS.values(), ids=BAD_CLIENTS)
+@pytest.mark.parametrize("certificate", BAD_CLIENTS.values(), ids=BAD_CLIENTS)
 def test_bad_certificate_is_refused_in_http(
-    tls: str, version: str, shown: Certificate | None, client: Client
+    tls: str, version: str, certificate: Certificate | None, client: Client
 ) -> None:
-    context = client.context(shown)
+    context = client.context(certificate)
     context.maximum_version = ssl.TLSVersion[version]
-    with Simulator(tls=tls, authority=EXPECTED) as simulator:
-        assert said_to(context, simulator) == REFUSED
+    with Simulator(tls=tls, authority=AUTHORITY) as simulator:
+        assert response_of(context, simulator) == REFUSED
     assert simulator.requests == [REQUEST]
 
 
 def test_client_without_late_authentication_is_refused(client: Client) -> None:
-    """What a bare SSLContext of Python does not say."""
-    with Simulator(tls="mutual-late", authority=EXPECTED) as simulator:
+    """A new SSLContext of Python does not offer it."""
+    with Simulator(tls="mutual-late", authority=AUTHORITY) as simulator:
         connection = http.client.HTTPSConnection("127.0.0.1", simulator.port, context=client.context(CLIENT))
         connection._context.post_handshake_auth = False  # type: ignore[attr-defined] # http.client turns it on
         with closing(connection):
-            assert said_on(connection) == REFUSED
+            assert response_on(connection) == REFUSED
 
 
 @MUTUAL
-@pytest.mark.parametrize(("shown", "expected"), [(CLIENT, GOOD), (None, REFUSED)], ids=["good", "none"])
-def test_a_connection_goes_on_after_an_answer(
-    tls: str, shown: Certificate | None, expected: Said, client: Client
+@pytest.mark.parametrize(("certificate", "expected"), [(CLIENT, GOOD), (None, REFUSED)], ids=["good", "none"])
+def test_connection_stays_open_after_a_response(
+    tls: str, certificate: Certificate | None, expected: Response, client: Client
 ) -> None:
-    with Simulator(tls=tls, authority=EXPECTED) as simulator:
-        context = client.context(shown)
+    with Simulator(tls=tls, authority=AUTHORITY) as simulator:
+        context = client.context(certificate)
         with closing(http.client.HTTPSConnection("127.0.0.1", simulator.port, context=context)) as connection:
-            assert [said_on(connection) for _ in range(3)] == [expected] * 3
+            assert [response_on(connection) for _ in range(3)] == [expected] * 3
 
 
 def test_plain_tls_requests_no_certificate(client: Client) -> None:
-    with Simulator(tls="server", authority=EXPECTED) as simulator:
+    with Simulator(tls="server", authority=AUTHORITY) as simulator:
         assert simulator.url == f"https://127.0.0.1:{simulator.port}"
-        assert said_to(client.context(), simulator) == said_to(client.context(CLIENT), simulator) == GOOD
+        assert (
+            response_of(client.context(), simulator) == response_of(client.context(CLIENT), simulator) == GOOD
+        )
 
 
 @pytest.mark.parametrize(
@@ -167,12 +175,12 @@ def test_plain_tls_requests_no_certificate(client: Client) -> None:
 def test_client_refuses_a_bad_server_first(
     kind: str, reason: str, client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with Simulator(tls="mutual", server_certificate=kind, authority=EXPECTED) as simulator:
+    with Simulator(tls="mutual", server_certificate=kind, authority=AUTHORITY) as simulator:
         with pytest.raises(ssl.SSLCertVerificationError, match=reason):
-            said_to(client.context(CLIENT), simulator)
-        stranger = client.context(trusted=THEIRS.pem)
+            response_of(client.context(CLIENT), simulator)
+        other = client.context(trusted=OTHER_AUTHORITY.pem)
         with pytest.raises(ssl.SSLCertVerificationError):
-            said_to(stranger, simulator)
+            response_of(other, simulator)
     assert simulator.requests == []
     assert capfd.readouterr() == ("", "")
 
@@ -180,12 +188,12 @@ def test_client_refuses_a_bad_server_first(
 def test_self_signed_server_can_be_trusted(client: Client) -> None:
     with Simulator(tls="server", server_certificate="self_signed") as simulator:
         context = client.context(trusted=simulator.server_certificate.pem)
-        assert said_to(context, simulator) == GOOD
+        assert response_of(context, simulator) == GOOD
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])
-def test_the_server_shows_its_certificate_under_all_names(name: str, client: Client) -> None:
-    with Simulator(tls="mutual-late", authority=EXPECTED) as simulator:
+def test_server_certificate_is_sent_for_all_names(name: str, client: Client) -> None:
+    with Simulator(tls="mutual-late", authority=AUTHORITY) as simulator:
         connection = socket.create_connection(("127.0.0.1", simulator.port))
         with client.context().wrap_socket(connection, server_hostname=name) as secured:
             assert secured.getpeercert(binary_form=True) == simulator.server_certificate.der
@@ -193,30 +201,28 @@ def test_the_server_shows_its_certificate_under_all_names(name: str, client: Cli
 
 
 @pytest.mark.parametrize("tls", ["server", "mutual", "mutual-late"])
-def test_who_speaks_plain_http_or_nothing_hinders_nobody(
+def test_clients_without_tls_block_no_others(
     tls: str, client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with Simulator(tls=tls, authority=EXPECTED) as simulator:
-        silent = socket.create_connection(("127.0.0.1", simulator.port))
+    with Simulator(tls=tls, authority=AUTHORITY) as simulator:
+        idle = socket.create_connection(("127.0.0.1", simulator.port))
         plain = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=60)
         with closing(plain), pytest.raises((http.client.HTTPException, ConnectionError)):
-            said_on(plain)
-        assert said_to(client.context(CLIENT), simulator) == GOOD
+            response_on(plain)
+        assert response_of(client.context(CLIENT), simulator) == GOOD
     assert simulator.requests == [REQUEST]
-    with silent:
-        assert silent.recv(1) == b""
+    with idle:
+        assert idle.recv(1) == b""
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_bug_of_the_simulator_shows_its_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The test adds a bug, since no bug is known."""
+def test_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The test replaces a method, so that it raises."""
     with Simulator() as simulator:
         monkeypatch.setattr(simulator, "respond", {}.__getitem__)
         connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=60)
         with closing(connection), pytest.raises(http.client.RemoteDisconnected):
-            said_on(connection)
+            response_on(connection)
     assert f"KeyError: '{TARGET}'" in capsys.readouterr().err
 
 
@@ -224,19 +230,19 @@ def connected(port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
     return context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost")
 
 
-def test_silent_client_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client answers while it reads, and this one does not read before it has been refused."""
+def test_slow_client_is_refused_after_a_time(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client sends its certificate while it reads. This client reads only after it was refused."""
     monkeypatch.setattr("airflow_provider_sf.simulator.tls.CERTIFICATE_WAIT_SECONDS", 0.01)
-    shown: list[Any] = []
+    certificate: list[Any] = []
     refused, read = threading.Event(), threading.Event()
 
     def respond(request: HttpRequest) -> HttpResponse:
-        shown.append(request.certificate())
+        certificate.append(request.certificate())
         refused.set()
         assert read.wait(60)
         return HttpResponse()
 
-    gateway = Gateway(respond, port=0, tls=server_context(EXPECTED.server(), "mutual-late"))
+    gateway = Gateway(respond, port=0, tls=server_context(AUTHORITY.server(), "mutual-late"))
     gateway.start()
     with connected(gateway.port, client.context(CLIENT)) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -244,12 +250,12 @@ def test_silent_client_is_not_waited_for(client: Client, monkeypatch: pytest.Mon
         read.set()
         assert connection.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
     gateway.down()
-    assert shown == [None]
+    assert certificate == [None]
 
 
-def test_wrong_late_answer_is_refused(client: Client) -> None:
+def test_client_without_late_certificate_is_refused(client: Client) -> None:
     with (
-        Simulator(tls="mutual-late", authority=EXPECTED) as simulator,
+        Simulator(tls="mutual-late", authority=AUTHORITY) as simulator,
         connected(simulator.port, client.context(CLIENT)) as connection,
     ):
         for _ in range(2):
@@ -257,6 +263,6 @@ def test_wrong_late_answer_is_refused(client: Client) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 403 Client certificate required\r\n")
 
 
-def test_there_is_no_other_tls() -> None:
+def test_unknown_tls_is_refused() -> None:
     with pytest.raises(ValueError, match="invalid tls 'some': choose one of none, server, mutual, mutual-la"):
         Simulator(tls="some")
