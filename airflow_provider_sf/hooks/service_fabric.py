@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,10 @@ from airflow_provider_sf.auth.settings import describe_security, format_minute
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.cluster.failover import AUTH_FAILURES
 from airflow_provider_sf.cluster.per_loop import loop_time
-from airflow_provider_sf.hooks.cluster_cache import CachedCluster, cached_cluster, cached_cluster_if_any
+from airflow_provider_sf.hooks.cluster_cache import CachedCluster, cached_cluster
+from airflow_provider_sf.hooks.connection_loader import ConnectionLoader
 from airflow_provider_sf.provider_info import get_provider_info
-from airflow_provider_sf.rest import Rejected, ServiceFabricError, Unreachable
+from airflow_provider_sf.rest import Rejected, ServiceFabricError
 from airflow_provider_sf.rest.errors import with_advice
 from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, OK, UNKNOWN_CALL, request_for, runtime_version
 from airflow_provider_sf.upgrades import UpgradeProgress
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_sf.rest.protocol import Call, Request, Response
-
-MAX_LOAD_SECONDS = 30.0
-"""The time limit for loading a connection in the triggerer."""
 
 
 class ServiceFabricHook(BaseHook):
@@ -248,16 +245,17 @@ class ServiceFabricHook(BaseHook):
 
     async def _asend(self, call: Call, name: str = "", **query: str) -> tuple[Cluster, Response]:
         """Send a request. If the credentials are refused, reload the connection and try once more."""
-        cluster, sent_at = await self._ashared_cluster(), loop_time()
+        loader = ConnectionLoader(self.service_fabric_conn_id, self.get_conn, self._warn)
+        cluster, sent_at = await loader.cluster(), loop_time()
         try:
             response = await cluster.asend(self._request(call, name, query, cluster))
         except Rejected:  # in the TLS handshake, or by Entra ID
-            reloaded = await self._ashared_cluster(cluster, sent_at)
+            reloaded = await loader.reloaded(cluster, sent_at)
             if reloaded == cluster:
                 raise
         else:
             is_refused = response.status in AUTH_FAILURES
-            reloaded = await self._ashared_cluster(cluster, sent_at) if is_refused else cluster
+            reloaded = await loader.reloaded(cluster, sent_at) if is_refused else cluster
             if reloaded == cluster:
                 return cluster, self._check_expiry(response)
         response = await reloaded.asend(self._request(call, name, query, reloaded))
@@ -281,44 +279,6 @@ class ServiceFabricHook(BaseHook):
         if left <= EXPIRY_WARNING:
             how = f"expires in {left.days} days" if left > timedelta(0) else "has expired"
             self._warn(f"The {owner} certificate {thumbprint} {how}, at {format_minute(end)}: renew it")
-
-    async def _ashared_cluster(self, refused: Cluster | None = None, sent_at: float = 0.0) -> Cluster:
-        shared = cached_cluster_if_any(self.service_fabric_conn_id)
-        if shared is None:
-            return await self._aget_conn()
-        async with shared:
-            if refused is None:
-                return await shared.current(self._aload)
-            return await shared.reloaded(refused, sent_at, self._aload)
-
-    async def _aload(self, known: Cluster | None) -> Cluster:
-        """Load the connection; if a reload fails, keep the previous settings."""
-        if known is None:
-            return await self._aget_conn()
-        try:
-            return await self._aget_conn()
-        except Exception as error:  # noqa: BLE001 - a secrets backend may raise anything
-            self._warn(f"Could not reload the connection; using the previous settings: {error}")
-            return known
-
-    async def _aget_conn(self) -> Cluster:
-        """
-        Load the connection in a thread, since secrets backends may block.
-
-        Since Airflow 3.1 a failed request to the API server is reported as "isn't defined". The worker has
-        just read the connection, so it exists, and a retry may help. An invalid connection is final.
-        """
-        from asgiref.sync import sync_to_async  # noqa: PLC0415 - 6 ms that no DAG file needs to pay
-
-        load = sync_to_async(self.get_conn, thread_sensitive=False)
-        try:
-            return await asyncio.wait_for(load(), MAX_LOAD_SECONDS)
-        except (AirflowNotFoundException, asyncio.TimeoutError) as error:
-            reason = str(error) or f"no answer within {MAX_LOAD_SECONDS:g} s"
-            msg = f"connection {self.service_fabric_conn_id!r} could not be read: {reason}"
-            raise Unreachable(msg) from error
-        except ValueError as error:
-            raise Rejected(str(error)) from error
 
 
 def _extra(connection: Connection) -> dict[str, Any]:
