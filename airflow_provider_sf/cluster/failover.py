@@ -20,7 +20,7 @@ COOL_DOWN_SECONDS = 30.0
 """A gateway that did not answer is tried after all others for this time."""
 
 AUTH_FAILURES = frozenset({401, 403})
-_UNAVAILABLE = frozenset({502, 503, 504})
+UNAVAILABLE = frozenset({502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def try_gateways(
         if renewable and isinstance(result, Response) and result.status in AUTH_FAILURES:
             result, renewable = (yield Attempt(endpoint, with_new_credentials=True)), False
         assert result is not None  # noqa: S101 - for mypy: None only starts the generator
-        if isinstance(result, Response) and result.status not in _UNAVAILABLE:
+        if isinstance(result, Response) and result.status not in UNAVAILABLE:
             known[endpoints] = known[endpoints].after_answer(endpoint)
             return result
         known[endpoints] = known[endpoints].after_failure(endpoint, clock())

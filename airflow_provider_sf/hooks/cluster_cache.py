@@ -22,7 +22,7 @@ RELOAD_SECONDS = 300.0
 """How long a loaded connection is valid."""
 
 RETRY_SECONDS = 30.0
-"""The pause after a reload that failed, while the cached cluster stays in use."""
+"""The pause after a reload that failed, and between reloads in an outage. The cached cluster stays in use."""
 
 FIRST_RETRY_SECONDS = 1.0
 """The pause after a first load that failed. All polls in this time get the same error."""
@@ -64,6 +64,11 @@ class CachedCluster(LoopResource):
             if self.cluster is None or (self.cluster is refused and self._load_started_at < sent_at):
                 return await self._load(load)
             return self.cluster
+
+    def note_outage(self, cluster: Cluster) -> None:
+        """Make a reload due, since no gateway of this cluster answered: the connection may have been edited."""
+        if cluster is self.cluster:
+            self.reload_at = min(self.reload_at, self._load_started_at + RETRY_SECONDS)
 
     async def _load(self, load: Load) -> Cluster:
         """Load the connection. The previous session is closed after its last response."""

@@ -11,10 +11,8 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 from airflow_provider_sf.auth.certificates import EXPIRY_WARNING, expires_at, thumbprints
 from airflow_provider_sf.auth.settings import describe_security, format_minute
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.cluster.failover import AUTH_FAILURES
-from airflow_provider_sf.cluster.per_loop import loop_time
+from airflow_provider_sf.hooks.async_connection import AsyncConnection
 from airflow_provider_sf.hooks.cluster_cache import CachedCluster, cached_cluster
-from airflow_provider_sf.hooks.connection_loader import ConnectionLoader
 from airflow_provider_sf.provider_info import get_provider_info
 from airflow_provider_sf.rest import Rejected, ServiceFabricError
 from airflow_provider_sf.rest.errors import with_advice
@@ -244,22 +242,10 @@ class ServiceFabricHook(BaseHook):
         return cluster, self._check_expiry(cluster.send(self._request(call, name, query, cluster)))
 
     async def _asend(self, call: Call, name: str = "", **query: str) -> tuple[Cluster, Response]:
-        """Send a request. If the credentials are refused, reload the connection and try once more."""
-        loader = ConnectionLoader(self.service_fabric_conn_id, self.get_conn, self._warn)
-        cluster, sent_at = await loader.cluster(), loop_time()
-        try:
-            response = await cluster.asend(self._request(call, name, query, cluster))
-        except Rejected:  # in the TLS handshake, or by Entra ID
-            reloaded = await loader.reloaded(cluster, sent_at)
-            if reloaded == cluster:
-                raise
-        else:
-            is_refused = response.status in AUTH_FAILURES
-            reloaded = await loader.reloaded(cluster, sent_at) if is_refused else cluster
-            if reloaded == cluster:
-                return cluster, self._check_expiry(response)
-        response = await reloaded.asend(self._request(call, name, query, reloaded))
-        return reloaded, self._check_expiry(response)
+        """Like :meth:`_send`, without blocking the event loop."""
+        connection = AsyncConnection(self.service_fabric_conn_id, self.get_conn, self._warn)
+        cluster, response = await connection.send(partial(self._request, call, name, query))
+        return cluster, self._check_expiry(response)
 
     def _request(self, call: Call, name: str, query: dict[str, str], cluster: Cluster) -> Request:
         return request_for(call, name, api_version=self.api_version or cluster.api_version, **query)

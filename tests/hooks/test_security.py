@@ -11,7 +11,7 @@ import pytest
 from airflow.models.connection import Connection
 
 from airflow_provider_sf.hooks import cluster_cache, service_fabric
-from airflow_provider_sf.hooks.connection_loader import ConnectionLoader
+from airflow_provider_sf.hooks.async_connection import AsyncConnection
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected
 from airflow_provider_sf.simulator import Simulator
@@ -310,9 +310,9 @@ def test_renewed_connection_is_not_reloaded_again(mutual: Simulator, tmp_path: P
             assert old is not None
             write_certificate(tmp_path, EXPECTED.client())
             now = asyncio.get_running_loop().time()
-            loader = ConnectionLoader(hook.service_fabric_conn_id, hook.get_conn, hook.log.warning)
-            new = await shared.reloaded(old, now, loader.load_or_keep)
-            assert await shared.reloaded(old, now, loader.load_or_keep) is new is not old
+            connection = AsyncConnection(hook.service_fabric_conn_id, hook.get_conn, hook.log.warning)
+            new = await shared.reloaded(old, now, connection.load_or_keep)
+            assert await shared.reloaded(old, now, connection.load_or_keep) is new is not old
             return await hook.aget_cluster_version()
 
     assert asyncio.run(wait()) == mutual.runtime_version

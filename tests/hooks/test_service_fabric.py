@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS, loop_resources
-from airflow_provider_sf.hooks import cluster_cache, connection_loader
+from airflow_provider_sf.hooks import async_connection, cluster_cache
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.upgrades import UpgradeProgress
@@ -129,7 +129,7 @@ def test_triggerer_rejects_an_invalid_connection(monkeypatch: pytest.MonkeyPatch
 
 def test_hanging_reload_delays_no_poll(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second load hangs until its timeout, 3 s in this test. Another wait polls in the meantime."""
-    monkeypatch.setattr(connection_loader, "MAX_LOAD_SECONDS", 3.0)
+    monkeypatch.setattr(async_connection, "MAX_LOAD_SECONDS", 3.0)
     monkeypatch.setattr(cluster_cache, "RELOAD_SECONDS", 0.0)
     hanging = threading.Event()
 
