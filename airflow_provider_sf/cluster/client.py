@@ -24,11 +24,11 @@ from airflow_provider_sf.auth.settings import (
 )
 from airflow_provider_sf.auth.token_cache import aget_token, get_token
 from airflow_provider_sf.cluster.endpoints import explorer_url, gateway_urls
-from airflow_provider_sf.cluster.failover import AUTH_FAILURES, Gateways, try_gateways
+from airflow_provider_sf.cluster.failover import Gateways, try_gateways
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.rest.errors import with_advice
 from airflow_provider_sf.rest.json_values import number
-from airflow_provider_sf.rest.protocol import json_object, request_for, with_token
+from airflow_provider_sf.rest.protocol import AUTH_FAILURES, json_object, request_for, with_token
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.rest import Rejected, Unreachable
-from airflow_provider_sf.rest.protocol import Response
+from airflow_provider_sf.rest.protocol import AUTH_FAILURES, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 COOL_DOWN_SECONDS = 30.0
 """A gateway that did not answer is tried after all others for this time."""
 
-AUTH_FAILURES = frozenset({401, 403})
 UNAVAILABLE = frozenset({502, 503, 504})
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-from airflow_provider_sf.cluster.failover import AUTH_FAILURES, UNAVAILABLE
+from airflow_provider_sf.cluster.failover import UNAVAILABLE
 from airflow_provider_sf.cluster.per_loop import loop_time
 from airflow_provider_sf.hooks.cluster_cache import cached_cluster_if_any
 from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest.protocol import AUTH_FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -164,6 +164,18 @@ def is_missing(error: ServiceFabricError) -> bool:
     return error.code in MISSING_CODES or error.status == _NO_CONTENT
 
 
+def is_about_connection(error: ServiceFabricError) -> bool:
+    """
+    Whether an error is about the connection: it says nothing about the upgrade, and not that a cluster is down.
+
+    The connection could not be read or used, the TLS handshake failed, or the credentials were refused. Every
+    other refusal is the answer of a cluster and has its HTTP status; every other outage has its endpoint.
+    """
+    if isinstance(error, Rejected):
+        return error.status is None or error.status in AUTH_FAILURES
+    return isinstance(error, Unreachable) and error.endpoint is None and error.status is None
+
+
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of a Retry-After header; a date is compared with the Date header of the response."""
     value = headers.get("retry-after", "").strip()
@@ -177,6 +189,9 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 OK = 200
+
+AUTH_FAILURES = frozenset({401, 403})
+"""The statuses with which a gateway refuses the credentials of a request."""
 
 UNKNOWN_CALL = "E_INVALIDARG"
 """The gateway's code for a route that it does not have, and for other invalid requests."""

@@ -19,6 +19,7 @@ from airflow_provider_sf.rest.protocol import (
     Call,
     Response,
     error_from_response,
+    is_about_connection,
     is_missing,
     json_object,
     normalize_headers,
@@ -306,6 +307,40 @@ def test_missing_codes_with_any_status(code: str, status: int) -> None:
 def test_other_errors_are_not_missing(response: Response) -> None:
     """A wrong port or a proxy also answers 404."""
     assert not is_missing(error_from_response(response))
+
+
+ENDPOINT = "https://c:19080"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Rejected("connection 'sf': extra field 'private_key' does not belong to the certificate"),
+        Rejected("the server's certificate does not match server_thumbprints", endpoint=ENDPOINT),
+        Rejected("the cluster refused the token", 401, None, ENDPOINT),
+        Rejected("Access denied.", 403, "E_ACCESSDENIED", ENDPOINT),
+        Unreachable("connection 'sf' could not be read: no answer within 30 s"),
+    ],
+)
+def test_error_is_about_the_connection(error: ServiceFabricError) -> None:
+    assert is_about_connection(error)
+    assert is_about_connection(ServiceFabricError.from_dict(error.to_dict()))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Rejected("not found", 404, "FABRIC_E_APPLICATION_NOT_FOUND", ENDPOINT),
+        Rejected("redirects are not followed", 302, None, ENDPOINT),
+        Unreachable("Connection refused", endpoint=ENDPOINT),
+        Unreachable("busy", 503, "FABRIC_E_SERVICE_TOO_BUSY", ENDPOINT),
+        Unreachable("busy", 503),
+        UnexpectedAnswer("not JSON", 200, None, ENDPOINT),
+        UnexpectedAnswer("invalid event"),
+    ],
+)
+def test_answer_is_not_about_the_connection(error: ServiceFabricError) -> None:
+    assert not is_about_connection(error)
 
 
 def test_unreachable_is_not_missing() -> None:
