@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -15,12 +16,15 @@ from airflow_provider_sf.cluster.per_loop import loop_time
 from airflow_provider_sf.hooks.cluster_cache import cached_cluster
 from airflow_provider_sf.messages.progress_log import LogState, changed_lines
 from airflow_provider_sf.rest.json_values import utc
+from airflow_provider_sf.triggers.loop_watch import loop_watch
 from airflow_provider_sf.triggers.poller import Subscription, poll_queue, poller_for
+from airflow_provider_sf.triggers.push_turns import push_turns
 from airflow_provider_sf.triggers.xcom_progress import XComProgress
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import WaitState
 from airflow_provider_sf.wait.state_machine import (
+    Ended,
     PollAgain,
     seconds_unchanged,
     step,
@@ -107,27 +111,49 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
             cached_cluster(connection),
             poll_queue(connection) as queue,
             poller_for(queue, self.kind, self.name) as poller,
-            XComProgress(self.kind, self.name, ti, self) as xcoms,
+            push_turns() as turns,
+            loop_watch() as watch,
+            XComProgress((self.kind, self.name), ti, self, turns, watch) as xcoms,
         ):
             if _now() > first_poll_at:  # another triggerer may have polled already
-                self.wait_state = await xcoms.recalled(self.wait_state)
+                self.wait_state = await xcoms.resume(self.wait_state)
             else:
                 xcoms.begin(self.wait_state)
             self._log_state = LogState.from_record(self.wait_state.record, _now())
             pause = (first_poll_at - _now()).total_seconds()
             subscription = poller.first_subscription(pause, self.policy.poke_interval)
-            while isinstance(decision := await self._next_step(poller, subscription), PollAgain):
+            while isinstance(decision := await self._next_step(poller, subscription, xcoms), PollAgain):
                 xcoms.show(self.wait_state, _now())
                 subscription = self._subscription(decision)
         yield TriggerEvent(self.wait_state.ended(decision.by, _now()).to_dict())
 
-    async def _next_step(self, poller: Poller, subscription: Subscription) -> Decision:
-        """Wait for a result that needs a step, and take the step."""
+    async def _next_step(self, poller: Poller, subscription: Subscription, xcoms: XComProgress) -> Decision:
+        """
+        Wait for a result that needs a step, and take the step.
+
+        A step that finds the end needs all that an earlier process knew: the upgrade on record may have
+        replaced the expected one.
+        """
         while self._is_unchanged(result := await poller.next_result(subscription)):
             self._unchanged_polls += 1
             self._unchanged_at = result.at
             subscription.earliest = loop_time()
-        return self._take_step(result)
+        await xcoms.check_after_hold()
+        if xcoms.has_ended:
+            await _cancellation()
+        self._continue_from(xcoms)
+        after, decision = self._step(result)
+        if decision == Ended("upgrade") and await xcoms.finish_reading():
+            self._continue_from(xcoms)
+            after, decision = self._step(result)
+        self._log_changes(result, after)
+        return decision
+
+    def _continue_from(self, xcoms: XComProgress) -> None:
+        """Take over a newer state if another process has pushed one."""
+        newest = xcoms.newest(self.wait_state)
+        if newest is not self.wait_state:
+            self.wait_state, self._unchanged_polls = newest, 0
 
     def _is_unchanged(self, result: PollResult) -> bool:
         """Whether a poll found the same record again, and no step is due."""
@@ -136,31 +162,37 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
             return False
         return isinstance(observation, UpgradeProgress) and observation.content == record.content
 
-    def _take_step(self, result: PollResult) -> Decision:
-        """Add the result of a poll to the state, and log what it changed."""
-        before, now, observation = self.wait_state, result.at, result.observation
-        state = before
+    def _step(self, result: PollResult) -> tuple[WaitState, Decision]:
+        """Return the state after the result of a poll, and the decision."""
+        state, now, observation = self.wait_state, result.at, result.observation
         if self._unchanged_polls:
-            state = with_unchanged_polls(before, self._unchanged_polls, self._unchanged_at)
-            self._unchanged_polls = 0
+            state = with_unchanged_polls(state, self._unchanged_polls, self._unchanged_at)
         if isinstance(observation, UpgradeProgress):
             observation = replace(observation, observed_at=now)
-        self.wait_state, decision = step(self.policy, state, observation, now, jitter=result.jitter)
-        self._log_state, lines = changed_lines(self._log_state, before, self.wait_state, self.policy, now)
+        return step(self.policy, state, observation, now, jitter=result.jitter)
+
+    def _log_changes(self, result: PollResult, after: WaitState) -> None:
+        """Take the state after a poll, and log what the poll has changed."""
+        before, self.wait_state, self._unchanged_polls = self.wait_state, after, 0
+        self._log_state, lines = changed_lines(self._log_state, before, after, self.policy, result.at)
         for level, line in (*((logging.WARNING, warning) for warning in result.warnings), *lines):
             self.log.log(level, "%s", line)
-        return decision
 
     def _subscription(self, decision: PollAgain) -> Subscription:
         """Return when the next result is needed."""
         now, unchanged = loop_time(), seconds_unchanged(self.policy, self.wait_state, _now())
         self._unchanged_until = now + min(unchanged, MAX_UNCHANGED_SECONDS)
         due = now + decision.seconds
-        if self.wait_state.unconfirmed or self.policy.exponential_backoff:
+        if self.wait_state.is_confirming or self.policy.exponential_backoff:
             return Subscription(due, due)
         if self.wait_state.error is not None:
             return Subscription(now, due)
         return Subscription(now, max(due, now + unchanged), self.policy.poke_interval)
+
+
+async def _cancellation() -> None:
+    """Wait for Airflow to cancel the trigger. If it ended without an event, Airflow could fail a task."""
+    await asyncio.get_running_loop().create_future()
 
 
 def _now() -> datetime:

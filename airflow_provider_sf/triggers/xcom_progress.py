@@ -1,14 +1,19 @@
-"""Progress that can be read while the task is deferred: the XComs of a wait, pushed by its trigger."""
+"""
+Progress that can be read while the task is deferred: the XComs of a wait, pushed by its trigger.
+
+The XCom ``upgrade_wait`` has several writers: the worker before the deferral and at the end, this trigger, and
+for some seconds a second trigger, if Airflow has given the wait to another triggerer. So it is read before each
+push: its end, a newer state and another wait are never overwritten.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import XCom
 
-from airflow_provider_sf.cluster.per_loop import loop_time
 from airflow_provider_sf.wait.state import WaitState, xcom_values
 
 if TYPE_CHECKING:
@@ -16,21 +21,21 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from airflow_provider_sf.triggers.loop_watch import LoopWatch
+    from airflow_provider_sf.triggers.push_turns import PushTurns, Turn
+
 MIN_PAUSE = timedelta(seconds=30)
-"""The shortest time between two pushes of one wait."""
-
-RETRY_AFTER = timedelta(seconds=15)
-"""When a wait tries again for which the next free turn was too far away."""
-
-TURN_SECONDS = 1.0
-"""
-The time between two pushes of a triggerer. Its waits take turns.
-
-A push costs the supervisor about 50 ms of CPU time. This one process serves all triggers.
-"""
+"""The shortest time between two pushes of one wait, except after a change that the verdict depends on."""
 
 TIMEOUT_SECONDS = 30.0
-"""The longest time for a response of Airflow, and the longest wait for a turn."""
+"""The longest time for a response of Airflow."""
+
+RETRY_PAUSES = (5.0, 10.0, 20.0, 40.0, 60.0)
+"""
+The pauses before the state is read again after a restart.
+
+A triggerer that has just started imports Airflow's API server first. That takes up to a minute on a slow machine.
+"""
 
 
 class XComProgress:
@@ -42,26 +47,52 @@ class XComProgress:
     """
 
     __slots__ = (
+        "_earlier",
         "_has_warned",
+        "_is_closed",
         "_is_pushing",
+        "_is_unread",
         "_key",
         "_latest",
         "_next_push_at",
+        "_push",
         "_pushed",
+        "_recall",
+        "_start",
+        "_times_held",
         "_trigger",
         "_turn",
+        "_turns",
         "_upgrade",
+        "_watch",
+        "has_ended",
     )
 
-    def __init__(self, kind: str, name: str, ti: Any, trigger: Any) -> None:
-        self._upgrade = kind, name
+    def __init__(
+        self, upgrade: tuple[str, str], ti: Any, trigger: Any, turns: PushTurns, watch: LoopWatch
+    ) -> None:
+        self._upgrade = upgrade
         self._trigger = trigger
+        self._turns = turns
+        self._watch = watch
+        self._times_held = watch.times_held()
         self._key: dict[str, Any] = {}
         """The task instance in the database; empty if nothing is pushed."""
-        self._pushed: object = None
+        self._pushed: _RelevantParts | None = None
+        """What is stored, as far as this process knows."""
         self._next_push_at: datetime | None = None
-        self._latest = WaitState()
-        self._turn: asyncio.Task[None] | None = None
+        self._start = self._latest = WaitState()
+        self._earlier: WaitState | None = None
+        """A newer state that another process has pushed, until this one continues from it."""
+        self._is_unread = False
+        """Whether this process may not know all that an earlier process has pushed."""
+        self._is_closed = False
+        """Whether the XComs belong to another wait, or are final."""
+        self.has_ended = False
+        """Whether another process has ended this wait."""
+        self._recall: asyncio.Task[None] | None = None
+        self._turn: Turn | None = None
+        self._push: asyncio.Task[None] | None = None
         self._is_pushing = False
         self._has_warned = False
         if ti is None:
@@ -80,86 +111,147 @@ class XComProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Stop pushing. After a normal end the worker pushes the final XComs."""
-        if self._turn is None:
+        if self._recall is not None:
+            self._recall.cancel()
+        if self._push is None:
             return
         if kind is not None or not self._is_pushing:
-            self._turn.cancel()
-        await asyncio.wait([self._turn], timeout=TIMEOUT_SECONDS)
-        self._turn.cancel()
+            self._push.cancel()
+        await asyncio.wait([self._push], timeout=TIMEOUT_SECONDS)
+        self._push.cancel()
 
     def begin(self, state: WaitState) -> None:
         """Start with a state that was pushed already. In an outage push it again: its start time is new."""
-        self._latest = state
+        self._start = self._latest = state
         self._pushed = None if state.unreachable_since else _relevant_parts(state)
 
-    async def recalled(self, state: WaitState) -> WaitState:
-        """Return the state that the previous triggerer pushed last. All timeouts continue from there."""
-        if not self._key:
-            return state.after_restart()
-        try:
-            read = XCom.aget_one(key="upgrade_wait", **self._key)
-            last = WaitState.from_dict(await asyncio.wait_for(read, TIMEOUT_SECONDS))
-        except Exception as error:  # noqa: BLE001 - the wait goes on, whatever Airflow raises
-            self._warn("The state of this wait could not be read back", error)
-            return state.after_restart()
-        if last.began_at != state.began_at:  # the state of another wait
-            return state.after_restart()
-        self.begin(last)
-        if last.polls <= state.polls:  # the worker pushed it
-            return state.after_restart()
-        self._trigger.log.info("Resumed with the state of the previous triggerer, after poll %s", last.polls)
-        return last.resumed()
+    async def resume(self, state: WaitState) -> WaitState:
+        """
+        Return the state that the previous triggerer pushed last. All timeouts continue from there.
+
+        If Airflow does not answer in time, return this state, and try again in the background.
+        """
+        state = state.after_restart()
+        self._start = self._latest = state
+        if self._key:
+            self._is_unread = True
+            error = await self._error_of_reading()
+            if error is not None:
+                self._recall = asyncio.create_task(self._read_again(error))
+        return self.newest(state)
+
+    def newest(self, state: WaitState) -> WaitState:
+        """Return the state to continue from: this one, unless another process has pushed a newer one."""
+        earlier, self._earlier = self._earlier, None
+        if earlier is None:
+            return state
+        self._trigger.log.info("Resumed with the state of the previous triggerer, after poll %s", earlier.polls)
+        self._latest = earlier.continued(state, since=self._start)
+        return self._latest
+
+    async def finish_reading(self) -> bool:
+        """Wait until the state is read back or finally cannot be; return whether there is a newer one."""
+        if self._recall is not None:
+            await asyncio.wait([self._recall])
+        return self._earlier is not None
+
+    async def check_after_hold(self) -> None:
+        """Read the state again if the event loop was held: another triggerer may have continued the wait."""
+        times_held = self._watch.times_held()
+        if self._key and times_held != self._times_held:
+            await self._error_of_reading()
+        self._times_held = times_held
 
     def show(self, state: WaitState, now: datetime) -> None:
         """Push the state in the background if it has changed, but not too often."""
         self._latest = state
-        has_turn = self._turn is not None and not self._turn.done()
-        is_early = self._next_push_at is not None and now < self._next_push_at
-        if not self._key or has_turn or is_early or _relevant_parts(state) == self._pushed:
+        parts = _relevant_parts(state)
+        if not self._key or self._is_closed or parts == self._pushed:
             return
-        pause = _turns.pause_before_next()
-        if pause is None:
-            self._next_push_at = now + RETRY_AFTER
-        else:
+        is_urgent = self._pushed is None or parts.verdict != self._pushed.verdict
+        if self._turn is not None:
+            self._turn.is_urgent |= is_urgent
+        elif is_urgent or self._next_push_at is None or now >= self._next_push_at:
             self._next_push_at = now + MIN_PAUSE
-            self._turn = asyncio.create_task(self._push_after(pause))
+            self._turn = self._turns.take(is_urgent=is_urgent)
+            self._push = asyncio.create_task(self._push_in_turn(self._turn))
 
-    async def _push_after(self, pause: float) -> None:
-        await asyncio.sleep(pause)
-        self._is_pushing = True
-        self._pushed = _relevant_parts(self._latest)
+    async def _push_in_turn(self, turn: Turn) -> None:
         try:
-            for key, value in xcom_values(*self._upgrade, self._latest).items():
-                await XCom.aset(key=key, value=value, **self._key)
+            await turn.has_come
+            await self._read()
+            if not self._is_closed and self._earlier is None:
+                self._is_pushing = True
+                await asyncio.wait_for(self._push_latest(), TIMEOUT_SECONDS)
         except Exception as error:  # noqa: BLE001 - the wait goes on, whatever Airflow raises
-            self._pushed = None
-            self._warn("Progress could not be pushed as XCom", error)
+            if not self._has_warned:
+                self._trigger.log.warning("Progress could not be pushed as XCom; the wait goes on: %r", error)
+            self._has_warned = True
         finally:
-            self._is_pushing = False
+            self._turn, self._is_pushing = None, False
 
-    def _warn(self, text: str, error: Exception) -> None:
-        if not self._has_warned:
-            self._trigger.log.warning("%s; the wait goes on: %r", text, error)
-        self._has_warned = True
+    async def _push_latest(self) -> None:
+        """Send both XComs at once, the state last: a cancellation stores both or none."""
+        state = self._latest
+        values = reversed(xcom_values(*self._upgrade, state).items())
+        await asyncio.gather(*(XCom.aset(key=key, value=value, **self._key) for key, value in values))
+        self._pushed = _relevant_parts(state)
+
+    async def _read(self) -> None:
+        """
+        Read the state that is stored, and note what it means for this process.
+
+        :raises Exception: whatever Airflow raises; ValueError if the XCom is missing or not readable
+        """
+        value = XCom.aget_one(key="upgrade_wait", **self._key)
+        stored = WaitState.from_dict(await asyncio.wait_for(value, TIMEOUT_SECONDS))
+        known = self._start if self._is_unread else self._latest
+        self._is_unread = False
+        is_same_wait = stored.began_at == known.began_at
+        self._is_closed = not is_same_wait or stored.ended_by is not None
+        self.has_ended = is_same_wait and stored.ended_by is not None
+        if self._is_closed:
+            return
+        self._pushed = _relevant_parts(stored)
+        if stored.polls > known.polls:
+            self._earlier, self._start = stored, known
+
+    async def _error_of_reading(self) -> Exception | None:
+        try:
+            await self._read()
+        except Exception as error:  # noqa: BLE001 - the wait goes on, whatever Airflow raises
+            return error
+        return None
+
+    async def _read_again(self, error: Exception | None) -> None:
+        """Try to read the state a few times more, unless a push has read it."""
+        for pause in RETRY_PAUSES:
+            await asyncio.sleep(pause)
+            if self._is_unread:
+                error = await self._error_of_reading()
+            if not self._is_unread:
+                return
+        self._trigger.log.warning(
+            "State of the wait not readable after a restart: timeouts may start again. An upgrade that replaced "
+            "the expected one after the worker's first poll cannot be noticed. The wait goes on: %r",
+            error,
+        )
 
 
-class _Turns:
-    """The turns in which the waits of one triggerer push."""
+class _RelevantParts(NamedTuple):
+    """The parts of a state that readers and timeouts need; ``verdict`` is what the verdict depends on."""
 
-    def __init__(self) -> None:
-        self.free_at = 0.0
-
-    def pause_before_next(self) -> float | None:
-        """Take the next turn and return the seconds until then; None if it is too far away."""
-        now = loop_time()
-        pause = max(0.0, self.free_at - now)
-        if pause > TIMEOUT_SECONDS:
-            return None
-        self.free_at = now + pause + TURN_SECONDS
-        return pause
+    verdict: object
+    progress: object
 
 
-_turns = _Turns()
+def _relevant_parts(state: WaitState) -> _RelevantParts:
+    stage_began_at = state.timeline[-1].first_seen_at if state.timeline else None
+    times = state.verdict_since, state.moved_at, state.unreachable_since
+    return _RelevantParts(
+        verdict=(state.verdict, state.expected, state.before, stage_began_at),
+        progress=(state.record and state.record.content, state.outages.count, times),
+    )
 
 
 def _obstacle() -> str | None:
@@ -169,9 +261,3 @@ def _obstacle() -> str | None:
     from airflow.sdk.bases.xcom import BaseXCom  # noqa: PLC0415 - not in Airflow 2
 
     return None if XCom is BaseXCom else "a custom XCom backend would block all triggers"
-
-
-def _relevant_parts(state: WaitState) -> object:
-    """Return the parts of a state that readers and timeouts need."""
-    times = state.verdict, state.verdict_since, state.moved_at, state.unreachable_since
-    return state.record and state.record.content, state.expected, state.outages.count, times
