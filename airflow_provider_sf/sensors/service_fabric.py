@@ -114,7 +114,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        name: str = "",
+        name: str | None = "",
         kind: str = DEFAULT_KIND,
         service_fabric_conn_id: str = defaults.DEFAULT_CONN_ID,
         previous: UpgradeProgress | dict[str, Any] | str | XComArg | None = _NOT_SET,
@@ -136,7 +136,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
-        self.name = name
+        self.name = "" if name is None else name
         self.kind = kind
         self.service_fabric_conn_id = service_fabric_conn_id
         self.previous = None if previous is _NOT_SET else previous
@@ -213,10 +213,8 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """End the task with the result of the trigger."""
-        from airflow_provider_sf.sensors.wait_task import state_from_event  # noqa: PLC0415 - keeps DAG parsing fast
-
         try:
-            return self._make_wait_task().end(context, state_from_event(event))
+            return self._make_wait_task().complete(context, event)
         except Exception as error:
             if self.never_fail:  # as Airflow does for errors of poke(), in every mode and version
                 raise AirflowSkipException(str(error)) from error
@@ -230,6 +228,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         """
         from airflow_provider_sf.sensors.wait_task import WaitSettings, WaitTask  # noqa: PLC0415 - keeps DAG parsing fast
 
+        check_name(self.kind, self.name)
         began_at = _first_process_began_at(context) if context and self._is_rescheduled else None
         began_at, limit = began_at or datetime.now(timezone.utc), self._limit()
         settings = WaitSettings(

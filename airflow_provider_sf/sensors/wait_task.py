@@ -17,12 +17,14 @@ from airflow_provider_sf.messages.progress_log import LogState, changed_lines, o
 from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.messages.timeouts import timeout_message
-from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.rest.json_values import iso
+from airflow_provider_sf.rest.url_names import normalized_name
+from airflow_provider_sf.sensors.earlier_tries import EarlierTries
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
 from airflow_provider_sf.wait.state import Verdict, WaitState, xcom_values
-from airflow_provider_sf.wait.state_machine import Ended, PollAgain, judge, step
+from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,17 +66,25 @@ class WaitSettings:
     push_xcoms: bool
 
 
-def state_from_event(event: object) -> WaitState:
+def state_from_event(event: object, kind: str, name: str) -> WaitState:
     """
-    Read the event of a trigger.
+    Read the event of a trigger that watched the upgrade of this kind and name.
 
     :raises UnexpectedAnswer: the event is invalid, so the result of the upgrade is not known
     """
     try:
-        return WaitState.from_dict(event)
+        state = WaitState.from_dict(event)
     except (AttributeError, TypeError, ValueError) as error:
         msg = f"invalid event from the trigger, so the result of the upgrade is not known: {error}"
         raise UnexpectedAnswer(msg) from error
+    record = state.record
+    if record and (record.kind, normalized_name(record.name)) != (kind, normalized_name(name)):
+        msg = (
+            f"the trigger watched the {record.kind} {record.name!r}, but this task now waits for the {kind} "
+            f"{name!r}: check that the templates of name give the same value when the task resumes"
+        )
+        raise UnexpectedAnswer(msg)
+    return state
 
 
 class WaitTask:
@@ -105,21 +115,28 @@ class WaitTask:
         self._log_state = LogState()
         self._defer_task = defer
         self.has_ended = False
+        self._earlier_tries = EarlierTries(settings.kind, settings.name, settings.policy.selector, log)
 
     def poke(self, context: Context) -> dict[str, Any] | None:
         """Poll, then defer in deferrable mode; return the record if the upgrade has succeeded."""
         cluster = None if self._state.polls else self._open(context)
-        decision = self._poll()
+        decision = self._poll(context)
         if cluster and self._state.record and self._settings.push_xcoms:
             push_link(context, cluster, self._settings.kind, self._settings.name, self._state.record)
         while isinstance(decision, PollAgain) and self._must_poll_now(decision):
             time.sleep(decision.seconds)
-            decision = self._poll()
+            decision = self._poll(context)
         if isinstance(decision, Ended):
             return self.end(context, self._state.ended(decision.by, _now()))
         if self._settings.deferrable:
             self._defer(context, decision.seconds)
         return None
+
+    def complete(self, context: Context, event: object) -> dict[str, Any]:
+        """End the task with the event of its trigger. If this process dies, a retry knows what the event says."""
+        state = state_from_event(event, self._settings.kind, self._settings.name)
+        self._earlier_tries.keep(context, state)
+        return self.end(context, state)
 
     def end(self, context: Context, state: WaitState) -> dict[str, Any]:
         """Push and log the final state; then return the record of a success, or raise the error."""
@@ -140,15 +157,20 @@ class WaitTask:
         return message
 
     def _observe(self) -> Observation:
-        """Read the progress once. Lost connection settings are an outage, except at the first poll."""
+        """Read the progress once. After an answer, a connection that cannot be read is an error like others."""
         try:
             return self._hook().get_upgrade_progress(self._settings.name, kind=self._settings.kind)
         except ServiceFabricError as error:
             return error
-        except (AirflowNotFoundException, ValueError) as error:
-            if not self._state.polls:
+        except AirflowNotFoundException as error:
+            if not self._state.answers:
                 raise
-            return Unreachable(f"could not reload the connection: {error}")
+            conn_id = self._settings.service_fabric_conn_id
+            return Unreachable(f"connection {conn_id!r} could not be read: {error}")
+        except ValueError as error:
+            if not self._state.answers:
+                raise
+            return Rejected(str(error))
 
     def _hook(self) -> ServiceFabricHook:
         return ServiceFabricHook(self._settings.service_fabric_conn_id)
@@ -163,12 +185,14 @@ class WaitTask:
                 settings.kind, settings.name, cluster.endpoint, self._policy, settings.limit
             ):
                 self._log.info("%s", line)
+        self._state = self._earlier_tries.continued(context, self._state)
         return cluster
 
-    def _poll(self) -> Decision:
+    def _poll(self, context: Context) -> Decision:
         before, observation, now = self._state, self._observe(), _now()
         jitter = random()  # noqa: S311 - not a secret
         self._state, decision = step(self._policy, before, observation, now, jitter=jitter)
+        self._earlier_tries.keep(context, self._state)
         self._log_state, lines = changed_lines(self._log_state, before, self._state, self._policy, now)
         for level, line in lines:
             self._log.log(level, "%s", line)
@@ -183,7 +207,7 @@ class WaitTask:
         unknown state.
         """
         state = self._state
-        if state.unconfirmed and state.unreachable_since is None:
+        if state.is_confirming and state.unreachable_since is None:
             return True
         if self._settings.deferrable:
             return False
@@ -214,7 +238,7 @@ class WaitTask:
         """Return the success message or the error to raise, and the state with the reasons of a failure."""
         policy, record = self._policy, state.record
         if state.ended_by == "upgrade" and record is not None:
-            verdict = judge(policy, policy.selector.match(record, _now(), state.expected), record)
+            verdict = verdict_of(policy, state, record, _now())
             if verdict is Verdict.SUCCEEDED:
                 return success_message(state, record), state
             if verdict.bad:

@@ -1,0 +1,42 @@
+"""What a retry knows of the tries before it, as a log line. No I/O."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_sf.messages.formatting import format_time, one_line
+
+if TYPE_CHECKING:
+    from airflow_provider_sf.messages.progress_log import LogLine
+    from airflow_provider_sf.wait.earlier_try import EarlierTry
+    from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
+
+_CANNOT_NOTICE = "If another upgrade has replaced the expected one, this try cannot notice that"
+_ADVICE = "Set target_version, too, if you know the version"
+
+
+def retry_line(earlier: EarlierTry | None, selector: UpgradeSelector) -> LogLine:
+    """Say what a retry knows of the expected upgrade, and what it cannot know."""
+    if earlier is not None and earlier.expected is not None:
+        text = f"Retry: the expected upgrade is the one that an earlier try found{_describe(earlier.expected)}"
+        return logging.INFO, text
+    text = (
+        "Retry: Airflow has no state of the tries before (it keeps some from Airflow 3.3 on)"
+        if earlier is None
+        else "Retry: no earlier try has stored that it found the expected upgrade"
+    )
+    if selector.target_version is not None:
+        return logging.INFO, f"{text}; target_version selects it"
+    return logging.WARNING, f"{text}. {_CANNOT_NOTICE}. {_ADVICE}"
+
+
+def cleared_line() -> LogLine:
+    """Say that the state of earlier tries is not used."""
+    return logging.INFO, "The task was cleared or changed: what earlier tries have found is not used"
+
+
+def _describe(identity: UpgradeIdentity) -> str:
+    version = f" to {one_line(identity.target_version)}" if identity.target_version else ""
+    start = f", started at {format_time(identity.started_at)}" if identity.started_at else ""
+    return f"{version}{start}"
