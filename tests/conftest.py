@@ -170,7 +170,8 @@ def reload_every_poll(monkeypatch: pytest.MonkeyPatch) -> None:
 class TaskInstance:
     """The part of Airflow's task instance that sensor, operator and their base classes use."""
 
-    dag_id, task_id, run_id, map_index, max_tries = "release", "wait", "manual", -1, 0
+    dag_id, task_id, run_id, map_index = "release", "wait", "manual", -1
+    try_number, max_tries = 1, 0
 
     def __init__(self) -> None:
         self.xcoms: dict[str, Any] = {}

@@ -107,9 +107,9 @@ def test_bad_result_is_confirmed_in_every_mode(mode: str, simulator: Any, clock:
     with pytest.raises(UpgradeFailed):
         run(lambda: sensor("failed-shop", mode), ti)
     assert [request.split()[1] for request in simulator.requests] == [
-        *["/Resources/Applications/failed-shop/$/GetUpgradeProgress?api-version=7.0"] * 3,
-        "/Applications/failed-shop/$/GetUpgradeProgress?api-version=6.0",  # failure details
-        "/Applications/failed-shop/$/GetHealth?api-version=6.0",
+        *["/Resources/Applications/failed-shop/$/GetUpgradeProgress?api-version=7.0&timeout=25"] * 3,
+        "/Applications/failed-shop/$/GetUpgradeProgress?api-version=6.0&timeout=25",  # failure details
+        "/Applications/failed-shop/$/GetHealth?api-version=6.0&timeout=25",
     ]
 
 
@@ -185,7 +185,26 @@ def test_lost_connection_settings_are_an_outage(ti: Any, clock: Any, monkeypatch
     assert run(lambda: sensor("good-shop", "poke"), ti)["outcome"] == "succeeded"
     outages = ti.xcoms["upgrade_wait"]["outages"]
     assert (outages["count"], outages["polls"]) == (1, 2)
-    assert "could not reload the connection" in outages["last_error"]
+    assert outages["last_error"].startswith("connection 'service_fabric_default' could not be read: ")
+
+
+def test_invalid_connection_ends_the_wait_later(ti: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an answer, the same error is raised in poke mode as in the triggerer."""
+    with Simulator() as simulator:
+        monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{simulator.port}")
+        monkeypatch.setattr("time.sleep", lambda _: monkeypatch.setenv(CONNECTION, "service-fabric://c/ftp"))
+        with pytest.raises(Rejected, match="connection 'service_fabric_default': invalid schema 'ftp'"):
+            run(lambda: sensor("good-shop", "poke", unreachable_timeout=0.01), ti)
+    assert ti.xcoms["upgrade_wait"]["ended_by"] == "unreachable_timeout"
+
+
+def test_invalid_connection_without_answer_is_final(
+    closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
+    monkeypatch.setattr("time.sleep", lambda _: monkeypatch.setenv(CONNECTION, "service-fabric://c/ftp"))
+    with pytest.raises(ValueError, match="invalid schema 'ftp'"):
+        run(lambda: sensor("good-shop", "poke"), ti)
 
 
 @pytest.mark.usefixtures("simulator")
@@ -197,6 +216,32 @@ def test_invalid_rendered_name_is_raised_at_once(mode: str, ti: Any) -> None:
 
     with pytest.raises(ValueError, match="invalid name 'a/b': it contains the separator '/'"):
         run(rendered, ti)
+
+
+@pytest.mark.usefixtures("simulator")
+@pytest.mark.parametrize("name", [None, "", "x" * 513])
+def test_missing_rendered_name_is_raised_at_once(name: Any, mode: str, ti: Any) -> None:
+    """The task that should name the application pushed no XCom, or too much."""
+
+    def rendered() -> ServiceFabricUpgradeSensor:
+        previous = ServiceFabricHook().get_upgrade_progress("good-shop")
+        made = sensor("{{ params.name }}", mode, previous=previous.to_dict())
+        made.name = name
+        return made
+
+    problem = "invalid name 'xxx" if name else "name is empty: set name to the application resource"
+    with pytest.raises(ValueError, match=f"^{problem}"):
+        run(rendered, ti)
+    assert ti.xcoms == {}
+
+
+@pytest.mark.usefixtures("simulator")
+def test_name_of_a_cluster_may_be_none(mode: str, clock: Any, ti: Any) -> None:
+    """As a mapped task passes it on."""
+    ServiceFabricHook().get_upgrade_progress(kind="cluster")
+    clock.now += 3600
+    record = run(lambda: sensor(None, mode, kind="cluster"), ti)  # type: ignore[arg-type]
+    assert (record["name"], ti.xcoms["upgrade_wait"]["name"]) == ("", "")
 
 
 def test_invalid_connection_is_raised_at_once(mode: str, ti: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -14,224 +14,135 @@ import pytest
 from airflow.providers.common.compat.sdk import XCom
 
 from airflow_provider_sf.rest import Unreachable
-from airflow_provider_sf.triggers import xcom_progress
+from airflow_provider_sf.triggers import push_turns, xcom_progress
+from airflow_provider_sf.triggers.loop_watch import LoopWatch
 from airflow_provider_sf.triggers.xcom_progress import XComProgress
 from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.wait.matching import UpgradeIdentity
 from airflow_provider_sf.wait.policy import Policy
-from airflow_provider_sf.wait.state import WaitState
+from airflow_provider_sf.wait.state import Verdict, WaitState
 from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step
+from tests.triggers.stand_in import TI
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from tests.triggers.stand_in import Supervisor
 
 needs_airflow_3_3 = pytest.mark.skipif(
     not hasattr(XCom, "aset"), reason="before Airflow 3.3 a trigger cannot push XComs"
 )
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
-TI = SimpleNamespace(dag_id="release", task_id="wait", run_id="manual", map_index=3)
-WHERE = {"dag_id": "release", "task_id": "wait", "run_id": "manual", "map_index": 3}
 TRIGGER = SimpleNamespace(log=logging.getLogger("trigger"))
+UNREACHABLE = Unreachable("Connection refused", endpoint="http://c:19080")
+BOTH = ["upgrade_progress", "upgrade_wait"]
 
 
-class Supervisor:
-    """Answers like Airflow's supervisor while ``may_answer`` is set. An ``error`` is raised instead."""
-
-    def __init__(self) -> None:
-        self.xcoms: dict[str, Any] = {}
-        self.pushes: list[str] = []
-        self.error: Exception | None = None
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-
-    async def asend(self, message: Any) -> Any:
-        await self.may_answer.wait()
-        if self.error:
-            raise self.error
-        where = {key: getattr(message, key) for key in WHERE}
-        assert where == WHERE
-        if type(message).__name__ == "SetXCom":
-            self.pushes.append(message.key)
-            self.xcoms[message.key] = json.loads(json.dumps(message.value))
-            return None
-        from airflow.sdk.execution_time.comms import XComResult  # noqa: PLC0415 - only Airflow 3 has it
-
-        return XComResult(key=message.key, value=self.xcoms.get(message.key))
+def record(percent: float, state: str = "RollingForward", **fields: Any) -> UpgradeProgress:
+    fields = {"started_at": NOW, "target_version": "v1", **fields}
+    return UpgradeProgress("application_resource", "shop", state=state, percent_completed=percent, **fields)
 
 
-@pytest.fixture
-def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
-    from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - only Airflow 3 has it
-
-    monkeypatch.setattr(xcom_progress, "TURN_SECONDS", 0.05)
-    monkeypatch.setattr(xcom_progress._turns, "free_at", 0.0)
-    stand_in = Supervisor()
-    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", stand_in, raising=False)
-    return stand_in
-
-
-def live(ti: Any = TI) -> XComProgress:
-    return XComProgress("application_resource", "shop", ti, TRIGGER)
-
-
-async def turn_of(shown: XComProgress) -> None:
-    """Wait until the turn is over."""
-    if shown._turn is not None:
-        await shown._turn
-
-
-def record(percent: float) -> UpgradeProgress:
-    return UpgradeProgress(
-        "application_resource", "shop", state="RollingForward", started_at=NOW, percent_completed=percent
-    )
-
-
-def after(*polls: Any) -> WaitState:
+def after(*polls: Any, start: WaitState | None = None) -> WaitState:
     """Return the state of a wait after these polls, one every fifteen seconds."""
-    state = WaitState()
+    state = start or WaitState()
     for poll, result in enumerate(polls):
         state, _ = step(Policy(15.0), state, result, NOW + timedelta(seconds=15 * poll))
     return state
+
+
+FIRST = after(record(10.0))
+"""The state that the worker pushes before it defers."""
+
+
+@pytest.fixture(autouse=True)
+def worker_state(request: pytest.FixtureRequest) -> None:
+    """Store what the worker has pushed."""
+    if "supervisor" in request.fixturenames:
+        request.getfixturevalue("supervisor").store(FIRST)
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@asynccontextmanager
+async def live(ti: Any = TI, clock: Clock | None = None) -> AsyncIterator[XComProgress]:
+    watch = LoopWatch(clock or Clock())
+    async with (
+        push_turns.push_turns() as turns,
+        XComProgress(("application_resource", "shop"), ti, TRIGGER, turns, watch) as shown,
+    ):
+        yield shown
+    await watch.close()
+
+
+async def pushed(shown: XComProgress) -> None:
+    """Wait until a push that is planned is over."""
+    if shown._push is not None:
+        await asyncio.wait([shown._push])
 
 
 def in_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(test())
 
 
+# What is pushed, and when.
+
+
 @needs_airflow_3_3
-def test_changes_are_pushed_every_thirty_seconds(supervisor: Supervisor) -> None:
+def test_progress_is_pushed_every_thirty_seconds(supervisor: Supervisor) -> None:
     async def wait() -> None:
-        shown = live()
-        for second, percent in ((0, 10.0), (15, 20.0), (29, 30.0), (30, 40.0), (60, 40.0), (75, 50.0)):
-            shown.show(after(record(percent)), NOW + timedelta(seconds=second))
-            await turn_of(shown)
-        assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"] * 3
+        async with live() as shown:
+            shown.begin(FIRST)
+            for second, percent in ((0, 20.0), (15, 25.0), (29, 30.0), (30, 40.0), (60, 40.0), (75, 50.0)):
+                shown.show(after(record(10.0), record(percent)), NOW + timedelta(seconds=second))
+                await pushed(shown)
+            assert supervisor.pushes == BOTH * 3
 
     in_a_loop(wait)
     assert supervisor.xcoms["upgrade_progress"]["percent_completed"] == 50.0
-    assert supervisor.xcoms["upgrade_wait"]["record"] == supervisor.xcoms["upgrade_progress"]
-    assert supervisor.xcoms["upgrade_wait"]["ended_by"] is None
+    assert supervisor.wait["record"] == supervisor.xcoms["upgrade_progress"]
+    assert supervisor.wait["ended_by"] is None
 
 
 @needs_airflow_3_3
 def test_outage_start_and_end_are_changes(supervisor: Supervisor) -> None:
-    unreachable = Unreachable("Connection refused")
-
     async def wait() -> None:
-        shown = live()
-        for minute, state in enumerate(
-            (
-                after(record(10.0)),
-                after(record(10.0), unreachable),
-                after(record(10.0), unreachable, unreachable),
-                after(record(10.0), unreachable, unreachable, record(10.0)),
-            )
-        ):
-            shown.show(state, NOW + timedelta(minutes=minute))
-            await turn_of(shown)
+        async with live() as shown:
+            shown.begin(FIRST)
+            for minute, state in enumerate(
+                (
+                    after(record(10.0), UNREACHABLE),
+                    after(record(10.0), UNREACHABLE, UNREACHABLE),
+                    after(record(10.0), UNREACHABLE, UNREACHABLE, record(10.0)),
+                )
+            ):
+                shown.show(state, NOW + timedelta(minutes=minute))
+                await pushed(shown)
 
     in_a_loop(wait)
-    assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"] * 3
-    assert supervisor.xcoms["upgrade_wait"]["unreachable_since"] is None
+    assert supervisor.pushes == BOTH * 2
+    assert supervisor.wait["unreachable_since"] is None
 
 
 @needs_airflow_3_3
 def test_state_without_record_is_pushed_alone(supervisor: Supervisor) -> None:
+    supervisor.xcoms.clear()
+    supervisor.store(after(UNREACHABLE))
+
     async def wait() -> None:
-        shown = live()
-        shown.show(after(Unreachable("Connection refused")), NOW)
-        await turn_of(shown)
+        async with live() as shown:
+            shown.begin(after(UNREACHABLE))
+            shown.show(after(UNREACHABLE, UNREACHABLE), NOW)
+            await pushed(shown)
 
     in_a_loop(wait)
     assert supervisor.pushes == ["upgrade_wait"]
-
-
-@needs_airflow_3_3
-def test_slow_push_delays_only_the_end(supervisor: Supervisor) -> None:
-    async def wait() -> None:
-        supervisor.may_answer.clear()
-        shown = live()
-        shown.show(after(record(10.0)), NOW)
-        await asyncio.sleep(0.01)
-        shown.show(after(record(20.0)), NOW + timedelta(minutes=1))
-        end = asyncio.create_task(shown.__aexit__(None, None, None))
-        await asyncio.sleep(0.01)
-        assert not end.done()
-        assert supervisor.pushes == []
-        supervisor.may_answer.set()
-        await end
-
-    in_a_loop(wait)
-    assert supervisor.xcoms["upgrade_progress"]["percent_completed"] == 10.0
-
-
-@needs_airflow_3_3
-def test_waits_take_turns_and_push_the_latest(supervisor: Supervisor) -> None:
-    async def wait() -> None:
-        first, second = live(), live()
-        first.show(after(record(10.0)), NOW)
-        second.show(after(record(10.0)), NOW)
-        second.show(after(record(20.0)), NOW + timedelta(seconds=1))
-        await turn_of(first)
-        assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"]
-        assert second._turn is not None
-        await second._turn
-
-    in_a_loop(wait)
-    assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"] * 2
-    assert supervisor.xcoms["upgrade_progress"]["percent_completed"] == 20.0
-
-
-@needs_airflow_3_3
-def test_ended_wait_cancels_its_turn(supervisor: Supervisor) -> None:
-    async def wait() -> None:
-        xcom_progress._turns.free_at = asyncio.get_running_loop().time() + 20.0
-        shown = live()
-        shown.show(after(record(10.0)), NOW)
-        await shown.__aexit__(None, None, None)
-
-    in_a_loop(wait)
-    assert supervisor.pushes == []
-
-
-@needs_airflow_3_3
-@pytest.mark.parametrize("progress", ["before its turn", "pushing"])
-def test_cancelled_wait_pushes_nothing_more(supervisor: Supervisor, progress: str) -> None:
-    """Its task may have started a new try, which pushes its own XComs."""
-
-    async def wait() -> None:
-        supervisor.may_answer.clear()
-        if progress != "pushing":
-            xcom_progress._turns.free_at = asyncio.get_running_loop().time() + 20.0
-
-        async def watch() -> None:
-            async with live() as shown:
-                shown.show(after(record(10.0)), NOW)
-                await asyncio.sleep(60)
-
-        watching = asyncio.create_task(watch())
-        await asyncio.sleep(0.01)
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        supervisor.may_answer.set()
-        await asyncio.sleep(0.01)
-
-    in_a_loop(wait)
-    assert supervisor.pushes == []
-
-
-@needs_airflow_3_3
-def test_hanging_push_does_not_block_the_end(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def wait() -> None:
-        supervisor.may_answer.clear()
-        async with live() as shown:
-            shown.show(after(record(10.0)), NOW)
-            await asyncio.sleep(0.01)
-        with pytest.raises(asyncio.CancelledError):
-            await turn_of(shown)
-
-    monkeypatch.setattr(xcom_progress, "TIMEOUT_SECONDS", 0.02)
-    in_a_loop(wait)
 
 
 @needs_airflow_3_3
@@ -239,17 +150,16 @@ def test_pushed_state_is_not_pushed_again(supervisor: Supervisor) -> None:
     """A thousand waits without a change cost the supervisor nothing."""
 
     async def wait() -> None:
-        shown = live()
-        shown.begin(after(record(10.0)))
-        for minute in range(0, 600, 10):
-            now = NOW + timedelta(minutes=minute)
-            shown.show(after(record(10.0)), now)
-        assert supervisor.pushes == []
-        shown.show(after(record(20.0)), NOW + timedelta(days=1))
-        await turn_of(shown)
+        async with live() as shown:
+            shown.begin(FIRST)
+            for minute in range(0, 600, 10):
+                shown.show(FIRST, NOW + timedelta(minutes=minute))
+            assert (supervisor.pushes, supervisor.reads) == ([], 0)
+            shown.show(after(record(10.0), record(20.0)), NOW + timedelta(days=1))
+            await pushed(shown)
 
     in_a_loop(wait)
-    assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"]
+    assert supervisor.pushes == BOTH
 
 
 @needs_airflow_3_3
@@ -257,7 +167,7 @@ def test_pushed_state_is_not_pushed_again(supervisor: Supervisor) -> None:
     "later",
     [
         after(record(10.0), record(20.0), record(10.0)),
-        after(record(10.0), Unreachable("timed out"), record(10.0)),
+        after(record(10.0), UNREACHABLE, record(10.0)),
         after(record(10.0), replace(record(10.0), failed_at=NOW)),
         after(record(10.0), replace(record(10.0), unhealthy_evaluations=("node1 is in error",))),
     ],
@@ -265,107 +175,355 @@ def test_pushed_state_is_not_pushed_again(supervisor: Supervisor) -> None:
 )
 def test_relevant_change_is_pushed(supervisor: Supervisor, later: WaitState) -> None:
     async def wait() -> None:
-        shown = live()
-        shown.begin(after(record(10.0)))
-        shown.show(later, NOW)
-        await turn_of(shown)
+        async with live() as shown:
+            shown.begin(FIRST)
+            shown.show(later, NOW)
+            await pushed(shown)
 
     in_a_loop(wait)
-    assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"]
+    assert supervisor.pushes == BOTH
 
 
 @needs_airflow_3_3
-def test_outage_found_by_the_worker_is_pushed(
-    supervisor: Supervisor,
-) -> None:
-    unreachable = Unreachable("timed out")
-    first, second = after(unreachable), after(unreachable, unreachable)
+def test_outage_found_by_the_worker_is_pushed(supervisor: Supervisor) -> None:
+    first, second = after(UNREACHABLE), after(UNREACHABLE, UNREACHABLE)
+    supervisor.xcoms.clear()
+    supervisor.store(first)
 
     async def wait() -> None:
-        shown = live()
-        shown.begin(first)
-        shown.show(second, NOW)
-        await turn_of(shown)
+        async with live() as shown:
+            shown.begin(first)
+            shown.show(second, NOW)
+            await pushed(shown)
 
     in_a_loop(wait)
     assert supervisor.pushes == ["upgrade_wait"]
-    assert recalled(first).unreachable_since == first.unreachable_since
+    assert resumed(first).unreachable_since == first.unreachable_since
 
 
 @needs_airflow_3_3
 def test_early_change_is_pushed_later(supervisor: Supervisor) -> None:
     async def wait() -> None:
-        shown = live()
-        for second, percent in ((0, 10.0), (10, 20.0), (29, 20.0), (30, 20.0)):
-            now = NOW + timedelta(seconds=second)
-            shown.show(after(record(percent)), now)
-            await turn_of(shown)
+        async with live() as shown:
+            shown.begin(FIRST)
+            for second, percent in ((0, 20.0), (10, 30.0), (29, 30.0), (30, 30.0)):
+                shown.show(after(record(10.0), record(percent)), NOW + timedelta(seconds=second))
+                await pushed(shown)
 
     in_a_loop(wait)
-    assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"] * 2
+    assert supervisor.pushes == BOTH * 2
+
+
+# Changes that the verdict depends on come first.
 
 
 @needs_airflow_3_3
-def test_wait_skips_a_distant_turn(supervisor: Supervisor) -> None:
-    """With more waits than a supervisor can serve, each is pushed less often."""
+def test_change_of_state_is_pushed_at_once(supervisor: Supervisor) -> None:
+    """A triggerer that continues the wait must know the last forward progress."""
 
     async def wait() -> None:
-        xcom_progress._turns.free_at = asyncio.get_running_loop().time() + 31.0
-        shown = live()
-        shown.show(after(record(10.0)), NOW)
-        assert shown._turn is None
-        xcom_progress._turns.free_at = 0.0
-        shown.show(after(record(10.0)), NOW + timedelta(seconds=15))
-        await turn_of(shown)
-        await shown.__aexit__(None, None, None)
+        async with live() as shown:
+            shown.begin(FIRST)
+            shown.show(after(record(10.0), record(20.0)), NOW)
+            await pushed(shown)
+            back = after(record(10.0), record(20.0), record(20.0, "RollingBack"))
+            shown.show(back, NOW + timedelta(seconds=1))
+            await pushed(shown)
 
     in_a_loop(wait)
-    assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"]
+    assert supervisor.pushes == BOTH * 2
+    assert [stage["state"] for stage in supervisor.wait["timeline"]] == ["RollingForward", "RollingBack"]
+
+
+@needs_airflow_3_3
+@pytest.mark.parametrize(
+    "later",
+    [
+        replace(FIRST, verdict=Verdict.SUPERSEDED),
+        replace(FIRST, expected=UpgradeIdentity(NOW, "v1")),
+        replace(FIRST, before=UpgradeIdentity(NOW - timedelta(days=1), "v0")),
+    ],
+    ids=["verdict", "expected upgrade", "upgrade before"],
+)
+def test_urgent_change_goes_before_progress(supervisor: Supervisor, later: WaitState) -> None:
+    first = replace(FIRST, expected=None)
+    supervisor.store(first)
+
+    async def wait() -> None:
+        async with live() as progress, live() as urgent:
+            progress.begin(first)
+            urgent.begin(first)
+            progress.show(replace(first, moved_at=NOW + timedelta(hours=1)), NOW)
+            urgent.show(later, NOW)
+            await pushed(urgent)
+            assert supervisor.pushes == BOTH
+            assert supervisor.wait["moved_at"] == "2026-03-01T03:00:00Z"
+
+    in_a_loop(wait)
+
+
+@needs_airflow_3_3
+def test_waiting_push_becomes_urgent_and_latest(supervisor: Supervisor) -> None:
+    async def wait() -> None:
+        async with live() as other, live() as shown:
+            for wait in (other, shown):
+                wait.begin(FIRST)
+                wait.show(after(record(10.0), record(20.0)), NOW)
+            shown.show(after(record(10.0), record(20.0), record(20.0, "RollingBack")), NOW)
+            await pushed(shown)
+            assert supervisor.pushes == BOTH
+
+    in_a_loop(wait)
+    assert supervisor.wait["record"]["state"] == "RollingBack"
+
+
+# A push in its turn, at the end, after a cancellation.
+
+
+@needs_airflow_3_3
+def test_slow_push_delays_only_the_end(supervisor: Supervisor) -> None:
+    async def wait() -> None:
+        async with live() as shown:
+            shown.begin(FIRST)
+            shown.show(after(record(10.0), record(20.0)), NOW)
+            while not supervisor.reads:
+                await asyncio.sleep(0.001)
+            supervisor.may_answer.clear()
+            while not supervisor.pushes:
+                await asyncio.sleep(0.001)
+            shown.show(after(record(10.0), record(30.0)), NOW + timedelta(minutes=1))
+            end = asyncio.create_task(shown.__aexit__(None, None, None))
+            await asyncio.sleep(0.01)
+            assert not end.done()
+            supervisor.may_answer.set()
+            await end
+
+    in_a_loop(wait)
+    assert supervisor.xcoms["upgrade_progress"]["percent_completed"] == 20.0
+
+
+@needs_airflow_3_3
+def test_ended_wait_leaves_the_queue(supervisor: Supervisor) -> None:
+    async def wait() -> None:
+        async with live() as shown:
+            shown.begin(FIRST)
+            shown.show(after(record(10.0), record(20.0)), NOW)
+
+    in_a_loop(wait)
+    assert supervisor.pushes == []
+
+
+@needs_airflow_3_3
+def test_cancelled_push_stores_both_or_none(supervisor: Supervisor) -> None:
+    """Its task may have started a new try, which pushes its own XComs."""
+
+    async def wait(steps: int) -> list[str]:
+        supervisor.pushes.clear()
+        supervisor.may_answer.set()
+
+        async def watch() -> None:
+            async with live() as shown:
+                shown.begin(FIRST)
+                shown.show(after(record(10.0), record(20.0)), NOW)
+                await asyncio.sleep(60)
+
+        watching = asyncio.create_task(watch())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+            if supervisor.pushes:
+                supervisor.may_answer.clear()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        supervisor.may_answer.set()
+        await asyncio.sleep(0.005)
+        return list(supervisor.pushes)
+
+    results = [asyncio.run(wait(steps)) for steps in range(40)]
+    assert [] in results
+    assert BOTH in results
+    assert all(result in ([], BOTH) for result in results)
+
+
+@needs_airflow_3_3
+@pytest.mark.usefixtures("supervisor")
+def test_hanging_push_does_not_block_the_end(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def wait() -> None:
+        async with live() as shown:
+            shown.begin(FIRST)
+            shown.show(after(record(10.0), record(20.0)), NOW)
+            while not supervisor.reads:
+                await asyncio.sleep(0.001)
+            supervisor.may_answer.clear()
+            while not shown._is_pushing:
+                await asyncio.sleep(0.001)
+
+    monkeypatch.setattr(xcom_progress, "TIMEOUT_SECONDS", 0.02)
+    in_a_loop(wait)
+    assert sum("could not be pushed" in line for line in caplog.messages) <= 1
 
 
 @needs_airflow_3_3
 def test_failed_push_is_logged_once_and_repeated(
     supervisor: Supervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
+    later = after(record(10.0), record(20.0))
+
     async def wait() -> None:
-        shown = live()
-        supervisor.error = RuntimeError("API_SERVER_ERROR")
-        for minute in range(3):
-            shown.show(after(record(10.0)), NOW + timedelta(minutes=minute))
-            await turn_of(shown)
-        supervisor.error = None
-        shown.show(after(record(10.0)), NOW + timedelta(minutes=3))
-        await turn_of(shown)
+        async with live() as shown:
+            shown.begin(FIRST)
+            supervisor.error = RuntimeError("API_SERVER_ERROR")
+            for minute in range(3):
+                shown.show(later, NOW + timedelta(minutes=minute))
+                await pushed(shown)
+            supervisor.error = None
+            shown.show(later, NOW + timedelta(minutes=3))
+            await pushed(shown)
 
     with caplog.at_level(logging.INFO):
         in_a_loop(wait)
     assert [record.getMessage() for record in caplog.records if record.name == "trigger"] == [
         ("Progress could not be pushed as XCom; the wait goes on: RuntimeError('API_SERVER_ERROR')")
     ]
-    assert supervisor.pushes == ["upgrade_wait", "upgrade_progress"]
+    assert supervisor.pushes == BOTH
 
 
-def recalled(state: WaitState) -> WaitState:
-    return asyncio.run(_recalled(state))
+# The last writer does not win.
 
 
-async def _recalled(state: WaitState) -> WaitState:
-    return await live().recalled(state)
+@needs_airflow_3_3
+def test_late_push_keeps_the_end(supervisor: Supervisor) -> None:
+    """A triggerer that was stopped continues after another one and the worker have ended the wait."""
+    end = after(record(10.0), record(20.0, "RollingBack")).ended("upgrade", NOW)
+
+    async def wait() -> None:
+        async with live() as shown:
+            shown.begin(FIRST)
+            supervisor.store(end, "Upgrade of shop was rolled back.")
+            shown.show(after(record(10.0), record(20.0)), NOW)
+            await pushed(shown)
+            assert shown.has_ended
+            shown.show(after(record(10.0), record(30.0)), NOW + timedelta(minutes=1))
+            await pushed(shown)
+        assert supervisor.reads == 1
+
+    in_a_loop(wait)
+    assert supervisor.pushes == []
+    assert supervisor.wait["ended_by"] == "upgrade"
+    assert supervisor.wait["message"] == "Upgrade of shop was rolled back."
 
 
-async def _pushed(state: WaitState) -> None:
-    shown = live()
-    shown.show(state, NOW)
-    await turn_of(shown)
+@needs_airflow_3_3
+def test_state_of_another_try_is_kept(supervisor: Supervisor) -> None:
+    """The task was cleared and waits again; the trigger of its first try is not cancelled yet."""
+    other = replace(FIRST, began_at=NOW + timedelta(minutes=5))
+
+    async def wait() -> None:
+        async with live() as shown:
+            shown.begin(FIRST)
+            supervisor.store(other)
+            shown.show(after(record(10.0), record(20.0)), NOW)
+            await pushed(shown)
+            assert not shown.has_ended
+
+    in_a_loop(wait)
+    assert supervisor.pushes == []
+    assert supervisor.wait["began_at"] == "2026-03-01T03:05:00Z"
+
+
+@needs_airflow_3_3
+@pytest.mark.parametrize("stored", [None, {"schema": "service_fabric.upgrade_wait/2", "ended_by": "upgrade"}])
+def test_unknown_state_is_kept(stored: Any, supervisor: Supervisor, caplog: pytest.LogCaptureFixture) -> None:
+    """A new try has deleted it, or a newer release has written it."""
+
+    async def wait() -> None:
+        async with live() as shown:
+            shown.begin(FIRST)
+            supervisor.xcoms["upgrade_wait"] = stored
+            shown.show(after(record(10.0), record(20.0)), NOW)
+            await pushed(shown)
+
+    in_a_loop(wait)
+    assert supervisor.pushes == []
+    assert supervisor.wait == stored
+    assert sum("could not be pushed as XCom" in line for line in caplog.messages) == 1
+
+
+@needs_airflow_3_3
+def test_newer_state_of_another_triggerer_is_taken(supervisor: Supervisor) -> None:
+    """Two triggerers may run one wait for some seconds."""
+    newer = after(record(10.0), record(20.0), record(30.0), record(30.0, "RollingBack"))
+    ours = after(record(10.0), record(20.0))
+
+    async def wait() -> None:
+        async with live() as shown:
+            shown.begin(FIRST)
+            supervisor.store(newer)
+            shown.show(ours, NOW)
+            await pushed(shown)
+            assert supervisor.pushes == []
+            assert shown.newest(ours) == newer.resumed()
+            assert shown.newest(newer) is newer
+            shown.show(after(record(40.0, "RollingBack"), start=newer), NOW + timedelta(minutes=1))
+            await pushed(shown)
+
+    in_a_loop(wait)
+    assert supervisor.pushes == BOTH
+    assert supervisor.wait["polls"] == 5
+
+
+@needs_airflow_3_3
+def test_held_loop_reads_the_state_again(supervisor: Supervisor) -> None:
+    clock = Clock()
+
+    async def wait() -> None:
+        async with live(clock=clock) as shown:
+            shown.begin(FIRST)
+            await shown.check_after_hold()
+            assert supervisor.reads == 0
+            supervisor.store(FIRST.ended("timeout", NOW))
+            clock.now += 60.0
+            await shown.check_after_hold()
+            assert shown.has_ended
+            await shown.check_after_hold()
+            assert supervisor.reads == 1
+
+    in_a_loop(wait)
+
+
+@needs_airflow_3_3
+def test_failed_check_does_not_end_the_wait(supervisor: Supervisor) -> None:
+    clock = Clock()
+
+    async def wait() -> None:
+        async with live(clock=clock) as shown:
+            shown.begin(FIRST)
+            supervisor.error = RuntimeError("API_SERVER_ERROR")
+            clock.now += 60.0
+            await shown.check_after_hold()
+            assert not shown.has_ended
+
+    in_a_loop(wait)
+
+
+# The state after a restart.
+
+
+def resumed(state: WaitState) -> WaitState:
+    async def resume() -> WaitState:
+        async with live() as shown:
+            return await shown.resume(state)
+
+    return asyncio.run(resume())
 
 
 @needs_airflow_3_3
 def test_restart_reads_the_state_back(supervisor: Supervisor, caplog: pytest.LogCaptureFixture) -> None:
-    first, unreachable = after(record(10.0)), Unreachable("Connection refused")
-    last = after(record(10.0), record(20.0), unreachable, unreachable)
-    asyncio.run(_pushed(last))
+    last = after(record(10.0), record(20.0), UNREACHABLE, UNREACHABLE)
+    supervisor.store(last)
     with caplog.at_level(logging.INFO):
-        read = recalled(first)
+        read = resumed(FIRST)
     assert read.to_dict() == last.resumed().to_dict()
     assert (read.moved_at, read.unreachable_since, read.stale) == (
         last.moved_at,
@@ -373,80 +531,184 @@ def test_restart_reads_the_state_back(supervisor: Supervisor, caplog: pytest.Log
         True,
     )
     assert "Resumed with the state of the previous triggerer, after poll 4" in caplog.messages
-    assert supervisor.pushes
 
 
 @needs_airflow_3_3
 @pytest.mark.usefixtures("supervisor")
+def test_restored_state_is_not_pushed_again(supervisor: Supervisor) -> None:
+    last = after(record(10.0), record(20.0))
+    supervisor.store(last)
+
+    async def wait() -> None:
+        async with live() as shown:
+            shown.show(await shown.resume(FIRST), NOW)
+            await pushed(shown)
+
+    in_a_loop(wait)
+    assert supervisor.pushes == []
+
+
+@needs_airflow_3_3
 def test_worker_state_does_not_count_after_restart(
-    caplog: pytest.LogCaptureFixture,
+    supervisor: Supervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The triggerer may have polled for a long time without a turn to push."""
-    first = after(Unreachable("Connection refused"))
-    asyncio.run(_pushed(first))
+    first = after(UNREACHABLE)
+    supervisor.store(first)
     with caplog.at_level(logging.INFO):
-        assert recalled(first) == first.after_restart()
+        assert resumed(first) == first.after_restart()
     assert caplog.messages == []
 
 
 @needs_airflow_3_3
-@pytest.mark.usefixtures("supervisor")
-def test_restart_polls_again_before_outage_ends_wait() -> None:
+def test_restart_polls_again_before_outage_ends_wait(supervisor: Supervisor) -> None:
     """The first polls of a new triggerer may fail, and there were no polls while none was running."""
-    unreachable = Unreachable("Connection refused")
-    asyncio.run(_pushed(after(record(10.0), record(10.0), unreachable)))
-    state = recalled(after(record(10.0)))
+    supervisor.store(after(record(10.0), record(10.0), UNREACHABLE))
+    state = resumed(FIRST)
     decisions = []
     for second in range(360, 365):
-        state, decision = step(Policy(15.0), state, unreachable, NOW + timedelta(seconds=second))
+        state, decision = step(Policy(15.0), state, UNREACHABLE, NOW + timedelta(seconds=second))
         decisions.append(decision)
     assert decisions == [*map(PollAgain, (1.0, 2.0, 4.0, 8.0)), Ended("unreachable_timeout")]
 
 
 @needs_airflow_3_3
-@pytest.mark.usefixtures("supervisor")
-def test_state_of_another_wait_is_ignored() -> None:
-    other = replace(after(record(10.0), record(20.0)), began_at=NOW - timedelta(days=1))
-    asyncio.run(_pushed(other))
-    first = after(record(10.0))
-    assert recalled(first) == first.after_restart()
+def test_state_of_another_wait_is_ignored(supervisor: Supervisor) -> None:
+    supervisor.store(replace(after(record(10.0), record(20.0)), began_at=NOW - timedelta(days=1)))
+    assert resumed(FIRST) == FIRST.after_restart()
 
 
 @needs_airflow_3_3
 @pytest.mark.parametrize("field", ["polls", "outages", "timeline"])
 def test_edited_state_is_ignored(supervisor: Supervisor, field: str) -> None:
-    asyncio.run(_pushed(after(record(10.0), record(20.0))))
-    supervisor.xcoms["upgrade_wait"][field] = "7"
-    first = after(record(10.0))
-    assert recalled(first) == first.after_restart()
+    supervisor.store(after(record(10.0), record(20.0)))
+    supervisor.wait[field] = "7"
+    assert resumed(FIRST) == FIRST.after_restart()
 
 
 @needs_airflow_3_3
-@pytest.mark.parametrize("error", [None, RuntimeError("API_SERVER_ERROR")])
-def test_unreadable_state_is_logged_and_ignored(
-    supervisor: Supervisor, error: Exception | None, caplog: pytest.LogCaptureFixture
+def test_slow_start_reads_the_state_later(supervisor: Supervisor, caplog: pytest.LogCaptureFixture) -> None:
+    """A new triggerer may need a minute before it reads its first XCom. Polls go on meanwhile."""
+    last = after(*map(record, (10.0, 20.0, 30.0, 40.0)))
+    supervisor.store(last)
+    supervisor.error = RuntimeError("API_SERVER_ERROR")
+
+    async def wait() -> WaitState:
+        async with live() as shown:
+            state = await shown.resume(FIRST)
+            assert state == FIRST.after_restart()
+            polled = after(record(45.0), record(50.0), start=state)
+            assert shown.newest(polled) is polled
+            supervisor.error = None
+            assert await shown.finish_reading()
+            return shown.newest(polled)
+
+    with caplog.at_level(logging.INFO):
+        state = asyncio.run(wait())
+    assert state.polls == 6
+    assert state.timeline == last.timeline
+    assert state.stale
+    assert caplog.messages == ["Resumed with the state of the previous triggerer, after poll 4"]
+
+
+@needs_airflow_3_3
+def test_first_push_reads_the_state_too(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xcom_progress, "RETRY_PAUSES", (60.0,))
+    last = after(record(10.0), record(20.0), record(20.0, "RollingBack"))
+    supervisor.store(last)
+    supervisor.error = RuntimeError("API_SERVER_ERROR")
+
+    async def wait() -> None:
+        async with live() as shown:
+            state = await shown.resume(FIRST)
+            supervisor.error = None
+            state = after(record(20.0, "RollingBack"), start=state)
+            shown.show(state, NOW)
+            await pushed(shown)
+            assert supervisor.pushes == []
+            assert shown.newest(state).timeline == last.timeline
+
+    in_a_loop(wait)
+
+
+@needs_airflow_3_3
+def test_push_that_reads_ends_the_retries(supervisor: Supervisor) -> None:
+    supervisor.error = RuntimeError("API_SERVER_ERROR")
+
+    async def wait() -> None:
+        async with live() as shown:
+            await shown.resume(FIRST)
+            supervisor.error = None
+            await shown._read()
+            assert not await shown.finish_reading()
+        assert supervisor.reads == 2
+
+    in_a_loop(wait)
+
+
+@needs_airflow_3_3
+def test_unreadable_state_is_explained_once(
+    supervisor: Supervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    supervisor.error = error
-    first = after(record(10.0))
-    assert recalled(first) == first.after_restart()
-    (line,) = [line for line in caplog.messages if "state" in line]
-    assert line.startswith("The state of this wait could not be read back; the wait goes on: ")
+    supervisor.error = RuntimeError("API_SERVER_ERROR")
+
+    async def wait() -> None:
+        async with live() as shown:
+            assert await shown.resume(FIRST) == FIRST.after_restart()
+            assert not await shown.finish_reading()
+
+    in_a_loop(wait)
+    assert supervisor.reads == 3
+    assert caplog.messages == [
+        "State of the wait not readable after a restart: timeouts may start again. An upgrade that replaced the "
+        "expected one after the worker's first poll cannot be noticed. The wait goes on: "
+        "RuntimeError('API_SERVER_ERROR')"
+    ]
+
+
+@needs_airflow_3_3
+def test_reading_ends_with_the_wait(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xcom_progress, "RETRY_PAUSES", (60.0,))
+    supervisor.error = RuntimeError("API_SERVER_ERROR")
+
+    async def wait() -> None:
+        async with live() as shown:
+            await shown.resume(FIRST)
+        await asyncio.sleep(0)
+        assert shown._recall is not None
+        assert shown._recall.cancelled()
+
+    in_a_loop(wait)
+
+
+def test_fresh_wait_has_nothing_to_read() -> None:
+    async def wait() -> None:
+        async with live(ti=None) as shown:
+            assert not await shown.finish_reading()
+
+    in_a_loop(wait)
+
+
+# Where nothing can be pushed.
 
 
 @needs_airflow_3_3
 def test_nothing_is_pushed_without_task_instance(
     supervisor: Supervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
+    clock = Clock()
+
     async def wait() -> None:
-        shown = live(ti=None)
-        shown.show(after(record(10.0)), NOW)
-        await shown.__aexit__(None, None, None)
-        first = after(record(10.0))
-        assert await shown.recalled(first) == first.after_restart()
+        async with live(ti=None, clock=clock) as shown:
+            shown.show(after(record(20.0)), NOW)
+            assert await shown.resume(FIRST) == FIRST.after_restart()
+            clock.now += 60.0
+            await shown.check_after_hold()
+            assert not shown.has_ended
 
     with caplog.at_level(logging.INFO):
         in_a_loop(wait)
-    assert (supervisor.pushes, caplog.messages) == ([], [])
+    assert (supervisor.pushes, supervisor.reads, caplog.messages) == ([], 0, [])
 
 
 class Elsewhere(XCom):  # type: ignore[misc]
@@ -477,9 +739,9 @@ def test_obstacle_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def wait() -> None:
-        shown = live()
-        shown.show(after(record(10.0)), NOW)
-        await shown.__aexit__(None, None, None)
+        async with live() as shown:
+            shown.show(after(record(20.0)), NOW)
+            await pushed(shown)
 
     monkeypatch.setattr(xcom_progress, "XCom", backend)
     with caplog.at_level(logging.INFO):
@@ -491,9 +753,9 @@ def test_obstacle_is_logged_once(
 @pytest.mark.skipif(hasattr(XCom, "aset"), reason="Airflow 3.3 lets a trigger push XComs")
 def test_old_airflow_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     async def wait() -> None:
-        shown = live()
-        shown.show(after(record(10.0)), NOW)
-        await shown.__aexit__(None, None, None)
+        async with live() as shown:
+            shown.show(after(record(20.0)), NOW)
+            await pushed(shown)
 
     with caplog.at_level(logging.INFO):
         in_a_loop(wait)

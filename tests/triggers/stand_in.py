@@ -1,0 +1,63 @@
+"""A stand-in for the channel to Airflow's supervisor, and for the task instance of a trigger."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_sf.wait.state import xcom_values
+
+if TYPE_CHECKING:
+    from airflow_provider_sf.wait.state import WaitState
+
+WHERE = {"dag_id": "release", "task_id": "wait", "run_id": "manual", "map_index": 3}
+TI = SimpleNamespace(**WHERE)
+
+
+class Supervisor:
+    """Answers like Airflow's supervisor while ``may_answer`` is set. An ``error`` is raised instead."""
+
+    def __init__(self) -> None:
+        self.xcoms: dict[str, Any] = {}
+        self.pushes: list[str] = []
+        self.reads = 0
+        self.failing_reads = 0
+        """How many reads fail at first."""
+        self.error: Exception | None = None
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    def store(self, state: WaitState, message: str | None = None, *, name: str = "shop") -> None:
+        """Push a state as another process does."""
+        values = xcom_values("application_resource", name, state, message)
+        self.xcoms |= json.loads(json.dumps(values))
+
+    async def asend(self, message: Any) -> Any:
+        """A message counts as soon as it is sent: a cancellation of the sender does not stop it."""
+        where = {key: getattr(message, key) for key in WHERE}
+        assert where == WHERE
+        if type(message).__name__ == "SetXCom":
+            self.pushes.append(message.key)
+            self.xcoms[message.key] = json.loads(json.dumps(message.value))
+            await self._answer()
+            return None
+        from airflow.sdk.execution_time.comms import XComResult  # noqa: PLC0415 - only Airflow 3 has it
+
+        self.reads += 1
+        await self._answer()
+        if self.reads <= self.failing_reads:
+            msg = "no answer"
+            raise RuntimeError(msg)
+        return XComResult(key=message.key, value=self.xcoms.get(message.key))
+
+    async def _answer(self) -> None:
+        await self.may_answer.wait()
+        if self.error:
+            raise self.error
+
+    @property
+    def wait(self) -> dict[str, Any]:
+        stored: dict[str, Any] = self.xcoms["upgrade_wait"]
+        return stored
