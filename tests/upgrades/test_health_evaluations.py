@@ -258,6 +258,115 @@ def test_event_names_source_and_property(change: dict[str, object], text: str) -
     assert sentences_of(evaluation("Event", UnhealthyEvent={**EVENT, **change})) == [f"Error: {text}"]
 
 
+# Similar causes.
+
+
+def failing_replica(place: int, text: str, *, partition: str = PARTITION) -> dict[str, Any]:
+    event = {**EVENT, "Description": text}
+    return evaluation(
+        "Replica",
+        evaluation("Event", UnhealthyEvent=event),
+        PartitionId=partition,
+        ReplicaOrInstanceId=f"1320{place}",
+    )
+
+
+def test_one_cause_on_many_replicas_is_one_sentence() -> None:
+    replicas = [failing_replica(place, "It cannot open.") for place in range(8)]
+    package = evaluation(
+        "DeployedServicePackage", NodeName="n1", ServiceManifestName="WebPkg", Description="Exit 7."
+    )
+    assert sentences_of(*replicas, package) == [
+        f"Error: partition {PARTITION}, 8 replicas (13200, 13201, 13202, ...): Watchdog reports Ready: It cannot open.",
+        "Error: node n1, service manifest WebPkg: Exit 7.",
+    ]
+
+
+def test_causes_that_name_their_node_are_similar() -> None:
+    replicas = [
+        failing_replica(place, f"Replica {place * 10**17 + 10**17} failed on _nt_{place}.")
+        for place in (1, 2)
+    ]
+    places = f"partition {PARTITION}, 2 replicas (13201, 13202)"
+    reason = "Watchdog reports Ready, for example: Replica 200000000000000000 failed on _nt_1."
+    assert sentences_of(*replicas) == [f"Error: {places}: {reason}"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Error 0x80131500.", "Error 0x80131501."),
+        ("Error (-2146233088).", "Error (-2146233089)."),
+        ("It answered 503.", "It answered 404."),
+        ("exit code:3762504530", "exit code:1"),
+    ],
+)
+def test_other_error_numbers_are_other_causes(first: str, second: str) -> None:
+    assert len(sentences_of(failing_replica(1, first), failing_replica(2, second))) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (f"see {PARTITION}", "see 3f0c9a52-77d1-4f1b-8a7e-1b2c3d4e5f60"),
+        ("since 2026-03-01T03:00:00.125Z", "since 2026-03-01 04:11:12Z"),
+        ("GET http://10.0.0.4:80/ready", "GET http://10.0.0.15:80/ready"),
+        ("on N004", "on N005"),
+        ("on vm-4", "on vm-5"),
+    ],
+)
+def test_places_and_times_do_not_make_causes_different(first: str, second: str) -> None:
+    assert len(sentences_of(failing_replica(1, first), failing_replica(2, second))) == 1
+
+
+def test_similar_causes_on_nodes_name_the_nodes() -> None:
+    nodes = [
+        evaluation("Node", NodeName=f"N{place}", Description=f"Node 'N{place}' is down.") for place in (1, 2)
+    ]
+    assert sentences_of(*nodes) == ["Error: 2 nodes (N1, N2): for example: Node 'N1' is down."]
+
+
+def test_only_the_innermost_differing_names_are_listed() -> None:
+    replicas = [failing_replica(place, "It cannot open.", partition=f"p{place}") for place in range(2)]
+    assert sentences_of(*replicas) == [
+        "Error: 2 replicas (13200, 13201): Watchdog reports Ready: It cannot open."
+    ]
+
+
+def test_equal_causes_in_other_services_are_kept_apart() -> None:
+    services = [
+        evaluation("Service", failing_replica(1, "It cannot open."), ServiceName=f"{APPLICATION}/{name}")
+        for name in ("front", "back")
+    ]
+    assert len(sentences_of(*services)) == 2
+
+
+# Times.
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ({}, ""),
+        ({"SourceUtcTimestamp": "2026-02-25T08:47:28.5Z"}, " at 2026-02-25 08:47:28 UTC"),
+        (
+            {"SourceUtcTimestamp": "2026-02-25T08:47:28Z", "LastErrorTransitionAt": "2026-02-24T01:02:03Z"},
+            " since 2026-02-24 01:02:03 UTC",
+        ),
+        (
+            {"SourceUtcTimestamp": "2026-02-25T08:47:28Z", "LastErrorTransitionAt": "0001-01-01T00:00:00Z"},
+            " at 2026-02-25 08:47:28 UTC",
+        ),
+        ({"LastWarningTransitionAt": "2026-02-24T01:02:03Z"}, ""),
+        ({"SourceUtcTimestamp": "yesterday", "LastErrorTransitionAt": 5}, ""),
+    ],
+)
+def test_event_has_the_time_of_its_state(times: dict[str, object], expected: str) -> None:
+    assert sentences_of(evaluation("Event", UnhealthyEvent={**EVENT, **times})) == [
+        f"Error: Watchdog reports Ready{expected}: GET /ready: 503."
+    ]
+
+
 # Depth and size.
 
 
@@ -279,17 +388,20 @@ def test_deeper_levels_are_not_read(levels: int) -> None:
 
 def test_sentences_fit_into_two_kib() -> None:
     assert EVALUATIONS_BYTES == 2_048
-    node = evaluation("Node", NodeName="n" * 100)
-    sentences, omitted = unhealthy_sentences([node] * 1_000)
-    size = json_size("Error: node : Node") + 100 + 2
+    services = [evaluation("Service", ServiceName=f"{place:04}" * 25) for place in range(1_000)]
+    sentences, omitted = unhealthy_sentences(services)
+    size = json_size("Error: service : Service") + 100 + 2
     assert (len(sentences), omitted) == (2_048 // size, 1_000 - 2_048 // size)
     assert json_size(list(sentences)) <= 2_048
 
 
-def test_omitted_causes_are_counted() -> None:
-    many = [evaluation("Nodes", *[evaluation("Node", NodeName=f"n{place}")] * 3) for place in range(200)]
+def test_omitted_causes_are_counted_once() -> None:
+    many = [
+        evaluation("Services", *[evaluation("Service", ServiceName=f"s{place}")] * 3) for place in range(200)
+    ]
     sentences, omitted = unhealthy_sentences(many)
-    assert len(sentences) + omitted == 600
+    assert sentences[:2] == ("Error: service s0: Service", "Error: service s1: Service")
+    assert len(sentences) + omitted == 200
 
 
 def test_long_sentence_is_cut() -> None:
