@@ -7,11 +7,12 @@ before and after it upgrades a node. While a check is pending, the upgrade does 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.rest.json_values import objects, short_text
+from airflow_provider_sf.rest.json_values import MAX_ITEMS, first_objects, objects, seconds, short_text
 from airflow_provider_sf.rest.storage_limits import WORD_BYTES, fitting_indices, fitting_texts
 from airflow_provider_sf.serialization import Record
 
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
 UNITS_BYTES, NODES_BYTES, CHECKS_BYTES = 1_024, 1_024, 1_024
 """How many bytes of JSON each of these lists may take in a record."""
 
-_COMPLETED, _IN_PROGRESS = "Completed", "InProgress"
+_COMPLETED, _IN_PROGRESS, _FAILED = "Completed", "InProgress", "Failed"
+
+_MOST_NAMES = 2
+"""How many units under way a place names."""
+
+# A longer duration takes more bytes, but it must not change which nodes fit: that would look like progress.
+_SAMPLE_DURATION = 1_000_000.0
 
 # https://learn.microsoft.com/rest/api/servicefabric/sfclient-model-safetycheckkind
 _CHECKS = {
@@ -47,6 +54,11 @@ class UpgradeUnit(Record):
         """Whether the upgrade of this domain or unit is complete."""
         return self.state == _COMPLETED
 
+    @property
+    def failed(self) -> bool:
+        """Whether the upgrade of this unit has failed; domains have no such state."""
+        return self.state == _FAILED
+
 
 @dataclass(frozen=True, slots=True)
 class NodeProgress(Record):
@@ -54,6 +66,8 @@ class NodeProgress(Record):
 
     name: str
     phase: str | None
+    duration_seconds: float | None = field(default=None, compare=False)
+    """How long its upgrade has taken. Only time passes, so nodes that differ in it are equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,8 @@ class Domains(Record):
     """The upgrade domain, or unit, in which the upgrade failed."""
     nodes_at_failure: tuple[NodeProgress, ...] = ()
     safety_checks_at_failure: tuple[str, ...] = ()
+    next_domain: str | None = None
+    """The upgrade domain that comes next. The command that resumes a paused upgrade needs its name."""
 
     @property
     def position(self) -> tuple[object, ...]:
@@ -94,25 +110,50 @@ class Domains(Record):
         completed = sum(unit.completed for unit in units) + omitted.get(f"upgrade_{noun}s_completed", 0)
         return (completed, len(units) + omitted.get(f"upgrade_{noun}s", 0)) if units else None
 
+    def failed_count(self, omitted: Mapping[str, int]) -> int:
+        """Return how many units have failed."""
+        return len(self.failed) + omitted.get("upgrade_units_failed", 0)
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The names of the listed units that have failed."""
+        return tuple(unit.name for unit in self._listed[1] if unit.failed)
+
     def place(self, omitted: Mapping[str, int]) -> str | None:
-        """Describe where the upgrade is: ``domain UD2 (2 of 5)`` or, between two, ``2 of 5 domains``."""
-        noun, name, done = self._listed[0], self.under_way, self.done(omitted)
+        """
+        Describe where the upgrade is: ``domain UD2 (2 of 5)`` or, between two, ``2 of 5 domains``.
+
+        If several units are under way or some have failed: ``units N4, N5 (3 of 9 completed, 1 failed)``.
+        """
+        noun, names, done = self._listed[0], self._under_way, self.done(omitted)
         if done is None:
-            return name and f"{noun} {name}"
-        completed, total = done
-        return f"{noun} {name} ({completed + 1} of {total})" if name else f"{completed} of {total} {noun}s"
+            return f"{noun} {names[0]}" if names else None
+        (completed, total), failed = done, self.failed_count(omitted)
+        failures = f", {failed} failed" if failed else ""
+        if not names:
+            return f"{completed} of {total} {noun}s{failures}"
+        if len(names) == 1 and not failed:
+            return f"{noun} {names[0]} ({completed + 1} of {total})"
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        units = f"{noun}{'s' if names[1:] else ''} {', '.join(names[:_MOST_NAMES])}{more}"
+        return f"{units} ({completed} of {total} completed{failures})"
 
     @property
     def under_way(self) -> str | None:
         """
-        The domain, or unit, that is being upgraded; None between two of them.
+        The first domain, or unit, that is being upgraded; None between two of them.
 
         During the health check of a domain, Service Fabric already reports the next one as current.
         """
+        return next(iter(self._under_way), None)
+
+    @property
+    def _under_way(self) -> list[str]:
         units = self._listed[1]
-        if not units:
-            return self.current_domain.name if self.current_domain else None
-        return next((unit.name for unit in units if unit.state == _IN_PROGRESS), None)
+        if units:
+            return [unit.name for unit in units if unit.state == _IN_PROGRESS]
+        current = self.current_domain or _NOWHERE
+        return [current.name] if current.name else []
 
     @property
     def _listed(self) -> tuple[str, tuple[UpgradeUnit, ...]]:
@@ -128,8 +169,8 @@ def domains_of(values: Mapping[str, object]) -> tuple[Domains, dict[str, int]]:
     """
     Read where an upgrade is, within the size limits of a record, and count the omitted items.
 
-    :param values: ``upgrade_domains``, ``upgrade_units``, ``current_domain``, ``current_unit`` and
-        ``failure_domain``, each in Service Fabric's JSON; all are optional
+    :param values: ``upgrade_domains``, ``upgrade_units``, ``current_domain``, ``current_unit``,
+        ``next_domain`` and ``failure_domain``, each in Service Fabric's JSON; all are optional
     """
     domains, more_domains = _units_of(values.get("upgrade_domains"))
     units, more_units = _units_of(values.get("upgrade_units"))
@@ -139,10 +180,8 @@ def domains_of(values: Mapping[str, object]) -> tuple[Domains, dict[str, int]]:
     current, checks, more_current = domain if in_domain else unit
     at_failure, checks_at_failure, more_at_failure = _progress_of(values.get("failure_domain"))
     omitted = {
-        "upgrade_domains": more_domains[0],
-        "upgrade_domains_completed": more_domains[1],
-        "upgrade_units": more_units[0],
-        "upgrade_units_completed": more_units[1],
+        **{f"upgrade_domains{what}": count for what, count in more_domains.items()},
+        **{f"upgrade_units{what}": count for what, count in more_units.items()},
         "current_nodes": more_current[0],
         "pending_safety_checks": more_current[1],
         "nodes_at_failure": more_at_failure[0],
@@ -157,33 +196,68 @@ def domains_of(values: Mapping[str, object]) -> tuple[Domains, dict[str, int]]:
             failure_domain=at_failure.name,
             nodes_at_failure=at_failure.nodes,
             safety_checks_at_failure=checks_at_failure,
+            next_domain=_word(values.get("next_domain")) or None,
         ),
         omitted,
     )
 
 
-def _units_of(listed: object) -> tuple[tuple[UpgradeUnit, ...], tuple[int, int]]:
-    """Read a list of domains or units; count the omitted ones, and those of them that are completed."""
-    units = [UpgradeUnit(_named(item, "Name"), _word(item.get("State"))) for item in objects(listed)]
-    completed = [unit.completed for unit in units]
-    room = fitting_indices([unit.to_dict() for unit in units], UNITS_BYTES, omit_first=completed)
+def _units_of(listed: object) -> tuple[tuple[UpgradeUnit, ...], dict[str, int]]:
+    """Read a list of domains or units; count the omitted ones, and how many of them are in which state."""
+    items, unread = first_objects(listed)
+    units = [UpgradeUnit(_named(item, "Name"), _word(item.get("State"))) for item in items]
+    priority = [_omission_priority(unit) for unit in units]
+    room = fitting_indices([unit.to_dict() for unit in units], UNITS_BYTES, omit_first=priority)
     kept = tuple(units[place] for place in room)
-    return kept, (len(units) - len(kept), sum(completed) - sum(unit.completed for unit in kept))
+    return kept, {
+        "": len(units) - len(kept) + unread,
+        "_completed": sum(unit.completed for unit in units) - sum(unit.completed for unit in kept),
+        "_failed": sum(unit.failed for unit in units) - sum(unit.failed for unit in kept),
+    }
+
+
+def _omission_priority(unit: UpgradeUnit) -> int:
+    """Return a number that is larger for units that a reader needs less."""
+    if unit.completed:
+        return 2
+    return 0 if unit.failed or unit.state == _IN_PROGRESS else 1
 
 
 def _progress_of(value: object) -> tuple[DomainProgress, tuple[str, ...], tuple[int, int]]:
     """Read progress in a domain or unit, its safety checks, and how many nodes and checks are omitted."""
     if not isinstance(value, dict):
         return _NOWHERE, (), (0, 0)
-    listed = [(_named(node, "NodeName"), node) for node in objects(value.get("NodeUpgradeProgressList"))]
-    nodes = [NodeProgress(name, _word(node.get("UpgradePhase"))) for name, node in listed]
-    room = fitting_indices([node.to_dict() for node in nodes], NODES_BYTES)
-    pending = sum(len(objects(node.get("PendingSafetyChecks"))) for _, node in listed)
+    items, unread = first_objects(value.get("NodeUpgradeProgressList"))
+    listed = [(_named(node, "NodeName"), node) for node in items]
+    nodes = [_node(name, node) for name, node in listed]
+    room = fitting_indices([_sized(node) for node in nodes], NODES_BYTES)
     # By node, so that the choice does not depend on the order in which a cluster lists its nodes.
-    sentences = fitting_texts(_sentences(sorted(listed, key=itemgetter(0))), CHECKS_BYTES)
+    pending = dict.fromkeys(islice(_sentences(sorted(listed, key=itemgetter(0))), MAX_ITEMS))
+    checks = sum(len(objects(node.get("PendingSafetyChecks"))) for node in items)
+    sentences = fitting_texts(iter(pending), CHECKS_BYTES)
     kept = tuple(nodes[place] for place in room)
     progress = DomainProgress(_word(value.get("DomainName")) or None, kept)
-    return progress, tuple(sentences), (len(nodes) - len(kept), pending - len(sentences))
+    return (
+        progress,
+        tuple(sentences),
+        (
+            len(nodes) - len(kept) + unread,
+            len(pending) - len(sentences) + max(0, checks - MAX_ITEMS),
+        ),
+    )
+
+
+def _node(name: str, node: dict[str, Any]) -> NodeProgress:
+    duration = seconds(node.get("UpgradeDuration"))
+    return NodeProgress(
+        name, _word(node.get("UpgradePhase")), None if duration is None else float(round(duration))
+    )
+
+
+def _sized(node: NodeProgress) -> dict[str, Any]:
+    """Return the JSON form of a node with a duration that always takes the same number of bytes."""
+    duration = node.duration_seconds
+    return {**node.to_dict(), "duration_seconds": None if duration is None else _SAMPLE_DURATION}
 
 
 def _sentences(nodes: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
@@ -194,11 +268,11 @@ def _sentences(nodes: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
 
 
 def _sentence(node: str, check: dict[str, Any]) -> str:
-    """Return a sentence: ``node3 waits for WaitForReconfiguration: partition ... is still reconfiguring``."""
+    """Return a sentence: ``node N3 waits for WaitForReconfiguration: partition ... is reconfiguring``."""
     kind = _word(check.get("Kind")) or "a check without a name"
     partition = f"partition {_word(check.get('PartitionId')) or 'unknown'}"
     reason = _CHECKS.get(kind, "{}" if check.get("PartitionId") else "")
-    return f"{node} waits for {kind}" + (f": {reason.format(partition)}" if reason else "")
+    return f"node {node} waits for {kind}" + (f": {reason.format(partition)}" if reason else "")
 
 
 def _named(item: dict[str, Any], key: str) -> str:

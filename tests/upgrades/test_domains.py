@@ -24,8 +24,10 @@ PARTITION = "6a1fcd54-0000-4000-8000-2d6e3b1f0a01"
 NOTHING_OMITTED = {
     "upgrade_domains": 0,
     "upgrade_domains_completed": 0,
+    "upgrade_domains_failed": 0,
     "upgrade_units": 0,
     "upgrade_units_completed": 0,
+    "upgrade_units_failed": 0,
     "current_nodes": 0,
     "pending_safety_checks": 0,
     "nodes_at_failure": 0,
@@ -79,13 +81,13 @@ def test_place_is_read_in_answer_order() -> None:
         (UpgradeUnit("n7", "Failed"),),
         DomainProgress("UD0", (NodeProgress("n2", "PreUpgradeSafetyCheck"), NodeProgress("n1", "Upgrading"))),
         pending_safety_checks=(
-            f"n2 waits for EnsureAvailability: partition {PARTITION} would not be available",
+            f"node n2 waits for EnsureAvailability: partition {PARTITION} would not be available",
         ),
         failure_domain="UD1",
         nodes_at_failure=(NodeProgress("n3", "PostUpgradeSafetyCheck"),),
         safety_checks_at_failure=(
             (
-                f"n3 waits for WaitForPrimarySwap: the primary replica of partition {PARTITION} is to move to "
+                f"node n3 waits for WaitForPrimarySwap: the primary replica of partition {PARTITION} is to move to "
                 "another node first"
             ),
         ),
@@ -114,7 +116,7 @@ def test_missing_name_is_a_question_mark() -> None:
     assert domains.upgrade_domains == (UpgradeUnit("?", "Pending"),)
     assert domains.current_domain is not None
     assert domains.current_domain.nodes == (NodeProgress("?", None),)
-    assert domains.pending_safety_checks[0].startswith("? waits for EnsureAvailability")
+    assert domains.pending_safety_checks[0].startswith("node ? waits for EnsureAvailability")
 
 
 NODES = (NodeProgress("n0", "Upgrading"),)
@@ -154,7 +156,7 @@ def test_more_detailed_of_domain_and_unit_counts(
     ],
 )  # fmt: skip
 def test_safety_check_becomes_a_sentence(kind: str, text: str) -> None:
-    assert checks_in(check(kind)) == (f"n0 waits for {kind}: {text}",)
+    assert checks_in(check(kind)) == (f"node n0 waits for {kind}: {text}",)
 
 
 def test_every_specified_safety_check_is_known(sample: Any) -> None:
@@ -168,24 +170,24 @@ def test_every_specified_safety_check_is_known(sample: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        (check("ACheckOfTomorrow"), f"n0 waits for ACheckOfTomorrow: partition {PARTITION}"),
-        (check("ACheckOfTomorrow", None), "n0 waits for ACheckOfTomorrow"),
+        (check("ACheckOfTomorrow"), f"node n0 waits for ACheckOfTomorrow: partition {PARTITION}"),
+        (check("ACheckOfTomorrow", None), "node n0 waits for ACheckOfTomorrow"),
         (
             check("EnsureAvailability", None),
-            "n0 waits for EnsureAvailability: partition unknown would not be available",
+            "node n0 waits for EnsureAvailability: partition unknown would not be available",
         ),
         (
             check("EnsureAvailability", []),
-            "n0 waits for EnsureAvailability: partition unknown would not be available",
+            "node n0 waits for EnsureAvailability: partition unknown would not be available",
         ),
         (
             check("WaitForReconfiguration", "{}{x}"),
-            "n0 waits for WaitForReconfiguration: partition {}{x} is still reconfiguring",
+            "node n0 waits for WaitForReconfiguration: partition {}{x} is still reconfiguring",
         ),
-        (check(None, None), "n0 waits for a check without a name"),
-        ({"Kind": "EnsureSeedNodeQuorum"}, "n0 waits for EnsureSeedNodeQuorum: a quorum of the seed nodes would be lost"),
-        ({"SafetyCheck": None}, "n0 waits for a check without a name"),
-        (check(4, None), "n0 waits for 4"),
+        (check(None, None), "node n0 waits for a check without a name"),
+        ({"Kind": "EnsureSeedNodeQuorum"}, "node n0 waits for EnsureSeedNodeQuorum: a quorum of the seed nodes would be lost"),
+        ({"SafetyCheck": None}, "node n0 waits for a check without a name"),
+        (check(4, None), "node n0 waits for 4"),
     ],
 )  # fmt: skip
 def test_odd_safety_check_is_described(value: object, sentence: str) -> None:
@@ -209,8 +211,22 @@ def test_odd_safety_check_lists_are_empty(value: object) -> None:
         (Domains(units("Completed", "InProgress", "Pending")), (1, 3), "domain UD1 (2 of 3)"),
         (Domains(units("Completed", "Pending", "Pending")), (1, 3), "1 of 3 domains"),
         (Domains(units("Completed", "Completed")), (2, 2), "2 of 2 domains"),
-        (Domains((), units("Completed", "Failed", "InProgress")), (1, 3), "unit UD2 (2 of 3)"),
-        (Domains((), units("Completed", "Failed")), (1, 2), "1 of 2 units"),
+        (
+            Domains((), units("Completed", "Failed", "InProgress")),
+            (1, 3),
+            "unit UD2 (1 of 3 completed, 1 failed)",
+        ),
+        (Domains((), units("Completed", "Failed")), (1, 2), "1 of 2 units, 1 failed"),
+        (
+            Domains((), units("Completed", "InProgress", "InProgress")),
+            (1, 3),
+            "units UD1, UD2 (1 of 3 completed)",
+        ),
+        (
+            Domains((), units("Failed", *["InProgress"] * 4, "Pending")),
+            (0, 6),
+            "units UD1, UD2 and 2 more (0 of 6 completed, 1 failed)",
+        ),
         (Domains(units("InProgress"), units("Completed", "InProgress")), (0, 1), "domain UD0 (1 of 1)"),
         (Domains(current_domain=DomainProgress("UD3")), None, "domain UD3"),
         (Domains(current_domain=DomainProgress(None, NODES)), None, None),
@@ -319,6 +335,89 @@ def test_kept_items_do_not_depend_on_order() -> None:
     assert min(omitted["upgrade_domains"], omitted["current_nodes"], omitted["pending_safety_checks"]) > 0
 
 
+# Nodes, units and the next domain.
+
+
+def test_equal_safety_checks_are_read_once() -> None:
+    check_of_tomorrow = check("ACheckOfTomorrow")
+    assert checks_in(check_of_tomorrow, check("EnsureAvailability"), check_of_tomorrow) == (
+        f"node n0 waits for ACheckOfTomorrow: partition {PARTITION}",
+        f"node n0 waits for EnsureAvailability: partition {PARTITION} would not be available",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("PT1H37M7.4S", 5_827.0),
+        ("90500", 90.0),
+        (None, None),
+        ("soon", None),
+        ("P10675199DT2H48M5.4775807S", None),
+    ],
+)
+def test_node_has_the_duration_of_its_upgrade(value: object, expected: float | None) -> None:
+    domains = read(current_domain=progress("UD0", {**node("n0", "Upgrading"), "UpgradeDuration": value}))
+    assert domains.current_domain is not None
+    assert [item.duration_seconds for item in domains.current_domain.nodes] == [expected]
+
+
+def test_duration_of_a_node_is_no_progress() -> None:
+    first, second = (
+        read(current_domain=progress("UD0", {**node("n0", "Upgrading"), "UpgradeDuration": duration}))
+        for duration in ("PT1M", "PT2M")
+    )
+    assert first.position == second.position
+    assert first == second
+
+
+def test_duration_does_not_change_which_nodes_fit() -> None:
+    kept = set()
+    for seconds in (1, 99_999):
+        nodes = [
+            {**node(f"n{place:02}", "Upgrading"), "UpgradeDuration": f"PT{seconds}S"} for place in range(40)
+        ]
+        domains, _ = domains_of({"current_domain": progress("UD0", *nodes)})
+        assert domains.current_domain is not None
+        assert json_size([item.to_dict() for item in domains.current_domain.nodes]) <= 1_024
+        kept.add(tuple(item.name for item in domains.current_domain.nodes))
+    assert len(kept) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("UD2", "UD2"),
+        ("", None),
+        (None, None),
+        ([], None),
+        ("x" * 5_000, f"{'x' * 214}... (4786 characters more)"),
+    ],
+)
+def test_next_domain_is_read(value: object, expected: str | None) -> None:
+    assert read(next_domain=value).next_domain == expected
+
+
+def test_failed_units_are_named_and_counted() -> None:
+    domains = read(upgrade_units=listed("Completed", "Failed", "InProgress", "Failed"))
+    assert domains.failed == ("UD1", "UD3")
+    assert domains.failed_count({}) == 2
+    assert domains.failed_count({"upgrade_units_failed": 4}) == 6
+    assert Domains(units("Completed")).failed_count({}) == 0
+
+
+def test_failed_units_are_omitted_last() -> None:
+    states = [
+        "Failed" if place % 10 == 0 else "InProgress" if place == 5 else "Pending" for place in range(100)
+    ]
+    domains, omitted = domains_of({"upgrade_units": listed(*states)})
+    assert (domains.failed_count(omitted), len(domains.failed)) == (10, 10)
+    assert domains.under_way == "UD5"
+    all_failed, omitted = domains_of({"upgrade_units": listed(*["Failed"] * 100)})
+    assert omitted["upgrade_units_failed"] == 100 - len(all_failed.upgrade_units) > 0
+    assert all_failed.failed_count(omitted) == 100
+
+
 # What there is room for.
 
 
@@ -377,7 +476,7 @@ def test_names_and_states_are_cut() -> None:
 def test_safety_check_is_one_short_line() -> None:
     (sentence,) = checks_in(check(f"{'x ' * 100}\n", "p" * 5_000))
     assert json_size(sentence) <= 400
-    assert sentence.startswith(f"n0 waits for {'x ' * 100}")
+    assert sentence.startswith(f"node n0 waits for {'x ' * 100}")
     assert sentence.endswith(" characters more)")
     assert "\n" not in sentence
 
@@ -396,20 +495,21 @@ def test_place_is_written_as_documented() -> None:
         "current_domain": {
             "name": "UD0",
             "nodes": [
-                {"name": "n0", "phase": "PreUpgradeSafetyCheck"},
-                {"name": "n1", "phase": "Upgrading"},
+                {"name": "n0", "phase": "PreUpgradeSafetyCheck", "duration_seconds": None},
+                {"name": "n1", "phase": "Upgrading", "duration_seconds": None},
             ],
         },
         "pending_safety_checks": [
-            f"n0 waits for EnsureAvailability: partition {PARTITION} would not be available",
+            f"node n0 waits for EnsureAvailability: partition {PARTITION} would not be available",
             (
-                f"n0 waits for WaitForPrimarySwap: the primary replica of partition {PARTITION} is to move to another "
+                f"node n0 waits for WaitForPrimarySwap: the primary replica of partition {PARTITION} is to move to another "
                 "node first"
             ),
         ],
         "failure_domain": "UD1",
-        "nodes_at_failure": [{"name": "n3", "phase": "Upgrading"}],
+        "nodes_at_failure": [{"name": "n3", "phase": "Upgrading", "duration_seconds": None}],
         "safety_checks_at_failure": [],
+        "next_domain": None,
     }  # fmt: skip
 
 
@@ -422,6 +522,7 @@ def test_empty_place_has_all_keys() -> None:
         "failure_domain": None,
         "nodes_at_failure": [],
         "safety_checks_at_failure": [],
+        "next_domain": None,
     }
 
 
@@ -431,7 +532,7 @@ def test_empty_place_has_all_keys() -> None:
         Domains(),
         read(**BUSY),
         Domains(current_domain=DomainProgress("UD0")),
-        Domains(current_domain=DomainProgress(None, NODES), pending_safety_checks=("n0 waits for A",)),
+        Domains(current_domain=DomainProgress(None, NODES), pending_safety_checks=("node n0 waits for A",)),
         Domains(failure_domain="UD0", nodes_at_failure=NODES, safety_checks_at_failure=("n0 waits",)),
         Domains((), (UpgradeUnit("n0", None),)),
     ],
