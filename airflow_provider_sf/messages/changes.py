@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.messages.descriptions import UNHEALTHY_PHASE, percent_done
-from airflow_provider_sf.rest import Unreachable
+from airflow_provider_sf.messages.blockers import UNHEALTHY_PHASE
+from airflow_provider_sf.messages.descriptions import percent_done
 from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.state import Verdict
 
@@ -53,7 +53,8 @@ class PollChange:
     def is_fatal(self) -> bool:
         """Whether the wait ends with an error. The task raises it, so no line is needed."""
         error = self.after.error
-        return error is not None and not isinstance(error, Unreachable) and not self.is_missing
+        is_outage = self.after.unreachable_polls > self.before.unreachable_polls
+        return error is not None and not is_outage and not self.is_missing
 
     @property
     def is_superseded(self) -> bool:
@@ -69,6 +70,16 @@ class PollChange:
     def should_move(self) -> bool:
         """Whether the upgrade is in a state in which progress is expected."""
         return _should_move(self.after)
+
+    @property
+    def has_new_failed_units(self) -> bool:
+        """Whether the poll is the first one that has found failed upgrade units."""
+        return _has_failed_units(self.after.record) and not _has_failed_units(self.before.record)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the expected upgrade was seen, and nothing about it is on record any more."""
+        return self.after.expected is not None and self.after.verdict is Verdict.NOT_STARTED
 
     @property
     def seconds_unchanged(self) -> float:
@@ -144,3 +155,7 @@ def _should_move(state: WaitState) -> bool:
 
 def _seconds_unchanged_at_last_answer(state: WaitState) -> float:
     return seconds_between(state.moved_at, state.timeline[-1].last_seen_at)
+
+
+def _has_failed_units(record: UpgradeProgress | None) -> bool:
+    return record is not None and bool(record.domains.failed)

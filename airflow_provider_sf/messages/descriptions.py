@@ -1,20 +1,19 @@
-"""Describe an upgrade in words: which one it is, how far it is, why it is paused. No I/O."""
+"""Describe an upgrade in words: which one it is and how far it is. No I/O."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.messages.blockers import MAX_PLACE_LENGTH
 from airflow_provider_sf.messages.formatting import (
-    MAX_SENTENCE_LENGTH,
     format_duration,
     format_percent,
     format_state,
     format_time,
     format_version,
     one_line,
-    safety_checks,
-    services_behind,
 )
+from airflow_provider_sf.messages.versions import describe_version
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.outcomes import Outcome
 
@@ -22,12 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.wait.matching import UpgradeSelector
     from airflow_provider_sf.wait.timeline import Stage
-
-UNHEALTHY_PHASE = "Retry"
-"""The phase in which a health check has found a problem and tries again."""
-
-HEALTH_CHECK_PHASES = frozenset({"WaitDuration", "StableDuration", UNHEALTHY_PHASE})
-"""The phases in which a monitored upgrade checks the health of what it has upgraded."""
 
 
 def describe_state(progress: UpgradeProgress | Stage) -> str:
@@ -40,7 +33,7 @@ def describe_upgrade(record: UpgradeProgress) -> str:
     rollback = "rollback to " if record.going_back else ""
     start = f", started {format_time(record.started_at)}" if record.started_at else ", not started yet"
     has_start_time = "started_at" in KINDS[record.kind].keys
-    return f"{rollback}{format_version(record.target_version)}{start if has_start_time else ''}"
+    return f"{rollback}{describe_version(record)}{start if has_start_time else ''}"
 
 
 def describe_selector(selector: UpgradeSelector) -> str:
@@ -78,7 +71,7 @@ def describe_position(progress: UpgradeProgress | Stage | None) -> str | None:
         return None
     if progress.percent_completed is not None:
         return format_percent(progress.percent_completed)
-    return progress.place and one_line(progress.place)
+    return progress.place and one_line(progress.place, MAX_PLACE_LENGTH)
 
 
 def describe_progress(progress: UpgradeProgress | Stage) -> str:
@@ -93,42 +86,3 @@ def describe_record(record: UpgradeProgress | None) -> str:
     if record.outcome is Outcome.NOT_UPGRADED:
         return "it was never upgraded"
     return f"{describe_upgrade(record)} ({describe_progress(record)})"
-
-
-def describe_place(record: UpgradeProgress, *, with_checks: bool = True) -> list[str]:
-    """Return the upgrade domain of a rolling upgrade and what it waits for there, or nothing."""
-    parts = []
-    if record.place and record.outcome.active:
-        parts.append(one_line(record.place))
-    if with_checks and record.domains.pending_safety_checks:
-        parts.append(pending_safety_checks(record))
-    if record.health_check_phase in HEALTH_CHECK_PHASES and record.outcome.active:
-        parts.append(f"health check, {format_state(record.health_check_phase)}")
-        parts += [one_line(sentence, MAX_SENTENCE_LENGTH) for sentence in record.unhealthy_evaluations[:1]]
-    return [": ".join(parts)] if parts else []
-
-
-def pending_safety_checks(record: UpgradeProgress) -> str:
-    """List the safety checks that an upgrade waits for, or return an empty text."""
-    return safety_checks(
-        record.domains.pending_safety_checks, dict(record.omitted).get("pending_safety_checks", 0)
-    )
-
-
-def pending_services(record: UpgradeProgress) -> str:
-    """List the services with pending replicas, or return an empty text."""
-    return services_behind([service for service in record.services if service.behind], record.more_behind)
-
-
-def pause_message(record: UpgradeProgress) -> str:
-    """Explain why an upgrade is paused and what a person must do."""
-    if record.going_back:
-        cause = "Paused during its rollback, before the next upgrade domain (UnmonitoredManual mode)"
-        action = "start the next upgrade domain"
-    elif record.failed_at:
-        cause = f"Paused after a failure at {format_time(record.failed_at)} (its FailureAction is Manual)"
-        action = "fix the cause, then resume the upgrade or roll it back"
-    else:
-        cause = "Paused before the next upgrade domain (UnmonitoredManual mode)"
-        action = "start the next upgrade domain, or roll the upgrade back"
-    return f"{cause}. Nothing continues until a person acts: {action}"

@@ -19,8 +19,8 @@ _ADVICE = "Set target_version, too, if you know the version"
 def retry_line(earlier: EarlierTry | None, selector: UpgradeSelector) -> LogLine:
     """Say what a retry knows of the expected upgrade, and what it cannot know."""
     if earlier is not None and earlier.expected is not None:
-        text = f"Retry: the expected upgrade is the one that an earlier try found{_describe(earlier.expected)}"
-        return logging.INFO, text
+        upgrade = _describe(earlier.expected)
+        return logging.INFO, f"Retry: the expected upgrade is the one that an earlier try found{upgrade}"
     text = (
         "Retry: Airflow has no state of the tries before (it keeps some from Airflow 3.3 on)"
         if earlier is None

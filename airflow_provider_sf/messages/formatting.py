@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.rest.plain_text import plain_line
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from airflow_provider_sf.upgrades.domains import NodeProgress
     from airflow_provider_sf.upgrades.services import ServiceProgress
 
 MAX_SERVICES = 6
@@ -20,20 +22,21 @@ MAX_SERVICES = 6
 MAX_SAFETY_CHECKS = 2
 """How many safety checks one line names."""
 
+MAX_NODES, MAX_NAMES = 4, 6
+"""How many nodes in progress, and how many other names, one line contains."""
+
 MAX_SENTENCE_LENGTH = 300
 
 _BAR_WIDTH = 20
-_MAX_LENGTH, _MAX_SERVICE_LENGTH, _MAX_SUBJECT_LENGTH = 80, 60, 200
+_MAX_LENGTH, _MAX_NAME_LENGTH, _MAX_SUBJECT_LENGTH = 80, 60, 200
+
+_NO_PHASE = frozenset({None, "Invalid"})
 
 
 def one_line(text: str, max_length: int = _MAX_LENGTH) -> str:
     """Put text of a cluster on one line, without control characters and cut; ``?`` if nothing is left."""
-    words = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    words = words if len(words) <= max_length else f"{words[:max_length]}..."
-    # Airflow's log page starts and ends a fold at ::group:: and ::endgroup::, anywhere in a line.
-    words = words.replace("group::", "group: :")
-    # The text may be followed by a colon of the message around it.
-    return f"{words[:-1]} :" if words.endswith("group:") else words or "?"
+    line = plain_line(text)
+    return (line if len(line) <= max_length else f"{line[:max_length]}...") or "?"
 
 
 def upgrade_subject(kind: str, name: str) -> str:
@@ -127,8 +130,26 @@ def safety_checks(sentences: Sequence[str], more: int = 0) -> str:
     return "; ".join([*shown, *([f"and {pluralize(more, 'more check')}"] if more else [])])
 
 
+def nodes_in_phases(nodes: Sequence[NodeProgress], more: int = 0) -> str:
+    """List nodes and their phases: ``N1 upgrading for 1h37m, N2 post upgrade safety check, and 3 more``."""
+    shown = [_node_in_phase(node) for node in nodes[:MAX_NODES]]
+    return ", ".join([*shown, *_and_more(more + len(nodes[MAX_NODES:]))])
+
+
+def list_names(names: Sequence[str], more: int = 0) -> str:
+    """List names and count those that are not named: ``N006, N007, and 4 more``."""
+    shown = [one_line(name, _MAX_NAME_LENGTH) for name in names[:MAX_NAMES]]
+    return ", ".join([*shown, *_and_more(more + len(names[MAX_NAMES:]))])
+
+
+def _node_in_phase(node: NodeProgress) -> str:
+    phase = "" if node.phase in _NO_PHASE else f" {format_state(node.phase)}"
+    time = f" for {format_duration(node.duration_seconds)}" if node.duration_seconds else ""
+    return f"{one_line(node.name, _MAX_NAME_LENGTH)}{phase}{time}"
+
+
 def _service_count(service: ServiceProgress) -> str:
-    return f"{one_line(service.name, _MAX_SERVICE_LENGTH)} {format_replicas(service)}"
+    return f"{one_line(service.name, _MAX_NAME_LENGTH)} {format_replicas(service)}"
 
 
 def _and_more(count: int) -> list[str]:

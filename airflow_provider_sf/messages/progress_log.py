@@ -6,6 +6,13 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.messages.blockers import (
+    describe_place,
+    details_lines,
+    health_problems,
+    pending_services,
+    reason_lines,
+)
 from airflow_provider_sf.messages.changes import (
     PollChange,
     is_long_ago,
@@ -13,12 +20,9 @@ from airflow_provider_sf.messages.changes import (
     seconds_between,
 )
 from airflow_provider_sf.messages.descriptions import (
-    describe_place,
     describe_selector,
     describe_state,
     describe_upgrade,
-    pause_message,
-    pending_services,
     percent_done,
 )
 from airflow_provider_sf.messages.formatting import (
@@ -29,7 +33,9 @@ from airflow_provider_sf.messages.formatting import (
     service_counts,
     upgrade_subject,
 )
-from airflow_provider_sf.rest import Unreachable
+from airflow_provider_sf.messages.pauses import pause_message, resume_command
+from airflow_provider_sf.messages.versions import describe_configuration
+from airflow_provider_sf.rest.protocol import is_about_connection
 from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.state import Verdict
 
@@ -101,6 +107,7 @@ def status_line(
         f"{describe_state(record):<{STATE_WIDTH}}",
         "  - %" if value is None else f"{value:3.0f} %",
         progress_bar(value),
+        *describe_configuration(record),
         *describe_place(record, with_checks=with_checks),
         *service_counts(services),
     )
@@ -135,17 +142,21 @@ def _outage_lines(change: PollChange) -> Iterator[LogLine]:
     """Log outages and a missing application. A single lost answer between others is only counted."""
     before, after = change.before, change.after
     min_polls = 2 if before.answers else 1
-    if isinstance(after.error, Unreachable) and after.unreachable_polls == min_polls:
+    is_outage = after.unreachable_polls > before.unreachable_polls
+    if is_outage and after.unreachable_polls == min_polls:
+        problem = "connection cannot be used" if _is_about_connection(after) else "cluster unreachable"
         limit = format_duration(change.policy.unreachable_timeout)
-        text = f"cluster unreachable; retrying for up to {limit} (unreachable_timeout): {_reason(after)}"
+        text = f"{problem}; retrying for up to {limit} (unreachable_timeout): {_reason(after)}"
         yield logging.WARNING, text
     has_recovered = before.unreachable_since is not None and after.unreachable_since is None
     if has_recovered and before.unreachable_polls >= min_polls:
         outage = format_duration(seconds_between(before.unreachable_since, change.now))
-        yield logging.WARNING, f"cluster reachable again after {outage}"
+        recovered = "connection can be used" if _is_about_connection(before) else "cluster reachable"
+        yield logging.WARNING, f"{recovered} again after {outage}"
     if change.is_missing and (before.record is not None or before.verdict is not after.verdict):
-        text = f"does not exist; counts as not started (wait_for_existence): {_reason(after)}"
-        yield logging.INFO, text
+        problem = "no longer exists" if after.expected else "does not exist"
+        level = logging.WARNING if after.expected else logging.INFO
+        yield level, f"{problem}; counts as not started (wait_for_existence): {_reason(after)}"
 
 
 def _record_lines(log_state: LogState, change: PollChange) -> Iterator[LogLine]:
@@ -155,14 +166,16 @@ def _record_lines(log_state: LogState, change: PollChange) -> Iterator[LogLine]:
     if _is_status_due(log_state, change, record):
         yield _status(log_state, change, record)
     if change.is_new_stage and record.outcome is Outcome.PAUSED:
-        yield logging.WARNING, pause_message(record)
+        problems = reason_lines(health_problems(record)) if record.failed_at else []
+        for line in (pause_message(record), *problems, *resume_command(record)):
+            yield logging.WARNING, line
     if change.is_half_stalled:
         yield logging.WARNING, _stall_warning(change, record)
 
 
 def _is_status_due(log_state: LogState, change: PollChange, record: UpgradeProgress) -> bool:
     checks = change.blocking_safety_checks
-    if change.is_new_stage or change.has_ended_half_stall:
+    if change.is_new_stage or change.has_ended_half_stall or change.has_new_failed_units:
         return True
     if checks and set(checks) != set(log_state.safety_checks):
         return True
@@ -182,9 +195,9 @@ def _status(log_state: LogState, change: PollChange, record: UpgradeProgress) ->
 
 def _level(change: PollChange, record: UpgradeProgress) -> int:
     """Warn of problems of the expected upgrade, of their end, and of unknown states."""
-    if change.has_ended_half_stall or change.was_paused:
+    if change.has_ended_half_stall or change.was_paused or change.has_new_failed_units:
         return logging.WARNING
-    if change.is_superseded:
+    if change.is_superseded or change.is_gone:
         return logging.WARNING
     is_good = record.outcome in {Outcome.IN_PROGRESS, Outcome.SUCCEEDED}
     is_relevant = change.after.timeline[-1].expected or change.after.verdict is Verdict.UNKNOWN
@@ -193,7 +206,7 @@ def _level(change: PollChange, record: UpgradeProgress) -> int:
 
 def _remark(change: PollChange, record: UpgradeProgress) -> str | None:
     """Say what the state does not show: which upgrade it is, or that the state is unknown."""
-    before, after = change.before, change.after
+    after = change.after
     if record.outcome is Outcome.UNKNOWN:
         return "unknown state, never counts as success"
     if record.outcome is Outcome.NOT_UPGRADED:
@@ -203,8 +216,15 @@ def _remark(change: PollChange, record: UpgradeProgress) -> str | None:
         return f"superseded by another upgrade: {describe_upgrade(record)}"
     if not after.timeline[-1].expected:
         return _remark_on_other(after.verdict, record)
+    return _remark_on_expected(change, record)
+
+
+def _remark_on_expected(change: PollChange, record: UpgradeProgress) -> str | None:
+    before = change.before
     if before.timeline and not before.timeline[-1].expected:
         return f"expected upgrade found: {describe_upgrade(record)}"
+    if change.after.verdict is Verdict.PHASE_COMPLETED:
+        return "a phase has completed; waiting for the next one"
     return "moving again" if change.was_paused and change.should_move else None
 
 
@@ -228,6 +248,7 @@ def _stall_warning(change: PollChange, record: UpgradeProgress) -> str:
         f"stall_timeout is {format_duration(change.policy.stall_timeout)}",
         *describe_place(record),
         *([f"services behind: {behind}"] if behind else []),
+        *details_lines(record),
     ]
     return "; ".join(parts)
 
@@ -238,17 +259,25 @@ def _heartbeat(change: PollChange) -> LogLine:
     if after.unreachable_polls > 1:
         outage = seconds_between(after.unreachable_since, change.now)
         left = format_duration(policy.unreachable_timeout - outage)
-        text = f"cluster still unreachable after {format_duration(outage)}; retrying for up to {left} more"
+        subject = (
+            "connection still cannot be used" if _is_about_connection(after) else "cluster still unreachable"
+        )
+        text = f"{subject} after {format_duration(outage)}; retrying for up to {left} more"
         return logging.WARNING, f"{text} (unreachable_timeout)"
     unchanged = format_duration(change.seconds_unchanged)
+    left = format_duration(policy.start_timeout - seconds_between(after.verdict_since, change.now))
     if after.record is None or after.verdict is Verdict.NOT_STARTED:
-        left = format_duration(policy.start_timeout - seconds_between(after.verdict_since, change.now))
         problem = "no longer on record" if after.expected else "not started"
         text = f"expected upgrade {problem}: nothing has changed for {unchanged}; start_timeout in {left}"
         return logging.INFO, text
     paused = "paused, " if after.record.outcome is Outcome.PAUSED else ""
-    return logging.INFO, f"{status_line(after.record, ())}  {paused}unchanged for {unchanged}"
+    next_phase = f"; start_timeout in {left}" if after.verdict is Verdict.PHASE_COMPLETED else ""
+    return logging.INFO, f"{status_line(after.record, ())}  {paused}unchanged for {unchanged}{next_phase}"
 
 
 def _reason(state: WaitState) -> str:
     return one_line(str(state.error), _MAX_REASON_LENGTH)
+
+
+def _is_about_connection(state: WaitState) -> bool:
+    return state.error is not None and is_about_connection(state.error)

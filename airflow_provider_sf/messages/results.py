@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.messages.blockers import details_lines, failed_units, pending_services, reason_lines
 from airflow_provider_sf.messages.descriptions import (
     describe_position,
     describe_progress,
     describe_record,
-    pause_message,
-    pending_services,
 )
 from airflow_provider_sf.messages.formatting import (
     capitalize_first,
@@ -21,10 +19,13 @@ from airflow_provider_sf.messages.formatting import (
     services_behind,
     upgrade_subject,
 )
+from airflow_provider_sf.messages.pauses import pause_message, resume_command
+from airflow_provider_sf.messages.versions import describe_version, from_to, old_and_new, to_new
+from airflow_provider_sf.upgrades.failure_reasons import MAX_REASONS
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.outcomes import Outcome, is_rollback_state
 from airflow_provider_sf.wait.state import Verdict
-from airflow_provider_sf.wait.timeline import last_forward
+from airflow_provider_sf.wait.timeline import is_followed_by_gap, last_forward
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_provider_sf.wait.state import WaitState
     from airflow_provider_sf.wait.timeline import Stage
 
-_MAX_DETAILS_LENGTH, _MAX_REASON_LENGTH, _MAX_REASONS = 500, 300, 5
+_NOT_RETRIED = "This task is not retried: waiting again cannot change the result of the upgrade."
 
 
 def success_message(state: WaitState, record: UpgradeProgress) -> str:
@@ -44,11 +45,12 @@ def success_message(state: WaitState, record: UpgradeProgress) -> str:
     if state.timeline and not state.timeline[-1].expected:
         start = f", from an upgrade started {format_time(record.started_at)}" if record.started_at else ""
         origin = " and was never upgraded" if record.outcome is Outcome.NOT_UPGRADED else start
-        version = format_version(record.target_version)
+        version = describe_version(record)
         return f"{capitalize_first(subject)} is already at {version}{origin} (accept_current_version)"
     duration = record.duration_seconds
     took = "" if duration is None else f" in {format_duration(duration)}"
-    return f"Upgrade of {subject}{from_to(*_versions(record, state.timeline))} completed{took}"
+    versions = from_to(record.kind, *old_and_new(record, state.timeline, is_rollback=False))
+    return f"Upgrade of {subject}{versions} completed{took}"
 
 
 def failure_message(policy: Policy, state: WaitState, record: UpgradeProgress, verdict: Verdict) -> str:
@@ -57,18 +59,26 @@ def failure_message(policy: Policy, state: WaitState, record: UpgradeProgress, v
         return _superseded_message(state, record)
     forward, is_rollback = last_forward(state.timeline), _has_rolled_back(record, state.timeline)
     behind = _services_behind(record, forward, is_rollback=is_rollback)
-    upgrade = f"{upgrade_subject(record.kind, record.name)}{from_to(*_versions(record, state.timeline))}"
-    result = _what_failed(record, forward, is_rollback=is_rollback)
+    versions = from_to(record.kind, *old_and_new(record, state.timeline, is_rollback=is_rollback))
+    upgrade = f"{upgrade_subject(record.kind, record.name)}{versions}"
+    result = _what_failed(record, _forward_until_turn(state.timeline), is_rollback=is_rollback)
     reported = one_line(record.state or "no state")
-    lines = [
-        f"Upgrade of {upgrade} {result} ({reported}){_parameter(policy, record)}.",
-        *_when(record, state.timeline, is_rollback=is_rollback),
-        *([f"Services behind: {behind}."] if behind else []),
-        *_reasons(state.reasons),
-    ]
-    if record.status_details:
-        lines.append(f"Service Fabric says: {one_line(record.status_details, _MAX_DETAILS_LENGTH)}")
-    return "\n".join((*lines, _next_step(record, has_services_behind=bool(behind))))
+    units = failed_units(record)
+    return "\n".join(
+        (
+            f"Upgrade of {upgrade} {result} ({reported}){_parameter(policy, record)}.",
+            *_when(record, state.timeline, is_rollback=is_rollback),
+            *(
+                [f"Services behind{_time_of_services(state.timeline, is_rollback=is_rollback)}: {behind}."]
+                if behind
+                else []
+            ),
+            *([f"Failed units: {units}."] if units else []),
+            *reason_lines(state.reasons[: MAX_REASONS + 1]),
+            *details_lines(record),
+            *_next_step(record, has_services_behind=bool(behind)),
+        )
+    )
 
 
 def last_seen_lines(state: WaitState) -> list[str]:
@@ -81,15 +91,9 @@ def last_seen_lines(state: WaitState) -> list[str]:
     return [f"It {start}was last seen at {format_time(last.last_seen_at)}: {describe_progress(last)}."]
 
 
-def from_to(old: str | None, new: str | None) -> str:
-    """Name the versions that are known: `` from v0 to v1``."""
-    return f"{f' from {one_line(old)}' if old else ''}{f' to {one_line(new)}' if new else ''}"
-
-
 def _superseded_message(state: WaitState, record: UpgradeProgress) -> str:
-    to = from_to(None, state.expected.target_version if state.expected else None)
-    position = _at(last_forward(state.timeline))
-    upgrade = f"{upgrade_subject(record.kind, record.name)}{to}"
+    position = _at(_forward_until_turn(state.timeline))
+    upgrade = f"{upgrade_subject(record.kind, record.name)}{to_new(record.kind, state.timeline)}"
     lines = [
         f"Upgrade of {upgrade} was superseded{position}: another upgrade replaced it.",
         *last_seen_lines(state),
@@ -103,6 +107,10 @@ def _superseded_message(state: WaitState, record: UpgradeProgress) -> str:
 def _what_failed(record: UpgradeProgress, forward: Stage | None, *, is_rollback: bool) -> str:
     """Name the failure, and the position at which the upgrade failed or its rollback started."""
     position = _at(forward if is_rollback else record)
+    if is_rollback and forward is None and record.domains.failure_domain:
+        position = f" in domain {one_line(record.domains.failure_domain)}"
+    if record.outcome is Outcome.SUCCEEDED:
+        return f"was undone: the configuration is still {format_version(record.config_version)}"
     if record.outcome is Outcome.ROLLED_BACK:
         return f"was rolled back{position}"
     if record.outcome is Outcome.ROLLING_BACK:
@@ -134,31 +142,57 @@ def _parameter(policy: Policy, record: UpgradeProgress) -> str:
 
 def _when(record: UpgradeProgress, timeline: tuple[Stage, ...], *, is_rollback: bool) -> list[str]:
     if is_rollback:
-        return [_turn(timeline, record.failed_at or _last_failure(timeline))]
-    if record.failed_at and record.outcome is Outcome.FAILED:
-        return [f"It failed at {format_time(record.failed_at)}."]
-    return []
+        return [_turn(record, timeline)]
+    if record.outcome is not Outcome.FAILED:
+        return []
+    failed = _failure(record, record.failed_at)
+    return [failed] if failed else []
 
 
-def _turn(timeline: tuple[Stage, ...], failed_at: datetime | None) -> str:
+def _turn(record: UpgradeProgress, timeline: tuple[Stage, ...]) -> str:
     """Say between which two polls the rollback started."""
     forward = last_forward(timeline)
-    if forward is None:
-        text = "Its progress before the rollback is unknown: the rollback had started before this wait."
-    else:
+    if forward is not None:
         later = timeline[timeline.index(forward) + 1 :]
         back = [stage.first_seen_at for stage in later if is_rollback_state(stage.state)][:1]
         times = " and first seen rolling back at ".join(
             format_time(moment) for moment in (forward.last_seen_at, *back)
         )
         text = f"It was last seen going forward at {times}."
-    return f"{text} It failed at {format_time(failed_at)}." if failed_at else text
+        if is_followed_by_gap(timeline, forward):
+            text = f"{text} The time in between is unknown: the triggerer was replaced or started late."
+    elif record.domains.failure_domain:
+        text = "The rollback had started before this wait."
+    else:
+        text = "Its progress before the rollback is unknown: the rollback had started before this wait."
+    return f"{text} {_failure(record, record.failed_at or _last_failure(timeline))}".rstrip()
+
+
+def _failure(record: UpgradeProgress, failed_at: datetime | None) -> str:
+    """Say in which domain and when the upgrade failed, as far as that is known."""
+    domain = record.domains.failure_domain
+    place = f" in domain {one_line(domain)}" if domain else ""
+    time = f" at {format_time(failed_at)}" if failed_at else ""
+    return f"It failed{place}{time}." if place or time else ""
 
 
 def _last_failure(timeline: Iterable[Stage]) -> datetime | None:
     """Return the failure that was seen last. Service Fabric clears it when it tries again."""
     failures = [stage.failed_at for stage in timeline if stage.expected and stage.failed_at]
     return failures[-1] if failures else None
+
+
+def _forward_until_turn(timeline: tuple[Stage, ...]) -> Stage | None:
+    """Return the last forward stage, if it lasted until the next one: then it shows the turn."""
+    forward = last_forward(timeline)
+    return None if forward and is_followed_by_gap(timeline, forward) else forward
+
+
+def _time_of_services(timeline: tuple[Stage, ...], *, is_rollback: bool) -> str:
+    """Say when the services were seen, if that was long before the rollback."""
+    forward = last_forward(timeline)
+    is_old = is_rollback and forward is not None and is_followed_by_gap(timeline, forward)
+    return f" at {format_time(forward.last_seen_at)}" if forward and is_old else ""
 
 
 def _services_behind(record: UpgradeProgress, forward: Stage | None, *, is_rollback: bool) -> str:
@@ -168,47 +202,25 @@ def _services_behind(record: UpgradeProgress, forward: Stage | None, *, is_rollb
     return services_behind(forward.services_behind, forward.more_behind) if forward else ""
 
 
-def _reasons(reasons: tuple[str, ...]) -> list[str]:
-    shown = [one_line(reason, _MAX_REASON_LENGTH) for reason in reasons[:_MAX_REASONS]]
-    return [f"Why: {reason.removesuffix('.')}." for reason in shown]
-
-
-def _next_step(record: UpgradeProgress, *, has_services_behind: bool) -> str:
+def _next_step(record: UpgradeProgress, *, has_services_behind: bool) -> list[str]:
     services = "the services behind" if has_services_behind else f"its {KINDS[record.kind].components}"
     if record.outcome is Outcome.PAUSED:
-        return f"{pause_message(record)}."
+        return [f"{pause_message(record)}.", *resume_command(record)]
     if record.outcome is Outcome.ROLLING_BACK:
-        return f"Next: the rollback continues by itself; check {services} before you release again."
-    return (
-        f"Next: check the health and the logs of {services}, fix the new version and release it again. "
-        "This task is not retried: waiting again cannot change the result of the upgrade."
-    )
-
-
-def _versions(record: UpgradeProgress, timeline: Iterable[Stage]) -> tuple[str | None, str | None]:
-    """
-    Return the old and the new version of the upgrade, where known.
-
-    During and after a rollback, Service Fabric reports the old version as the target.
-    """
-    forward = last_forward(timeline)
-    new = forward.target_version if forward else None
-    if _has_rolled_back(record, timeline):
-        new = new if forward else record.previous_version
-        return record.target_version, None if new == record.target_version else new
-    return record.previous_version or _version_before(timeline), record.target_version
-
-
-def _version_before(timeline: Iterable[Stage]) -> str | None:
-    """Return the version of a success that was on record right before the expected upgrade."""
-    earlier = list(takewhile(lambda stage: not stage.expected, timeline))[-1:]
-    return next((stage.target_version for stage in earlier if stage.outcome is Outcome.SUCCEEDED), None)
+        advice = f"check {services} before you release again"
+        return [f"Next: the rollback continues by itself; {advice}."]
+    advice = f"Next: check the health and the logs of {services}, fix the new version and release it again."
+    return [f"{advice} {_NOT_RETRIED}"]
 
 
 def _has_rolled_back(record: UpgradeProgress, timeline: Iterable[Stage]) -> bool:
-    """Whether the rollback has started. A rollback can fail, too: then only the old version shows it."""
+    """
+    Whether the rollback has started.
+
+    A rollback can fail, too: then only the old version shows it. An upgrade with several phases is undone by
+    upgrades to the old version, which succeed.
+    """
     forward = last_forward(timeline)
     new = forward.target_version if forward else None
-    return record.going_back or (
-        record.outcome is Outcome.FAILED and new not in {None, record.target_version}
-    )
+    has_old_version = record.outcome is Outcome.FAILED and new not in {None, record.target_version}
+    return record.going_back or has_old_version or record.outcome is Outcome.SUCCEEDED

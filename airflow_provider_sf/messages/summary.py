@@ -54,13 +54,18 @@ def summary_lines(kind: str, name: str, state: WaitState) -> Iterator[str]:
 
 
 def _state_rows(timeline: tuple[Stage, ...]) -> Iterator[str]:
-    """Yield a row for each stage. It lasts until the next one was first seen, unless stages were skipped."""
+    """Yield a row for each stage. It lasts until the next one was first seen, unless a gap is between them."""
     state, last = f"{'state':<{STATE_WIDTH}}", "where, services behind"
     yield f"{'first seen (UTC)':<19}  {'for':>7}  {state}  {'percent':>7}  {last}"
     for stage, following in zip_longest(timeline, timeline[1:]):
         if stage.skipped:
             yield f"{'':<19}  {'':>7}  ({pluralize(stage.skipped, 'state')} left out here)"
-        until = following.first_seen_at if following and not following.skipped else stage.last_seen_at
+        if stage.unseen_before:
+            yield f"{'':<19}  {'':>7}  (the time before is unknown: the triggerer was replaced or started late)"
+        if following is None or following.skipped or following.unseen_before:
+            until = stage.last_seen_at
+        else:
+            until = following.first_seen_at
         yield _state_row(stage, format_duration(_seconds(stage.first_seen_at, until)))
 
 

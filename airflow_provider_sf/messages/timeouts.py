@@ -2,34 +2,83 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.messages.blockers import (
+    blocker_lines,
+    details_lines,
+    pending_safety_checks,
+    pending_services,
+)
 from airflow_provider_sf.messages.descriptions import (
     describe_progress,
     describe_record,
     describe_selector,
     describe_upgrade,
-    pause_message,
-    pending_safety_checks,
-    pending_services,
 )
 from airflow_provider_sf.messages.formatting import (
     capitalize_first,
     format_duration,
+    format_version,
     one_line,
     upgrade_subject,
 )
-from airflow_provider_sf.messages.results import from_to, last_seen_lines
-from airflow_provider_sf.rest import Unreachable
+from airflow_provider_sf.messages.pauses import pause_message, resume_command
+from airflow_provider_sf.messages.results import last_seen_lines
+from airflow_provider_sf.messages.versions import to_new
+from airflow_provider_sf.rest.protocol import is_about_connection
+from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.outcomes import Outcome
+from airflow_provider_sf.wait.state import Verdict
 
 if TYPE_CHECKING:
     from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.wait.policy import Policy
     from airflow_provider_sf.wait.state import WaitState
 
-_ONLY_WATCHED = "This task only watched the upgrade: it did not stop it or roll it back."
+ONLY_WATCHED = "This task only watched the upgrade: it did not stop it or roll it back."
 _MAX_REASON_LENGTH = 500
+
+_STOPPED_CLOCK_SECONDS = 300.0
+"""A domain that has been current for this much longer than Service Fabric counts is remarkable."""
+
+_CHECK_CLUSTER_MANAGER = (
+    "Next: check the health of fabric:/System/ClusterManagerService and of the node of its primary."
+)
+_INFINITE_CHECK = (
+    "The replica check timeout (UpgradeReplicaSetCheckTimeout) is infinite: Service Fabric never continues "
+    "without them. Next: make them available, or update the upgrade with a finite timeout."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a wait has ended: its last state, and the words for what it waited for."""
+
+    policy: Policy
+    state: WaitState
+    subject: str
+    upgrade: str
+    """The expected upgrade, with its version."""
+    timeout: str
+    """Length and name of the timeout."""
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether the last record is about the expected upgrade."""
+        return bool(self.state.timeline) and self.state.timeline[-1].expected
+
+    @property
+    def latest(self) -> str:
+        """The upgrade on record, with its version if it is the expected one."""
+        return self.upgrade if self.is_expected else f"Upgrade of {self.subject}"
+
+    @property
+    def seconds_unchanged(self) -> float:
+        """For how long nothing has changed."""
+        moved_at, ended_at = self.state.moved_at, self.state.ended_at
+        return (ended_at - moved_at).total_seconds() if moved_at and ended_at else 0.0
 
 
 def timeout_message(policy: Policy, state: WaitState, kind: str, name: str, limit: tuple[str, float]) -> str:
@@ -38,7 +87,6 @@ def timeout_message(policy: Policy, state: WaitState, kind: str, name: str, limi
 
     ``limit`` is the name and length of the timeout of the whole task.
     """
-    subject = upgrade_subject(kind, name)
     timeouts = {
         "start_timeout": policy.start_timeout,
         "stall_timeout": policy.stall_timeout,
@@ -46,109 +94,163 @@ def timeout_message(policy: Policy, state: WaitState, kind: str, name: str, limi
     }
     parameter = state.ended_by if state.ended_by in timeouts else limit[0]
     timeout = f"{format_duration(timeouts.get(parameter, limit[1]))} ({parameter})"
-    first, *more = _lines(policy, state, subject, timeout)
+    subject = upgrade_subject(kind, name)
+    end = _End(policy, state, subject, f"Upgrade of {subject}{to_new(kind, state.timeline)}", timeout)
+    first, *more = _without_record(end) if state.record is None else _with_record(end, state.record)
     return "\n".join((first, *_last_error(state), *more))
 
 
-def _lines(policy: Policy, state: WaitState, subject: str, timeout: str) -> list[str]:
-    record, is_expected = state.record, bool(state.timeline) and state.timeline[-1].expected
-    to = from_to(None, state.expected.target_version if state.expected else None)
-    upgrade = f"Upgrade of {subject}{to}"
-    latest = upgrade if is_expected else f"Upgrade of {subject}"
-    if record is not None and state.ended_by == "unknown_state_timeout":
-        return _unknown_state(latest, timeout, record)
-    if record is not None and state.ended_by == "stall_timeout":
-        return _stalled(upgrade, timeout, record, is_expected=is_expected)
-    if record is not None and (is_expected or record.outcome is Outcome.UNKNOWN):
-        return _unfinished(latest, timeout, record)
-    if state.expected is not None:
-        return _gone(upgrade, timeout, state)
-    if record is None and (state.error is None or isinstance(state.error, Unreachable)):
-        return [f"{upgrade}: no result within {timeout}; the cluster is unreachable.", _ONLY_WATCHED]
-    return _not_started(policy, subject, timeout, record)
+def _without_record(end: _End) -> list[str]:
+    error = end.state.error
+    if end.state.expected is not None:
+        return _gone(end)
+    if error is None or end.state.unreachable_since is not None:
+        is_connection = error is not None and is_about_connection(error)
+        problem = "the connection cannot be used" if is_connection else "the cluster is unreachable"
+        return [f"{end.upgrade}: no result within {end.timeout}; {problem}.", ONLY_WATCHED]
+    return _not_started(end, None)
+
+
+def _with_record(end: _End, record: UpgradeProgress) -> list[str]:
+    state = end.state
+    if state.ended_by == "unknown_state_timeout":
+        return _unknown_state(end, record)
+    if state.ended_by == "stall_timeout":
+        return _stalled(end, record)
+    if state.verdict is Verdict.PHASE_COMPLETED:
+        return _undone(end, record)
+    if end.is_expected or record.outcome is Outcome.UNKNOWN:
+        return _unfinished(end, record)
+    return _gone(end) if state.expected else _not_started(end, record)
 
 
 def _last_error(state: WaitState) -> list[str]:
     if state.error is None:
         return []
     reason = one_line(str(state.error), _MAX_REASON_LENGTH)
-    is_outage = isinstance(state.error, Unreachable)
+    if is_about_connection(state.error):
+        return [f"The connection could not be used at the end: {reason}"]
+    is_outage = state.unreachable_since is not None
     return [f"{'The cluster was unreachable at the end' if is_outage else 'The cluster answered'}: {reason}"]
 
 
-def _unknown_state(upgrade: str, timeout: str, record: UpgradeProgress) -> list[str]:
+def _unknown_state(end: _End, record: UpgradeProgress) -> list[str]:
     state = f"reports {one_line(record.state)!r}" if record.state else "reports no state"
     return [
-        f"{upgrade} has been in an unknown state for {timeout}: Service Fabric {state}.",
+        f"{end.latest} has been in an unknown state for {end.timeout}: Service Fabric {state}.",
+        *details_lines(record),
         "An unknown state never counts as success. Please report it to the maintainers of this provider.",
-        _ONLY_WATCHED,
+        ONLY_WATCHED,
     ]
 
 
-def _stalled(upgrade: str, timeout: str, record: UpgradeProgress, *, is_expected: bool) -> list[str]:
-    subject = upgrade if is_expected else f"Another u{upgrade[1:]}"
-    lines = [f"{subject} has stalled: nothing changed for {timeout}; last seen: {describe_progress(record)}."]
-    if not is_expected:
+def _stalled(end: _End, record: UpgradeProgress) -> list[str]:
+    subject = end.upgrade if end.is_expected else f"Another u{end.upgrade[1:]}"
+    last_seen = f"nothing changed for {end.timeout}; last seen: {describe_progress(record)}"
+    lines = [f"{subject} has stalled: {last_seen}."]
+    if not end.is_expected:
         lines.append(f"It is not the expected upgrade, as far as is known: {describe_upgrade(record)}.")
-    pending = _pending(record)
-    if not pending:
-        return [*lines, _ONLY_WATCHED]
-    return [*lines, *pending, _replica_check_timeout(record), _ONLY_WATCHED]
-
-
-def _pending(record: UpgradeProgress) -> list[str]:
-    """Say which services and safety checks the upgrade waits for."""
-    behind, checks = pending_services(record), pending_safety_checks(record)
     return [
-        *([f"Services behind: {behind}."] if behind else []),
-        *([f"Safety checks: {checks}."] if checks else []),
+        *lines,
+        *blocker_lines(record),
+        *_replica_check_timeout(record),
+        *_stopped_clock(end, record),
+        ONLY_WATCHED,
     ]
 
 
-def _replica_check_timeout(record: UpgradeProgress) -> str:
+def _replica_check_timeout(record: UpgradeProgress) -> list[str]:
+    """Say whether Service Fabric will continue without the replicas that it waits for."""
+    if not pending_services(record) and not pending_safety_checks(record):
+        return []
     limit = record.replica_check_timeout_seconds
     if limit is None:
-        return "The replica check timeout is infinite: Service Fabric never continues without them."
-    return (
-        f"Service Fabric continues without them after {format_duration(limit)} in an upgrade domain, even if "
-        "that reduces availability (replica check timeout)."
-    )
+        return [_INFINITE_CHECK]
+    text = f"Service Fabric continues without them after {format_duration(limit)} in an upgrade domain"
+    return [f"{text}, even if that reduces availability (replica check timeout)."]
 
 
-def _unfinished(upgrade: str, timeout: str, record: UpgradeProgress) -> list[str]:
-    lines = [
-        f"{upgrade} did not finish within {timeout}; last seen: {describe_progress(record)}.",
-        *_pending(record),
+def _stopped_clock(end: _End, record: UpgradeProgress) -> list[str]:
+    """
+    Say that Service Fabric does not count the time in a domain: then its cluster manager does nothing.
+
+    The cluster manager adds the time whenever it processes the upgrade:
+    ProcessUpgradeContextAsyncOperationBase.cpp of microsoft/service-fabric.
+    """
+    counted = record.domain_duration_seconds
+    if counted is None or record.domains.under_way is None or record.outcome is Outcome.PAUSED:
+        return []
+    if end.seconds_unchanged - counted < _STOPPED_CLOCK_SECONDS:
+        return []
+    text = f"Service Fabric counts only {format_duration(counted)} in this upgrade domain"
+    return [f"{text}: its cluster manager may be stuck. {_CHECK_CLUSTER_MANAGER}"]
+
+
+def _undone(end: _End, record: UpgradeProgress) -> list[str]:
+    no_phase = f"No other phase started within {end.timeout} after a completed one"
+    return [
+        f"{end.upgrade} did not succeed: its version is still {format_version(record.new_version)}.",
+        f"{no_phase}: the upgrade was rolled back or refused.",
+        *details_lines(record),
+        "Next: find out why the last phase failed, fix the cause and upgrade again.",
     ]
-    if record.outcome is Outcome.PAUSED:
-        lines.append(f"{pause_message(record)}.")
+
+
+def _unfinished(end: _End, record: UpgradeProgress) -> list[str]:
+    lines = [
+        f"{end.latest} did not finish within {end.timeout}; last seen: {describe_progress(record)}.",
+        *blocker_lines(record),
+        *_stopped_clock(end, record),
+        *_pause(record),
+    ]
     if record.outcome is Outcome.UNKNOWN:
         lines.append("This package does not know that state; an unknown state never counts as success.")
-    return [*lines, _ONLY_WATCHED]
+    return [*lines, ONLY_WATCHED]
 
 
-def _gone(upgrade: str, timeout: str, state: WaitState) -> list[str]:
-    is_start = state.ended_by == "start_timeout"
-    since = f"it was missing for {timeout}" if is_start else f"the wait ended after {timeout}"
+def _gone(end: _End) -> list[str]:
+    is_start = end.state.ended_by == "start_timeout"
+    since = f"it was missing for {end.timeout}" if is_start else f"the wait ended after {end.timeout}"
     return [
-        f"{upgrade} is no longer on record; {since}.",
-        *last_seen_lines(state),
-        f"Last answer: {describe_record(state.record)}.",
+        f"{end.upgrade} is no longer on record; {since}.",
+        *last_seen_lines(end.state),
+        f"Last answer: {describe_record(end.state.record)}.",
         "Next: find out who deleted or replaced it.",
     ]
 
 
-def _not_started(policy: Policy, subject: str, timeout: str, record: UpgradeProgress | None) -> list[str]:
-    if record is None or record.outcome is Outcome.NOT_UPGRADED:
-        found = describe_record(record)
-    elif record.outcome.finished:
-        found = f"last upgrade on record: {describe_record(record)}"
-    else:
-        found = f"another upgrade is running: {describe_record(record)}"
-    is_paused = record is not None and record.outcome is Outcome.PAUSED
+def _not_started(end: _End, record: UpgradeProgress | None) -> list[str]:
+    subject = capitalize_first(end.subject)
     return [
-        f"{capitalize_first(subject)}: no matching upgrade started within {timeout}; {found}.",
-        *([f"{pause_message(record)}."] if record is not None and is_paused else []),
-        f"Expected upgrade: {describe_selector(policy.selector)}.",
+        f"{subject}: no matching upgrade started within {end.timeout}; {_found(record)}.",
+        *_refusal(record),
+        *(_pause(record) if record else []),
+        f"Expected upgrade: {describe_selector(end.policy.selector)}.",
         "Next: check whether the task that starts the upgrade did so, and which upgrade it started.",
     ]
+
+
+def _found(record: UpgradeProgress | None) -> str:
+    if record is None or record.outcome is Outcome.NOT_UPGRADED:
+        return describe_record(record)
+    if record.outcome.finished:
+        return f"last upgrade on record: {describe_record(record)}"
+    return f"another upgrade is running: {describe_record(record)}"
+
+
+def _refusal(record: UpgradeProgress | None) -> list[str]:
+    """
+    Quote the status details if they may be the reason of a refused start.
+
+    Without a start time a refused start leaves the record of the upgrade before it, with new details.
+    """
+    if record is None or "started_at" in KINDS[record.kind].keys:
+        return []
+    return details_lines(record)
+
+
+def _pause(record: UpgradeProgress) -> list[str]:
+    """Explain a pause, and how a person ends it."""
+    if record.outcome is not Outcome.PAUSED:
+        return []
+    return [f"{pause_message(record)}.", *resume_command(record)]

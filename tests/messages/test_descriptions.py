@@ -1,4 +1,4 @@
-"""Describe upgrades: which one it is, how far it is, why it is paused."""
+"""Describe upgrades: which one it is and how far it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from airflow_provider_sf.messages.descriptions import (
     describe_selector,
     describe_state,
     describe_upgrade,
-    pause_message,
     percent_done,
 )
 from airflow_provider_sf.upgrades import UpgradeProgress
@@ -22,7 +21,6 @@ from airflow_provider_sf.wait.timeline import Stage
 from tests.simulated_waits import make_domains
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
-MANUAL: dict[str, Any] = {"rolling_upgrade_mode": "UnmonitoredManual"}
 
 
 def record(state: str | None, percent: float | None = 62.0, **fields: Any) -> UpgradeProgress:
@@ -131,33 +129,3 @@ def test_percentage_falls_back_to_domains_and_replicas(
 def test_selector_lists_its_criteria(selector: UpgradeSelector, expected: str) -> None:
     assert describe_selector(selector) == expected
     assert describe_selector(selector).isascii()
-
-
-@pytest.mark.parametrize(
-    ("progress", "expected"),
-    [
-        (
-            record("RollingForward", failed_at=START, **MANUAL),
-            (
-                "Paused after a failure at 2026-03-01 03:00:00 UTC (its FailureAction is Manual). Nothing continues "
-                "until a person acts: fix the cause, then resume the upgrade or roll it back"
-            ),
-        ),
-        (
-            record("RollingForwardPending", **MANUAL),
-            (
-                "Paused before the next upgrade domain (UnmonitoredManual mode). Nothing continues until a person "
-                "acts: start the next upgrade domain, or roll the upgrade back"
-            ),
-        ),
-        (
-            record("RollingBackPending", failed_at=START, **MANUAL),
-            (
-                "Paused during its rollback, before the next upgrade domain (UnmonitoredManual mode). Nothing "
-                "continues until a person acts: start the next upgrade domain"
-            ),
-        ),
-    ],
-)
-def test_pause_has_cause_and_action(progress: UpgradeProgress, expected: str) -> None:
-    assert pause_message(progress) == expected

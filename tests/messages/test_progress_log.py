@@ -233,11 +233,18 @@ def test_missing_upgrade_is_logged_once() -> None:
     )
 
 
-def test_vanished_upgrade_is_logged_once() -> None:
-    assert lines(FORWARD, NEVER_UPGRADED, NEVER_UPGRADED) == info(
-        FORWARD_LINE,
+def test_vanished_upgrade_is_a_warning_once() -> None:
+    assert lines(FORWARD, NEVER_UPGRADED, NEVER_UPGRADED) == info(FORWARD_LINE) + warning(
         "    15s  not upgraded                   - %  [                    ]  "
         "(the expected upgrade is no longer on record)",
+    )
+
+
+def test_deleted_application_is_a_warning_once() -> None:
+    policy = Policy(poke_interval=15.0, wait_for_existence=True)
+    assert lines(FORWARD, MISSING, MISSING, policy=policy) == info(FORWARD_LINE) + warning(
+        "    15s  no longer exists; counts as not started (wait_for_existence): "
+        "http://c:19080: HTTP 500 FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND: no such application"
     )
 
 
@@ -394,7 +401,7 @@ def test_application_that_exists_again_is_logged() -> None:
     assert lines(FORWARD, MISSING, FORWARD, policy=policy)[2:] == info(f"    30s  {FORWARD_STATUS}")
 
 
-@pytest.mark.parametrize("error", [Rejected("no"), MISSING])
+@pytest.mark.parametrize("error", [Rejected("no", 400), MISSING])
 def test_fatal_error_has_no_line(error: Rejected) -> None:
     assert lines(error) == []
     assert lines(*[FORWARD] * 40, error) == info(FORWARD_LINE)

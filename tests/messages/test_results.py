@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from airflow_provider_sf.messages.results import failure_message, success_messag
 from airflow_provider_sf.messages.timeouts import timeout_message
 from airflow_provider_sf.rest import Unreachable
 from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.upgrades.domains import Domains, UpgradeUnit
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES
 from airflow_provider_sf.upgrades.services import ServiceProgress
 from airflow_provider_sf.wait.matching import UpgradeSelector
@@ -327,6 +328,138 @@ def test_pause_during_a_rollback_names_the_parameter(policy: Policy, parameter: 
         ),
         "Services behind: web 6/8 (2 pending), api 2/5 (3 pending).",
         PAUSED_IN_ROLLBACK,
+    ]
+
+
+# What Service Fabric reports about the failure.
+
+AT_FAILURE = Domains(failure_domain="2")
+
+
+def application(state: str, **fields: Any) -> UpgradeProgress:
+    values = {"target_version": "v0", "started_at": START, **fields}
+    return UpgradeProgress("application", "fabric:/shop", state=state, **values)
+
+
+def test_first_look_knows_the_failure_domain() -> None:
+    rolled_back = application("RollingBackCompleted", failed_at=at(-60), domains=AT_FAILURE)
+    assert failed(rolled_back)[:2] == [
+        "Upgrade of application 'fabric:/shop' from v0 was rolled back in domain 2 (RollingBackCompleted).",
+        "The rollback had started before this wait. It failed in domain 2 at 2026-03-01 02:59:00 UTC.",
+    ]
+
+
+def test_first_look_without_a_failure_time() -> None:
+    assert failed(application("RollingBackCompleted", domains=AT_FAILURE))[1] == (
+        "The rollback had started before this wait. It failed in domain 2."
+    )
+
+
+def test_failure_has_its_domain() -> None:
+    assert failed(application("Failed", domains=AT_FAILURE))[1] == "It failed in domain 2."
+
+
+def test_failure_names_failed_units() -> None:
+    units = (UpgradeUnit("N1", "Completed"), UpgradeUnit("N2", "Failed"))
+    assert failed(application("Failed", domains=Domains((), units)))[:2] == [
+        "Upgrade of application 'fabric:/shop' to v0 failed after 1 of 2 units, 1 failed (Failed).",
+        "Failed units: N2.",
+    ]
+
+
+def test_reasons_come_before_the_next_step() -> None:
+    state = wait(FORWARD, record("Failed", 63.0), record("Failed", 63.0))
+    reasons = (*(f"Error: {number}." for number in range(6)), "and 3 more", "never shown")
+    message = failure_message(
+        PATIENT, replace(state, reasons=reasons), record("Failed", 63.0), Verdict.FAILED
+    )
+    assert lines_of(message)[2:] == [
+        *(f"Why: Error: {number}." for number in range(6)),
+        "Why: and 3 more.",
+        CHECK_SERVICES_BEHIND,
+    ]
+
+
+def test_failed_pause_has_the_command() -> None:
+    paused = application("RollingForwardPending", domains=Domains(next_domain="UD2"), **MANUAL)
+    assert failed(paused, policy=replace(PATIENT, on_paused="fail"))[-1] == (
+        "PowerShell: Resume-ServiceFabricApplicationUpgrade -ApplicationName 'fabric:/shop' -UpgradeDomainName 'UD2'"
+    )
+
+
+# Versions of clusters.
+
+
+def cluster(state: str, config: str, started: datetime = START, **fields: Any) -> UpgradeProgress:
+    return UpgradeProgress(
+        "cluster", "", state=state, target_version="8.2", config_version=config, started_at=started, **fields
+    )
+
+
+def configuration(state: str, manifest: str, config: str) -> UpgradeProgress:
+    return UpgradeProgress(
+        "cluster_configuration", "", state=state, target_version=manifest, config_version=config
+    )
+
+
+def test_success_of_a_configuration_only() -> None:
+    old = cluster("RollingForwardCompleted", "4", YESTERDAY)
+    policy = replace(PATIENT, selector=UpgradeSelector(previous=old))
+    running, done = cluster("RollingForwardInProgress", "5"), cluster("RollingForwardCompleted", "5")
+    assert succeeded(old, running, done, policy=policy) == (
+        "Upgrade of the cluster (configuration from 4 to 5) completed"
+    )
+    assert succeeded(old, replace(done, target_version="8.3"), policy=policy) == (
+        "Upgrade of the cluster from 8.2 to 8.3 (configuration from 4 to 5) completed"
+    )
+
+
+def test_rollback_of_a_configuration_only() -> None:
+    polls = cluster("RollingForwardInProgress", "5"), cluster("RollingBackCompleted", "4")
+    assert failed(*polls)[0] == (
+        "Upgrade of the cluster (configuration from 4 to 5) was rolled back (RollingBackCompleted)."
+    )
+
+
+def test_current_version_has_its_configuration() -> None:
+    selector = UpgradeSelector(started_after=START, target_version="8.2", accept_current_version=True)
+    assert succeeded(
+        cluster("RollingForwardCompleted", "5", YESTERDAY), policy=replace(PATIENT, selector=selector)
+    ) == (
+        "The cluster is already at 8.2 (configuration 5), from an upgrade started 2026-02-28 03:00:00 UTC "
+        "(accept_current_version)"
+    )
+
+
+def test_success_of_a_cluster_configuration() -> None:
+    before = configuration("RollingForwardCompleted", "1", "1.0.0")
+    policy = replace(PATIENT, selector=UpgradeSelector(previous=before))
+    polls = (
+        before,
+        configuration("RollingForwardInProgress", "4", "1.0.0"),
+        configuration("RollingForwardCompleted", "4", "1.1.0"),
+    )
+    assert succeeded(*polls, policy=policy) == (
+        "Upgrade of the cluster configuration from 1.0.0 to 1.1.0 (manifest 4) completed"
+    )
+
+
+def test_undone_cluster_configuration_is_a_failure() -> None:
+    """The cluster returns to the old version by upgrades that go forward."""
+    polls = (
+        configuration("RollingForwardInProgress", "3", "1.0.0"),
+        configuration("RollingBackInProgress", "3", "1.0.0"),
+        configuration("RollingForwardCompleted", "4", "1.0.0"),
+    )
+    assert failed(*polls)[:2] == [
+        (
+            "Upgrade of the cluster configuration from 1.0.0 to manifest 3 was undone: the configuration is still "
+            "1.0.0 (RollingForwardCompleted)."
+        ),
+        (
+            "It was last seen going forward at 2026-03-01 03:00:00 UTC and first seen rolling back at "
+            "2026-03-01 03:00:30 UTC."
+        ),
     ]
 
 

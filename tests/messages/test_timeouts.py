@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_sf.messages.timeouts import timeout_message
+from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.upgrades.domains import DomainProgress, Domains, NodeProgress, UpgradeUnit
 from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import WaitState
@@ -42,8 +44,13 @@ from tests.messages.finished_waits import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.wait.state_machine import Observation
+
+
+INFINITE_REPLICA_CHECK = (
+    "The replica check timeout (UpgradeReplicaSetCheckTimeout) is infinite: Service Fabric never continues without "
+    "them. Next: make them available, or update the upgrade with a finite timeout."
+)
 
 
 def timed_out(
@@ -363,7 +370,7 @@ def test_stall_with_infinite_replica_check_timeout() -> None:
             "last seen: rolling forward, 62 %."
         ),
         "Services behind: web 6/8 (2 pending), api 2/5 (3 pending).",
-        "The replica check timeout is infinite: Service Fabric never continues without them.",
+        INFINITE_REPLICA_CHECK,
         ONLY_WATCHED,
     ]
 
@@ -407,3 +414,152 @@ def test_stall_of_other_upgrade() -> None:
         ("It is not the expected upgrade, as far as is known: v0, started 2026-02-28 03:00:00 UTC."),
         ONLY_WATCHED,
     ]
+
+
+# What the upgrade waits for.
+
+UPGRADING = Domains(
+    (UpgradeUnit("0", "InProgress"), UpgradeUnit("1", "Pending")),
+    current_domain=DomainProgress("0", (NodeProgress("_nt_0", "Upgrading"),)),
+)
+
+
+def rolling(kind: str = "application", **fields: Any) -> UpgradeProgress:
+    values = {"state": "RollingForwardInProgress", "target_version": "v1", "started_at": START, **fields}
+    return UpgradeProgress(kind, "fabric:/shop", **values)
+
+
+def kind_timed_out(*observations: Observation, policy: Policy = ONE_MINUTE) -> list[str]:
+    """Return the message of a wait for an upgrade of the kind of the first record."""
+    first = observations[0]
+    assert isinstance(first, UpgradeProgress)
+    state = wait(*observations, policy=policy)
+    return lines_of(timeout_message(policy, state, first.kind, first.name, ("timeout", 60.0)))
+
+
+@pytest.mark.parametrize("policy", [ONE_MINUTE, STALL_POLICY])
+def test_stuck_node_is_named(policy: Policy) -> None:
+    stuck = rolling(domains=UPGRADING, status_details="Upgrading node. Elapsed time: 1:37:07")
+    assert kind_timed_out(stuck, stuck, stuck, policy=policy)[1:] == [
+        "Nodes in progress: _nt_0 upgrading.",
+        "Service Fabric says: Upgrading node. Elapsed time: 1:37:07",
+        ONLY_WATCHED,
+    ]
+
+
+@pytest.mark.parametrize("policy", [ONE_MINUTE, STALL_POLICY])
+@pytest.mark.parametrize(
+    ("counted", "has_stopped"), [(60.0, True), (301.0, False), (3_600.0, False), (None, False)]
+)
+def test_stopped_clock_of_a_domain_is_named(
+    policy: Policy, counted: float | None, *, has_stopped: bool
+) -> None:
+    stuck = rolling(domains=UPGRADING, domain_duration_seconds=counted)
+    state = replace(wait(stuck, stuck, stuck, policy=policy), moved_at=at(-540))
+    message = timeout_message(policy, state, "application", "fabric:/shop", ("timeout", 60.0))
+    line = (
+        "Service Fabric counts only 1m00s in this upgrade domain: its cluster manager may be stuck. Next: check the "
+        "health of fabric:/System/ClusterManagerService and of the node of its primary."
+    )
+    assert (line in message.splitlines()) is has_stopped
+    assert ("cluster manager" in message) is has_stopped
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"domains": Domains((UpgradeUnit("0", "Completed"), UpgradeUnit("1", "Pending")))},
+        {"domains": UPGRADING, "state": "RollingForwardPending", **MANUAL},
+    ],
+)
+def test_clock_may_stop_between_domains(fields: dict[str, Any]) -> None:
+    waiting = rolling(domain_duration_seconds=0.0, **fields)
+    state = replace(wait(waiting, waiting, waiting, policy=ONE_MINUTE), moved_at=at(-540))
+    assert "cluster manager" not in timeout_message(
+        ONE_MINUTE, state, "application", "shop", ("timeout", 60.0)
+    )
+
+
+def test_timeout_in_a_pause_has_reason_and_command() -> None:
+    paused = rolling(
+        state="RollingForwardPending",
+        failed_at=at(-60),
+        failure_reason="HealthCheck",
+        unhealthy_evaluations=("Error: a",),
+        domains=Domains(failure_domain="UD1", next_domain="UD2"),
+        **MANUAL,
+    )
+    assert kind_timed_out(paused, paused, paused)[1:] == [
+        "Why: failure reason HealthCheck, in domain UD1.",
+        "Why: Error: a.",
+        (
+            "Paused after a failure at 2026-03-01 02:59:00 UTC: HealthCheck, in domain UD1 (its FailureAction is "
+            "Manual). Nothing continues until a person acts: fix the cause, then resume the upgrade with the next "
+            "upgrade domain (UD2) or roll it back."
+        ),
+        "PowerShell: Resume-ServiceFabricApplicationUpgrade -ApplicationName 'fabric:/shop' -UpgradeDomainName 'UD2'",
+        ONLY_WATCHED,
+    ]
+
+
+# Cluster configurations.
+
+
+def configuration(state: str, manifest: str, config: str, details: str | None = None) -> UpgradeProgress:
+    return UpgradeProgress(
+        "cluster_configuration",
+        "",
+        state=f"RollingForward{state}",
+        target_version=manifest,
+        config_version=config,
+        status_details=details,
+    )
+
+
+def test_refused_start_has_its_reason() -> None:
+    before = configuration("Completed", "1", "1.0.0")
+    refused = replace(before, status_details="-2147017627 : The upgrade policy is not allowed")
+    policy = replace(PATIENT, start_timeout=60.0, selector=UpgradeSelector(previous=before))
+    assert kind_timed_out(refused, refused, refused, policy=policy) == [
+        (
+            "The cluster configuration: no matching upgrade started within 1m00s (start_timeout); last upgrade on "
+            "record: 1.0.0 (manifest 1) (rolling forward completed, percent unknown)."
+        ),
+        "Service Fabric says: -2147017627 : The upgrade policy is not allowed",
+        "Expected upgrade: any except 1.0.0 (manifest 1) (previous).",
+        CHECK_THE_START,
+    ]
+
+
+def test_details_of_an_older_upgrade_are_left_out() -> None:
+    """Where upgrades have start times, a refused start leaves nothing on record."""
+    policy = replace(PATIENT, start_timeout=60.0, selector=AFTER_OLD)
+    old = replace(OLD, status_details="Deployment upgrading from version: v to version: v0.")
+    state = wait(old, old, old, policy=policy)
+    message = timeout_message(policy, state, "application_resource", "shop", ("timeout", 60.0))
+    assert "Service Fabric says" not in message
+
+
+def test_missing_phase_is_named() -> None:
+    policy = replace(PATIENT, start_timeout=60.0)
+    running, phase = (
+        configuration("InProgress", "2", "1.0.0"),
+        configuration("Completed", "2", "1.0.0", "why"),
+    )
+    assert kind_timed_out(running, phase, phase, phase, policy=policy) == [
+        "Upgrade of the cluster configuration to manifest 2 did not succeed: its version is still 1.0.0.",
+        (
+            "No other phase started within 1m00s (start_timeout) after a completed one: the upgrade was rolled back or "
+            "refused."
+        ),
+        "Service Fabric says: why",
+        "Next: find out why the last phase failed, fix the cause and upgrade again.",
+    ]
+
+
+def test_timeout_names_the_new_configuration() -> None:
+    running = rolling("cluster", target_version="8.2", config_version="5")
+    assert kind_timed_out(running, running, running)[0] == (
+        "Upgrade of the cluster to 8.2 (configuration 5) did not finish within 1m00s (timeout); last seen: rolling "
+        "forward in progress, percent unknown."
+    )
