@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, Airflo
 from airflow_provider_sf.exceptions import UpgradeFailed
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.links.service_fabric import push_link
+from airflow_provider_sf.messages.errors import explained_error
 from airflow_provider_sf.messages.progress_log import LogState, changed_lines, opening_lines
 from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.messages.summary import summary_lines
@@ -133,7 +134,7 @@ class WaitTask:
         return None
 
     def complete(self, context: Context, event: object) -> dict[str, Any]:
-        """End the task with the event of its trigger. If this process dies, a retry knows what the event says."""
+        """End the task with the event of its trigger; store first what a retry must know."""
         state = state_from_event(event, self._settings.kind, self._settings.name)
         self._earlier_tries.keep(context, state)
         return self.end(context, state)
@@ -157,7 +158,7 @@ class WaitTask:
         return message
 
     def _observe(self) -> Observation:
-        """Read the progress once. After an answer, a connection that cannot be read is an error like others."""
+        """Read the progress once. After an answer, an invalid connection is an error like others."""
         try:
             return self._hook().get_upgrade_progress(self._settings.name, kind=self._settings.kind)
         except ServiceFabricError as error:
@@ -247,7 +248,8 @@ class WaitTask:
         if state.ended_by in TIMEOUTS:
             return AirflowSensorTimeout(self._timeout_message(state)), state
         if state.error is not None:
-            return state.error, state
+            settings = self._settings
+            return explained_error(state.error, state, settings.kind, settings.name), state
         outcome = "no record" if record is None else f"outcome {record.outcome}"
         msg = f"unknown result of the wait: ended by {state.ended_by!r} with {outcome}"
         return UnexpectedAnswer(msg), state

@@ -39,8 +39,11 @@ NOTHING: dict[str, Any] = {
     "config_version": None,
     "upgrade_kind": None,
     "failure_reason": None,
+    "failure_classification": None,
     "health_check_phase": None,
     "health_check_elapsed_seconds": None,
+    "domain_duration_seconds": None,
+    "monitoring_policy": None,
     "upgrade_domains": [],
     "upgrade_units": [],
     "current_domain": None,
@@ -48,12 +51,21 @@ NOTHING: dict[str, Any] = {
     "failure_domain": None,
     "nodes_at_failure": [],
     "safety_checks_at_failure": [],
+    "next_domain": None,
     "unhealthy_evaluations": [],
     "observed_at": "2026-03-01T12:00:00Z",
     "endpoint": "http://c:19080",
     "omitted": {},
 }
 """What a record says of an answer that says nothing."""
+
+LIMITS = (
+    "wait_seconds",
+    "stable_seconds",
+    "retry_seconds",
+    "domain_timeout_seconds",
+    "upgrade_timeout_seconds",
+)
 
 RECORDS: dict[str, dict[str, Any]] = {
     "application_resource/founding_page": {
@@ -92,6 +104,7 @@ RECORDS: dict[str, dict[str, Any]] = {
         "state": "RollingForwardCompleted",
         "target_version": "33.0.0",
         "duration_seconds": 0.0,
+        "domain_duration_seconds": 0.0,
         "rolling_upgrade_mode": "Invalid",
         "status_details": "",
     },
@@ -108,6 +121,16 @@ RECORDS: dict[str, dict[str, Any]] = {
         "upgrade_kind": "Rolling",
         "health_check_phase": "Retry",
         "health_check_elapsed_seconds": 90.5,
+        "domain_duration_seconds": 240.25,
+        "monitoring_policy": {
+            "failure_action": "Rollback",
+            "wait_seconds": 30.0,
+            "stable_seconds": 120.0,
+            "retry_seconds": 600.0,
+            "domain_timeout_seconds": None,
+            "upgrade_timeout_seconds": None,
+        },
+        "next_domain": "UD2",
         "upgrade_domains": [
             {"name": "UD1", "state": "InProgress"},
             {"name": "UD2", "state": "Pending"},
@@ -118,16 +141,16 @@ RECORDS: dict[str, dict[str, Any]] = {
         "current_domain": {
             "name": "UD1",
             "nodes": [
-                {"name": "_web_1", "phase": "PreUpgradeSafetyCheck"},
-                {"name": "_web_6", "phase": "Upgrading"},
+                {"name": "_web_1", "phase": "PreUpgradeSafetyCheck", "duration_seconds": 192.0},
+                {"name": "_web_6", "phase": "Upgrading", "duration_seconds": None},
             ],
         },
         "pending_safety_checks": [
-            f"_web_1 waits for EnsureAvailability: partition {PARTITION}01 would not be available",
-            f"_web_1 waits for WaitForInbuildReplica: a replica of partition {PARTITION}02 is still being built",
+            f"node _web_1 waits for EnsureAvailability: partition {PARTITION}01 would not be available",
+            f"node _web_1 waits for WaitForInbuildReplica: a replica of partition {PARTITION}02 is still being built",
         ],
         "unhealthy_evaluations": [
-            f"Error: service fabric:/shop/web/front, partition {PARTITION}01, replica 132874562931874562: Watchdog reports Ready: GET /ready answered 503.",
+            f"Error: service fabric:/shop/web/front, partition {PARTITION}01, replica 132874562931874562: Watchdog reports Ready at 2026-03-01 03:08:01 UTC: GET /ready answered 503.",
             "Warning: node _web_0, application fabric:/shop/web, service manifest FrontPkg: Service package 'FrontPkg' is in Warning.",
         ],
     },
@@ -142,6 +165,7 @@ RECORDS: dict[str, dict[str, Any]] = {
         "state": "RollingForwardCompleted",
         "target_version": "v0",
         "duration_seconds": 0.0,
+        "domain_duration_seconds": 0.0,
         "status_details": "",
         "upgrade_kind": "Invalid",
     },
@@ -153,15 +177,22 @@ RECORDS: dict[str, dict[str, Any]] = {
         "started_at": "2026-03-01T02:58:40.123000Z",
         "failed_at": "2026-03-01T03:10:44.500000Z",
         "duration_seconds": 93784.25,
+        "domain_duration_seconds": 0.0,
+        "monitoring_policy": {
+            "failure_action": "Manual",
+            **dict.fromkeys(LIMITS),
+        },
         "rolling_upgrade_mode": "UnmonitoredManual",
         "status_details": "Upgrading the application.",
         "upgrade_kind": "Rolling",
         "failure_reason": "UpgradeDomainTimeout",
         "current_domain": {"name": "1", "nodes": []},
         "failure_domain": "0",
-        "nodes_at_failure": [{"name": "_node_0", "phase": "PostUpgradeSafetyCheck"}],
+        "nodes_at_failure": [
+            {"name": "_node_0", "phase": "PostUpgradeSafetyCheck", "duration_seconds": None}
+        ],
         "safety_checks_at_failure": [
-            f"_node_0 waits for WaitForPrimaryPlacement: the primary replica of partition {PARTITION}03 is to come back first",
+            f"node _node_0 waits for WaitForPrimaryPlacement: the primary replica of partition {PARTITION}03 is to come back first",
         ],
         "unhealthy_evaluations": [
             "Error: node _node_2, application fabric:/shop, service manifest cartPkg: System.Hosting reports Download:1.0 (expired): The image cart:4 cannot be pulled.",
@@ -173,6 +204,11 @@ RECORDS: dict[str, dict[str, Any]] = {
         "target_version": "9.1.1390.9590",
         "started_at": "2022-10-31T18:48:39.781000Z",
         "duration_seconds": 600.1752,
+        "domain_duration_seconds": 0.0154527,
+        "monitoring_policy": {
+            "failure_action": "Rollback",
+            **dict(zip(LIMITS, (300.0, 300.0, 9_000.0, 10_800.0, 57_600.0), strict=True)),
+        },
         "rolling_upgrade_mode": "Monitored",
         "config_version": "3",
         "upgrade_kind": "Rolling",
@@ -184,6 +220,7 @@ RECORDS: dict[str, dict[str, Any]] = {
         "state": "RollingForwardCompleted",
         "target_version": "0.0.0.0",  # noqa: S104 - no address
         "duration_seconds": 0.0,
+        "domain_duration_seconds": 0.0,
         "rolling_upgrade_mode": "Invalid",
         "config_version": "",
     },
@@ -199,6 +236,9 @@ RECORDS: dict[str, dict[str, Any]] = {
         "config_version": "12",
         "upgrade_kind": "Rolling",
         "failure_reason": "HealthCheck",
+        "failure_classification": "PostUpgradeHealthCheck",
+        "domain_duration_seconds": 60.0,
+        "next_domain": "0",
         "health_check_phase": "Invalid",
         "health_check_elapsed_seconds": 0.0,
         "upgrade_domains": [
@@ -214,24 +254,24 @@ RECORDS: dict[str, dict[str, Any]] = {
         "current_domain": {
             "name": "2",
             "nodes": [
-                {"name": "_back_2", "phase": "PreUpgradeSafetyCheck"},
-                {"name": "_back_4", "phase": "PostUpgradeSafetyCheck"},
+                {"name": "_back_2", "phase": "PreUpgradeSafetyCheck", "duration_seconds": None},
+                {"name": "_back_4", "phase": "PostUpgradeSafetyCheck", "duration_seconds": None},
             ],
         },
         "pending_safety_checks": [
-            "_back_2 waits for EnsureSeedNodeQuorum: a quorum of the seed nodes would be lost",
-            f"_back_2 waits for EnsurePartitionQuorum: partition {PARTITION}04 would lose its quorum of replicas",
-            f"_back_2 waits for WaitForPrimarySwap: the primary replica of partition {PARTITION}05 is to move to another node first",
-            f"_back_4 waits for WaitForReconfiguration: partition {PARTITION}06 is still reconfiguring",
-            f"_back_4 waits for ACheckOfTomorrow: partition {PARTITION}07",
+            "node _back_2 waits for EnsureSeedNodeQuorum: a quorum of the seed nodes would be lost",
+            f"node _back_2 waits for EnsurePartitionQuorum: partition {PARTITION}04 would lose its quorum of replicas",
+            f"node _back_2 waits for WaitForPrimarySwap: the primary replica of partition {PARTITION}05 is to move to another node first",
+            f"node _back_4 waits for WaitForReconfiguration: partition {PARTITION}06 is still reconfiguring",
+            f"node _back_4 waits for ACheckOfTomorrow: partition {PARTITION}07",
         ],
         "failure_domain": "1",
         "nodes_at_failure": [
-            {"name": "_back_1", "phase": "PostUpgradeSafetyCheck"},
-            {"name": "_back_3", "phase": "Upgrading"},
+            {"name": "_back_1", "phase": "PostUpgradeSafetyCheck", "duration_seconds": None},
+            {"name": "_back_3", "phase": "Upgrading", "duration_seconds": None},
         ],
         "safety_checks_at_failure": [
-            f"_back_1 waits for WaitForPrimaryPlacement: the primary replica of partition {PARTITION}08 is to come back first",
+            f"node _back_1 waits for WaitForPrimaryPlacement: the primary replica of partition {PARTITION}08 is to come back first",
         ],
         "unhealthy_evaluations": [
             "Error: node type backend, node _back_2: System.FM reports State: Fabric node is down.",
@@ -247,6 +287,7 @@ RECORDS: dict[str, dict[str, Any]] = {
         "target_version": "10.1.2448.9590",
         "started_at": "2026-03-01T02:55:00Z",
         "duration_seconds": 172.5361,
+        "domain_duration_seconds": 172.5361,
         "rolling_upgrade_mode": "UnmonitoredDeferred",
         "replica_check_timeout_seconds": 10,
         "config_version": "13",
@@ -257,10 +298,13 @@ RECORDS: dict[str, dict[str, Any]] = {
             {"name": "_back_2", "state": "InProgress"},
             {"name": "_back_3", "state": "Pending"},
         ],
-        "current_domain": {"name": None, "nodes": [{"name": "_back_2", "phase": "PreUpgradeSafetyCheck"}]},
+        "current_domain": {
+            "name": None,
+            "nodes": [{"name": "_back_2", "phase": "PreUpgradeSafetyCheck", "duration_seconds": None}],
+        },
         "pending_safety_checks": [
-            f"_back_2 waits for EnsureAvailability: partition {PARTITION}09 would not be available",
-            f"_back_2 waits for WaitForInbuildReplica: a replica of partition {PARTITION}0a is still being built",
+            f"node _back_2 waits for EnsureAvailability: partition {PARTITION}09 would not be available",
+            f"node _back_2 waits for WaitForInbuildReplica: a replica of partition {PARTITION}0a is still being built",
         ],
     },
     "cluster_configuration/published": {
@@ -283,7 +327,7 @@ PLACES = {
     "compose_deployment/busy": "domain 1",
     "cluster/published": "1 of 1 domains",
     "cluster/busy": "domain 2 (2 of 3)",
-    "cluster/node_by_node": "unit _back_2 (2 of 4)",
+    "cluster/node_by_node": "unit _back_2 (1 of 4 completed, 1 failed)",
 }
 
 

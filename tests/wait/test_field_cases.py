@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf.rest.protocol import Response, error_from_response
+from airflow_provider_sf.cluster import Cluster
+from airflow_provider_sf.hooks.reading import read_progress
+from airflow_provider_sf.rest import ServiceFabricError
+from airflow_provider_sf.rest.protocol import Response
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
@@ -35,17 +38,19 @@ EXPECTATIONS = {"ended_by", "verdict", "says", "never_says", "log_says", "log_ne
 
 
 def answers_of(case: dict[str, Any]) -> Callable[[datetime], Observation]:
-    """Return a function that reads the answer of a case at any time."""
+    """Return a function that reads the answer of a case at any time, as the hook does."""
+    cluster = Cluster((ENDPOINT,))
 
     def poll(now: datetime) -> Observation:
         elapsed = now - START
         current = [item for item in case["timeline"] if item[0] <= elapsed.total_seconds()][-1]
-        status, body = current[1], json.dumps(current[2]).replace("{elapsed}", str(elapsed))
-        if status != 200:
-            return error_from_response(Response(status, body.encode(), endpoint=ENDPOINT))
-        return UpgradeProgress.from_answer(
-            case["kind"], case["name"], json.loads(body), observed_at=now, endpoint=ENDPOINT
-        )
+        body = json.dumps(current[2]).replace("{elapsed}", str(elapsed))
+        response = Response(current[1], body.encode(), endpoint=ENDPOINT)
+        try:
+            record = read_progress(case["kind"], case["name"], cluster, response)
+        except ServiceFabricError as error:
+            return error
+        return replace(record, observed_at=now)
 
     return poll
 
