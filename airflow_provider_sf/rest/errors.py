@@ -8,12 +8,15 @@ ServiceFabricError          a request to the cluster failed; this does not mean 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
-from airflow_provider_sf.rest.storage_limits import make_storable, shorten
+from airflow_provider_sf.rest.plain_text import plain_line
+from airflow_provider_sf.rest.storage_limits import shorten
 
-_MESSAGE_BYTES, _CODE_BYTES = 1_500, 256
-"""How much JSON a message and a code may take: an error travels in XComs."""
+_MESSAGE_BYTES, _CODE_BYTES, _ENDPOINT_BYTES = 1_500, 256, 512
+"""How much JSON these may take: an error travels in XComs."""
+
+_STATUSES = range(1_000)
 
 
 class ServiceFabricError(Exception):
@@ -22,7 +25,13 @@ class ServiceFabricError(Exception):
 
     ``status`` is the HTTP status (None without a response), ``code`` the ``Error.Code`` of a FabricError
     body, ``endpoint`` the address of the request. Pickle and copy keep all of them.
+
+    ``context`` is what a wait knows about the upgrade. It comes first in the text and is not stored.
+
+    Texts may come from a cluster. Each is put on one line, without control characters, and cut.
     """
+
+    context = ""
 
     def __init__(
         self,
@@ -31,8 +40,9 @@ class ServiceFabricError(Exception):
         code: str | None = None,
         endpoint: str | None = None,
     ) -> None:
-        message = shorten(make_storable(message), _MESSAGE_BYTES)
-        code = code and shorten(make_storable(code), _CODE_BYTES)
+        message = shorten(plain_line(message), _MESSAGE_BYTES)
+        code = code and shorten(plain_line(code), _CODE_BYTES)
+        endpoint = endpoint and shorten(plain_line(endpoint), _ENDPOINT_BYTES)
         super().__init__(message, status, code, endpoint)
         self.message = message
         self.status = status
@@ -40,9 +50,10 @@ class ServiceFabricError(Exception):
         self.endpoint = endpoint
 
     def __str__(self) -> str:
-        """Return endpoint, status, code and message on one line."""
+        """Return the context, then endpoint, status, code and message, on one line."""
         status = " ".join(part for part in (self.status and f"HTTP {self.status}", self.code) if part)
-        return " ".join(": ".join(part for part in (self.endpoint, status, self.message) if part).split())
+        text = ": ".join(part for part in (self.endpoint, status, self.message) if part)
+        return f"{self.context} {text}" if self.context else text
 
     def to_dict(self) -> dict[str, Any]:
         """Return the error as JSON types."""
@@ -55,12 +66,24 @@ class ServiceFabricError(Exception):
         }
 
     @staticmethod
-    def from_dict(data: dict[str, Any]) -> ServiceFabricError:
-        """Read what :meth:`to_dict` has written; an unknown class becomes UnexpectedAnswer."""
+    def from_dict(data: object) -> ServiceFabricError:
+        """
+        Read what :meth:`to_dict` has written; an unknown class becomes UnexpectedAnswer.
+
+        :raises ValueError: it is not an object, or a member has another type
+        """
+        if not isinstance(data, dict):
+            msg = f"expected a JSON object for an error, got {type(data).__name__}"
+            raise ValueError(msg)  # noqa: TRY004 - one error for all that cannot be read
+        name, message, code, endpoint = (
+            _text_in(data, member) for member in ("class", "message", "code", "endpoint")
+        )
+        status = data.get("status")
+        if status is not None and (type(status) is not int or status not in _STATUSES):
+            msg = "the member 'status' of an error is not an HTTP status"
+            raise ValueError(msg)
         classes = {cls.__name__: cls for cls in (Unreachable, Rejected, UnexpectedAnswer)}
-        cls = classes.get(data.get("class", ""), UnexpectedAnswer)
-        message = data.get("message") or "no message"
-        return cls(message, data.get("status"), data.get("code"), data.get("endpoint"))
+        return classes.get(name or "", UnexpectedAnswer)(message or "no message", status, code, endpoint)
 
     @staticmethod
     def json_schema() -> dict[str, Any]:
@@ -105,6 +128,20 @@ class UnexpectedAnswer(ServiceFabricError):
     """An answer that this package does not understand; please report it."""
 
 
-def with_advice(error: Rejected, advice: str) -> Rejected:
+_Advised = TypeVar("_Advised", Rejected, Unreachable)
+
+
+def with_advice(error: _Advised, advice: str) -> _Advised:
     """Return an error with advice added."""
-    return Rejected(f"{error.message} ({advice})", error.status, error.code, error.endpoint)
+    advised = type(error)(f"{error.message} ({advice})", error.status, error.code, error.endpoint)
+    if isinstance(advised, Unreachable):
+        advised.retry_after = getattr(error, "retry_after", None)
+    return advised
+
+
+def _text_in(data: dict[str, Any], member: str) -> str | None:
+    value = data.get(member)
+    if value is not None and not isinstance(value, str):
+        msg = f"the member {member!r} of an error must be a string, not {type(value).__name__}"
+        raise ValueError(msg)
+    return value

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sf.rest.plain_text import shorten_repr
 from airflow_provider_sf.rest.url_names import fill_path
 from airflow_provider_sf.upgrades.kinds import get_kind
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 SELECTOR_PARAMETERS = ("previous", "started_after", "target_version")
 """The parameters that select the expected upgrade."""
-
-_MAX_SHOWN = 100
-"""How many characters of a value a message shows."""
 
 _MAX_SECONDS = 1e9
 
@@ -72,12 +70,6 @@ def check_poke_interval(poke_interval: float, max_wait: timedelta | None, *, def
     if deferrable and not poke_interval > 0:
         msg = f"poke_interval must be more than 0 s if deferrable=True, not {poke_interval:g} s"
         raise ValueError(msg)
-
-
-def shorten_repr(value: object) -> str:
-    """Return a value as a message shows it."""
-    text = repr(value)
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 def check_name(kind: str, name: Any) -> None:

@@ -10,11 +10,11 @@ import ast
 import json
 from datetime import datetime, timezone
 
+from airflow_provider_sf.rest.plain_text import shorten_repr
 from airflow_provider_sf.rest.storage_limits import shorten
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wait.matching import UpgradeSelector
-from airflow_provider_sf.wait.parameters import shorten_repr
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 8999
 

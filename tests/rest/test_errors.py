@@ -9,6 +9,7 @@ import pickle
 import pytest
 
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.rest.errors import with_advice
 
 
 def copies_of(error: ServiceFabricError) -> list[ServiceFabricError]:
@@ -58,3 +59,54 @@ def test_long_error_is_cut(cls: type[ServiceFabricError]) -> None:
     assert error.code == f"{'y' * 214}... (999786 characters more)"
     for copied in copies_of(error):
         assert copied.to_dict() == error.to_dict()
+
+
+@pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])
+def test_words_of_a_cluster_are_plain(cls: type[ServiceFabricError]) -> None:
+    """Log, traceback, connection test and XComs show what a cluster answers."""
+    evil = "\x1b]52;c;aGk=\x07a\u202eb\x9b31m\r\n::endgroup::"
+    error = cls(f"{evil} why", 503, evil, f"http://c{evil}")
+    plain = "]52;c;aGk= a b 31m ::endgroup: :"
+    assert error.to_dict() == {
+        "class": cls.__name__,
+        "status": 503,
+        "code": plain,
+        "message": f"{plain} why",
+        "endpoint": f"http://c {plain}",
+    }
+    assert str(error) == f"http://c {plain}: HTTP 503 {plain}: {plain} why"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"class": ["Unreachable"]},
+        {"class": 5},
+        {"message": {}},
+        {"message": ["why"]},
+        {"code": 5},
+        {"endpoint": False},
+        {"status": "503"},
+        {"status": True},
+        {"status": 503.0},
+        {"status": -1},
+        {"status": 1_000},
+        {"status": 10**400},
+    ],
+    ids=repr,
+)
+def test_forged_error_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"^the member '\w+' of an error "):
+        ServiceFabricError.from_dict({**Rejected("why", 403, "E_ABORT", "http://c").to_dict(), **changes})
+
+
+@pytest.mark.parametrize("data", [None, [], "Rejected", 5])
+def test_only_an_object_is_an_error(data: object) -> None:
+    with pytest.raises(ValueError, match=r"^expected a JSON object for an error, got "):
+        ServiceFabricError.from_dict(data)
+
+
+def test_advice_keeps_retry_after() -> None:
+    advised = with_advice(Unreachable("busy", 503, "E_ABORT", "http://c", retry_after=5.0), "wait")
+    assert (str(advised), advised.retry_after) == ("http://c: HTTP 503 E_ABORT: busy (wait)", 5.0)
+    assert type(with_advice(Rejected("no"), "stop")) is Rejected

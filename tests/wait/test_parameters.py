@@ -18,7 +18,6 @@ from airflow_provider_sf.wait.parameters import (
     check_selector_parameters,
     read_choice,
     read_seconds,
-    shorten_repr,
 )
 
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -190,14 +189,3 @@ def test_deferrable_needs_a_positive_poke_interval(poke_interval: float) -> None
 def test_max_wait_must_be_positive(max_wait: timedelta, *, deferrable: bool) -> None:
     with pytest.raises(ValueError, match=f"^max_wait must be more than 0 s, not {max_wait}$"):
         check_poke_interval(15.0, max_wait, deferrable=deferrable)
-
-
-# Values in messages.
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [("v7", "'v7'"), ("x" * 98, f"'{'x' * 98}'"), ("x" * 99, f"'{'x' * 99}..."), (None, "None")],
-)
-def test_shorten_repr(value: object, text: str) -> None:
-    assert shorten_repr(value) == text
