@@ -3,7 +3,7 @@ The one codec: records as JSON, JSON as records, and the JSON Schema of both. No
 
 A record is a frozen dataclass that inherits from :class:`Record`. Its fields are written under their names.
 Field types: str, int, float, bool, datetime, Enums of strings, other records, tuples of these, and mappings
-as tuples of pairs; each may be optional.
+as tuples of pairs; each may be optional. An int is a count: it is not negative.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ REQUIRED = {"required": True}
 TRANSIENT = {"transient": True}
 """Metadata of a field that is neither written nor read."""
 
-_SHOWN_BYTES = 120
+_SHOWN_BYTES, _REASON_BYTES = 120, 600
 
 
 class Record:
@@ -136,7 +136,11 @@ def _form(hint: Any) -> _Form:
     if hint in _SCALARS:
         return _SCALARS[hint]
     if issubclass(hint, Enum):
-        return _Form(lambda value: value.value, hint, lambda: {"enum": [item.value for item in hint]})
+        return _Form(
+            lambda value: value.value,
+            lambda value: hint(_expect(str, value)),
+            lambda: {"enum": [item.value for item in hint]},
+        )
     return _Form(lambda value: value.to_dict(), hint.from_dict, hint.json_schema)
 
 
@@ -165,7 +169,9 @@ def _array(form: _Form) -> _Form:
 def _mapping(form: _Form) -> _Form:
     return _Form(
         lambda pairs: {name: form.write(value) for name, value in pairs},
-        lambda values: tuple((name, form.read(value)) for name, value in _expect(dict, values).items()),
+        lambda values: tuple(
+            (make_storable(name), form.read(value)) for name, value in _expect(dict, values).items()
+        ),
         lambda: {"type": "object", "additionalProperties": form.schema()},
     )
 
@@ -181,6 +187,14 @@ def _integer(value: object) -> int:
     number: int = _expect(int, value)
     if abs(number) > MAX_INTEGER:
         msg = f"expected an integer of 64 bits, got {_shown(value)}"
+        raise ValueError(msg)
+    return number
+
+
+def _count(value: object) -> int:
+    number = _integer(value)
+    if number < 0:
+        msg = f"expected a count, got {_shown(value)}"
         raise ValueError(msg)
     return number
 
@@ -209,7 +223,7 @@ _NAMES = {list: "array", dict: "object", str: "string", int: "integer", float: "
 
 _SCALARS: dict[Any, _Form] = {
     str: _Form(_same, lambda value: make_storable(_expect(str, value)), lambda: {"type": "string"}),
-    int: _Form(_same, _integer, lambda: {"type": "integer"}),
+    int: _Form(_same, _count, lambda: {"type": "integer", "minimum": 0}),
     float: _Form(_same, _number, lambda: {"type": "number"}),
     bool: _Form(_same, lambda value: _expect(bool, value), lambda: {"type": "boolean"}),
     datetime: _Form(iso, _time, lambda: {"type": "string", "format": "date-time"}),
@@ -220,12 +234,16 @@ def _read(cls: type[Any], name: str, form: _Form, value: object) -> Any:
     try:
         return form.read(value)
     except ValueError as error:
-        msg = f"{cls.__name__}: the member {name!r} cannot be read: {error}"
+        reason = shorten(str(error), _REASON_BYTES)
+        msg = f"{cls.__name__}: the member {name!r} cannot be read: {reason}"
         raise ValueError(msg) from error
 
 
 def _shown(value: object) -> str:
-    return shorten(repr(value), _SHOWN_BYTES)
+    try:
+        return shorten(repr(value), _SHOWN_BYTES)
+    except RecursionError:
+        return f"a deeply nested {_NAMES[type(value)]}"
 
 
 def _field_docstrings(cls: type[Any]) -> dict[str, str]:

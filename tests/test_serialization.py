@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, make_dataclass, replace
 from datetime import datetime, timedelta, timezone
 from enum import Enum
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from airflow_provider_sf.rest import Unreachable
 from airflow_provider_sf.serialization import INLINE, REQUIRED, TRANSIENT, Record
+from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.wait.matching import UpgradeSelector
+from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import WaitState
+from airflow_provider_sf.wait.state_machine import step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_sf.rest import ServiceFabricError
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 
@@ -160,9 +172,12 @@ def test_missing_required_member_is_refused(name: str) -> None:
         ("door", "door", "expected a JSON object for Part, got 'door'"),
         ("door", {"size": 2}, "Part: the member 'name' is missing"),
         ("door", {"name": "a", "size": 1 << 64}, "expected an integer of 64 bits, got 18446744073709551616"),
+        ("door", {"name": "a", "size": -1}, "expected a count, got -1"),
+        ("color", ["red"], r"expected a JSON string, got \['red'\]"),
         ("parts", {}, "expected a JSON array, got {}"),
         ("counts", [1], r"expected a JSON object, got \[1\]"),
         ("counts", {"rooms": None}, "expected a JSON integer, got None"),
+        ("counts", {"rooms": -1}, "expected a count, got -1"),
     ],
 )
 def test_invalid_member_is_named(name: str, value: object, message: str) -> None:
@@ -187,8 +202,23 @@ def test_long_values_are_cut_in_errors() -> None:
         House.from_dict({**WRITTEN, "owner": ["x" * 500]})
 
 
+def test_errors_are_cut() -> None:
+    with pytest.raises(ValueError, match=r"^House: the member 'color' cannot be read: ") as error:
+        House.from_dict({**WRITTEN, "color": "x" * 100_000})
+    assert len(str(error.value)) < 700
+
+
+def test_deep_nesting_is_refused() -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(ValueError, match=r"expected a JSON string, got a deeply nested array$"):
+        House.from_dict({**WRITTEN, "owner": deep})
+
+
 def test_text_is_made_storable() -> None:
     assert House.from_dict({**WRITTEN, "owner": "a\x00b\udc80"}).owner == "a?b?"
+    assert House.from_dict({**WRITTEN, "counts": {"a\x00": 1}}).counts == (("a?", 1),)
 
 
 def test_defaults_are_left_out() -> None:
@@ -218,7 +248,7 @@ def test_schema_describes_all_members() -> None:
     assert schema["required"] == list(schema["properties"]) == list(WRITTEN)
     assert schema["properties"]["owner"] == {"description": "Who owns it.", "type": "string"}
     assert schema["properties"]["color"] == {"enum": ["red", "blue", None]}
-    assert schema["properties"]["floors"] == {"type": "array", "items": {"type": "integer"}}
+    assert schema["properties"]["floors"] == {"type": "array", "items": {"type": "integer", "minimum": 0}}
 
 
 @pytest.mark.parametrize("written", [WRITTEN, House("Ada").to_dict()])
@@ -228,7 +258,16 @@ def test_written_records_fit_their_schema(written: dict[str, Any]) -> None:
     Draft202012Validator(schema).validate(written)
 
 
-@pytest.mark.parametrize("change", [{"price": "5"}, {"garden": 1}, {"door": {"name": "a"}}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"price": "5"},
+        {"garden": 1},
+        {"door": {"name": "a"}},
+        {"door": {"name": "a", "size": -1}},
+        {"floors": [-1]},
+    ],
+)
 def test_schema_refuses_other_values(change: dict[str, Any]) -> None:
     assert not Draft202012Validator(House.json_schema()).is_valid({**WRITTEN, **change})
 
@@ -241,3 +280,71 @@ def test_records_need_no_source_files() -> None:
         owner.json_schema()
     assert owner(bare(3)).to_dict() == {"bare": {"size": 3}}
     assert owner.from_dict({"bare": {"size": 3}}) == owner(bare(3))
+
+
+# Records that Airflow stores, with any JSON in place of any value.
+
+SAMPLES = Path(__file__).parent / "samples"
+POLICY = Policy(15.0, deadline=START)
+
+
+def state_after(kind: str, error: ServiceFabricError) -> WaitState:
+    answer = json.loads((SAMPLES / kind / "busy.json").read_bytes())
+    record = UpgradeProgress.from_answer(kind, "shop", answer, observed_at=START, endpoint="http://c:19080")
+    state = WaitState(began_at=START, reasons=("Error: node n0: Node",))
+    for observation in (error, record, error):
+        state, _ = step(POLICY, state, observation, START)
+    return state.ended("unreachable_timeout", START)
+
+
+STATES = [
+    state_after("cluster", Unreachable("busy", 503, "FABRIC_E_NOT_READY", "http://c:19080")),
+    state_after("application_resource", Unreachable("timed out", endpoint="http://c:19080")),
+]
+STORED: list[tuple[type[Record], dict[str, Any]]] = [
+    *((WaitState, state.to_dict()) for state in STATES),
+    (Policy, replace(POLICY, selector=UpgradeSelector(STATES[0].record, START, 60.0, "v1")).to_dict()),
+]
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from([10**400, -1, "\udc80"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places_in(value: object, *path: str | int) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path to each value within a JSON value."""
+    yield path
+    members = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, member in members:
+        yield from places_in(member, *path, key)
+
+
+def with_value(data: Any, path: tuple[str | int, ...], value: object) -> Any:
+    """Return a copy of a JSON value with another value at a path."""
+    if not path:
+        return value
+    copy = data.copy()
+    copy[path[0]] = with_value(data[path[0]], path[1:], value)
+    return copy
+
+
+@pytest.mark.parametrize(("cls", "data"), STORED, ids=lambda value: getattr(value, "__name__", "data"))
+@given(st.data())
+def test_any_json_is_read_or_refused(cls: type[Record], data: dict[str, Any], draw: st.DataObject) -> None:
+    """A row of the database that was changed gives an error with words, never a TypeError or a KeyError."""
+    path = draw.draw(st.sampled_from(list(places_in(data))))
+    changed = with_value(data, path, draw.draw(JSON))
+    try:
+        record = cls.from_dict(changed)
+    except ValueError:
+        return
+    written = record.to_dict()
+    assert cls.from_dict(json.loads(json.dumps(written, allow_nan=False))).to_dict() == written

@@ -27,6 +27,11 @@ _TIME = re.compile(
 )
 _SECONDS_PER = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
+_MAX_TOKEN_LENGTH = 100
+
+MAX_ITEMS = 2_000
+"""How many items of a list in an answer about an upgrade are read. Records have room for about a hundred."""
+
 
 # The runtime's TimeSpan::MaxValue, P10675199DT2H48M5.4775807S, means infinite.
 _INFINITE_DURATION = 922_337_203_685
@@ -39,8 +44,15 @@ def text(value: object) -> str | None:
     return None if value is None or isinstance(value, (bool, dict, list)) else str(value)
 
 
+def _token(value: object) -> str | None:
+    """Return text without blanks around it. Long text is no number, duration or time, and slow to read."""
+    return value.strip() if isinstance(value, str) and len(value) <= _MAX_TOKEN_LENGTH else None
+
+
 def number(value: object) -> float | None:
     """Return a finite number that is written as a number or as a string."""
+    if isinstance(value, str):
+        value = _token(value)
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -56,6 +68,12 @@ def integer(value: object) -> int | None:
     return None if read is None or abs(read) > MAX_INTEGER else int(read)
 
 
+def count(value: object) -> int | None:
+    """Return a whole number that is not negative; see :func:`integer`."""
+    read = integer(value)
+    return None if read is None or read < 0 else read
+
+
 def percentage(value: object) -> float | None:
     """Return a number from 0 to 100 that is written as a number or as a string."""
     read = number(value)
@@ -64,7 +82,7 @@ def percentage(value: object) -> float | None:
 
 def seconds(value: object) -> float | None:
     """Return a duration in seconds from ISO 8601 or a number of milliseconds; None if it is infinite."""
-    parts = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    parts = _DURATION.fullmatch(_token(value) or "")
     if parts is None:
         milliseconds = number(value)
         return None if milliseconds is None else _finite(milliseconds / 1_000)
@@ -81,16 +99,17 @@ def _finite(duration: float) -> float | None:
 
 def utc(value: object) -> datetime | None:
     """Return an ISO 8601 time as an aware datetime in UTC, to the microsecond; None for year 1 (not set)."""
-    parts = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
-    if parts is None or parts["to_seconds"].startswith("0001-"):
+    parts = _TIME.fullmatch(_token(value) or "")
+    if parts is None:
         return None
     zone = parts["zone"] or "Z"
     fraction = timedelta(microseconds=round(float(parts["fraction"] or 0) * 1_000_000))
     try:
         read = datetime.fromisoformat(parts["to_seconds"] + zone.replace("Z", "+00:00")) + fraction
-        return read.astimezone(timezone.utc)
+        in_utc = read.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         return None
+    return None if in_utc.year == 1 else in_utc
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -101,6 +120,13 @@ def iso(moment: datetime | None) -> str | None:
 def objects(value: object) -> list[dict[str, Any]]:
     """Return the JSON objects of a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def first_objects(value: object) -> tuple[list[dict[str, Any]], int]:
+    """Return the JSON objects among the first items of a list, and the number of items after these."""
+    if not isinstance(value, list):
+        return [], 0
+    return objects(value[:MAX_ITEMS]), max(0, len(value) - MAX_ITEMS)
 
 
 def value_at(answer: object, path: str) -> object:

@@ -1,19 +1,27 @@
-"""Keep texts and JSON within the limits of Airflow's databases. No I/O."""
+"""
+Keep texts and JSON within the limits of Airflow's databases. No I/O.
+
+Records and lists have limits in bytes of JSON as Airflow writes it: a character outside ASCII takes 6 or 12.
+One sentence has a limit in characters, so that it says as much in every script.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sf.rest.plain_text import plain_line
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 WORD_BYTES = 256
 """How many bytes of JSON a name, a state or a version may take in a record."""
 
-SENTENCE_BYTES = 400
-"""How many bytes of JSON one sentence may take in a record."""
+SENTENCE_LENGTH = 390
+"""How many characters one sentence may have in a record."""
 
 MAX_DEPTH = 50
 """How many levels of nested JSON are stored or searched."""
@@ -21,8 +29,8 @@ MAX_DEPTH = 50
 _SEPARATOR_BYTES = 2
 """The comma and the space between two items of a list."""
 
-_CUT_NOTE_BYTES = 40
-"""The most bytes of the note that a text was cut."""
+_CUT_NOTE_LENGTH = 40
+"""The most characters of the note that a text was cut."""
 
 # Service Fabric's largest integer. Python's integers have no limit, but a stored number must have one.
 MAX_INTEGER = 1 << 63
@@ -37,13 +45,7 @@ def make_storable(text: str) -> str:
 
 def shorten(text: str, max_bytes: int) -> str:
     """Cut a text to a number of bytes of JSON; a note at its end says how many characters were cut."""
-    if json_size(text) <= max_bytes:
-        return text
-    room = max_bytes - _CUT_NOTE_BYTES
-    kept = text[:room]
-    while (size := json_size(kept)) > room:
-        kept = kept[: len(kept) * room // size]
-    return f"{kept}... ({len(text) - len(kept)} characters more)"
+    return _shorten(text, max_bytes, json_size)
 
 
 def json_size(value: object) -> int:
@@ -52,16 +54,16 @@ def json_size(value: object) -> int:
 
 
 def fitting_indices(
-    items: Sequence[dict[str, Any]], max_bytes: int, *, omit_first: Sequence[bool] | None = None
+    items: Sequence[dict[str, Any]], max_bytes: int, *, omit_first: Sequence[int] | None = None
 ) -> list[int]:
     """
     Return the indices of the items that fit into a number of bytes of JSON.
 
-    Items that are marked in ``omit_first`` are left out before the others. The choice does not depend on the
-    order of the items: the same items in another order do not count as progress.
+    Items with a larger number in ``omit_first`` are left out before the others. The choice does not depend
+    on the order of the items: the same items in another order do not count as progress.
     """
     written = [json.dumps(item) for item in items]
-    low_priority = omit_first or [False] * len(items)
+    low_priority = omit_first or [0] * len(items)
     kept = []
     for index in sorted(range(len(items)), key=lambda index: (low_priority[index], written[index])):
         max_bytes -= len(written[index]) + _SEPARATOR_BYTES
@@ -72,10 +74,17 @@ def fitting_indices(
 
 
 def fitting_texts(texts: Iterator[str], max_bytes: int) -> list[str]:
-    """Return the first texts that fit into a number of bytes of JSON, each cut and on one line."""
-    kept = []
+    """
+    Return the first texts that fit into a number of bytes of JSON, each cut and on one line.
+
+    The first text is cut further if it needs more bytes than all may take.
+    """
+    kept: list[str] = []
     for text in texts:
-        short = shorten(" ".join(make_storable(text).split()), SENTENCE_BYTES)
+        line = plain_line(text)
+        short = _shorten(line, SENTENCE_LENGTH, len)
+        if not kept and json_size(short) + _SEPARATOR_BYTES > max_bytes:
+            short = shorten(line, max_bytes - _SEPARATOR_BYTES)
         max_bytes -= json_size(short) + _SEPARATOR_BYTES
         if max_bytes < 0:
             break
@@ -97,6 +106,15 @@ def is_storable(value: object, depth: int = 0) -> bool:
     if isinstance(value, list):
         return all(is_storable(item, depth + 1) for item in value)
     return _is_storable_scalar(value)
+
+
+def _shorten(text: str, limit: int, size: Callable[[str], int]) -> str:
+    """Cut a text to a size. No character is smaller than 1."""
+    if len(text) <= limit and size(text) <= limit:
+        return text
+    room = limit - _CUT_NOTE_LENGTH
+    kept = max(0, bisect_right(range(room + 1), room, key=lambda length: size(text[:length])) - 1)
+    return f"{text[:kept]}... ({len(text) - kept} characters more)"
 
 
 def _is_storable_key(key: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_sf.rest.json_values import integer, objects, short_text
+from airflow_provider_sf.rest.json_values import count, first_objects, short_text
 from airflow_provider_sf.rest.storage_limits import MAX_INTEGER, WORD_BYTES, fitting_indices
 from airflow_provider_sf.serialization import Record
 
@@ -29,24 +29,26 @@ class ServiceProgress(Record):
 
 def services_of(listed: object) -> tuple[tuple[ServiceProgress, ...], dict[str, int]]:
     """Read the list of an answer: the services that fit, in their order, and counts of the omitted ones."""
-    services = [_service(item) for item in objects(listed)]
+    items, unread = first_objects(listed)
+    services = [_service(item) for item in items]
     done = [not service.behind for service in services]
     room = fitting_indices([service.to_dict() for service in services], SERVICES_BYTES, omit_first=done)
     kept = tuple(services[place] for place in room)
-    return kept, _counted([service for place, service in enumerate(services) if place not in room])
+    omitted = _counted([services[place] for place in set(range(len(services))).difference(room)])
+    return kept, {**omitted, "services": omitted["services"] + unread}
 
 
 def _service(item: dict[str, Any]) -> ServiceProgress:
     return ServiceProgress(
         name=short_text(item.get("ServiceName"), WORD_BYTES) or "?",
-        completed_replicas=integer(item.get("CompletedReplicaCount")),
-        pending_replicas=integer(item.get("PendingReplicaCount")),
+        completed_replicas=count(item.get("CompletedReplicaCount")),
+        pending_replicas=count(item.get("PendingReplicaCount")),
     )
 
 
 def _counted(omitted: list[ServiceProgress]) -> dict[str, int]:
     """Count the omitted services, those that are behind, and their pending replicas."""
-    pending = sum(max(0, service.pending_replicas or 0) for service in omitted)
+    pending = sum(service.pending_replicas or 0 for service in omitted)
     return {
         "services": len(omitted),
         "services_behind": sum(service.behind for service in omitted),

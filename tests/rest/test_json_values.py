@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from airflow_provider_sf.rest.json_values import (
+    count,
+    first_objects,
     integer,
     iso,
     number,
@@ -49,7 +53,8 @@ def test_infinite_duration_is_none(written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", [None, "", "P", "PT", "soon", "PT1.2.3S", "PT1e999S", [], {}, True, float("nan")]
+    "written",
+    [None, "", "P", "PT", "soon", "PT1.2.3S", "PT1e999S", f"P{'0' * 99}D", [], {}, True, float("nan")],
 )
 def test_invalid_duration_is_none(written: object) -> None:
     assert seconds(written) is None
@@ -72,7 +77,14 @@ def test_time_is_read_in_utc(written: str, read: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00+14:00"]
+    "written",
+    [
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00.000Z",
+        "0001-01-01T00:00:00+14:00",
+        "0002-01-01T00:00:00+14:00",
+        "0001-01-01T00:00:00-14:00",
+    ],
 )
 def test_year_1_is_none(written: str) -> None:
     assert utc(written) is None
@@ -95,6 +107,12 @@ def test_invalid_time_is_none(written: object) -> None:
     assert utc(written) is None
 
 
+@given(st.datetimes(timezones=st.integers(-1_439, 1_439).map(lambda m: timezone(timedelta(minutes=m)))))
+def test_read_times_are_written_and_read(moment: datetime) -> None:
+    read = utc(moment.isoformat())
+    assert utc(iso(read)) == read
+
+
 def test_time_round_trip() -> None:
     moment = datetime(2026, 3, 1, 4, 58, 40, 123_456, timezone(timedelta(hours=2)))
     assert iso(moment) == "2026-03-01T02:58:40.123456Z"
@@ -112,11 +130,33 @@ def test_number_is_a_number_or_a_string(written: object, read: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", [None, "", "many", True, [], {}, "nan", "inf", "1e999", float("inf"), 10**400, "9" * 10_000]
+    "written",
+    [
+        None,
+        "",
+        "many",
+        True,
+        [],
+        {},
+        "nan",
+        "inf",
+        "1e999",
+        float("inf"),
+        10**400,
+        "9" * 10_000,
+        " " * 100 + "5",
+    ],
 )
 def test_invalid_number_is_none(written: object) -> None:
     assert number(written) is None
     assert integer(written) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("62", 62), (0, 0), (-1, None), ("-0.5", 0), (1 << 65, None), (None, None)]
+)
+def test_count_is_not_negative(written: object, read: int | None) -> None:
+    assert count(written) == read
 
 
 @pytest.mark.parametrize(
@@ -131,6 +171,11 @@ def test_text_is_a_string_or_a_number(written: object, read: str | None) -> None
 )
 def test_only_the_objects_of_a_list(written: object, read: list[object]) -> None:
     assert objects(written) == read
+    assert first_objects(written) == (read, 0)
+
+
+def test_first_objects_of_a_long_list() -> None:
+    assert first_objects([1, *[{"a": 1}] * 2_500]) == ([{"a": 1}] * 1_999, 501)
 
 
 @pytest.mark.parametrize(

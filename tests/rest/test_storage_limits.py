@@ -65,15 +65,30 @@ def test_texts_fit_with_their_separators() -> None:
     whole = len(json.dumps(texts))
     assert fitting_texts(iter(texts), whole) == texts
     assert fitting_texts(iter(texts), whole - 1) == texts[:2]
-    assert fitting_texts(iter(texts), 33) == []
+    assert fitting_texts(iter(texts), 34) == texts[:1]
     assert fitting_texts(iter([]), 100) == []
 
 
 def test_texts_are_cut_and_on_one_line() -> None:
-    assert fitting_texts(iter([" a\r\n\tb  c\x00 "]), 100) == ["a b c?"]
-    (cut,) = fitting_texts(iter(["é" * 5_000]), 1_000)
-    assert len(json.dumps(cut)) <= 400
-    assert cut.endswith(" characters more)")
+    assert fitting_texts(iter([" a\r\n\tb  c\x00\x1b "]), 100) == ["a b c"]
+    assert fitting_texts(iter(["é" * 5_000]), 3_000) == [f"{'é' * 350}... (4650 characters more)"]
+    assert fitting_texts(iter(["é" * 390]), 3_000) == ["é" * 390]
+
+
+def test_sentence_in_chinese_is_kept() -> None:
+    """It takes 1,280 bytes of JSON. Its length counts, as in other scripts."""
+    sentence = f"{'x' * 120}{'購' * 193}"
+    assert fitting_texts(iter([sentence, sentence]), 2_048) == [sentence]
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "購", "😀", '"'])
+def test_first_text_is_always_kept(letter: str) -> None:
+    (cut, *_) = fitting_texts(iter([letter * 5_000] * 3), 1_024)
+    assert len(json.dumps([cut])) <= 1_024
+    kept, _, more = cut.partition("... (")
+    assert kept == letter * len(kept)
+    assert more == f"{5_000 - len(kept)} characters more)"
+    assert len(kept) == 350 or len(json.dumps([cut])) > 1_024 - 30
 
 
 def test_no_texts_are_read_after_the_limit() -> None:
@@ -99,7 +114,13 @@ def test_cut_text_fits_and_counts_exactly(piece: str, times: int, max_bytes: int
         assert cut is not None
         assert written.startswith(cut[1])
         assert len(cut[1]) + int(cut[2]) == len(written)
-        assert len(json.dumps(cut[1])) > (max_bytes - 40) * 7 // 8 - 24
+        assert json_size(written[: len(cut[1]) + 1]) > max_bytes - 40
+
+
+def test_cheap_beginning_is_kept() -> None:
+    """The characters of a text take between 1 and 12 bytes."""
+    written = f"{'a' * 120}{'購' * 193}"
+    assert shorten(written, 400) == f"{'a' * 120}{'購' * 39}... (154 characters more)"
 
 
 def test_json_size() -> None:
