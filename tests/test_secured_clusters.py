@@ -253,16 +253,16 @@ def test_error_names_all_gateways_that_are_down(transport: Any) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
-def test_body_over_16_mib_is_refused(encoding: str, transport: Any, recorder: Any) -> None:
+def test_body_over_4_mib_is_refused(encoding: str, transport: Any, recorder: Any) -> None:
     body = b" " * (MAX_BODY_BYTES + 1)
     sent = gzip.compress(body, 1) if encoding == "gzip" else body
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(sent)}\r\nContent-Encoding: {encoding}\r\n\r\n"
     recorder.answer = head.encode() + sent
-    with pytest.raises(UnexpectedAnswer, match=r"the response is larger than 16 MiB: check that host"):
+    with pytest.raises(UnexpectedAnswer, match=r"the response is larger than 4 MiB: check that host"):
         transport(Cluster((recorder.url,)))
 
 
-def test_body_of_16_mib_is_read(transport: Any, recorder: Any) -> None:
+def test_body_of_4_mib_is_read(transport: Any, recorder: Any) -> None:
     body = b'{"a": 1}'.ljust(MAX_BODY_BYTES)
     recorder.answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     assert transport(Cluster((recorder.url,))) == {"a": 1}

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.auth.certificates import expires_at, thumbprints
+from airflow_provider_sf.rest.storage_limits import WORD_BYTES, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +45,7 @@ class Context(ssl.SSLContext):
     trust: ServerVerification
     presented: dict[str | None, bytes]
     """Host -> its latest verified certificate, as DER."""
+    has_client_certificate: bool
 
     def verify_server(self, connection: ssl.SSLSocket | ssl.SSLObject) -> None:
         """
@@ -89,6 +91,7 @@ def context_for(trust: ServerVerification, certificate: ClientCertificate | None
     """
     context = Context(ssl.PROTOCOL_TLS_CLIENT)
     context.trust, context.presented = trust, {}
+    context.has_client_certificate = certificate is not None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.post_handshake_auth = True  # HTTP.sys of Windows requests the certificate late
     context.sslsocket_class, context.sslobject_class = _Socket, _Object
@@ -160,7 +163,7 @@ def _check_names(certificate: Mapping[str, Any], wanted: tuple[str, ...]) -> Non
     named = [value for key, value in subject if key == "commonName"]
     also = [str(value) for key, value in certificate.get("subjectAltName", ()) if key == "DNS"]
     if not {name.casefold() for name in (*named, *also)} & {name.casefold() for name in wanted}:
-        presented = ", ".join(dict.fromkeys([*named, *also])) or "no name"
+        presented = shorten(", ".join(dict.fromkeys([*named, *also])) or "no name", WORD_BYTES)
         msg = (
             f"the server's certificate matches no name in server_common_name: it is for {presented}; "
             "if that is your cluster, set server_common_name to it"

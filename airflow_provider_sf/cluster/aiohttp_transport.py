@@ -16,14 +16,13 @@ from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS, LoopRe
 from airflow_provider_sf.rest.protocol import (
     HEADERS,
     MAX_BODY_BYTES,
-    Response,
-    normalize_headers,
+    received_response,
     too_large_error,
 )
 
 if TYPE_CHECKING:
     from airflow_provider_sf.auth.settings import Security
-    from airflow_provider_sf.rest.protocol import Request
+    from airflow_provider_sf.rest.protocol import Request, Response
 
 _IDLE_SECONDS = 90
 """How long an idle connection is kept. HTTP.sys closes it after 120 s."""
@@ -80,7 +79,7 @@ async def fetch(session: SharedSession, endpoint: str, request: Request) -> Resp
     :raises Rejected: the TLS handshake failed because of a setting
     :raises UnexpectedAnswer: the response is too large
     """
-    handled = sys.exc_info()[1]
+    handled, context = sys.exc_info()[1], session.context
     try:
         async with session.http.request(
             request.method,
@@ -90,9 +89,12 @@ async def fetch(session: SharedSession, endpoint: str, request: Request) -> Resp
         ) as answer:
             body = await _body(answer, endpoint)
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-        raise network_error(error, endpoint, session.timeouts, handled) from error
-    certificate = session.context.certificate_of(answer.url.host) if session.context else None
-    return Response(answer.status, body, normalize_headers(answer.headers), endpoint, certificate)
+        with_certificate = bool(context and context.has_client_certificate)
+        raise network_error(
+            error, endpoint, session.timeouts, handled, with_certificate=with_certificate
+        ) from error
+    certificate = context.certificate_of(answer.url.host) if context else None
+    return received_response(answer.status, body, answer.headers, endpoint, certificate)
 
 
 @lru_cache(maxsize=1_024)  # waits send the same requests again and again

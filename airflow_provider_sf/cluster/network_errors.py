@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from airflow_provider_sf.auth.tls import ServerNotVerified
 from airflow_provider_sf.cluster.endpoints import CLIENT_PORT, DEFAULT_PORT
 from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest.protocol import CUT
 
 if TYPE_CHECKING:
     from airflow_provider_sf.rest import ServiceFabricError
@@ -34,7 +35,7 @@ _OF_CERTIFICATES = re.compile("ALERT_(.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|HAN
 """The alerts with which a server refuses a client; others may be temporary."""
 
 # Classes of http.client, urllib3 and aiohttp.
-_NO_ANSWER = frozenset({"RemoteDisconnected", "ServerDisconnectedError"})
+_CUT = frozenset({"IncompleteRead", "ServerDisconnectedError", "ContentLengthError", "TransferEncodingError"})
 _NO_HTTP = frozenset({"BadStatusLine", "BadHttpMessage", "LineTooLong"})
 
 _NOT_FOR_HOST = "the server's certificate is not valid for {host}: set server_common_name to one of its names"
@@ -56,17 +57,24 @@ _REFUSED_BY_SERVER = (
     "the server refused the TLS handshake, probably because of the client certificate: check security and "
     "client_certificate"
 )
-_CUT_OFF_IN_CLEAR = "if the cluster is secured, use https:// in host and set security"
+_CUT_OFF_IN_CLEAR = " (if the cluster is secured, use https:// in host and set security)"
+_MAY_BE_REFUSED = " (the server may have refused the client certificate: check client_certificate)"
 
 
 def network_error(
-    error: BaseException, endpoint: str, timeouts: tuple[float, float], handled: BaseException | None = None
+    error: BaseException,
+    endpoint: str,
+    timeouts: tuple[float, float],
+    handled: BaseException | None = None,
+    *,
+    with_certificate: bool = False,
 ) -> ServiceFabricError:
     """
     Return our error for a failed request.
 
     :param timeouts: seconds to connect, and to answer
     :param handled: the exception that the caller was handling before; it is not the cause
+    :param with_certificate: whether the request used a client certificate
     """
     cause = _innermost(error, handled)
     if isinstance(cause, ServerNotVerified):
@@ -81,7 +89,8 @@ def network_error(
         )
     if isinstance(cause, ssl.SSLError) and _OF_CERTIFICATES.search(cause.reason or ""):
         return Rejected(f"{_REFUSED_BY_SERVER} ({_words(cause.reason)})", endpoint=endpoint)
-    return Unreachable(_reason(error, cause, timeouts) + _advice(cause, endpoint), endpoint=endpoint)
+    advice = _advice(cause, endpoint, with_certificate=with_certificate)
+    return Unreachable(_reason(error, cause, timeouts) + advice, endpoint=endpoint)
 
 
 def _unverified(cause: ssl.SSLCertVerificationError, host: str | None) -> str:
@@ -115,8 +124,8 @@ def _reason(error: BaseException, cause: BaseException, timeouts: tuple[float, f
         return f"the TLS connection broke: {_words(cause.reason)}"
     if isinstance(cause, socket.gaierror):
         return "the host name cannot be resolved"
-    if type(cause).__name__ in _NO_ANSWER:
-        return "the connection was closed without an answer"
+    if type(cause).__name__ in _CUT:
+        return CUT
     if type(cause).__name__ in _NO_HTTP:
         return "the answer is not HTTP"
     if isinstance(cause, OSError) and cause.errno:
@@ -126,16 +135,25 @@ def _reason(error: BaseException, cause: BaseException, timeouts: tuple[float, f
     return " ".join(reason.split())
 
 
-def _advice(cause: BaseException, endpoint: str) -> str:
-    """Return which setting to check."""
+def _advice(cause: BaseException, endpoint: str, *, with_certificate: bool) -> str:
+    """
+    Return which setting to check.
+
+    With TLS 1.3 a client may send its request before the server refuses the certificate. Then a reset of the
+    connection can arrive instead of the reason.
+    """
     if isinstance(cause, socket.gaierror):
         return " (check host)"
     if of_port := _of_port(endpoint):
         return of_port
     if isinstance(cause, ConnectionRefusedError):
         return " (check host and port)"
-    is_cut_off = not isinstance(cause, OSError) or isinstance(cause, ConnectionResetError)
-    return f" ({_CUT_OFF_IN_CLEAR})" if is_cut_off and endpoint.startswith("http:") else ""
+    is_cut_off = not isinstance(cause, OSError) or isinstance(cause, (ConnectionError, ssl.SSLError))
+    if not is_cut_off or isinstance(cause, asyncio.TimeoutError):
+        return ""
+    if endpoint.startswith("http:"):
+        return _CUT_OFF_IN_CLEAR
+    return _MAY_BE_REFUSED if with_certificate else ""
 
 
 def _of_port(endpoint: str) -> str:

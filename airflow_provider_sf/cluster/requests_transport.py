@@ -17,14 +17,15 @@ from urllib3.exceptions import HTTPError
 
 from airflow_provider_sf.auth.tls import Context, context_for
 from airflow_provider_sf.cluster.network_errors import network_error
-from airflow_provider_sf.rest.protocol import MAX_BODY_BYTES, Response, normalize_headers, too_large_error
+from airflow_provider_sf.cluster.strict_response import StrictResponse
+from airflow_provider_sf.rest.protocol import MAX_BODY_BYTES, received_response, too_large_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_sf.auth.server_verification import ServerVerification
     from airflow_provider_sf.auth.settings import Security
-    from airflow_provider_sf.rest.protocol import Request
+    from airflow_provider_sf.rest.protocol import Request, Response
 
 _PIECE = 65_536
 
@@ -65,11 +66,15 @@ def _pools(opened: list[HTTPConnection]) -> dict[str, type[HTTPConnectionPool]]:
     """Return pools that append their connections to a list."""
 
     class Plain(HTTPConnection):
+        response_class = StrictResponse
+
         def connect(self) -> None:
             opened.append(self)
             super().connect()
 
     class Secure(HTTPSConnection):
+        response_class = StrictResponse
+
         def connect(self) -> None:
             opened.append(self)
             super().connect()
@@ -115,7 +120,7 @@ def fetch(adapter: Adapter, endpoint: str, request: Request, timeouts: tuple[flo
     :raises Rejected: the TLS handshake failed; a setting must change
     :raises UnexpectedAnswer: the response is too large
     """
-    handled, is_over = sys.exc_info()[1], threading.Event()
+    handled, is_over, context = sys.exc_info()[1], threading.Event(), adapter.context
     with _time_limit(sum(timeouts), adapter, is_over):
         try:
             prepared = requests.Request(request.method, endpoint + request.target, dict(request.headers))
@@ -127,9 +132,12 @@ def fetch(adapter: Adapter, endpoint: str, request: Request, timeouts: tuple[flo
                 raise TimeoutError
         except (requests.RequestException, HTTPError, OSError) as error:
             reason = TimeoutError() if is_over.is_set() else error
-            raise network_error(reason, endpoint, timeouts, handled) from error
-    presented = adapter.context.certificate_of(urlsplit(endpoint).hostname) if adapter.context else None
-    return Response(answer.status_code, body, normalize_headers(answer.headers), endpoint, presented)
+            with_certificate = bool(context and context.has_client_certificate)
+            raise network_error(
+                reason, endpoint, timeouts, handled, with_certificate=with_certificate
+            ) from error
+    presented = context.certificate_of(urlsplit(endpoint).hostname) if context else None
+    return received_response(answer.status_code, body, answer.headers, endpoint, presented)
 
 
 @contextmanager

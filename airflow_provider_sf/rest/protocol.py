@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_sf import __version__
+from airflow_provider_sf.rest import bodies
 from airflow_provider_sf.rest.error_codes import ADVICE, MISSING_CODES, PERMANENT_CODES, TRANSIENT_CODES
 from airflow_provider_sf.rest.errors import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
-from airflow_provider_sf.rest.storage_limits import make_storable, shorten
+from airflow_provider_sf.rest.plain_text import plain_line
+from airflow_provider_sf.rest.storage_limits import shorten
 from airflow_provider_sf.rest.url_names import fill_path
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class Response:
     """
     A response of either transport. Header names are in lower case.
 
-    ``endpoint`` is the gateway that answered, ``certificate`` its certificate as DER.
+    ``endpoint`` is the gateway that answered, ``certificate`` its certificate as DER. Without ``has_length``
+    the body ends where the connection ended, so it may be incomplete.
     """
 
     status: int
@@ -61,10 +63,15 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
     endpoint: str | None = None
     certificate: bytes | None = field(default=None, repr=False)
+    has_length: bool = True
 
 
-MAX_BODY_BYTES = 16 * 1024 * 1024
-"""The maximum size of a response body, also after decompression."""
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""
+The maximum size of a response body, also after decompression.
+
+By default, no larger message goes from a cluster to its clients: setting MaxMessageSize of NamingService.
+"""
 
 
 def with_token(request: Request, token: str) -> Request:
@@ -79,8 +86,17 @@ def with_token(request: Request, token: str) -> Request:
 def too_large_error(endpoint: str) -> UnexpectedAnswer:
     """Return the error for a response that is too large to come from Service Fabric."""
     size = f"{MAX_BODY_BYTES // 1024 // 1024} MiB"
-    msg = f"the response is larger than {size}: check that host is a Service Fabric cluster"
+    msg = f"the response is larger than {size}: {_CHECK_HOST}"
     return UnexpectedAnswer(msg, endpoint=endpoint)
+
+
+def received_response(
+    status: int, body: bytes, headers: Mapping[str, str], endpoint: str, certificate: bytes | None
+) -> Response:
+    """Return a response as a transport has received it."""
+    normalized = normalize_headers(headers)
+    has_length = "content-length" in normalized or "transfer-encoding" in normalized
+    return Response(status, body, normalized, endpoint, certificate, has_length)
 
 
 def normalize_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -99,32 +115,60 @@ CLUSTER_VERSION = Call(
 )
 
 
-def request_for(call: Call, name: str = "", *, api_version: str | None = None, **query: str) -> Request:
+def request_for(
+    call: Call,
+    name: str | None = "",
+    *,
+    api_version: str | None = None,
+    timeout: int | None = None,
+    **query: str,
+) -> Request:
     """
     Return the request of a call for a name, with more query parameters if there are any.
 
+    :param timeout: seconds until the cluster ends the request with its own error, see :func:`server_timeout`
     :raises ValueError: the name is invalid for this call, see :func:`fill_path`
     """
-    parameters = {"api-version": api_version or call.api_version, **query}
+    parameters = {"api-version": api_version or call.api_version}
+    if timeout is not None:
+        parameters["timeout"] = str(timeout)
+    parameters.update(query)
     quoted = "&".join(f"{key}={quote(value, safe=':/')}" for key, value in parameters.items())
     return Request("GET", f"{fill_path(call.path, name)}?{quoted}")
+
+
+def server_timeout(read_timeout: float) -> int:
+    """
+    Return the time limit for the cluster: a little less than our own, so that its error still arrives.
+
+    Without it a gateway waits for 60 s. It reads ``timeout`` for every call, also if the page of the call
+    does not list it: RequestHandlerBase.HandlerAsyncOperation.h of microsoft/service-fabric.
+    """
+    margin = min(_MAX_MARGIN_SECONDS, read_timeout / 5)
+    return max(1, int(min(read_timeout - margin, _MAX_SERVER_SECONDS)))
 
 
 def json_object(response: Response) -> dict[str, Any]:
     """
     Return the JSON object of a successful response.
 
-    :raises Unreachable: the cluster, or a proxy in front of it, cannot answer now
+    :raises Unreachable: the cluster, or a proxy in front of it, cannot answer now, or the answer was cut
     :raises Rejected: the cluster refused the request or has not found the name, or answered with a redirect
     :raises UnexpectedAnswer: the status is good, but the body is not a JSON object
     """
     if response.status != OK:
         raise error_from_response(response)
-    document = _document(response.body)
+    body = response.body
+    if body.count(b",") > bodies.MAX_COMMAS:
+        msg = f"the response has more than {bodies.MAX_COMMAS} commas: {_CHECK_HOST}"
+        raise UnexpectedAnswer(msg, response.status, None, response.endpoint)
+    document = bodies.json_document(body)
     if isinstance(document, dict):
         return document
+    if not response.has_length and bodies.is_beginning(body, document):
+        raise Unreachable(CUT, endpoint=response.endpoint)
     msg = (
-        f"expected a JSON object, got {_describe_body(response.body)}: check that host is a Service Fabric "
+        f"expected a JSON object, got {bodies.describe(body, document)}: check that host is a Service Fabric "
         "cluster, not a proxy or a login page"
     )
     raise UnexpectedAnswer(msg, response.status, None, response.endpoint)
@@ -132,12 +176,14 @@ def json_object(response: Response) -> dict[str, Any]:
 
 def error_from_response(response: Response) -> ServiceFabricError:
     """Return the error of a response. The FabricError code decides before the HTTP status."""
-    status = response.status
-    code, message = _fabric_error(response.body)
+    status, document = response.status, bodies.error_document(response.body)
+    if response.body and not response.has_length and bodies.is_beginning(response.body, document):
+        return Unreachable(CUT, endpoint=response.endpoint)
+    code, message = bodies.code_and_message(document)
     cls = _class_of(status, code)
     advice = _REDIRECT if status in range(300, 400) else ADVICE.get(code or "") or ADVICE.get(status)
-    body = _describe_body(response.body)
-    if not advice and body.startswith(_PAGE):
+    body = "this code and no message" if code else bodies.describe(response.body, document)
+    if not advice and body.startswith(bodies.PAGE):
         advice = _NOT_THE_CLUSTER
     message = shorten(message or f"answered with {body}", _MESSAGE_BYTES)
     error = cls(f"{message} ({advice})" if advice else message, status, code, response.endpoint)
@@ -156,7 +202,7 @@ def runtime_version(answer: dict[str, Any]) -> str:
     if not isinstance(version, str) or not version:
         msg = "expected the cluster version, got an object without Version"
         raise UnexpectedAnswer(msg)
-    return shorten(make_storable(version), _VERSION_BYTES)
+    return shorten(plain_line(version), _VERSION_BYTES)
 
 
 def is_missing(error: ServiceFabricError) -> bool:
@@ -166,7 +212,7 @@ def is_missing(error: ServiceFabricError) -> bool:
 
 def is_about_connection(error: ServiceFabricError) -> bool:
     """
-    Whether an error is about the connection: it says nothing about the upgrade, and not that a cluster is down.
+    Whether an error is about the connection. It says nothing about the upgrade or a cluster that is down.
 
     The connection could not be read or used, the TLS handshake failed, or the credentials were refused. Every
     other refusal is the answer of a cluster and has its HTTP status; every other outage has its endpoint.
@@ -196,16 +242,25 @@ AUTH_FAILURES = frozenset({401, 403})
 UNKNOWN_CALL = "E_INVALIDARG"
 """The gateway's code for a route that it does not have, and for other invalid requests."""
 
+TIMED_OUT = "FABRIC_E_TIMEOUT"
+"""The gateway's code for a request that the cluster did not complete in time."""
+
+CUT = "the connection was closed before the answer was complete"
+
 _MAX_RETRY_AFTER_SECONDS = 86_400.0
+
+_MAX_MARGIN_SECONDS = 5.0
+_MAX_SERVER_SECONDS = 600.0
+"""A cluster refuses more: the setting MaxOperationTimeout of NamingService."""
 
 _NO_CONTENT = 204
 _SERVER_ERROR = 500
 _NOT_IMPLEMENTED = 501
 
-_PAGE = "an HTML or XML page"
 _TRANSIENT_STATUSES = frozenset({408, 425, 429})
 
 _REDIRECT = "redirects are not followed: set host to the cluster itself"
+_CHECK_HOST = "check that host is a Service Fabric cluster"
 _NOT_THE_CLUSTER = "probably from a proxy or load balancer, not the cluster: check host if this continues"
 
 
@@ -217,34 +272,3 @@ def _class_of(status: int, code: str | None) -> type[ServiceFabricError]:
     if status >= _SERVER_ERROR or status in _TRANSIENT_STATUSES:
         return Unreachable
     return Rejected if status >= 300 else UnexpectedAnswer  # noqa: PLR2004 - 300 to 499: redirects and refusals
-
-
-def _fabric_error(body: bytes) -> tuple[str | None, str | None]:
-    """Return code and message of a FabricError body, each None if it is not there."""
-    document = _document(body)
-    error = document.get("Error") if isinstance(document, dict) else None
-    if not isinstance(error, dict):
-        return None, None
-    code, message = error.get("Code"), error.get("Message")
-    return code if isinstance(code, str) else None, message if isinstance(message, str) else None
-
-
-def _document(body: bytes) -> object:
-    """Return the body as JSON, None if it is not JSON. A byte order mark is allowed."""
-    try:
-        return json.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _describe_body(body: bytes) -> str:
-    """Describe a body that is not a JSON object. Do not quote it: it may contain secrets."""
-    start = body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    descriptions = {
-        b"": "an empty body",
-        b"<": _PAGE,
-        b"[": "a JSON list",
-        b"{": "unusual or broken JSON",
-    }
-    size = f" of {len(body)} bytes" if start else ""
-    return descriptions.get(start, "text") + size

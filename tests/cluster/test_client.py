@@ -97,7 +97,9 @@ def test_retry_after_is_read(delay: str, transport: Any, recorder: Any) -> None:
 
 def test_an_answer_without_headers_has_none(transport: Any, recorder: Any) -> None:
     recorder.answer = b"HTTP/1.1 200 OK\r\n\r\n{}"
-    assert transport(Cluster((recorder.url,)), PING) == Response(200, b"{}", {}, recorder.url)
+    assert transport(Cluster((recorder.url,)), PING) == Response(
+        200, b"{}", {}, recorder.url, has_length=False
+    )
 
 
 def test_a_compressed_answer_is_read(transport: Any, recorder: Any) -> None:
@@ -283,16 +285,27 @@ def test_explorer_page_follows_its_url(url: str | None, page: str | None) -> Non
             {"timeout": 5},
             "unknown extra field 'timeout': use one of security, .*, connect_timeout, read_timeout, explorer_url$",
         ),
-        ({"read_timeout": 0}, "'read_timeout' must be a positive number of seconds, not 0"),
-        ({"read_timeout": "soon"}, "not 'soon'"),
+        ({"read_timeout": 0}, "'read_timeout' must be a positive number of seconds, not 0$"),
+        ({"read_timeout": "30 s"}, "not '30 s'$"),
+        ({"read_timeout": "hunter2"}, r"not \(text of 7 characters\)$"),
+        ({"read_timeout": {"hunter2": 1}}, r"not \(dict\)$"),
+        ({"api_version": "9"}, "'api_version' must be a version such as '9.1', not '9'$"),
+        ({"api_version": "hunter2"}, r"such as '9.1', not \(text of 7 characters\)$"),
+        ({"hunter2": 5}, r"^unknown extra field \(text of 7 characters\): use one of security, "),
         ({"connect_timeout": []}, "'connect_timeout' must be"),
         ({"explorer_url": "sfx.example.com"}, "'explorer_url' must be the http or https URL"),
         (["hunter2"], "^extra must be a JSON object, not list$"),
     ],
 )
 def test_invalid_extra_field_is_named(extra: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as refused:
         Cluster.at("a", None, extra)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_cluster_has_less_time_than_the_answer() -> None:
+    assert Cluster.at("a").server_timeout == 25
+    assert Cluster.at("a", None, {"read_timeout": 60}).server_timeout == 55
 
 
 def test_repeated_header_is_a_list(transport: Any, recorder: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from http.client import IncompleteRead
 
 import pytest
 
@@ -87,6 +89,33 @@ def test_other_errors_keep_their_text(error: Exception) -> None:
     mapped = network_error(error, SECURE, TIMEOUTS)
     assert isinstance(mapped, Unreachable)
     assert mapped.message == messages[type(error).__name__]
+
+
+MAY_BE_REFUSED = " (the server may have refused the client certificate: check client_certificate)"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ConnectionResetError(104, "reset"), "Connection reset by peer"),
+        (BrokenPipeError(32, "pipe"), "Broken pipe"),
+        (tls_error(None), "the TLS connection broke: no reason given"),
+        (IncompleteRead(b""), "the connection was closed before the answer was complete"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_reset_may_be_a_refused_certificate(error: Exception, reason: str) -> None:
+    """With TLS 1.3 a reset can arrive instead of the server's reason."""
+    mapped = network_error(error, SECURE, TIMEOUTS, with_certificate=True)
+    assert isinstance(mapped, Unreachable)
+    assert mapped.message == reason + MAY_BE_REFUSED
+    assert network_error(error, SECURE, TIMEOUTS).message == reason
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), OSError(113, "no route"), asyncio.TimeoutError()])
+def test_other_outages_name_no_certificate(error: Exception) -> None:
+    message = network_error(error, SECURE, TIMEOUTS, with_certificate=True).message
+    assert "certificate" not in message
 
 
 def test_an_error_without_words_is_named() -> None:

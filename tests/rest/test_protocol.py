@@ -23,8 +23,10 @@ from airflow_provider_sf.rest.protocol import (
     is_missing,
     json_object,
     normalize_headers,
+    received_response,
     request_for,
     runtime_version,
+    server_timeout,
     too_large_error,
     with_token,
 )
@@ -109,6 +111,20 @@ def test_empty_token_is_not_added() -> None:
     assert with_token(request_for(CLUSTER_VERSION), "") == request_for(CLUSTER_VERSION)
 
 
+@pytest.mark.parametrize(
+    ("read_timeout", "seconds"),
+    [(30.0, 25), (60.0, 55), (10.0, 8), (6.0, 4), (2.0, 1), (1.0, 1), (0.05, 1), (606.0, 600), (1e9, 600)],
+)
+def test_cluster_ends_a_request_first(read_timeout: float, seconds: int) -> None:
+    """So that its error arrives. The cluster accepts whole seconds from 1 to 600."""
+    assert server_timeout(read_timeout) == seconds
+
+
+def test_time_limit_of_the_cluster_is_sent() -> None:
+    target = request_for(APPLICATIONS, timeout=25, ContinuationToken="t").target
+    assert target == "/Applications?api-version=6.1&timeout=25&ContinuationToken=t"
+
+
 # Responses.
 
 
@@ -117,9 +133,48 @@ def test_header_names_become_lower_case() -> None:
     assert normalize_headers(headers) == {"retry-after": "5, 6", "date": DATE}
 
 
+@pytest.mark.parametrize(
+    ("headers", "has_length"),
+    [
+        ({"Content-Length": "2"}, True),
+        ({"Transfer-Encoding": "chunked"}, True),
+        ({"Connection": "close"}, False),
+        ({}, False),
+    ],
+)
+def test_received_response_has_a_length(headers: dict[str, str], *, has_length: bool) -> None:
+    response = received_response(200, b"{}", headers, "http://c:19080", b"der")
+    assert response == Response(
+        200, b"{}", normalize_headers(headers), "http://c:19080", b"der", has_length=has_length
+    )
+
+
+@pytest.mark.parametrize("body", [b"", b'{"a": 1'])
+def test_incomplete_body_without_length_is_unreachable(body: bytes) -> None:
+    with pytest.raises(Unreachable) as error:
+        json_object(Response(200, body, {}, "http://c:19080", has_length=False))
+    assert str(error.value) == ("http://c:19080: the connection was closed before the answer was complete")
+
+
+def test_incomplete_refusal_without_length_is_unreachable() -> None:
+    response = Response(404, b'{"Error": {"Code": "FABRIC_E_APPLI', {}, "http://c:19080", has_length=False)
+    assert str(error_from_response(response)) == (
+        "http://c:19080: the connection was closed before the answer was complete"
+    )
+    assert type(error_from_response(replace(response, body=b""))) is Rejected
+
+
+def test_answer_with_many_values_is_not_parsed() -> None:
+    """Parsing takes time for each value, and no other wait continues meanwhile."""
+    most = b'{"a": [1' + b",1" * 100_000 + b"]}"
+    assert len(json_object(Response(200, most))["a"]) == 100_001
+    with pytest.raises(UnexpectedAnswer, match="more than 100000 commas: check that host"):
+        json_object(Response(200, most.replace(b"]", b",1]")))
+
+
 def test_too_large_error() -> None:
     assert str(too_large_error("http://c:19080")) == (
-        "http://c:19080: the response is larger than 16 MiB: check that host is a Service Fabric cluster"
+        "http://c:19080: the response is larger than 4 MiB: check that host is a Service Fabric cluster"
     )
 
 
@@ -218,6 +273,25 @@ def test_transient_codes_are_unreachable(row: dict[str, str]) -> None:
 def test_error_class_of_known_answers(response: Response, error_class: type[ServiceFabricError]) -> None:
     """In literals: the test above reads the same tables as the code."""
     assert type(error_from_response(response)) is error_class
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "text"),
+    [
+        (500, '{"Error":{"Code":"FABRIC_E_NOT_READY","Message":""}}', "HTTP 500 FABRIC_E_NOT_READY: answered with this code and no message"),
+        (500, '{"Error":{"Code":"FABRIC_E_NOT_READY","Message":null}}', "HTTP 500 FABRIC_E_NOT_READY: answered with this code and no message"),
+        (500, '{"Error":{"Code":"FABRIC_E_NOT_READY"}}', "HTTP 500 FABRIC_E_NOT_READY: answered with this code and no message"),
+        (409, '{"error":{"code":"ResourceUpdateNotSupported","message":"Not for single node clusters.","details":[]}}', "HTTP 409 ResourceUpdateNotSupported: Not for single node clusters."),
+        (503, '{"error":{"code":"ServerBusy","message":""}}', "HTTP 503 ServerBusy: answered with this code and no message"),
+        (400, '{"Error":{"Message":"Bad."}}', "HTTP 400: Bad."),
+        (400, "{}", "HTTP 400: answered with a JSON object without an error of 2 bytes"),
+        (400, "{", "HTTP 400: answered with broken JSON of 1 bytes"),
+    ],
+)  # fmt: skip
+def test_valid_error_is_not_called_broken(status: int, body: str, text: str) -> None:
+    error = error_from_response(Response(status, body.encode()))
+    assert str(error) == text
+    assert type(error) is (Unreachable if status >= 500 else Rejected)
 
 
 def test_unknown_call_is_an_invalid_argument() -> None:
@@ -494,7 +568,7 @@ def test_every_advice_is_short(advice: str) -> None:
     ("fields", "version"),
     [
         ({"Version": "6.4.514.9494"}, "6.4.514.9494"),
-        ({"Version": "10.1\x00", "Odd": 1}, "10.1?"),
+        ({"Version": "10.1\x00\n\x1b[31m", "Odd": 1}, "10.1 [31m"),
         ({"Version": "v" * 5_000}, f"{'v' * 214}... (4786 characters more)"),
     ],
 )
