@@ -11,8 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.rest.storage_limits import WORD_BYTES, shorten
-
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -26,6 +24,8 @@ PEM = b"-----BEGIN "
 _PEM_BLOCK = re.compile(r"(-----BEGIN [A-Z0-9 ]+-----)([A-Za-z0-9+/=\s]+)(-----END [A-Z0-9 ]+-----)\n?")
 _PATH_BYTES = 4_096
 _ENCODED = re.compile("[A-Za-z0-9+=]{40}")
+_PATH = re.compile(r"(?=[./~]|[A-Za-z]:|.*\.[a-z]{2,4}$)[\w./\\~: -]{1,200}")
+"""Text that starts or ends like the path of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,8 @@ def read_pem(field_name: str, value: str, *, secret: bool = False) -> bytes:
     """
     if PEM.decode() in value:
         return _with_lines(value.replace("\\n", "\n")).encode()
-    if secret or _ENCODED.search(value) or not value.isprintable():
-        shown = ""  # it may be a key in the wrong field
-    else:
-        shown = f" {shorten(value, WORD_BYTES)!r}"
+    is_path = _PATH.fullmatch(value) and not _ENCODED.search(value)
+    shown = f" {value!r}" if is_path and not secret else ""  # it may be a key in the wrong field
     try:
         return Path(value).read_bytes()
     except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ from airflow_provider_sf.auth.certificates import client_certificate, expires_at
 from airflow_provider_sf.auth.connection_form import ALL_MODES, SECURITY_MODES, settings_of
 from airflow_provider_sf.auth.entra import CREDENTIALS, Entra
 from airflow_provider_sf.auth.server_verification import PUBLIC_CAS, ServerVerification
+from airflow_provider_sf.rest.plain_text import show_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +35,9 @@ _AS_THEY_ARE = frozenset({"private_key_passphrase", "client_secret"})
 
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _THUMBPRINT_DIGITS = {40, 64}
+
+_CHOICE = "[a-z_]{0,12}"
+"""What may be a wrong word for a choice. Longer or other text may be a secret in the wrong field."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -119,7 +123,8 @@ def read_security(extra: Mapping[str, object]) -> Security:
     fields = {name: text for name in FIELDS if (text := _text(name, extra.get(name)))}
     mode = fields.get("security", "none")
     if mode not in MODES:
-        msg = f"extra field 'security' must be one of {', '.join(MODES)}, not {mode!r}"
+        shown = show_setting(mode, _CHOICE)
+        msg = f"extra field 'security' must be one of {', '.join(MODES)}, not {shown}"
         raise ValueError(msg)
     _refuse_other_modes(fields, mode)
     security = Security(
@@ -206,7 +211,7 @@ def _trust(fields: Mapping[str, str]) -> ServerVerification:
 
 def _boolean(text: str) -> bool:
     if text.lower() not in _TRUTH:
-        msg = f"extra field 'verify' must be true or false, not {text!r}"
+        msg = f"extra field 'verify' must be true or false, not {show_setting(text, '[A-Za-z]{0,6}')}"
         raise ValueError(msg)
     return _TRUTH[text.lower()]
 
@@ -217,11 +222,14 @@ def _split(text: str) -> list[str]:
 
 def _thumbprints(text: str) -> tuple[str, ...]:
     found = []
-    for part in re.split(r"[,;]+|\s*\n\s*", text):
+    for place, part in enumerate(re.split(r"[,;]+|\s*\n\s*", text), 1):
         # Windows copies an invisible mark in front of a thumbprint.
-        digits = re.sub(r"[\s:\u200e]", "", part).upper()
+        digits = re.sub(r"[\s:\u200b-\u200f\u202a-\u202e\ufeff-]", "", part).upper()
         if digits and (len(digits) not in _THUMBPRINT_DIGITS or not re.fullmatch("[0-9A-F]+", digits)):
-            msg = f"extra field 'server_thumbprints': {part.strip()!r} is not a SHA-1 or SHA-256 thumbprint"
+            msg = (  # it may be a key in the wrong field
+                f"extra field 'server_thumbprints': value {place} ({len(digits)} characters) is not a SHA-1 "
+                "or SHA-256 thumbprint: write its 40 or 64 hexadecimal digits"
+            )
             raise ValueError(msg)
         found += [digits] if digits else []
     return tuple(found)
@@ -248,7 +256,8 @@ def _certificate(fields: Mapping[str, str]) -> ClientCertificate:
 def _entra(fields: Mapping[str, str]) -> Entra:
     credential = fields.get("credential", "")
     if credential not in CREDENTIALS:
-        msg = f"extra field 'credential' must be one of {', '.join(CREDENTIALS)}, not {credential!r}"
+        shown = show_setting(credential, _CHOICE)
+        msg = f"extra field 'credential' must be one of {', '.join(CREDENTIALS)}, not {shown}"
         raise ValueError(msg)
     needs, may_have = CREDENTIALS[credential]
     _require(fields, needs, f"credential {credential!r}")

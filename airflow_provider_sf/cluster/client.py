@@ -28,7 +28,14 @@ from airflow_provider_sf.cluster.failover import Gateways, try_gateways
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.rest.errors import with_advice
 from airflow_provider_sf.rest.json_values import number
-from airflow_provider_sf.rest.protocol import AUTH_FAILURES, json_object, request_for, with_token
+from airflow_provider_sf.rest.plain_text import show_setting
+from airflow_provider_sf.rest.protocol import (
+    AUTH_FAILURES,
+    json_object,
+    request_for,
+    server_timeout,
+    with_token,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -83,7 +90,8 @@ class Cluster:
         extra = extra or {}
         for name in extra:
             if name not in SETTINGS:
-                msg = f"unknown extra field {name!r}: use one of {', '.join(SETTINGS)}"
+                shown = show_setting(name, "[A-Za-z_]{1,30}")
+                msg = f"unknown extra field {shown}: use one of {', '.join(SETTINGS)}"
                 raise ValueError(msg)
         security = read_security(extra)
         endpoints = gateway_urls(host, port, scheme, needs_https=needs_https(security))
@@ -108,6 +116,11 @@ class Cluster:
         return self.connect_timeout, self.read_timeout
 
     @property
+    def server_timeout(self) -> int:
+        """Seconds until the cluster ends a request with its own error."""
+        return server_timeout(self.read_timeout)
+
+    @property
     def is_secure(self) -> bool:
         """Whether it uses https."""
         return self.endpoints[0].startswith("https:")
@@ -122,7 +135,7 @@ class Cluster:
 
         :raises Unreachable: there is no complete response: refused, reset, timed out, unknown host
         :raises Rejected: the server could not be verified, or the credentials were refused
-        :raises UnexpectedAnswer: the response is larger than 16 MiB
+        :raises UnexpectedAnswer: the response is larger than 4 MiB
         """
         from airflow_provider_sf.cluster.requests_transport import adapter_for, fetch  # noqa: PLC0415 - see above
 
@@ -204,7 +217,7 @@ class Cluster:
         return PublicClient(
             name=",".join(self.endpoints),
             is_verified=self.security.trust.verify,
-            ask=lambda call: public.read(public.send(request_for(call))),
+            ask=lambda call: public.read(public.send(request_for(call, timeout=public.server_timeout))),
             http=lambda: session_for(self.security.trust),
         )
 
@@ -217,7 +230,8 @@ def _api_version(version: object) -> str | None:
     if version is None or version == "":
         return None
     if not isinstance(version, str) or not re.fullmatch(r"\d+\.\d+(-preview)?", version):
-        msg = f"extra field 'api_version' must be a version such as '9.1', not {version!r}"
+        shown = show_setting(version, r"[\d.]{1,12}(-[a-z]{1,8})?")
+        msg = f"extra field 'api_version' must be a version such as '9.1', not {shown}"
         raise ValueError(msg)
     return version
 
@@ -228,6 +242,7 @@ def _positive_seconds(extra: Mapping[str, object], field: str, default: float) -
         return default
     read = number(value)
     if read is None or read <= 0:
-        msg = f"extra field {field!r} must be a positive number of seconds, not {value!r}"
+        shown = show_setting(value, r"[-+]?[\d.,]{1,9} ?[a-z]{0,3}")
+        msg = f"extra field {field!r} must be a positive number of seconds, not {shown}"
         raise ValueError(msg)
     return read

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from airflow_provider_sf.rest.plain_text import show_setting
+
 DEFAULT_PORT = 19080
 
 CLIENT_PORT = 19000
@@ -40,7 +42,8 @@ def gateway_urls(
         msg = "host contains '@': remove the user name and the password"
         raise ValueError(msg)
     if scheme and scheme not in _SCHEMES:
-        msg = f"invalid schema {scheme!r}: use http or https"
+        shown = show_setting(scheme, "[A-Za-z+]{1,10}")
+        msg = f"invalid schema {shown}: use http or https"
         raise ValueError(msg)
     default_scheme = scheme or ("https" if needs_https else "http")
     urls = tuple(
@@ -53,20 +56,20 @@ def gateway_urls(
 def _check_schemes(urls: tuple[str, ...], host: str, needs_https: str) -> None:
     schemes = {url.partition(":")[0] for url in urls}
     if len(schemes) > 1:
-        msg = f"host {host!r}: all gateways of a cluster must use the same scheme, http or https"
+        msg = f"host {_shown(host)}: all gateways of a cluster must use the same scheme, http or https"
         raise ValueError(msg)
     if needs_https and schemes != {"https"}:
-        msg = f"host {host!r}: {needs_https} needs https: write https:// or omit the scheme"
+        msg = f"host {_shown(host)}: {needs_https} needs https: write https:// or omit the scheme"
         raise ValueError(msg)
 
 
 def _gateway_url(gateway: str, port: int | None, scheme: str | None, default_scheme: str) -> str:
     parts, named_port = _split(gateway, default_scheme)
     if parts.scheme not in _SCHEMES or (scheme and parts.scheme != scheme):
-        msg = f"host {gateway!r}: the scheme {parts.scheme} is not {scheme or 'http or https'}"
+        msg = f"host {_shown(gateway)}: its scheme is not {scheme or 'http or https'}"
         raise ValueError(msg)
     if parts.path.strip("/") or parts.query or parts.fragment or not _is_host(parts.hostname):
-        msg = f"invalid host {gateway!r}: use names or addresses, with or without a port"
+        msg = f"invalid host {_shown(gateway)}: use names or addresses, with or without a port"
         raise ValueError(msg)
     return f"{parts.scheme}://{_encoded(gateway, parts.hostname or '')}:{_port(gateway, named_port, port)}"
 
@@ -78,15 +81,15 @@ def _split(gateway: str, default_scheme: str) -> tuple[SplitResult, int | None]:
     try:
         parts = urlsplit(gateway if "://" in gateway else f"{default_scheme}://{gateway}")
         port = parts.port
-    except ValueError as error:
-        msg = f"invalid host {gateway!r}: {error}"
-        raise ValueError(msg) from error
+    except ValueError:  # its text repeats parts of the host
+        msg = f"invalid host {_shown(gateway)}: use names or addresses, with or without a port"
+        raise ValueError(msg) from None
     return parts, port
 
 
 def _port(gateway: str, named_port: int | None, port: int | None) -> int:
     if named_port and port and named_port != port:
-        msg = f"port {port} contradicts host {gateway!r}"
+        msg = f"port {port} contradicts host {_shown(gateway)}"
         raise ValueError(msg)
     chosen = next(value for value in (named_port, port, DEFAULT_PORT) if value is not None)
     if chosen not in _PORTS:
@@ -100,8 +103,12 @@ def _encoded(gateway: str, name: str) -> str:
     try:
         return f"[{name}]" if ":" in name else name.encode("ascii" if name.isascii() else "idna").decode()
     except UnicodeError as error:
-        msg = f"invalid host {gateway!r}: {error}"
+        msg = f"invalid host {_shown(gateway)}: {error}"
         raise ValueError(msg) from error
+
+
+def _shown(host: str) -> str:
+    return show_setting(host, r"(?!.*[A-Za-z0-9]{33})[\w.:/\[\], -]{0,200}")
 
 
 def explorer_url(value: object, endpoint: str) -> str | None:

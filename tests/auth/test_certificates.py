@@ -127,13 +127,15 @@ def test_a_pfx_without_a_key_is_refused() -> None:
         client_certificate(None, pfx, None)
 
 
-@pytest.mark.parametrize("path", ["no such file", "/", "x" * 300, "x" * 5000, "\0"])
+@pytest.mark.parametrize(
+    "path", ["/no such file", "ca.pem", "/", "no such file", "x" * 300, "x" * 5000, "\0"]
+)
 def test_missing_file_is_named_unless_secret(path: str) -> None:
     with pytest.raises(
         ValueError, match=r"'ca_bundle' is not PEM text, and the file.* cannot be read: "
     ) as refused:
         read_pem("ca_bundle", path)
-    assert (repr(path) in str(refused.value)) is (path in {"no such file", "/"})
+    assert (repr(path) in str(refused.value)) is (path in {"/no such file", "ca.pem", "/"})
     with pytest.raises(
         ValueError, match="'private_key' is not PEM text, not a PFX in base64, and not an existing file"
     ):

@@ -31,7 +31,11 @@ def test_host_may_name_its_port(host: str, port: int | None, endpoint: str) -> N
     [
         (None, None, "host is empty"),
         ("", 19080, "host is empty"),
-        ("ftp://x", None, "the scheme ftp is not http or https"),
+        ("ftp://x", None, "host 'ftp://x': its scheme is not http or https"),
+        ("hunter2?token=hunter2", None, r"invalid host \(text of 21 characters\)"),
+        ("c:hunter2!", None, r"invalid host \(text of 10 characters\): use names or addresses"),
+        (f"c:{'hunter2' * 9}", None, r"invalid host \(text of 65 characters\): use names or addresses"),
+        ("hunter2" * 10, None, r"invalid host \(text of 70 characters\)"),
         ("a,,b", None, "invalid host ''"),
         ("a, ", None, "invalid host ''"),
         ("a b", None, "invalid host 'a b'"),
@@ -56,6 +60,15 @@ def test_invalid_host_is_refused(host: str | None, port: int | None, message: st
     with pytest.raises(ValueError, match=message) as refused:
         gateway_urls(host, port)
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "shown"),
+    [("ftp", "'ftp'"), ("hunter2", r"\(text of 7 characters\)"), ("x" * 99, r"\(text of 99 characters\)")],
+)
+def test_only_a_harmless_scheme_is_shown(scheme: str, shown: str) -> None:
+    with pytest.raises(ValueError, match=f"^invalid schema {shown}: use http or https$"):
+        gateway_urls("c", None, scheme)
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
