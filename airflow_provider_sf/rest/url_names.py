@@ -6,12 +6,23 @@ import re
 import unicodedata
 from urllib.parse import quote
 
+from airflow_provider_sf.rest.plain_text import shorten_repr
+
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 _APPLICATION = "applicationId"
 """The path parameter for a name that may have several parts."""
 
 _SCHEME = "fabric:/"
+
+_MAX_LENGTH = 512
+"""How many characters a name may have. A longer text is no name."""
+
+_CURES = {
+    "applicationResourceName": "this is the name of a classic application: set kind='application'",
+    "deploymentName": "write the name of a compose deployment without {scheme!r}: {rest}",
+}
+"""What to do if a name has the scheme of classic applications, by the path parameter."""
 
 _RESERVED = ("$", "+", "|", "?", "#")
 """The characters that a NamingUri cannot contain, see NamingUri.cpp of microsoft/service-fabric."""
@@ -31,17 +42,31 @@ def fill_path(path: str, name: object) -> str:
     parameter = _PARAMETER.search(path)
     if parameter is None:
         if name:
-            msg = f"name must be empty for a cluster, not {name!r}: remove name"
+            msg = f"name must be empty for a cluster, not {shorten_repr(name)}: remove name"
             raise ValueError(msg)
         return path
     is_application = parameter[1] == _APPLICATION
     if not isinstance(name, str) or not name:
-        problem = f"invalid name {name!r}" if name else "name is empty"
+        problem = f"invalid name {shorten_repr(name)}" if name else "name is empty"
         example = "fabric:/shop/web" if is_application else "shop"
         msg = f"{problem}: set name to the {noun_for_key(parameter[1])}, for example {example!r}"
         raise ValueError(msg)
+    _check_spelling(name, parameter[1])
     quoted = application_id(name) if is_application else path_segment(name)
     return path.replace(parameter[0], quoted)
+
+
+def _check_spelling(name: str, parameter: str) -> None:
+    """Refuse a name that is too long, or that has the scheme of another kind."""
+    if len(name) > _MAX_LENGTH:
+        msg = (
+            f"invalid name {shorten_repr(name)}: it has {len(name)} characters, {_MAX_LENGTH} are the maximum"
+        )
+        raise ValueError(msg)
+    if parameter in _CURES and name.lower().startswith(_SCHEME):
+        cure = _CURES[parameter].format(scheme=_SCHEME, rest=shorten_repr(_without_scheme(name)))
+        msg = f"invalid name {shorten_repr(name)}: {cure}"
+        raise ValueError(msg)
 
 
 def normalized_name(name: str) -> str:
@@ -57,11 +82,11 @@ def application_id(name: str) -> str:
     """
     parts = re.split("[/~]", _without_scheme(name))
     if "" in parts or parts[0].lower().startswith(_SCHEME[:-1]):
-        msg = f"invalid name {name!r}: write it as 'fabric:/shop/web', 'shop/web' or 'shop~web'"
+        msg = f"invalid name {shorten_repr(name)}: write it as 'fabric:/shop/web', 'shop/web' or 'shop~web'"
         raise ValueError(msg)
     for reserved in _RESERVED:
         if reserved in name:
-            msg = f"invalid name {name!r}: the name of an application cannot contain {reserved!r}"
+            msg = f"invalid name {shorten_repr(name)}: the name of an application cannot contain {reserved!r}"
             raise ValueError(msg)
     return "~".join(path_segment(part) for part in parts)
 
@@ -82,14 +107,14 @@ def path_segment(name: str) -> str:
         character or half a surrogate pair
     """
     if name in {".", ".."}:
-        msg = f"invalid name {name!r}: it is a relative path"
+        msg = f"invalid name {shorten_repr(name)}: it is a relative path"
         raise ValueError(msg)
     for separator in ("/", "\\", "%2f", "%5c"):
         if separator in name.lower():
-            msg = f"invalid name {name!r}: it contains the separator {separator!r}"
+            msg = f"invalid name {shorten_repr(name)}: it contains the separator {separator!r}"
             raise ValueError(msg)
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in name):
-        msg = f"invalid name {name!r}: it contains a control character"
+        msg = f"invalid name {shorten_repr(name)}: it contains a control character"
         raise ValueError(msg)
     return quote(name, safe="")
 

@@ -81,6 +81,33 @@ def test_cluster_has_no_name(name: object) -> None:
     assert refusal_of(CLUSTER, name) == (f"name must be empty for a cluster, not {name!r}: remove name")
 
 
+# Names of another kind, and long names.
+
+
+@pytest.mark.parametrize("name", ["fabric:/shop", "Fabric:/shop/web"])
+def test_resource_with_a_scheme_needs_another_kind(name: str) -> None:
+    assert refusal_of(RESOURCE, name) == (
+        f"invalid name {name!r}: this is the name of a classic application: set kind='application'"
+    )
+
+
+def test_deployment_is_named_without_a_scheme() -> None:
+    assert refusal_of(DEPLOYMENT, "fabric:/shop") == (
+        "invalid name 'fabric:/shop': write the name of a compose deployment without 'fabric:/': 'shop'"
+    )
+
+
+@pytest.mark.parametrize("path", [RESOURCE, APPLICATION, DEPLOYMENT])
+def test_long_name_is_refused_and_cut(path: str) -> None:
+    assert fill_path(path, "x" * 512).count("x") == 512
+    assert refusal_of(path, "x" * 513) == (
+        f"invalid name '{'x' * 99}...: it has 513 characters, 512 are the maximum"
+    )
+    assert len(refusal_of(path, "x" * 100_000)) < 200
+    assert len(refusal_of(path, ["x" * 100_000])) < 200
+    assert len(refusal_of(CLUSTER, "x" * 100_000)) < 200
+
+
 # Segments: application resources and compose deployments.
 
 
