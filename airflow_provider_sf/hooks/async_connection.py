@@ -12,6 +12,7 @@ from airflow_provider_sf.cluster.failover import UNAVAILABLE
 from airflow_provider_sf.cluster.per_loop import loop_time
 from airflow_provider_sf.hooks.cluster_cache import cached_cluster_if_any
 from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest.plain_text import plain_line
 from airflow_provider_sf.rest.protocol import AUTH_FAILURES
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class AsyncConnection:
         try:
             return await self._load()
         except Exception as error:  # noqa: BLE001 - a secrets backend may raise anything
-            self.warn(f"Could not reload the connection; using the previous settings: {error}")
+            reason = plain_line(str(error))
+            self.warn(f"Could not reload the connection; using the previous settings: {reason}")
             return known
 
     async def _cluster(self) -> Cluster:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
@@ -13,11 +13,12 @@ from airflow_provider_sf.auth.settings import describe_security, format_minute
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.hooks.async_connection import AsyncConnection
 from airflow_provider_sf.hooks.cluster_cache import CachedCluster, cached_cluster
+from airflow_provider_sf.hooks.reading import aread_progress, off_loop_if_large, read_answer, read_progress
 from airflow_provider_sf.provider_info import get_provider_info
 from airflow_provider_sf.rest import Rejected, ServiceFabricError
 from airflow_provider_sf.rest.errors import with_advice
+from airflow_provider_sf.rest.plain_text import plain_line, show_setting
 from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, OK, UNKNOWN_CALL, request_for, runtime_version
-from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.applications import (
     APPLICATION,
     APPLICATIONS,
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_sf.rest.protocol import Call, Request, Response
+    from airflow_provider_sf.upgrades import UpgradeProgress
+
+_Read = TypeVar("_Read")
 
 
 class ServiceFabricHook(BaseHook):
@@ -85,6 +89,7 @@ class ServiceFabricHook(BaseHook):
         """Load the connection, read the files that it names, and return its cluster."""
         connection = self.get_connection(self.service_fabric_conn_id)
         try:
+            _check_type(connection)
             cluster = Cluster.at(
                 connection.host, connection.port, _extra(connection), scheme=connection.schema
             )
@@ -95,7 +100,7 @@ class ServiceFabricHook(BaseHook):
             self._warn_of_expiry("client", certificate.der)
         return cluster
 
-    def get_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
+    def get_upgrade_progress(self, name: str | None = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
         """
         Return the progress of the latest upgrade, from the progress call of the kind.
 
@@ -107,22 +112,24 @@ class ServiceFabricHook(BaseHook):
         :raises ValueError: the kind does not exist, or the name is invalid; nothing was sent
         """
         try:
-            return read_progress(kind, name, *self._send(get_kind(kind).progress, name))
+            return read_progress(kind, name or "", *self._send(get_kind(kind).progress, name))
         except Rejected as error:
             if error.code != UNKNOWN_CALL:
                 raise
             raise with_advice(error, unsupported_call_advice(kind, self._version())) from error
 
-    async def aget_upgrade_progress(self, name: str = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
+    async def aget_upgrade_progress(
+        self, name: str | None = "", *, kind: str = DEFAULT_KIND
+    ) -> UpgradeProgress:
         """Like :meth:`get_upgrade_progress`, without blocking the event loop."""
-        return read_progress(kind, name, *await self.aget_progress_response(name, kind=kind))
+        return await aread_progress(kind, name or "", *await self.aget_progress_response(name, kind=kind))
 
-    async def aget_progress_response(self, name: str, *, kind: str) -> tuple[Cluster, Response]:
+    async def aget_progress_response(self, name: str | None, *, kind: str) -> tuple[Cluster, Response]:
         """Return the response to a kind's progress call, and the cluster that reads it."""
         cluster, response = await self._asend(get_kind(kind).progress, name)
         if response.status != OK:
             try:
-                cluster.read(response)
+                read_answer(kind, cluster, response)
             except Rejected as error:
                 if error.code != UNKNOWN_CALL:
                     raise
@@ -131,11 +138,11 @@ class ServiceFabricHook(BaseHook):
 
     def get_cluster_version(self) -> str:
         """Return the version of the runtime, such as ``10.1.2338.9590``: ``GET /$/GetClusterVersion``."""
-        return runtime_version(self._get_json(CLUSTER_VERSION))
+        return self._read(runtime_version, CLUSTER_VERSION)
 
     async def aget_cluster_version(self) -> str:
         """Like :meth:`get_cluster_version`, without blocking the event loop."""
-        return runtime_version(await self._aget_json(CLUSTER_VERSION))
+        return await self._aread(runtime_version, CLUSTER_VERSION)
 
     def get_application(self, name: str) -> Application:
         """
@@ -143,11 +150,11 @@ class ServiceFabricHook(BaseHook):
 
         :raises ValueError: the name is invalid; nothing was sent
         """
-        return Application.from_answer(self._get_json(APPLICATION, name))
+        return self._read(Application.from_answer, APPLICATION, name)
 
     async def aget_application(self, name: str) -> Application:
         """Like :meth:`get_application`, without blocking the event loop."""
-        return Application.from_answer(await self._aget_json(APPLICATION, name))
+        return await self._aread(Application.from_answer, APPLICATION, name)
 
     def get_application_health(self, name: str) -> ApplicationHealth:
         """
@@ -157,27 +164,27 @@ class ServiceFabricHook(BaseHook):
 
         :raises ValueError: the name is invalid; nothing was sent
         """
-        return ApplicationHealth.from_answer(self._get_json(APPLICATION_HEALTH, name))
+        return self._read(ApplicationHealth.from_answer, APPLICATION_HEALTH, name)
 
     async def aget_application_health(self, name: str) -> ApplicationHealth:
         """Like :meth:`get_application_health`, without blocking the event loop."""
-        return ApplicationHealth.from_answer(await self._aget_json(APPLICATION_HEALTH, name))
+        return await self._aread(ApplicationHealth.from_answer, APPLICATION_HEALTH, name)
 
     def list_applications(self) -> list[Application]:
         """Return all classic applications, page by page: ``GET /Applications``."""
-        used_tokens: set[str] = set()
-        applications, token = read_page(self._get_json(APPLICATIONS), used_tokens)
+        read = partial(read_page, used_tokens=set())
+        applications, token = self._read(read, APPLICATIONS)
         while token:
-            more, token = read_page(self._get_json(APPLICATIONS, ContinuationToken=token), used_tokens)
+            more, token = self._read(read, APPLICATIONS, ContinuationToken=token)
             applications += more
         return applications
 
     async def alist_applications(self) -> list[Application]:
         """Like :meth:`list_applications`, without blocking the event loop."""
-        used_tokens: set[str] = set()
-        applications, token = read_page(await self._aget_json(APPLICATIONS), used_tokens)
+        read = partial(read_page, used_tokens=set())
+        applications, token = await self._aread(read, APPLICATIONS)
         while token:
-            more, token = read_page(await self._aget_json(APPLICATIONS, ContinuationToken=token), used_tokens)
+            more, token = await self._aread(read, APPLICATIONS, ContinuationToken=token)
             applications += more
         return applications
 
@@ -191,9 +198,9 @@ class ServiceFabricHook(BaseHook):
         details, warnings = [], []
         for call in get_kind(kind).failure_calls:
             try:
-                details.append(FailureDetails.from_answer(self._get_json(call, name)))
+                details.append(self._read(FailureDetails.from_answer, call, name))
             except Exception as error:  # noqa: BLE001, PERF203 - a secrets backend may raise anything
-                warnings.append(f"{call.path} could not be read: {error}")
+                warnings.append(f"{call.path} could not be read: {plain_line(str(error))}")
         return details, warnings
 
     def test_connection(self) -> tuple[bool, str]:
@@ -228,27 +235,34 @@ class ServiceFabricHook(BaseHook):
         """
         return cached_cluster(self.service_fabric_conn_id)
 
-    def _get_json(self, call: Call, name: str = "", **query: str) -> dict[str, Any]:
+    def _read(
+        self, read: Callable[[dict[str, Any]], _Read], call: Call, name: str = "", **query: str
+    ) -> _Read:
+        """Send a request, and read the JSON object of its response."""
         cluster, response = self._send(call, name, **query)
-        return cluster.read(response)
+        return read(cluster.read(response))
 
-    async def _aget_json(self, call: Call, name: str = "", **query: str) -> dict[str, Any]:
+    async def _aread(
+        self, read: Callable[[dict[str, Any]], _Read], call: Call, name: str = "", **query: str
+    ) -> _Read:
+        """Like :meth:`_read`, without blocking the event loop."""
         cluster, response = await self._asend(call, name, **query)
-        return cluster.read(response)
+        return await off_loop_if_large(response, lambda: read(cluster.read(response)))
 
-    def _send(self, call: Call, name: str = "", **query: str) -> tuple[Cluster, Response]:
+    def _send(self, call: Call, name: str | None = "", **query: str) -> tuple[Cluster, Response]:
         """Send a request; return its response, and the cluster that reads it."""
         cluster = self.get_conn()
         return cluster, self._check_expiry(cluster.send(self._request(call, name, query, cluster)))
 
-    async def _asend(self, call: Call, name: str = "", **query: str) -> tuple[Cluster, Response]:
+    async def _asend(self, call: Call, name: str | None = "", **query: str) -> tuple[Cluster, Response]:
         """Like :meth:`_send`, without blocking the event loop."""
         connection = AsyncConnection(self.service_fabric_conn_id, self.get_conn, self._warn)
         cluster, response = await connection.send(partial(self._request, call, name, query))
         return cluster, self._check_expiry(response)
 
-    def _request(self, call: Call, name: str, query: dict[str, str], cluster: Cluster) -> Request:
-        return request_for(call, name, api_version=self.api_version or cluster.api_version, **query)
+    def _request(self, call: Call, name: str | None, query: dict[str, str], cluster: Cluster) -> Request:
+        version, timeout = self.api_version or cluster.api_version, cluster.server_timeout
+        return request_for(call, name, api_version=version, timeout=timeout, **query)
 
     def _check_expiry(self, response: Response) -> Response:
         if response.certificate:
@@ -267,6 +281,18 @@ class ServiceFabricHook(BaseHook):
             self._warn(f"The {owner} certificate {thumbprint} {how}, at {format_minute(end)}: renew it")
 
 
+def _check_type(connection: Connection) -> None:
+    """
+    Refuse a connection of another type, or of none.
+
+    The id of a connection may come from a template. It must not lead to the host of another service.
+    """
+    if connection.conn_type != ServiceFabricHook.conn_type:
+        found = show_setting(connection.conn_type or "", r"[\w-]{0,30}")
+        msg = f"its type is {found}: set it to {ServiceFabricHook.conn_type!r}, or use another connection"
+        raise ValueError(msg)
+
+
 def _extra(connection: Connection) -> dict[str, Any]:
     """Return the extra fields. Airflow ignores invalid JSON, which would leave the connection unsecured."""
     extra: dict[str, Any] = connection.extra_dejson
@@ -274,12 +300,6 @@ def _extra(connection: Connection) -> dict[str, Any]:
         msg = "extra is not a JSON object"  # it may be a secret
         raise ValueError(msg)
     return extra
-
-
-def read_progress(kind: str, name: str, cluster: Cluster, response: Response) -> UpgradeProgress:
-    """Return the record in the response to a kind's progress call."""
-    answer, now = cluster.read(response), datetime.now(timezone.utc)
-    return UpgradeProgress.from_answer(kind, name, answer, observed_at=now, endpoint=response.endpoint)
 
 
 _checked_certificates: set[bytes] = set()

@@ -42,18 +42,18 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
     def __init__(
         self,
         *,
-        name: str = "",
+        name: str | None = "",
         kind: str = DEFAULT_KIND,
         service_fabric_conn_id: str = DEFAULT_CONN_ID,
         include_raw: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.name = name
+        self.name = "" if name is None else name
         self.kind = kind
         self.service_fabric_conn_id = service_fabric_conn_id
         self.include_raw = include_raw
-        check_name(kind, name)
+        check_name(kind, self.name)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read and log the progress; return the record."""

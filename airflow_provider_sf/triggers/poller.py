@@ -25,7 +25,8 @@ from airflow_provider_sf.cluster.per_loop import (
     loop_resource,
     loop_time,
 )
-from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook, read_progress
+from airflow_provider_sf.hooks.reading import aread_progress
+from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ class Poller(LoopResource):
         try:
             observation: Observation | None = queue.outage_since(self._due)
             if observation is None and self._open_subscriptions():
-                observation = self._read(*await queue.hook.aget_progress_response(name, kind=kind))
+                observation = await self._read(*await queue.hook.aget_progress_response(name, kind=kind))
                 queue.note(sent_at, None)
             if observation is not None:
                 self._publish(observation, sent_at)
@@ -246,11 +247,11 @@ class Poller(LoopResource):
             due = min(due, next_in_schedule(self._due, subscription.interval, loop_time()))
         return max(due, subscription.earliest)
 
-    def _read(self, cluster: Cluster, response: Response) -> UpgradeProgress:
+    async def _read(self, cluster: Cluster, response: Response) -> UpgradeProgress:
         """Read a response. The same bytes are the same record."""
         digest = blake2b(response.body, digest_size=16).digest(), response.endpoint
         if self._record is None or digest != self._digest:
-            self._record = replace(read_progress(*self._upgrade, cluster, response), raw=None)
+            self._record = replace(await aread_progress(*self._upgrade, cluster, response), raw=None)
             self._digest = digest
         return self._record
 

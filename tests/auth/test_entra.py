@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_sf.auth import token_cache as tokens
-from airflow_provider_sf.auth.entra import AAD_METADATA, Entra, PublicClient, make_credential, read_metadata
+from airflow_provider_sf.auth.entra import Entra, PublicClient, make_credential, read_metadata
 from airflow_provider_sf.auth.token_cache import get_token
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.rest import Rejected, Unreachable
-from airflow_provider_sf.rest.protocol import request_for
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import Authority
 from tests.requests_to import PING, send
@@ -58,7 +57,7 @@ def signed_in(simulator: Simulator, **changes: object) -> Cluster:
 
 def test_tenant_and_application_are_discovered(transport: Any, simulator: Simulator) -> None:
     assert transport(signed_in(simulator)) == {"Version": simulator.runtime_version}
-    assert f"GET {request_for(AAD_METADATA).target} HTTP/1.1" in simulator.requests
+    assert "GET /$/GetAadMetadata?api-version=6.0&timeout=25 HTTP/1.1" in simulator.requests
 
 
 def test_what_the_connection_names_is_not_asked_for(transport: Any, simulator: Simulator) -> None:

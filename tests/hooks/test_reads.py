@@ -58,14 +58,14 @@ def targets(recorder: Any) -> list[str]:
 def test_cluster_version_is_read(ask: Any, connected: Any, sample: Callable[[str], dict[str, Any]]) -> None:
     set_answer(connected, sample("reads/cluster_version"))
     assert ask("get_cluster_version") == "6.4.514.9494"
-    assert targets(connected) == ["/$/GetClusterVersion?api-version=6.4"]
+    assert targets(connected) == ["/$/GetClusterVersion?api-version=6.4&timeout=25"]
 
 
 def test_application_is_read(ask: Any, connected: Any, sample: Callable[[str], dict[str, Any]]) -> None:
     set_answer(connected, sample("reads/application"))
     application = ask("get_application", "fabric:/samples/CalculatorApp")
     assert (application.name, application.type_version) == ("fabric:/samples/CalculatorApp", "1.0")
-    assert targets(connected) == ["/Applications/samples~CalculatorApp?api-version=6.0"]
+    assert targets(connected) == ["/Applications/samples~CalculatorApp?api-version=6.0&timeout=25"]
 
 
 def test_application_health_is_read(
@@ -73,7 +73,7 @@ def test_application_health_is_read(
 ) -> None:
     set_answer(connected, sample("reads/application_health"))
     assert ask("get_application_health", "shop/web").aggregated_health_state == "Ok"
-    assert targets(connected) == ["/Applications/shop~web/$/GetHealth?api-version=6.0"]
+    assert targets(connected) == ["/Applications/shop~web/$/GetHealth?api-version=6.0&timeout=25"]
 
 
 # The simulated cluster.
@@ -88,9 +88,9 @@ def test_applications_are_listed_page_by_page(ask: Any, simulator: Any) -> None:
         f"fabric:/good-{part}" for part in "abcde"
     ]
     assert [request.split()[1] for request in simulator.requests] == [
-        "/Applications?api-version=6.1",
-        "/Applications?api-version=6.1&ContinuationToken=good-b",
-        "/Applications?api-version=6.1&ContinuationToken=good-d",
+        "/Applications?api-version=6.1&timeout=25",
+        "/Applications?api-version=6.1&timeout=25&ContinuationToken=good-b",
+        "/Applications?api-version=6.1&timeout=25&ContinuationToken=good-d",
     ]
 
 
@@ -169,8 +169,8 @@ def test_unknown_version_is_requested_once(ask: Any, connected: Any) -> None:
     with pytest.raises(Rejected, match="this call needs runtime "):
         ask("get_upgrade_progress", "shop", kind="application")
     assert targets(connected) == [
-        "/Applications/shop/$/GetUpgradeProgress?api-version=6.0",
-        "/$/GetClusterVersion?api-version=6.4",
+        "/Applications/shop/$/GetUpgradeProgress?api-version=6.0&timeout=25",
+        "/$/GetClusterVersion?api-version=6.4&timeout=25",
     ]
 
 
@@ -221,7 +221,9 @@ def test_failed_call_is_a_warning(conn_id: str, name: str, reason: str, connecte
 def test_secrets_backend_error_is_a_warning() -> None:
     class Hook(ServiceFabricHook):
         def get_conn(self) -> Cluster:
-            msg = "the vault is sealed"
+            msg = "the vault\n\x1b[1m is sealed"
             raise AirflowException(msg)
 
-    assert [warning.partition(": ")[2] for warning in read_warnings(Hook())] == ["the vault is sealed"] * 2
+    assert [warning.partition(": ")[2] for warning in read_warnings(Hook())] == [
+        "the vault [1m is sealed"
+    ] * 2

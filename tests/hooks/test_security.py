@@ -105,7 +105,7 @@ def test_json_and_uri_connections_are_equal(host: str, monkeypatch: pytest.Monke
             "security 'token' needs https: write https:// or omit the scheme",
         ),
         ({"schema": "ftp"}, "invalid schema 'ftp': use http or https"),
-        ({"schema": "https", "host": "http://c"}, "host 'http://c': the scheme http is not https"),
+        ({"schema": "https", "host": "http://c"}, "host 'http://c': its scheme is not https"),
         ({"host": "http://a,https://b"}, "all gateways of a cluster must use the same scheme, http or https"),
         (
             {"extra": {"server_thumbprints": "A" * 40}, "schema": "http"},
@@ -137,7 +137,10 @@ def test_the_api_version_of_a_connection_is_sent(recorder: Any, monkeypatch: pyt
     connect(monkeypatch, recorder.url, {"api_version": "9.1"})
     ServiceFabricHook().get_upgrade_progress("shop")
     ServiceFabricHook(api_version="8.2").get_upgrade_progress("shop")
-    assert [request.split()[1].rpartition("=")[2] for request in recorder.requests] == ["9.1", "8.2"]
+    assert [request.split()[1].partition("?")[2] for request in recorder.requests] == [
+        "api-version=9.1&timeout=25",
+        "api-version=8.2&timeout=25",
+    ]
 
 
 # Connection test.

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 
 
-def get(hook: ServiceFabricHook, name: str, **keywords: Any) -> UpgradeProgress:
+def get(hook: ServiceFabricHook, name: str | None, **keywords: Any) -> UpgradeProgress:
     return hook.get_upgrade_progress(name, **keywords)
 
 
-def aget(hook: ServiceFabricHook, name: str, **keywords: Any) -> UpgradeProgress:
+def aget(hook: ServiceFabricHook, name: str | None, **keywords: Any) -> UpgradeProgress:
     return asyncio.run(hook.aget_upgrade_progress(name, **keywords))
 
 
@@ -46,8 +46,9 @@ def connected(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return recorder
 
 
-def http(status: int, body: bytes) -> bytes:
-    return f"HTTP/1.1 {status} Said\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+def http(status: int, body: bytes, *headers: str) -> bytes:
+    lines = (f"HTTP/1.1 {status} Reason", f"Content-Length: {len(body)}", *headers, "", "")
+    return "\r\n".join(lines).encode() + body
 
 
 def test_the_founding_page_is_asked_and_read(
@@ -59,7 +60,8 @@ def test_the_founding_page_is_asked_and_read(
     progress = read(ServiceFabricHook(), "sampleApplication")
     line = connected.requests[0].split("\r\n")[0]
     assert (
-        line == "GET /Resources/Applications/sampleApplication/$/GetUpgradeProgress?api-version=7.0 HTTP/1.1"
+        line
+        == "GET /Resources/Applications/sampleApplication/$/GetUpgradeProgress?api-version=7.0&timeout=25 HTTP/1.1"
     )
     assert progress.state == "RollingForward"
     assert progress.percent_completed == 0.0
@@ -74,7 +76,79 @@ def test_the_founding_page_is_asked_and_read(
 
 def test_another_api_version_is_sent(read: Any, connected: Any) -> None:
     read(ServiceFabricHook(api_version="9.1"), "shop")
-    assert connected.requests[0].split()[1].endswith("?api-version=9.1")
+    assert connected.requests[0].split()[1].endswith("?api-version=9.1&timeout=25")
+
+
+def test_time_limit_follows_the_connection(
+    read: Any, connected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = {"conn_type": "service_fabric", "host": connected.url, "extra": {"read_timeout": 10}}
+    monkeypatch.setenv(CONNECTION, json.dumps(fields))
+    read(ServiceFabricHook(), "shop")
+    assert connected.requests[0].split()[1].endswith("?api-version=7.0&timeout=8")
+
+
+def test_name_of_a_cluster_may_be_none(read: Any, connected: Any) -> None:
+    """As a mapped task passes it on."""
+    progress = read(ServiceFabricHook(), None, kind="cluster")
+    assert connected.requests[0].split()[1] == "/$/GetUpgradeProgress?api-version=6.0&timeout=25"
+    assert progress.name == ""
+    assert UpgradeProgress.from_dict(progress.to_dict()) == progress
+
+
+def test_missing_name_is_refused_before_sending(read: Any, connected: Any) -> None:
+    with pytest.raises(ValueError, match=r"^name is empty: set name to the application resource"):
+        read(ServiceFabricHook(), None)
+    assert connected.connections == 0
+
+
+def test_timed_out_call_names_what_it_needs(read: Any, connected: Any) -> None:
+    """A cluster in Azure does not answer the call for the configuration of a standalone cluster."""
+    connected.answer = http(
+        504, b'{"Error": {"Code": "FABRIC_E_TIMEOUT", "Message": "Operation timed out."}}', "Retry-After: 7"
+    )
+    with pytest.raises(Unreachable) as error:
+        read(ServiceFabricHook(), "", kind="cluster_configuration")
+    assert str(error.value) == (
+        f"{connected.url}: HTTP 504 FABRIC_E_TIMEOUT: Operation timed out. (only standalone clusters support this call)"
+    )
+    assert error.value.retry_after == 7.0
+    with pytest.raises(Unreachable, match=r"Operation timed out\.$"):
+        read(ServiceFabricHook(), "", kind="cluster")
+
+
+def test_other_outage_names_no_kind(read: Any, connected: Any) -> None:
+    connected.answer = http(503, b'{"Error": {"Code": "FABRIC_E_NOT_READY", "Message": "Wait."}}')
+    with pytest.raises(Unreachable, match=r"FABRIC_E_NOT_READY: Wait\.$"):
+        read(ServiceFabricHook(), "", kind="cluster_configuration")
+
+
+@pytest.mark.parametrize(
+    ("uri", "found"),
+    [
+        ("http://127.0.0.1:{port}/db", "'http'"),
+        ("postgres://me:hunter2@127.0.0.1:{port}/db", "'postgres'"),
+        ('{{"host": "127.0.0.1", "port": {port}}}', "''"),
+        (
+            '{{"conn_type": "Hunter2 Hunter2", "host": "127.0.0.1", "port": {port}}}',
+            "(text of 15 characters)",
+        ),
+    ],
+)
+def test_connection_of_another_type_is_refused(
+    uri: str, found: str, connected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The id of a connection may come from a template: it must not lead to the host of another service."""
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", uri.format(port=connected.url.rpartition(":")[2]))
+    with pytest.raises(ValueError, match="connection 'other'") as refused:
+        ServiceFabricHook("other").get_upgrade_progress("shop")
+    assert str(refused.value) == (
+        f"connection 'other': its type is {found}: set it to 'service_fabric', or use another connection"
+    )
+    with pytest.raises(Rejected, match="connection 'other': its type is"):
+        asyncio.run(ServiceFabricHook("other").aget_upgrade_progress("shop"))
+    assert ServiceFabricHook("other").test_connection() == (False, str(refused.value))
+    assert connected.connections == 0
 
 
 def test_cluster_errors_are_typed(read: Any, connected: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
 from airflow_provider_sf.rest import Rejected
+from airflow_provider_sf.upgrades import UpgradeProgress
 
 
 class Operator(ServiceFabricUpgradeProgressOperator):
@@ -62,6 +63,15 @@ def test_name_and_connection_are_templated() -> None:
 def test_invalid_parameter_is_refused_at_parse_time(keywords: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         operator(**keywords)
+
+
+def test_name_of_a_cluster_may_be_none(simulator: Any, ti: Any) -> None:
+    """As a mapped task passes it on."""
+    made = Operator(task_id="read", name=None, kind="cluster")
+    record = made.execute({"ti": ti})
+    assert record["name"] == ""
+    assert UpgradeProgress.from_dict(record).to_dict() == record
+    assert simulator.requests
 
 
 def test_too_large_raw_answer_is_omitted(
