@@ -66,7 +66,7 @@ class CachedCluster(LoopResource):
             return self.cluster
 
     def note_outage(self, cluster: Cluster) -> None:
-        """Make a reload due, since no gateway of this cluster answered: the connection may have been edited."""
+        """Make a reload due: no gateway of this cluster answered, so the connection may have been edited."""
         if cluster is self.cluster:
             self.reload_at = min(self.reload_at, self._load_started_at + RETRY_SECONDS)
 

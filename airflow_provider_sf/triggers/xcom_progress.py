@@ -1,9 +1,9 @@
 """
 Progress that can be read while the task is deferred: the XComs of a wait, pushed by its trigger.
 
-The XCom ``upgrade_wait`` has several writers: the worker before the deferral and at the end, this trigger, and
-for some seconds a second trigger, if Airflow has given the wait to another triggerer. So it is read before each
-push: its end, a newer state and another wait are never overwritten.
+The XCom ``upgrade_wait`` has several writers: the worker before the deferral and at the end, this trigger,
+and for some seconds a second trigger, if Airflow has given the wait to another triggerer. So it is read
+before each push: its end, a newer state and another wait are never overwritten.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RETRY_PAUSES = (5.0, 10.0, 20.0, 40.0, 60.0)
 """
 The pauses before the state is read again after a restart.
 
-A triggerer that has just started imports Airflow's API server first. That takes up to a minute on a slow machine.
+A triggerer that has just started imports Airflow's API server first. A slow machine needs up to a minute.
 """
 
 
@@ -145,7 +145,8 @@ class XComProgress:
         earlier, self._earlier = self._earlier, None
         if earlier is None:
             return state
-        self._trigger.log.info("Resumed with the state of the previous triggerer, after poll %s", earlier.polls)
+        text = "Resumed with the state of the previous triggerer, after poll %s"
+        self._trigger.log.info(text, earlier.polls)
         self._latest = earlier.continued(state, since=self._start)
         return self._latest
 
@@ -232,8 +233,8 @@ class XComProgress:
             if not self._is_unread:
                 return
         self._trigger.log.warning(
-            "State of the wait not readable after a restart: timeouts may start again. An upgrade that replaced "
-            "the expected one after the worker's first poll cannot be noticed. The wait goes on: %r",
+            "State of the wait not readable after a restart: timeouts may start again. An upgrade that "
+            "replaced the expected one after the worker's first poll cannot be noticed. The wait goes on: %r",
             error,
         )
 

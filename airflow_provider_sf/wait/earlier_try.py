@@ -22,8 +22,8 @@ class WaitTarget(Record):
     """
     What a task waits for, as far as a retry cannot change it.
 
-    ``max_tries`` is Airflow's number: it rises when a person clears the task, but not with a retry. After that
-    the person may expect another upgrade.
+    ``max_tries`` is Airflow's number: it rises when a person clears the task, but not with a retry. After
+    that the person may expect another upgrade.
     """
 
     kind: str
@@ -35,7 +35,8 @@ class WaitTarget(Record):
     @classmethod
     def of(cls, kind: str, name: str, max_tries: int, selector: UpgradeSelector) -> WaitTarget:
         """Return the target of a wait."""
-        previous = selector.previous and UpgradeIdentity.from_record(selector.previous)
+        record = selector.previous
+        previous = None if record is None else UpgradeIdentity.from_record(record)
         return cls(kind, normalized_name(name), max_tries, selector.target_version, previous)
 
 
@@ -62,7 +63,7 @@ class EarlierTry(Record):
 
         A template of ``started_after`` may give each try another time: then the upgrade may be too early.
         """
-        started_at, started_after = self.expected and self.expected.started_at, selector.started_after
-        if started_at and started_after and started_at < started_after - timedelta(seconds=selector.clock_skew):
+        start, earliest = self.expected and self.expected.started_at, selector.started_after
+        if start and earliest and start < earliest - timedelta(seconds=selector.clock_skew):
             return False
         return self.target == target

@@ -9,12 +9,12 @@ import pytest
 
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable
-from airflow_provider_sf.simulator import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from airflow_provider_sf.hooks.cluster_cache import CachedCluster
+    from airflow_provider_sf.simulator import Simulator
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 

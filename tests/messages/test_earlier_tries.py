@@ -35,17 +35,21 @@ def test_found_upgrade_is_named(identity: UpgradeIdentity, description: str) -> 
 def test_missing_store_is_a_warning() -> None:
     assert retry_line(None, ANY) == (
         logging.WARNING,
-        "Retry: Airflow has no state of the tries before (it keeps some from Airflow 3.3 on). If another upgrade "
-        "has replaced the expected one, this try cannot notice that. Set target_version, too, if you know the "
-        "version",
+        (
+            "Retry: Airflow has no state of the tries before (it keeps some from Airflow 3.3 on). If another upgrade "
+            "has replaced the expected one, this try cannot notice that. Set target_version, too, if you know the "
+            "version"
+        ),
     )
 
 
 def test_unseen_upgrade_is_a_warning() -> None:
     assert retry_line(EarlierTry(TARGET), ANY) == (
         logging.WARNING,
-        "Retry: no earlier try has stored that it found the expected upgrade. If another upgrade has replaced the "
-        "expected one, this try cannot notice that. Set target_version, too, if you know the version",
+        (
+            "Retry: no earlier try has stored that it found the expected upgrade. If another upgrade has replaced the "
+            "expected one, this try cannot notice that. Set target_version, too, if you know the version"
+        ),
     )
 
 

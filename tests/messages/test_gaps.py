@@ -90,14 +90,14 @@ def rows(state: WaitState) -> list[str]:
 
 def test_summary_shows_the_gap() -> None:
     assert rows(watch(FIRST.resumed(), (208, BACK), (223, DONE))) == [
-        "2026-03-01 02:42:23       0s  rolling forward               18 %  web 2/8 (6 pending)",
+        "2026-03-01 02:42:23       0s  rolling forward                 18 %  web 2/8 (6 pending)",
         f"{'':<30}(the time before is unknown: the triggerer was replaced or started late)",
-        "2026-03-01 02:45:51      15s  rolling back                  40 %  web 2/8 (6 pending)",
-        "2026-03-01 02:46:06       0s  completed rollback           100 %",
+        "2026-03-01 02:45:51      15s  rolling back                    40 %  web 2/8 (6 pending)",
+        "2026-03-01 02:46:06       0s  completed rollback             100 %",
     ]
 
 
 def test_summary_without_gap_has_whole_durations() -> None:
     assert rows(watch(FIRST, (208, BACK), (223, DONE)))[0] == (
-        "2026-03-01 02:42:23    3m28s  rolling forward               18 %  web 2/8 (6 pending)"
+        "2026-03-01 02:42:23    3m28s  rolling forward                 18 %  web 2/8 (6 pending)"
     )

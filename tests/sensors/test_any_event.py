@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s")
 
 KIND = "application_resource"
 SCENARIOS = ("good", "rolled_back", "failed", "superseded", "stuck", "unauthorised")
-POLICY = Policy(15.0, stall_timeout=60.0)
+POLICY = Policy(15.0, stall_timeout=1800.0)
 
 
 def event_of(scenario: str) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def event_of(scenario: str) -> dict[str, Any]:
 
 
 EVENTS = {scenario: event_of(scenario) for scenario in SCENARIOS}
-CONTEXT: Any = {"ti": SimpleNamespace(try_number=1, max_tries=0, xcom_push=lambda key, value: json.dumps(value))}
+CONTEXT: Any = {"ti": SimpleNamespace(try_number=1, max_tries=0, xcom_push=lambda **xcom: json.dumps(xcom))}
 
 
 def complete(scenario: str, event: object) -> Any:
@@ -131,6 +131,11 @@ def test_event_of_another_upgrade_is_refused(kind: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["fabric:/good-shop/web", "good-shop/web", "good-shop~web"])
 def test_other_spelling_is_the_same_upgrade(name: str) -> None:
-    event = run_wait("good-shop/web", simulated_cluster("good", kind="application"), POLICY, kind="application")
+    event = run_wait(
+        "fabric:/good-shop/web", simulated_cluster("good", kind="application"), POLICY, kind="application"
+    )
     state = event.state.to_dict()
-    assert sensor(name, "deferrable", kind="application").execute_complete(CONTEXT, state)["outcome"] == "succeeded"
+    assert (
+        sensor(name, "deferrable", kind="application").execute_complete(CONTEXT, state)["outcome"]
+        == "succeeded"
+    )

@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_sf.wait.state import xcom_values
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_sf.wait.state import WaitState
 
 WHERE = {"dag_id": "release", "task_id": "wait", "run_id": "manual", "map_index": 3}
 TI = SimpleNamespace(**WHERE)
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Let the event loop run until a condition is true."""
+    while not condition():  # noqa: ASYNC110 - whatever makes it true sets no event
+        await asyncio.sleep(0.001)
+
+
 class Supervisor:
-    """Answers like Airflow's supervisor while ``may_answer`` is set. An ``error`` is raised instead."""
+    """Answers like Airflow's supervisor, pushes while ``may_store`` is set. An ``error`` is raised instead."""
 
     def __init__(self) -> None:
         self.xcoms: dict[str, Any] = {}
@@ -26,8 +34,8 @@ class Supervisor:
         self.failing_reads = 0
         """How many reads fail at first."""
         self.error: Exception | None = None
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
+        self.may_store = asyncio.Event()
+        self.may_store.set()
 
     def store(self, state: WaitState, message: str | None = None, *, name: str = "shop") -> None:
         """Push a state as another process does."""
@@ -41,21 +49,17 @@ class Supervisor:
         if type(message).__name__ == "SetXCom":
             self.pushes.append(message.key)
             self.xcoms[message.key] = json.loads(json.dumps(message.value))
-            await self._answer()
+            await self.may_store.wait()
             return None
         from airflow.sdk.execution_time.comms import XComResult  # noqa: PLC0415 - only Airflow 3 has it
 
         self.reads += 1
-        await self._answer()
+        if self.error:
+            raise self.error
         if self.reads <= self.failing_reads:
             msg = "no answer"
             raise RuntimeError(msg)
         return XComResult(key=message.key, value=self.xcoms.get(message.key))
-
-    async def _answer(self) -> None:
-        await self.may_answer.wait()
-        if self.error:
-            raise self.error
 
     @property
     def wait(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_sf.cluster.per_loop import loop_resources
 from airflow_provider_sf.triggers import loop_watch as module
 from airflow_provider_sf.triggers.loop_watch import LoopWatch, loop_watch
+from tests.triggers.stand_in import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -35,7 +36,7 @@ def in_a_loop(test: Callable[[Clock, LoopWatch], Coroutine[Any, Any, None]]) -> 
 
 @pytest.mark.parametrize(("seconds", "times"), [(0.0, 0), (25.0, 0), (25.1, 1), (3600.0, 1), (-3600.0, 0)])
 def test_held_loop_is_noticed(seconds: float, times: int) -> None:
-    async def hold(clock: Clock, watch: LoopWatch) -> None:  # noqa: RUF029 - the runner awaits it
+    async def hold(clock: Clock, watch: LoopWatch) -> None:
         clock.now += seconds
         assert watch.times_held() == times
         assert watch.times_held() == times
@@ -44,7 +45,7 @@ def test_held_loop_is_noticed(seconds: float, times: int) -> None:
 
 
 def test_every_hold_counts() -> None:
-    async def hold(clock: Clock, watch: LoopWatch) -> None:  # noqa: RUF029 - the runner awaits it
+    async def hold(clock: Clock, watch: LoopWatch) -> None:
         for times in range(1, 4):
             clock.now += 60.0
             assert watch.times_held() == times
@@ -60,8 +61,7 @@ def test_running_loop_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(5):
             clock.now += 15.0
             seen_at = watch._seen_at
-            while watch._seen_at == seen_at:
-                await asyncio.sleep(0.001)
+            await until(lambda seen_at=seen_at: watch._seen_at != seen_at)  # type: ignore[misc]
         assert watch.times_held() == 0
 
     in_a_loop(run)

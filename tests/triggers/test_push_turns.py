@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,10 @@ def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TURN_SECONDS", 0.01)
 
 
+def _note(order: list[str], name: str, _: asyncio.Future[None]) -> None:
+    order.append(name)
+
+
 def served(test: Callable[[PushTurns], Coroutine[Any, Any, list[Turn]]]) -> list[str]:
     """Return the names of the turns in the order in which they came."""
     order: list[str] = []
@@ -31,7 +36,7 @@ def served(test: Callable[[PushTurns], Coroutine[Any, Any, list[Turn]]]) -> list
             taken = await test(turns)
             for number, turn in enumerate(taken):
                 name = f"{number}{' urgent' if turn.is_urgent else ''}"
-                turn.has_come.add_done_callback(lambda _, name=name: order.append(name))
+                turn.has_come.add_done_callback(partial(_note, order, name))
             await asyncio.wait([turn.has_come for turn in taken])
 
     asyncio.run(wait())
@@ -39,7 +44,7 @@ def served(test: Callable[[PushTurns], Coroutine[Any, Any, list[Turn]]]) -> list
 
 
 def test_first_turn_comes_at_once() -> None:
-    async def take(turns: PushTurns) -> list[Turn]:  # noqa: RUF029 - the runner awaits it
+    async def take(turns: PushTurns) -> list[Turn]:
         return [turns.take(is_urgent=False)]
 
     assert served(take) == ["0"]
@@ -57,14 +62,14 @@ def test_turns_come_by_age() -> None:
 
 
 def test_urgent_turns_come_first() -> None:
-    async def take(turns: PushTurns) -> list[Turn]:  # noqa: RUF029 - the runner awaits it
+    async def take(turns: PushTurns) -> list[Turn]:
         return [turns.take(is_urgent=number in {2, 4}) for number in range(5)]
 
     assert served(take) == ["2 urgent", "4 urgent", "0", "1", "3"]
 
 
 def test_waiting_turn_becomes_urgent() -> None:
-    async def take(turns: PushTurns) -> list[Turn]:  # noqa: RUF029 - the runner awaits it
+    async def take(turns: PushTurns) -> list[Turn]:
         taken = [turns.take(is_urgent=False) for _ in range(3)]
         taken[2].is_urgent = True
         return taken

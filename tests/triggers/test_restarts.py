@@ -17,7 +17,7 @@ from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import Verdict, WaitState
 from airflow_provider_sf.wait.state_machine import step
-from tests.triggers.stand_in import TI
+from tests.triggers.stand_in import TI, until
 from tests.triggers.test_service_fabric import run, trigger
 
 if TYPE_CHECKING:
@@ -41,6 +41,10 @@ def with_task(name: str, state: WaitState, **keywords: Any) -> ServiceFabricUpgr
     created = trigger(name, wait_state=state.to_dict(), **keywords)
     created.task_instance = TI  # type: ignore[assignment]
     return created
+
+
+async def event_of(waiting: ServiceFabricUpgradeTrigger) -> Any:
+    return (await anext(waiting.run())).payload
 
 
 def seen_at(name: str, clock: Any, *seconds: float) -> WaitState:
@@ -111,9 +115,8 @@ def test_late_trigger_neither_polls_nor_logs(
 
     async def wake_up() -> None:
         late = with_task("rolled_back-shop", seen_at("rolled_back-shop", clock, 0))
-        running = asyncio.create_task(anext(late.run()))
-        while len(simulator.requests) < polls + 2:
-            await asyncio.sleep(0.001)
+        running = asyncio.create_task(event_of(late))
+        await until(lambda: len(simulator.requests) == polls + 2)
         await asyncio.sleep(0.05)
         assert not running.done()
         running.cancel()
@@ -148,21 +151,20 @@ def test_new_triggerer_retries_an_invalid_connection(
     break_connection(monkeypatch)
 
     async def repair() -> None:
-        while not any("connection cannot be used" in line for line in caplog.messages):
-            await asyncio.sleep(0.001)
+        await until(lambda: any("connection cannot be used" in line for line in caplog.messages))
         monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{simulator.port}")
 
     async def wait() -> WaitState:
-        event, _ = await asyncio.gather(
-            anext(trigger("good-shop", wait_state=state.to_dict()).run()), repair()
-        )
-        return WaitState.from_dict(event.payload)
+        event, _ = await asyncio.gather(event_of(trigger("good-shop", wait_state=state.to_dict())), repair())
+        return WaitState.from_dict(event)
 
     with caplog.at_level(logging.INFO):
         state = asyncio.run(wait())
     assert state.verdict is Verdict.SUCCEEDED
     assert state.outages.count == 1
-    assert str(state.outages.last_error).startswith("connection 'service_fabric_default': invalid schema 'ftp'")
+    assert str(state.outages.last_error).startswith(
+        "connection 'service_fabric_default': invalid schema 'ftp'"
+    )
     assert any("connection can be used again after" in line for line in caplog.messages)
     assert not any("cluster" in line and "reachable" in line for line in caplog.messages)
 

@@ -22,7 +22,7 @@ from airflow_provider_sf.wait.matching import UpgradeIdentity
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import Verdict, WaitState
 from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step
-from tests.triggers.stand_in import TI
+from tests.triggers.stand_in import TI, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -245,7 +245,10 @@ def test_change_of_state_is_pushed_at_once(supervisor: Supervisor) -> None:
     ],
     ids=["verdict", "expected upgrade", "upgrade before"],
 )
-def test_urgent_change_goes_before_progress(supervisor: Supervisor, later: WaitState) -> None:
+def test_urgent_change_goes_before_progress(
+    supervisor: Supervisor, later: WaitState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push_turns, "TURN_SECONDS", 60.0)
     first = replace(FIRST, expected=None)
     supervisor.store(first)
 
@@ -263,7 +266,11 @@ def test_urgent_change_goes_before_progress(supervisor: Supervisor, later: WaitS
 
 
 @needs_airflow_3_3
-def test_waiting_push_becomes_urgent_and_latest(supervisor: Supervisor) -> None:
+def test_waiting_push_becomes_urgent_and_latest(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push_turns, "TURN_SECONDS", 60.0)
+
     async def wait() -> None:
         async with live() as other, live() as shown:
             for wait in (other, shown):
@@ -285,17 +292,14 @@ def test_slow_push_delays_only_the_end(supervisor: Supervisor) -> None:
     async def wait() -> None:
         async with live() as shown:
             shown.begin(FIRST)
+            supervisor.may_store.clear()
             shown.show(after(record(10.0), record(20.0)), NOW)
-            while not supervisor.reads:
-                await asyncio.sleep(0.001)
-            supervisor.may_answer.clear()
-            while not supervisor.pushes:
-                await asyncio.sleep(0.001)
+            await until(lambda: supervisor.pushes)
             shown.show(after(record(10.0), record(30.0)), NOW + timedelta(minutes=1))
             end = asyncio.create_task(shown.__aexit__(None, None, None))
             await asyncio.sleep(0.01)
             assert not end.done()
-            supervisor.may_answer.set()
+            supervisor.may_store.set()
             await end
 
     in_a_loop(wait)
@@ -319,7 +323,7 @@ def test_cancelled_push_stores_both_or_none(supervisor: Supervisor) -> None:
 
     async def wait(steps: int) -> list[str]:
         supervisor.pushes.clear()
-        supervisor.may_answer.set()
+        supervisor.may_store.set()
 
         async def watch() -> None:
             async with live() as shown:
@@ -331,10 +335,10 @@ def test_cancelled_push_stores_both_or_none(supervisor: Supervisor) -> None:
         for _ in range(steps):
             await asyncio.sleep(0)
             if supervisor.pushes:
-                supervisor.may_answer.clear()
+                supervisor.may_store.clear()
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-        supervisor.may_answer.set()
+        supervisor.may_store.set()
         await asyncio.sleep(0.005)
         return list(supervisor.pushes)
 
@@ -352,12 +356,9 @@ def test_hanging_push_does_not_block_the_end(
     async def wait() -> None:
         async with live() as shown:
             shown.begin(FIRST)
+            supervisor.may_store.clear()
             shown.show(after(record(10.0), record(20.0)), NOW)
-            while not supervisor.reads:
-                await asyncio.sleep(0.001)
-            supervisor.may_answer.clear()
-            while not shown._is_pushing:
-                await asyncio.sleep(0.001)
+            await until(lambda: supervisor.pushes)
 
     monkeypatch.setattr(xcom_progress, "TIMEOUT_SECONDS", 0.02)
     in_a_loop(wait)
@@ -647,9 +648,7 @@ def test_push_that_reads_ends_the_retries(supervisor: Supervisor) -> None:
 
 
 @needs_airflow_3_3
-def test_unreadable_state_is_explained_once(
-    supervisor: Supervisor, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_unreadable_state_is_explained_once(supervisor: Supervisor, caplog: pytest.LogCaptureFixture) -> None:
     supervisor.error = RuntimeError("API_SERVER_ERROR")
 
     async def wait() -> None:
@@ -660,9 +659,11 @@ def test_unreadable_state_is_explained_once(
     in_a_loop(wait)
     assert supervisor.reads == 3
     assert caplog.messages == [
-        "State of the wait not readable after a restart: timeouts may start again. An upgrade that replaced the "
-        "expected one after the worker's first poll cannot be noticed. The wait goes on: "
-        "RuntimeError('API_SERVER_ERROR')"
+        (
+            "State of the wait not readable after a restart: timeouts may start again. An upgrade that replaced the "
+            "expected one after the worker's first poll cannot be noticed. The wait goes on: "
+            "RuntimeError('API_SERVER_ERROR')"
+        )
     ]
 
 

@@ -23,7 +23,11 @@ V0, V1 = UpgradeIdentity(START - timedelta(days=1), "v0"), UpgradeIdentity(START
 
 
 def target(
-    selector: UpgradeSelector = SELECTOR, *, kind: str = "application", name: str = "shop/web", max_tries: int = 1
+    selector: UpgradeSelector = SELECTOR,
+    *,
+    kind: str = "application",
+    name: str = "shop/web",
+    max_tries: int = 1,
 ) -> WaitTarget:
     return WaitTarget.of(kind, name, max_tries, selector)
 
@@ -64,7 +68,15 @@ def test_retry_waits_for_the_same_upgrade(name: str) -> None:
         {"selector": replace(SELECTOR, previous=None)},
         {"selector": replace(SELECTOR, previous=replace(PREVIOUS, started_at=START))},
     ],
-    ids=["cleared", "other kind", "other name", "other version", "any version", "no previous", "other previous"],
+    ids=[
+        "cleared",
+        "other kind",
+        "other name",
+        "other version",
+        "any version",
+        "no previous",
+        "other previous",
+    ],
 )
 def test_changed_task_does_not_use_it(changes: dict[str, Any]) -> None:
     assert not EARLIER.is_valid_for(target(**changes), SELECTOR)
