@@ -45,7 +45,7 @@ class FailureDetails:
     classification: str | None = None
     """What exactly went wrong, for example ``PreUpgradeSafetyCheckTimeout``. Not every runtime reports it."""
     nodes: tuple[NodeProgress, ...] = ()
-    """The nodes whose upgrade was not complete."""
+    """The nodes that were not completely upgraded."""
     omitted_nodes: int = 0
     omitted: int = 0
     """How many safety checks and evaluations did not fit."""

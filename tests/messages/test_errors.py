@@ -83,7 +83,7 @@ def test_missing_at_the_first_poll_keeps_its_advice() -> None:
     assert "check name and kind" in str(error)
 
 
-def test_missing_after_another_upgrade_is_no_deletion_of_it() -> None:
+def test_missing_after_another_upgrade_is_no_deletion() -> None:
     policy = replace(PATIENT, selector=replace(PATIENT.selector, previous=OLD))
     assert str(explained(OLD, GONE, policy=policy)).startswith(
         "Upgrade of application resource 'shop': its progress cannot be read any more, so the wait has ended. "

@@ -115,7 +115,7 @@ def test_unhealthy_evaluations_become_sentences(sample: Callable[[str], dict[str
 
 
 def test_omitted_evaluations_are_counted() -> None:
-    many = [{"HealthEvaluation": {"Kind": "Node", "NodeName": f"n{place}"}} for place in range(500)]
+    many = [{"HealthEvaluation": {"Kind": "Service", "ServiceName": f"s{place}"}} for place in range(500)]
     read = ApplicationHealth.from_answer({"UnhealthyEvaluations": many})
     assert len(read.unhealthy_evaluations) > 20
     assert len(read.unhealthy_evaluations) + read.omitted == 500

@@ -156,7 +156,7 @@ def test_long_reason_is_cut_to_one_line() -> None:
     assert len(reason) <= 400
 
 
-def test_reason_after_a_short_one_is_cut_to_the_room() -> None:
+def test_long_reason_is_cut_to_its_room() -> None:
     """A letter outside ASCII takes six bytes of JSON."""
     long = FailureDetails("HealthCheck", unhealthy_evaluations=("\u6f22" * 390,))
     reason, evaluation = failure_reasons([long])

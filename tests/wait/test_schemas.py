@@ -199,21 +199,30 @@ def test_xcoms_of_every_kind_are_valid(kind: str, times: int) -> None:
 # tests/samples/records and removes none.
 
 
+def only_members_of(written: Any, again: Any) -> Any:
+    """Return a value without the members that a later release has added."""
+    if isinstance(written, dict):
+        return {key: only_members_of(value, again[key]) for key, value in written.items()}
+    if isinstance(written, list):
+        return [only_members_of(*pair) for pair in zip(written, again, strict=True)]
+    return again
+
+
 @pytest.mark.parametrize("path", sorted(RECORDS.glob("*upgrade_progress*")), ids=lambda path: path.stem)
 def test_stored_records_are_read(path: Path) -> None:
     written = json.loads(path.read_bytes())
     record = UpgradeProgress.from_dict(written)
     assert (record.outcome, record.started_at is None) == (Outcome.ROLLED_BACK, False)
-    assert record.to_dict() == written
+    assert only_members_of(written, record.to_dict()) == written
+    validate(PROGRESS, record.to_dict())
 
 
 @pytest.mark.parametrize("path", sorted(RECORDS.glob("*upgrade_wait*")), ids=lambda path: path.stem)
 def test_stored_waits_are_read(path: Path) -> None:
     written = json.loads(path.read_bytes())
-    validate(WAIT, written)
     state = WaitState.from_dict(written)
     assert state.reasons[0] == "failure reason HealthCheck, in domain 1"
-    assert xcom_values(written["kind"], written["name"], state, written["message"]) == {
-        "upgrade_wait": written,
-        "upgrade_progress": written["record"],
-    }
+    xcoms = xcom_values(written["kind"], written["name"], state, written["message"])
+    assert only_members_of(written, xcoms["upgrade_wait"]) == written
+    assert only_members_of(written["record"], xcoms["upgrade_progress"]) == written["record"]
+    validate_xcoms(xcoms)
