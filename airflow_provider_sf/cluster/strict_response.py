@@ -28,7 +28,7 @@ class _Lines(BufferedReader):
 
 
 class StrictResponse(HTTPResponse):
-    """A response whose status line, headers and chunks are complete; interim responses are skipped."""
+    """A response with a complete status line, headers and chunk sizes; interim responses are skipped."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
