@@ -13,6 +13,7 @@ from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
+    AirflowNotFoundException,
     AirflowSensorTimeout,
     AirflowSkipException,
     TaskDeferred,
@@ -204,6 +205,15 @@ def test_invalid_connection_without_answer_is_final(
     monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
     monkeypatch.setattr("time.sleep", lambda _: monkeypatch.setenv(CONNECTION, "service-fabric://c/ftp"))
     with pytest.raises(ValueError, match="invalid schema 'ftp'"):
+        run(lambda: sensor("good-shop", "poke"), ti)
+
+
+def test_deleted_connection_without_answer_is_final(
+    closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
+    monkeypatch.setattr("time.sleep", lambda _: monkeypatch.delenv(CONNECTION))
+    with pytest.raises(AirflowNotFoundException, match="service_fabric_default"):
         run(lambda: sensor("good-shop", "poke"), ti)
 
 
@@ -423,7 +433,11 @@ def test_upgrade_wait_explains_a_rollback(ti: Any, clock: Any) -> None:
     wait = ti.xcoms["upgrade_wait"]
     assert (wait["kind"], wait["name"]) == ("application_resource", "rolled_back-shop")
     assert wait["message"] == str(failed.value)
-    assert wait["expected"] == {"started_at": "2026-03-01T03:00:20Z", "target_version": "v1"}
+    assert wait["expected"] == {
+        "started_at": "2026-03-01T03:00:20Z",
+        "target_version": "v1",
+        "rolled_back": True,
+    }
     (forward,) = [stage for stage in wait["timeline"] if stage["state"] == "RollingForward"]
     assert forward["percent_completed"] == 62.0
     assert [service["name"] for service in forward["services_behind"]] == ["web", "api", "worker"]

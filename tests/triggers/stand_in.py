@@ -25,7 +25,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 class Supervisor:
-    """Answers like Airflow's supervisor, pushes while ``may_store`` is set. An ``error`` is raised instead."""
+    """Answers like Airflow's supervisor, pushes while ``may_store`` is set, reads while ``may_read`` is."""
 
     def __init__(self) -> None:
         self.xcoms: dict[str, Any] = {}
@@ -36,6 +36,8 @@ class Supervisor:
         self.error: Exception | None = None
         self.may_store = asyncio.Event()
         self.may_store.set()
+        self.may_read = asyncio.Event()
+        self.may_read.set()
 
     def store(self, state: WaitState, message: str | None = None, *, name: str = "shop") -> None:
         """Push a state as another process does."""
@@ -59,6 +61,7 @@ class Supervisor:
         if self.reads <= self.failing_reads:
             msg = "no answer"
             raise RuntimeError(msg)
+        await self.may_read.wait()
         return XComResult(key=message.key, value=self.xcoms.get(message.key))
 
     @property

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import XCom
 
+from airflow_provider_sf.cluster.per_loop import loop_resources
 from airflow_provider_sf.hooks import cluster_cache
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.triggers.poller import Poller
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import Verdict, WaitState
 from airflow_provider_sf.wait.state_machine import step
@@ -73,6 +75,28 @@ def test_verdict_needs_the_earlier_state(failing_reads: int, clock: Any, supervi
     assert state.verdict is Verdict.SUPERSEDED
     assert state.expected is not None
     assert state.expected.target_version == "v1"
+
+
+@needs_airflow_3_3
+def test_end_waits_for_the_earlier_state(simulator: Simulator, clock: Any, supervisor: Supervisor) -> None:
+    """Airflow answers only after the poll that finds v2."""
+    supervisor.store(seen_at("superseded-shop", clock, 0, 100), name="superseded-shop")
+    supervisor.failing_reads = 1
+    supervisor.may_read.clear()
+    clock.now += 3600
+    polls = len(simulator.requests)
+
+    async def answer_late() -> None:
+        await until(lambda: supervisor.reads)
+        (poller,) = (found for found in loop_resources().values() if isinstance(found, Poller))
+        await until(lambda: len(simulator.requests) > polls and not poller._open_subscriptions())
+        supervisor.may_read.set()
+
+    async def wait() -> WaitState:
+        event, _ = await asyncio.gather(event_of(with_task("superseded-shop", FIRST)), answer_late())
+        return WaitState.from_dict(event)
+
+    assert asyncio.run(wait()).verdict is Verdict.SUPERSEDED
 
 
 @needs_airflow_3_3
