@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.cluster import Cluster
+from airflow_provider_sf.messages.errors import explained_error
 from airflow_provider_sf.messages.progress_log import LogLine, LogState, changed_lines, opening_lines
 from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.messages.summary import summary_lines
@@ -21,7 +22,7 @@ from airflow_provider_sf.upgrades.domains import Domains, UpgradeUnit
 from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.wait.state import Verdict, WaitState
-from airflow_provider_sf.wait.state_machine import PollAgain, judge, step
+from airflow_provider_sf.wait.state_machine import PollAgain, step, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,15 +36,19 @@ KIND = "application_resource"
 
 UNSUPPORTED_SCENARIOS: dict[str, set[str]] = {
     "cluster": {"not_found"},
-    "cluster_configuration": {"not_found", "never_upgraded", "slow_start", "paused", "next_domain"},
+    "cluster_configuration": {"not_found", "paused", "next_domain", "superseded", "interrupted"},
 }
-"""Kind -> the scenarios that cannot happen to it; a kind that is not here has all."""
+"""Kind -> the scenarios that cannot happen to it."""
+
+PHASE_SCENARIOS = {"several_phases", "later_phase_fails", "refused"}
+"""The scenarios that happen only to a cluster configuration."""
 
 KIND_SCENARIOS = [
     (kind, scenario)
     for kind in KINDS
     for scenario in SCENARIOS
     if scenario not in UNSUPPORTED_SCENARIOS.get(kind, set())
+    and (kind == "cluster_configuration" or scenario not in PHASE_SCENARIOS)
 ]
 """Each kind with each of its scenarios."""
 
@@ -142,12 +147,12 @@ def final_verdict(policy: Policy, state: WaitState) -> Verdict | None:
     """Judge the last record, if an upgrade has ended the wait."""
     if state.ended_by != "upgrade" or state.record is None or state.ended_at is None:
         return None
-    return judge(policy, policy.selector.match(state.record, state.ended_at, state.expected), state.record)
+    return verdict_of(policy, state, state.record, state.ended_at)
 
 
 def _message(policy: Policy, kind: str, name: str, state: WaitState, limit: tuple[str, float]) -> str:
-    if state.ended_by in {"error", "unreachable_timeout"}:
-        return f"{type(state.error).__name__}: {state.error}"
+    if state.ended_by in {"error", "unreachable_timeout"} and state.error is not None:
+        return f"{type(state.error).__name__}: {explained_error(state.error, state, kind, name)}"
     verdict, record = final_verdict(policy, state), state.record
     if record is None or verdict is None:
         return timeout_message(policy, state, kind, name, limit)

@@ -17,7 +17,7 @@ PARTITION = "6f1c2f5e-0d6b-4a53-9c0e-5b7a1d2e3f40"
 NOWHERE: dict[str, Any] = {"DomainName": "", "NodeUpgradeProgressList": []}
 """How the gateway writes that no domain or unit is in progress."""
 
-_ROLLING = frozenset({"RollingForward", "RollingBack", "Failed"})
+_ROLLING = frozenset({"RollingForward", "Paused", "RollingBack", "Failed"})
 
 _PHASES = ("PreUpgradeSafetyCheck", "Upgrading", "PostUpgradeSafetyCheck")
 
@@ -36,7 +36,7 @@ def current_domain(snapshot: Snapshot) -> dict[str, Any]:
     name, phase = _current_name(snapshot), snapshot.phase
     if name is None:
         return NOWHERE
-    if phase.failure or phase.state == "Failed":
+    if phase.state in {"Paused", "Failed"}:
         return _progress(name, "PostUpgradeSafetyCheck")
     if phase.done == phase.until:
         return _progress(name, "PreUpgradeSafetyCheck", "EnsureAvailability")

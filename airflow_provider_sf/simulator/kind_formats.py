@@ -24,6 +24,7 @@ _CLASSIC: dict[str, str] = {
     "RollingBack": "RollingBackInProgress",
     "UnprovisioningTarget": "RollingBackInProgress",
     "CompletedRollback": "RollingBackCompleted",
+    "Paused": "RollingForwardPending",
 }
 _COMPOSE = _CLASSIC | {
     word: word for word in ("ProvisioningTarget", "UnprovisioningCurrent", "UnprovisioningTarget")
@@ -63,7 +64,7 @@ _NO_ROUTE = (400, "E_INVALIDARG", "The route is not known.")
 
 KIND_FORMATS: dict[str, KindFormat] = {
     "application_resource": KindFormat(
-        states={},
+        states={"Paused": "RollingForward"},  # this kind has no Pending state
         forward=_FORWARD,
         back=_BACK,
         not_found=(
@@ -91,6 +92,10 @@ KIND_FORMATS: dict[str, KindFormat] = {
         config_versions={"v0": "1", "v1": "2", "v2": "3"},
         not_found=_NO_ROUTE,
     ),
-    # In the manifest a version is a number, in the configuration file it is a text.
-    "cluster_configuration": KindFormat(versions={"v0": 1, "v1": 2, "v2": 3}, not_found=_NO_ROUTE),
+    # The manifest of each phase has a number. The configuration file has a version, a text.
+    "cluster_configuration": KindFormat(
+        versions={"v0": 1, "v1": 2, "v2": 3, "v3": 4},
+        config_versions={"v0": "1.0.0", "v1": "1.1.0", "v2": "1.2.0"},
+        not_found=_NO_ROUTE,
+    ),
 }

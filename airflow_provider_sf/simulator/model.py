@@ -89,7 +89,7 @@ def _values(row: Kind, kind_format: KindFormat, name: str, snapshot: Snapshot) -
     values = {
         "name": application_name(name) if "{applicationId}" in row.progress.path else name,
         "type_name": type_name(name),
-        **_versions(kind_format, snapshot),
+        **_versions(row, kind_format, snapshot),
         **_progress(kind_format, snapshot),
         **_times(snapshot),
         **_health(name, snapshot, row.components),
@@ -102,16 +102,19 @@ def _values(row: Kind, kind_format: KindFormat, name: str, snapshot: Snapshot) -
     if snapshot.upgraded:
         return values
     never_upgraded = {field: value for field, value in row.never_upgraded.items() if value is not None}
+    if row.is_multi_phase:
+        never_upgraded["target_version"] = 0
     return {**values, "services": [], "status_details": "", **never_upgraded}
 
 
-def _versions(kind_format: KindFormat, snapshot: Snapshot) -> dict[str, Any]:
+def _versions(row: Kind, kind_format: KindFormat, snapshot: Snapshot) -> dict[str, Any]:
     upgrade = snapshot.phase.upgrade
     details = kind_format.back if snapshot.phase.backward else kind_format.forward
+    config = snapshot.config if row.is_multi_phase else snapshot.version
     return {
         "target_version": kind_format.versions.get(snapshot.version, snapshot.version),
-        "config_version": kind_format.config_versions.get(snapshot.version, snapshot.version),
-        "status_details": details.format(old=upgrade.old, new=upgrade.new),
+        "config_version": kind_format.config_versions.get(config, config),
+        "status_details": details.format(old=upgrade.old, new=upgrade.new) or snapshot.phase.details,
     }
 
 

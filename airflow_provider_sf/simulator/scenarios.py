@@ -16,6 +16,11 @@ class Upgrade:
 NO_UPGRADE = Upgrade("v0", "v0")
 FIRST = Upgrade("v0", "v1")
 SECOND = Upgrade("v1", "v2")
+THIRD = Upgrade("v2", "v3")
+UNDO = Upgrade("v1", "v0")
+
+REFUSAL = "-2147017627 : System.Fabric.FabricException: The upgrade policy is not allowed"
+"""The details of a cluster configuration after a refused start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,9 @@ class Phase:
     ``done`` is the fraction of the replicas, 0.0 to 1.0, that have the target version when the phase begins;
     ``until`` is the fraction when it ends. The last phase of a scenario never ends. Without ``mode``, it is
     UnmonitoredAuto for a rollback, else Monitored. With ``failure``, a failure is recorded when the phase
-    begins. ``reason`` is the reason of this failure, of a rollback, or of the state Failed.
+    begins. ``reason`` is the reason of this failure, of a rollback, or of the state Failed. ``config`` is the
+    version of the cluster configuration; by default the new one when the upgrade is completed, else the old
+    one. ``details`` are the status details of a cluster configuration.
     """
 
     state: str
@@ -38,6 +45,8 @@ class Phase:
     mode: str | None = None
     failure: bool = False
     reason: str = "HealthCheck"
+    config: str = ""
+    details: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +122,10 @@ SCENARIOS: dict[str, Scenario] = {
         (
             Phase("ProvisioningTarget", 30),
             Phase("RollingForward", 330, until=0.5),
-            Phase("RollingForward", 300, done=0.5, until=0.5, mode=MANUAL, failure=True),
-            Phase("RollingForward", 200, done=0.5, until=1.0, mode=MANUAL),
-            Phase("UnprovisioningCurrent", 30, done=1.0, until=1.0, mode=MANUAL),
-            Phase("CompletedRollforward", done=1.0, until=1.0, mode=MANUAL),
+            Phase("Paused", 300, done=0.5, until=0.5, mode=MANUAL, failure=True),
+            Phase("RollingForward", 200, done=0.5, until=1.0, mode=MANUAL, failure=True),
+            Phase("UnprovisioningCurrent", 30, done=1.0, until=1.0, mode=MANUAL, failure=True),
+            Phase("CompletedRollforward", done=1.0, until=1.0, mode=MANUAL, failure=True),
         ),
     ),
     "next_domain": Scenario(
@@ -182,6 +191,33 @@ SCENARIOS: dict[str, Scenario] = {
             Fault("html", 240, 300),
             Fault("empty", 300, 360),
         ),
+    ),
+    "several_phases": Scenario(
+        "is a cluster configuration; its upgrade has three phases and succeeds after 12 minutes",
+        (
+            Phase("RollingForward", 200, until=1.0, config="v0"),
+            Phase("CompletedRollforward", 30, done=1.0, until=1.0, config="v0"),
+            Phase("RollingForward", 200, until=1.0, upgrade=SECOND, config="v0"),
+            Phase("CompletedRollforward", 30, done=1.0, until=1.0, upgrade=SECOND, config="v0"),
+            Phase("RollingForward", 250, until=1.0, upgrade=THIRD, config="v0"),
+            Phase("CompletedRollforward", 10, done=1.0, until=1.0, upgrade=THIRD, config="v0"),
+            Phase("CompletedRollforward", done=1.0, until=1.0, upgrade=THIRD, config="v1"),
+        ),
+    ),
+    "later_phase_fails": Scenario(
+        "is a cluster configuration; the second phase rolls back, and the first is undone by a phase forward",
+        (
+            Phase("RollingForward", 200, until=1.0, config="v0"),
+            Phase("CompletedRollforward", 30, done=1.0, until=1.0, config="v0"),
+            Phase("RollingForward", 120, until=0.5, upgrade=SECOND, config="v0"),
+            Phase("RollingBack", 120, done=0.5, until=1.0, backward=True, upgrade=SECOND, config="v0"),
+            Phase("RollingForward", 120, until=1.0, upgrade=UNDO, config="v0"),
+            Phase("CompletedRollforward", done=1.0, until=1.0, upgrade=UNDO, config="v0"),
+        ),
+    ),
+    "refused": Scenario(
+        "is a cluster configuration; the start of an upgrade is refused, and the details say why",
+        (Phase("CompletedRollforward", done=1.0, until=1.0, details=REFUSAL),),
     ),
     "unauthorised": Scenario("is refused: 403 without a body", (), faults=(Fault("forbidden", 0, FOREVER),)),
     "not_found": Scenario("does not exist", (), exists=False),

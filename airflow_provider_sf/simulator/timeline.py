@@ -66,6 +66,12 @@ class Snapshot:
         """The target version: the old one during a rollback."""
         return self.phase.upgrade.old if self.phase.backward else self.phase.upgrade.new
 
+    @property
+    def config(self) -> str:
+        """The version of a configuration, which changes at the end of its upgrade."""
+        phase, is_completed = self.phase, self.phase.state == "CompletedRollforward"
+        return phase.config or (phase.upgrade.new if is_completed else phase.upgrade.old)
+
 
 def snapshot_at(scenario: Scenario, second: float, *, started_at: float, speed: float) -> Snapshot:
     """Return the state at a second of a scenario. ``started_at`` is the Unix time of its start."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -26,19 +26,31 @@ class Kind:
     progress: Call
     keys: Mapping[str, str]
     """Field of the record -> key of the answer; dots separate nested keys."""
-    never_upgraded: Mapping[str, object]
-    """Field of the record -> its value in a completed state if there was never an upgrade."""
     explorer_fragment: str
     """
     URL fragment (after ``#``) of its page in Service Fabric Explorer, see routes.service.ts in
     src/SfxWeb/src/app/services of microsoft/service-fabric-explorer. ``{TypeName}`` comes from the answer.
     """
+    never_upgraded: Mapping[str, object] = field(default_factory=dict)
+    """Field of the record -> its value in a completed state if there was never an upgrade."""
+    versions: tuple[str, ...] = ("target_version",)
+    """The fields of the record that name the new version; a user may name any of them."""
+    is_multi_phase: bool = False
+    """
+    Whether one upgrade is a series of upgrades. Between two of them the state is completed, but the version
+    is still the old one; it changes only after the last.
+    """
     call_note: str = ""
-    """An addition to the advice if a cluster does not support the call."""
+    """What the call needs: for the error of a cluster that does not support it, or that does not answer it."""
     components: str = "services"
     """What it consists of: where to look for the cause of a failure."""
     failure_calls: tuple[Call, ...] = ()
     """The calls that report why an upgrade of this kind failed, if its own progress does not."""
+    resume_command: str = ""
+    """
+    The PowerShell command with which a person starts the next upgrade domain of a paused upgrade.
+    ``{name}`` and ``{domain}`` are quoted names.
+    """
 
     @property
     def min_runtime_version(self) -> str:
@@ -62,6 +74,12 @@ APPLICATION_HEALTH = Call(
     page=f"{_PAGES}/sfclient-api-getapplicationhealth",
 )
 
+CLUSTER_PROGRESS = Call(
+    path="/$/GetUpgradeProgress",
+    api_version="6.0",
+    page=f"{_PAGES}/sfclient-api-getclusterupgradeprogress",
+)
+
 APPLICATIONS_PAGE = "/apps"
 """Explorer's list of applications, for kinds that have no page there."""
 
@@ -78,13 +96,17 @@ _ROLLING = {
     "rolling_upgrade_mode": "RollingUpgradeMode",
     "replica_check_timeout_seconds": "UpgradeDescription.UpgradeReplicaSetCheckTimeoutInSeconds",
     "failure_reason": "FailureReason",
+    "failure_classification": "FailureClassification",
     "failure_domain": "UpgradeDomainProgressAtFailure",
     "health_check_phase": "HealthCheckPhase",
     "health_check_elapsed_seconds": "HealthCheckElapsedTime",
+    "domain_duration_seconds": "UpgradeDomainDurationInMilliseconds",
+    "monitoring_policy": "UpgradeDescription.MonitoringPolicy",
     "upgrade_domains": "UpgradeDomains",
     "upgrade_units": "UpgradeUnits",
     "current_domain": "CurrentUpgradeDomainProgress",
     "current_unit": "CurrentUpgradeUnitsProgress",
+    "next_domain": "NextUpgradeDomain",
     "unhealthy_evaluations": "UnhealthyEvaluations",
     "status_details": "UpgradeStatusDetails",
 }
@@ -113,8 +135,9 @@ KINDS: dict[str, Kind] = {
                 "replica_check_timeout_seconds": "UpgradeReplicaSetCheckTimeoutInSeconds",
                 "failed_at": "FailureTimestampUtc",
             },
-            never_upgraded={"started_at": None},
             explorer_fragment=APPLICATIONS_PAGE,
+            # In any mode: a running upgrade refuses another one, so none completes without a start time.
+            never_upgraded={"started_at": None},
             failure_calls=(APPLICATION_PROGRESS, APPLICATION_HEALTH),
         ),
         Kind(
@@ -122,8 +145,10 @@ KINDS: dict[str, Kind] = {
             title="application",
             progress=APPLICATION_PROGRESS,
             keys={"name": "Name", "target_version": "TargetApplicationTypeVersion", **_ROLLING},
-            never_upgraded={"started_at": None},
             explorer_fragment="/apptype/{TypeName}/app/{applicationId}",
+            resume_command=(
+                "Resume-ServiceFabricApplicationUpgrade -ApplicationName {name} -UpgradeDomainName {domain}"
+            ),
         ),
         Kind(
             name="compose_deployment",
@@ -145,24 +170,24 @@ KINDS: dict[str, Kind] = {
                 "replica_check_timeout_seconds": "UpgradeReplicaSetCheckTimeoutInSeconds",
                 "failure_reason": "FailureReason",
                 "failure_domain": "UpgradeDomainProgressAtFailure",
+                "domain_duration_seconds": "CurrentUpgradeDomainDuration",
+                "monitoring_policy": "MonitoringPolicy",
                 "current_domain": "CurrentUpgradeDomainProgress",
                 "unhealthy_evaluations": "ApplicationUnhealthyEvaluations",
                 "status_details": "UpgradeStatusDetails",
             },
-            never_upgraded={"started_at": None, "upgrade_kind": "Invalid"},
+            never_upgraded={"upgrade_kind": "Invalid"},
             explorer_fragment=APPLICATIONS_PAGE,
             failure_calls=(APPLICATION_PROGRESS, APPLICATION_HEALTH),
         ),
         Kind(
             name="cluster",
             title="cluster",
-            progress=Call(
-                path="/$/GetUpgradeProgress",
-                api_version="6.0",
-                page=f"{_PAGES}/sfclient-api-getclusterupgradeprogress",
-            ),
+            progress=CLUSTER_PROGRESS,
             keys={"target_version": "CodeVersion", "config_version": "ConfigVersion", **_ROLLING},
-            never_upgraded={"started_at": None, "target_version": NO_VERSION},
+            never_upgraded={"target_version": NO_VERSION},
+            versions=("target_version", "config_version"),
+            resume_command="Resume-ServiceFabricClusterUpgrade -UpgradeDomainName {domain}",
             explorer_fragment="/",
             components="nodes",
         ),
@@ -176,21 +201,28 @@ KINDS: dict[str, Kind] = {
             ),
             keys={
                 "state": "UpgradeState",
-                # The version of the new cluster manifest. ConfigVersion is the version of the configuration
-                # file: UpgradeOrchestrationMessageProcessor.cs of microsoft/service-fabric.
+                # The number of the cluster manifest of the current phase, 0 before the first upgrade.
+                # ConfigVersion is the version of the configuration file, which changes after the last phase:
+                # UpgradeOrchestrationMessageProcessor.cs of microsoft/service-fabric.
                 "target_version": "ProgressStatus",
                 "config_version": "ConfigVersion",
                 "status_details": "Details",
             },
-            never_upgraded={},
             explorer_fragment="/",
-            call_note="; only standalone clusters support it",
+            never_upgraded={"target_version": "0"},
+            versions=("config_version",),
+            is_multi_phase=True,
+            call_note="only standalone clusters support this call",
+            failure_calls=(CLUSTER_PROGRESS,),
             components="nodes",
         ),
     )
 }
 
 DEFAULT_KIND = "application_resource"
+
+_MAX_TYPE_LENGTH = 256
+"""Longer names of application types are not put into a link, which is stored."""
 
 
 def get_kind(name: str) -> Kind:
@@ -211,7 +243,7 @@ def explorer_path(kind: str, name: str, answer: object = None) -> str:
     path, type_name = get_kind(kind).explorer_fragment, text(value_at(answer, "TypeName"))
     if "{TypeName}" not in path:
         return path
-    if not type_name:
+    if not type_name or len(type_name) > _MAX_TYPE_LENGTH:
         return APPLICATIONS_PAGE
     return fill_path(path.replace("{TypeName}", quote(type_name, safe="")), name)
 
@@ -223,14 +255,15 @@ def unsupported_call_advice(kind: str, version: str | None) -> str:
     :param version: the version of the cluster's runtime, None if it is not known
     """
     row, runtime = get_kind(kind), _version(version or "")
+    note = row.call_note and f"; {row.call_note}"
     required = f"{row.min_runtime_version} or later"
     if runtime is None:
-        return f"this call needs runtime {required}, which the cluster probably does not have{row.call_note}"
+        return f"this call needs runtime {required}, which the cluster probably does not have{note}"
     supported = [
         other.name for other in KINDS.values() if (_version(other.min_runtime_version) or runtime) <= runtime
     ]
     if kind in supported:
-        return f"the cluster runs {version}, which supports this call: check name and kind{row.call_note}"
+        return f"the cluster runs {version}, which supports this call: check name and kind{note}"
     kinds = ", ".join(supported) or "none"
     return f"the cluster runs {version}, but this call needs {required}; kinds of that version: {kinds}"
 

@@ -62,10 +62,14 @@ OUTCOMES: dict[str, Outcome] = {
     "Invalid": Outcome.UNKNOWN,
 }
 
-# In manual mode an upgrade waits for a person between two upgrade domains ...
+# In the mode UnmonitoredManual an upgrade waits for a person in these states: between two upgrade domains,
+# and after a failure if its FailureAction is Manual. When the person resumes it, mode and failure time stay,
+# but the state is InProgress: ProcessUpgradeContextAsyncOperationBase.cpp of microsoft/service-fabric.
 BETWEEN_DOMAINS = frozenset({"RollingForwardPending", "RollingBackPending"})
-# ... and after a failure if FailureAction is Manual, even while the failed domain is in progress.
-ROLLING_FORWARD = frozenset({"RollingForward", "RollingForwardInProgress"})
+
+# Application resources have no Pending state. There, only the failure time shows the pause, and it stays
+# after the person has resumed the upgrade.
+WITHOUT_PENDING = frozenset({"RollingForward"})
 
 
 def is_rollback_state(state: str | None) -> bool:

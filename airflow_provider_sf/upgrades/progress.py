@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import (
-    integer,
+    count,
     percentage,
     seconds,
     short_text,
@@ -23,19 +23,22 @@ from airflow_provider_sf.serialization import INLINE, REQUIRED, TRANSIENT, Recor
 from airflow_provider_sf.upgrades.domains import Domains, domains_of
 from airflow_provider_sf.upgrades.health_evaluations import unhealthy_sentences
 from airflow_provider_sf.upgrades.kinds import get_kind
+from airflow_provider_sf.upgrades.monitoring_policy import MonitoringPolicy, monitoring_policy_of
 from airflow_provider_sf.upgrades.outcomes import (
     BETWEEN_DOMAINS,
     OUTCOMES,
-    ROLLING_FORWARD,
+    WITHOUT_PENDING,
     Outcome,
     is_rollback_state,
 )
 from airflow_provider_sf.upgrades.services import ServiceProgress, services_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from typing_extensions import Self
+
+    from airflow_provider_sf.upgrades.kinds import Kind
 
 SCHEMA = "service_fabric.upgrade_progress/1"
 
@@ -67,7 +70,7 @@ def _details(value: object) -> str | None:
 
 def _previous_version(status_details: object) -> str | None:
     """Return the version that "Deployment upgrading from version: v0 to version: v1." starts from."""
-    match = _VERSIONS.search(text(status_details) or "")
+    match = _VERSIONS.search((text(status_details) or "")[: 4 * _DETAILS_BYTES])
     return _word(match["previous"]) if match else None
 
 
@@ -78,7 +81,7 @@ def _failure_reason(value: object) -> str | None:
 
 
 def _finite_timeout(value: object) -> int | None:
-    timeout = integer(value)
+    timeout = count(value)
     return None if timeout is None or timeout >= _NO_LIMIT else timeout
 
 
@@ -117,8 +120,13 @@ class UpgradeProgress(Record):
     upgrade_kind: str | None = _answered(_word)
     failure_reason: str | None = _answered(_failure_reason)
     """Service Fabric's word; its word None is null."""
+    failure_classification: str | None = _answered(_failure_reason)
+    """More exact than the failure reason, for example PreUpgradeSafetyCheckTimeout; not in every runtime."""
     health_check_phase: str | None = _answered(_word)
     health_check_elapsed_seconds: float | None = _answered(seconds)
+    domain_duration_seconds: float | None = _answered(seconds)
+    """How long the upgrade has been in its current domain."""
+    monitoring_policy: MonitoringPolicy | None = _answered(monitoring_policy_of)
     domains: Domains = field(default_factory=Domains, metadata=INLINE)
     unhealthy_evaluations: tuple[str, ...] = ()
     """A sentence for each unhealthy part."""
@@ -136,27 +144,35 @@ class UpgradeProgress(Record):
 
         :raises ValueError: the kind does not exist
         """
-        never_upgraded = get_kind(self.kind).never_upgraded
-        object.__setattr__(self, "outcome", self._outcome(never_upgraded))
+        object.__setattr__(self, "outcome", self._outcome(get_kind(self.kind)))
 
-    def _outcome(self, never_upgraded: Mapping[str, object]) -> Outcome:
+    def _outcome(self, kind: Kind) -> Outcome:
         """
-        Return the outcome of the state, corrected by three rules for what the state does not show.
+        Return the outcome of the state, corrected by two rules for what the state does not show.
 
-        Something that was never upgraded reports a completed state; its kind knows how to recognise it. In
-        manual mode an upgrade waits for a person before each upgrade domain. A failed upgrade with the
-        FailureAction Manual is put into that mode and does not end.
+        Something that was never upgraded reports a completed state. In manual mode an upgrade waits for a
+        person before each upgrade domain; a failed one with the FailureAction Manual is put into that mode.
         """
         outcome = OUTCOMES.get(self.state or "", Outcome.UNKNOWN)
-        if outcome is Outcome.SUCCEEDED and any(
-            getattr(self, name) == value for name, value in never_upgraded.items()
-        ):
+        if outcome is Outcome.SUCCEEDED and self._was_never_upgraded(kind):
             return Outcome.NOT_UPGRADED
         if self.rolling_upgrade_mode != "UnmonitoredManual":
             return outcome
-        if self.state in BETWEEN_DOMAINS or (self.state in ROLLING_FORWARD and self.failed_at):
+        if self.state in BETWEEN_DOMAINS or (self.state in WITHOUT_PENDING and self.failed_at):
             return Outcome.PAUSED
         return outcome
+
+    def _was_never_upgraded(self, kind: Kind) -> bool:
+        """
+        Whether a completed state means that there was never an upgrade.
+
+        A missing start time is not enough: an upgrade to the version that is deployed completes at once and
+        has none. But it has a mode: TryAcceptGoalStateUpgrade of microsoft/service-fabric.
+        """
+        if any(getattr(self, name) == value for name, value in kind.never_upgraded.items()):
+            return True
+        has_mode = self.rolling_upgrade_mode not in {None, "Invalid"}
+        return "started_at" in kind.keys and self.started_at is None and not has_mode
 
     @property
     def going_back(self) -> bool:
@@ -164,10 +180,24 @@ class UpgradeProgress(Record):
         return is_rollback_state(self.state)
 
     @property
+    def versions(self) -> tuple[str, ...]:
+        """The names of the version on record: the new one or, during and after a rollback, the old one."""
+        named = (getattr(self, name) for name in get_kind(self.kind).versions)
+        return tuple(version for version in named if version)
+
+    @property
+    def new_versions(self) -> tuple[str, ...]:
+        """The names of the version that the upgrade brings; empty if they are not known."""
+        if self.going_back or self.outcome in {Outcome.NOT_UPGRADED, Outcome.UNKNOWN}:
+            return ()
+        if get_kind(self.kind).is_multi_phase and self.outcome is not Outcome.SUCCEEDED:
+            return ()  # still the old one
+        return self.versions
+
+    @property
     def new_version(self) -> str | None:
-        """The version that the upgrade brings; None if that is not known."""
-        is_upgrade = self.outcome not in {Outcome.NOT_UPGRADED, Outcome.UNKNOWN}
-        return self.target_version if is_upgrade and not self.going_back else None
+        """The version that the upgrade brings; None if it is not known."""
+        return next(iter(self.new_versions), None)
 
     @property
     def more_behind(self) -> int:
@@ -284,7 +314,14 @@ _READERS = tuple(
 )
 """Fields that an answer holds under the key of its kind, and how each is read."""
 
-_CLOCKS = {"duration_seconds", "health_check_elapsed_seconds", "observed_at", "endpoint", "raw"}
+_CLOCKS = {
+    "duration_seconds",
+    "domain_duration_seconds",
+    "health_check_elapsed_seconds",
+    "observed_at",
+    "endpoint",
+    "raw",
+}
 _content: Callable[[UpgradeProgress], tuple[object, ...]] = attrgetter(
     *(item.name for item in fields(UpgradeProgress) if item.name not in _CLOCKS)
 )

@@ -3,6 +3,9 @@ Match the upgrade on record with the expected upgrade. No I/O.
 
 Service Fabric gives upgrades no id. The start time identifies an upgrade in every state. The version does so
 only while the upgrade goes forward: during and after a rollback Service Fabric reports the old version.
+
+All criteria of the user must be proved. An upgrade whose version is not known does not satisfy
+``target_version``, and an equal start time does not excuse another version.
 """
 
 from __future__ import annotations
@@ -14,8 +17,15 @@ from typing import ClassVar
 
 from airflow_provider_sf.serialization import Record
 from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.upgrades.kinds import get_kind
 from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.defaults import CLOCK_SKEW_SECONDS
+
+CALLED_OFF = "Interrupted"
+"""
+The failure reason of a completed cluster upgrade that was called off by an upgrade to the old version. The
+record keeps its start time: ClusterManagerReplica::BeginAcceptUpgradeFabric of microsoft/service-fabric.
+"""
 
 
 class Match(Enum):
@@ -34,16 +44,20 @@ class UpgradeIdentity(Record):
 
     started_at: datetime | None
     target_version: str | None
+    rolled_back: bool = False
+    """Whether its rollback was seen."""
 
     @classmethod
     def from_record(cls, record: UpgradeProgress) -> UpgradeIdentity:
         """Return the identity of the upgrade on record."""
-        return cls(record.started_at, record.new_version)
+        return cls(record.started_at, record.new_version, record.going_back)
 
     def merged_with(self, record: UpgradeProgress) -> UpgradeIdentity:
         """Return this identity, completed from a later record of the same upgrade."""
         return UpgradeIdentity(
-            self.started_at or record.started_at, self.target_version or record.new_version
+            self.started_at or record.started_at,
+            self.target_version or record.new_version,
+            self.rolled_back or record.going_back,
         )
 
     def has_same_start(self, record: UpgradeProgress) -> bool:
@@ -60,11 +74,42 @@ class UpgradeIdentity(Record):
         """
         Whether a record is certainly about another upgrade: another start time or another new version.
 
-        A failed upgrade may have failed during its rollback: with the same start time its version is ignored.
+        An upgrade does not lose its start time, but some kinds report none in the state Failed. A failed
+        upgrade may have failed during its rollback: with the same start time its version is ignored.
         """
         if self.has_same_start(record) and record.outcome is Outcome.FAILED:
             return False
+        has_lost_start = self.started_at is not None and record.started_at is None
+        if has_lost_start and record.outcome not in {Outcome.FAILED, Outcome.UNKNOWN}:
+            return True
         return _differ(self.started_at, record.started_at) or _differ(self.target_version, record.new_version)
+
+    def goes_on_in(self, record: UpgradeProgress) -> bool:
+        """
+        Whether a record that is no success is about this upgrade, whatever the criteria.
+
+        A rollback before the upgrade had a start time is reported with that of the upgrade before.
+        """
+        if record.outcome is Outcome.SUCCEEDED:
+            return False
+        return self.has_same_start(record) or (self.started_at is None and record.going_back)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """
+    What a wait has seen until now.
+
+    ``expected`` is the identity of the expected upgrade, ``before`` that of the upgrade on record before it,
+    each None if it was not seen. ``began_at`` is the time of the first poll.
+    """
+
+    expected: UpgradeIdentity | None = None
+    before: UpgradeIdentity | None = None
+    began_at: datetime | None = None
+
+
+_NOTHING_SEEN = History()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +118,8 @@ class UpgradeSelector(Record):
     The criteria for the expected upgrade: all that are set must hold. Without any, it is the latest.
 
     ``previous`` is the record from before the start. ``started_after`` is an aware time; the start may be
-    up to ``clock_skew`` seconds earlier. With ``accept_current_version`` the wait also succeeds if
+    up to ``clock_skew`` seconds earlier. ``target_version`` is the new version, for clusters the version of
+    the code or of the configuration. With ``accept_current_version`` the wait also succeeds if
     ``target_version`` is deployed already and no upgrade is in progress.
     """
 
@@ -85,59 +131,117 @@ class UpgradeSelector(Record):
     target_version: str | None = None
     accept_current_version: bool = False
 
-    def match(
-        self,
-        record: UpgradeProgress,
-        now: datetime,
-        expected: UpgradeIdentity | None,
-        before: UpgradeIdentity | None = None,
-    ) -> Match:
-        """
-        Match a record with the expected upgrade.
-
-        ``expected`` is the identity of the expected upgrade, once it was seen. ``before`` is the identity of
-        the upgrade that this wait found on record before it.
-        """
-        if record.outcome is Outcome.NOT_UPGRADED:
+    def match(self, record: UpgradeProgress, now: datetime, history: History = _NOTHING_SEEN) -> Match:
+        """Match a record with the expected upgrade."""
+        expected = history.expected
+        if record.outcome is Outcome.NOT_UPGRADED or self._is_earlier(record, history):
             return Match.OTHER
-        if expected and expected.contradicts(record):
+        satisfied = self.satisfied_by(record, now, history)
+        if expected is None:
+            is_expected = bool(satisfied)
+        elif expected.contradicts(record):
             return Match.REPLACED
-        if expected and expected.has_same_start(record):
-            return Match.EXPECTED
-        satisfied = self.satisfied_by(record, now, before)
-        if expected:
-            return Match.OTHER if satisfied is False else Match.EXPECTED
-        return Match.EXPECTED if satisfied else Match.OTHER
+        else:
+            is_expected = satisfied is not False or expected.goes_on_in(record)
+        if is_expected and self._was_called_off(record, history):
+            return Match.REPLACED
+        return Match.EXPECTED if is_expected else Match.OTHER
 
     def update_identity(
-        self, record: UpgradeProgress, match: Match, expected: UpgradeIdentity | None
+        self, record: UpgradeProgress, match: Match, history: History
     ) -> UpgradeIdentity | None:
         """Return the identity of the expected upgrade after one more record; finished ones add nothing."""
+        expected = history.expected
         if match is Match.EXPECTED and record.outcome.active:
             return expected.merged_with(record) if expected else UpgradeIdentity.from_record(record)
-        was_wrong = match is Match.OTHER and record.outcome is not Outcome.NOT_UPGRADED
+        is_upgrade = record.outcome is not Outcome.NOT_UPGRADED
+        was_wrong = match is Match.OTHER and is_upgrade and not self._is_earlier(record, history)
         return None if was_wrong else expected
 
     def satisfied_by(
-        self, record: UpgradeProgress, now: datetime, before: UpgradeIdentity | None = None
+        self, record: UpgradeProgress, now: datetime, history: History = _NOTHING_SEEN
     ) -> bool | None:
-        """Return whether the upgrade on record satisfies the criteria; None if that is not known."""
+        """Return whether the upgrade on record satisfies all criteria; None if one of them is not known."""
         results: list[bool | None] = []
         if self.previous is not None:
             results.append(_differs_from_previous(self.previous, record))
         if self.started_after is not None:
             earliest = self.started_after - timedelta(seconds=self.clock_skew)
-            results.append(_starts_late_enough(earliest, record, now))
-        if self.target_version is not None:
-            results.append(_has_version(self.target_version, record, before))
-        if False in results:
-            return False
-        return True in results or not results or None
+            results.append(_starts_late_enough(earliest, record, now, history))
+        if self.target_version is not None and not results:
+            results.append(_is_new(record, history.before))
+            results.append(_has_version(self.target_version, record))
+        elif self.target_version is not None and not self._hides_version(record, history):
+            results.append(_has_version(self.target_version, record))
+        if not results:
+            return not self._was_refused(record, history) or None
+        return False if False in results else None if None in results else True
 
     def accepts_current(self, record: UpgradeProgress) -> bool:
         """Whether the target version is deployed already and ``accept_current_version`` is set."""
         is_deployed = record.outcome in {Outcome.SUCCEEDED, Outcome.NOT_UPGRADED}
-        return self.accept_current_version and is_deployed and record.target_version == self.target_version
+        return self.accept_current_version and is_deployed and self.target_version in record.versions
+
+    def is_phase(self, record: UpgradeProgress, history: History) -> bool:
+        """Whether only a phase has completed: the version is still the old one."""
+        if record.outcome is not Outcome.SUCCEEDED or not get_kind(record.kind).is_multi_phase:
+            return False
+        old = self._old_version(history)
+        return old is not None and old == record.new_version
+
+    def _old_version(self, history: History) -> str | None:
+        """Return the version of a multi-phase kind before the expected upgrade; None if it is not known."""
+        if self.previous is not None:
+            return next(iter(self.previous.versions), None)
+        return history.before.target_version if history.before else None
+
+    def _hides_version(self, record: UpgradeProgress, history: History) -> bool:
+        """Whether this kind does not report the new version yet."""
+        is_completed = record.outcome is Outcome.SUCCEEDED and not self.is_phase(record, history)
+        return get_kind(record.kind).is_multi_phase and not is_completed
+
+    def _was_refused(self, record: UpgradeProgress, history: History) -> bool:
+        """
+        Whether a completed record of a multi-phase kind has details: the reason why a start was refused.
+
+        If the version has changed since an earlier poll, the details are no refusal.
+        """
+        is_completed = record.outcome is Outcome.SUCCEEDED and get_kind(record.kind).is_multi_phase
+        has_changed = self._old_version(history) not in {None, record.new_version}
+        return is_completed and bool(record.status_details) and not has_changed
+
+    def _is_earlier(self, record: UpgradeProgress, history: History) -> bool:
+        """
+        Whether a record, read after the expected upgrade was seen, is about the upgrade before it.
+
+        Such an answer is old, so it replaces nothing. A rollback is different: during provisioning some kinds
+        report it with the start time of the upgrade before.
+        """
+        expected = history.expected
+        if expected is None or record.started_at is None or expected.has_same_start(record):
+            return False
+        if record.going_back and expected.started_at is None:
+            return False
+        starts = [self.previous and self.previous.started_at, history.before and history.before.started_at]
+        return record.started_at in starts
+
+    def _was_called_off(self, record: UpgradeProgress, history: History) -> bool:
+        """
+        Whether a completed record shows that an upgrade to the old version replaced the expected upgrade.
+
+        A rollback never completes forward, except on a cluster, where the record of the upgrade changes.
+        """
+        if record.outcome is not Outcome.SUCCEEDED or self.is_phase(record, history):
+            return False
+        if history.expected is not None and history.expected.rolled_back:
+            return True
+        if record.failure_reason != CALLED_OFF or self.target_version in record.new_versions:
+            return False
+        if history.expected is not None:
+            return True
+        if self.previous is not None:
+            return self.previous.started_at != record.started_at
+        return self.started_after is not None
 
 
 def _differs_from_previous(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None:
@@ -148,21 +252,32 @@ def _differs_from_previous(previous: UpgradeProgress, record: UpgradeProgress) -
     rollback may be its own: Service Fabric rolls back a running upgrade before it starts a new one.
     """
     if previous.started_at is not None:
-        return _differs_from_started(previous.started_at, record)
+        return _differs_from_started(previous, record)
     if previous.outcome.finished:
         return _differs_from_finished(previous, record)
     if previous.outcome is Outcome.UNKNOWN:
         return record.outcome.active or None
+    if previous.going_back and record.outcome.active and record.new_version:
+        return True
     if not previous.new_version or not record.new_version:
         return None
     return previous.new_version != record.new_version
 
 
-def _differs_from_started(previous_start: datetime, record: UpgradeProgress) -> bool | None:
-    """Compare start times; a running upgrade without one is new."""
+def _differs_from_started(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None:
+    """
+    Compare start times. An upgrade never loses its start time, so a record without one is about another.
+
+    With the same start time there are two ways to see another upgrade: it was rolled back before it had its
+    own start time; or a running upgrade of a cluster was called off by one to the old version.
+    """
     if record.started_at is None:
-        return record.outcome.active or None
-    return previous_start != record.started_at
+        return record.outcome is not Outcome.UNKNOWN or None
+    if previous.started_at != record.started_at:
+        return True
+    if previous.outcome is Outcome.SUCCEEDED and record.going_back:
+        return True
+    return record.failure_reason == CALLED_OFF and _differ(previous.new_version, record.new_version)
 
 
 def _differs_from_finished(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None:
@@ -176,22 +291,27 @@ def _differs_from_finished(previous: UpgradeProgress, record: UpgradeProgress) -
     return (record.outcome.finished and _result(previous) != _result(record)) or None
 
 
-def _starts_late_enough(earliest: datetime, record: UpgradeProgress, now: datetime) -> bool | None:
-    """Compare start times; a running upgrade without one has not started before now."""
+def _starts_late_enough(
+    earliest: datetime, record: UpgradeProgress, now: datetime, history: History
+) -> bool | None:
+    """
+    Compare start times; a running upgrade without one has not started before now.
+
+    A finished upgrade without one started during this wait if another was on record before.
+    """
     start = record.started_at or (now if record.outcome.active else None)
+    if start is None and history.before is not None and history.before.differs_from(record):
+        start = history.began_at if history.began_at and history.began_at >= earliest else None
     return None if start is None else start >= earliest
 
 
-def _has_version(version: str, record: UpgradeProgress, before: UpgradeIdentity | None) -> bool | None:
-    """
-    Compare the new version; None for a rollback.
+def _has_version(version: str, record: UpgradeProgress) -> bool | None:
+    """Compare the new version; None for a rollback."""
+    return version in record.new_versions if record.new_versions else None
 
-    A finished upgrade with this version counts only if it finished during this wait.
-    """
-    if record.new_version is None:
-        return None
-    if record.new_version != version:
-        return False
+
+def _is_new(record: UpgradeProgress, before: UpgradeIdentity | None) -> bool | None:
+    """Return whether an upgrade is running or finished during this wait; None if that is not known."""
     return record.outcome.active or (before is not None and before.differs_from(record)) or None
 
 

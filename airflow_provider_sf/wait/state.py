@@ -13,10 +13,11 @@ from enum import Enum
 from typing import Any, ClassVar
 
 from airflow_provider_sf.rest import ServiceFabricError
+from airflow_provider_sf.rest.protocol import is_missing
 from airflow_provider_sf.rest.storage_limits import shorten
 from airflow_provider_sf.serialization import REQUIRED, TRANSIENT, Record
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.matching import UpgradeIdentity
+from airflow_provider_sf.wait.matching import History, UpgradeIdentity
 from airflow_provider_sf.wait.timeline import Stage
 
 SCHEMA = "service_fabric.upgrade_wait/1"
@@ -35,6 +36,8 @@ class Verdict(Enum):
     """Another upgrade replaced the expected one."""
     NOT_STARTED = "not_started"
     """The upgrade on record is not the expected one and no longer active."""
+    PHASE_COMPLETED = "phase_completed"
+    """A phase of the expected upgrade has completed. The next one follows, or the upgrade was undone."""
     UNKNOWN = "unknown"
     """Service Fabric reports a state that this package does not know."""
 
@@ -113,6 +116,21 @@ class WaitState(Record):
         """Whether the last answer fails the task if the next poll confirms it."""
         return self.verdict is not None and self.verdict.bad
 
+    @property
+    def is_confirming(self) -> bool:
+        """Whether the last poll ends the wait if the next one confirms it: a bad result, or a deletion."""
+        return self.unconfirmed or self.is_deleted
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the last poll did not find what an earlier one has found."""
+        return self.record is not None and self.error is not None and is_missing(self.error)
+
+    @property
+    def history(self) -> History:
+        """What the selector needs to match the next record."""
+        return History(self.expected, self.before, self.began_at)
+
     def after_restart(self) -> WaitState:
         """Return what is still true after another process continued from this state and ended."""
         return replace(self, unreachable_since=None, unreachable_polls=0, stale=True)
@@ -124,6 +142,29 @@ class WaitState(Record):
         Nothing was polled in between: a current outage keeps its start, but its polls count from zero.
         """
         return replace(self, unreachable_polls=0, stale=True)
+
+    def continued(self, interim: WaitState, *, since: WaitState) -> WaitState:
+        """
+        Return this last state of an earlier process, for a process that has polled without knowing it.
+
+        ``interim`` is the state of the later process, which began with ``since``. Only what this state does not
+        know is taken from it: without this state, its timeline may be wrong.
+        """
+        if interim.polls == since.polls:
+            return self.resumed()
+        unreachable_since = interim.unreachable_since and (
+            self.unreachable_since or interim.unreachable_since
+        )
+        return replace(
+            self,
+            polls=self.polls + interim.polls - since.polls,
+            expected=self.expected or interim.expected,
+            before=self.before or interim.before,
+            unreachable_since=unreachable_since,
+            unreachable_polls=interim.unreachable_polls,
+            error=interim.error,
+            stale=True,
+        )
 
     def ended(self, by: str, now: datetime) -> WaitState:
         """Return the final state; see ``ended_by`` for the values of ``by``."""

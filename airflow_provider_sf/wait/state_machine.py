@@ -10,8 +10,12 @@ An observation is the result of one poll: a record or an error. This is what fol
     the policy does not want to wait
     an upgrade is in progress                poll again; at last ended by "stall_timeout" or "timeout"
     finished, but not the expected upgrade   poll again; at last ended by "start_timeout" or "timeout"
+    only a phase of the upgrade completed    poll again; at last ended by "start_timeout" or "timeout"
     an unknown state                         poll again; at last ended by "unknown_state_timeout" or "timeout"
     Unreachable                              poll again; at last ended by "unreachable_timeout" or "timeout"
+    an error about the connection, which     poll again; as Unreachable
+    worked before
+    not found, but it was found before       poll again 2 s later; ended by "error" if it is still so
     Rejected, UnexpectedAnswer               ended by "error"; "not found" may count as "not started yet"
 """
 
@@ -23,10 +27,11 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable
-from airflow_provider_sf.rest.protocol import is_missing
+from airflow_provider_sf.rest.protocol import is_about_connection, is_missing
 from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.upgrades.kinds import get_kind
 from airflow_provider_sf.upgrades.outcomes import Outcome
-from airflow_provider_sf.wait.matching import Match, UpgradeIdentity
+from airflow_provider_sf.wait.matching import History, Match, UpgradeIdentity
 from airflow_provider_sf.wait.policy import MIN_OUTAGE_POLLS, Policy
 from airflow_provider_sf.wait.state import OutageStats, Verdict, WaitState
 from airflow_provider_sf.wait.timeline import extend_timeline
@@ -56,7 +61,7 @@ Observation = UpgradeProgress | ServiceFabricError
 Decision = PollAgain | Ended
 
 
-def judge(policy: Policy, match: Match, record: UpgradeProgress) -> Verdict:
+def judge(policy: Policy, match: Match, record: UpgradeProgress, history: History) -> Verdict:
     """Return what a record means for the wait."""
     outcome = record.outcome
     if outcome is Outcome.UNKNOWN:
@@ -68,8 +73,22 @@ def judge(policy: Policy, match: Match, record: UpgradeProgress) -> Verdict:
     if match is Match.OTHER:
         return Verdict.NOT_STARTED if outcome.finished else Verdict.PENDING
     if outcome is Outcome.SUCCEEDED:
-        return Verdict.SUCCEEDED
+        return _judge_success(policy, record, history)
     return Verdict.FAILED if outcome.finished or _is_unwanted(policy, record) else Verdict.PENDING
+
+
+def _judge_success(policy: Policy, record: UpgradeProgress, history: History) -> Verdict:
+    """Return what a completed record means: it may be only a phase, or the end of an undone upgrade."""
+    if not policy.selector.is_phase(record, history):
+        return Verdict.SUCCEEDED
+    is_undone = history.expected is not None and history.expected.rolled_back
+    return Verdict.FAILED if is_undone else Verdict.PHASE_COMPLETED
+
+
+def verdict_of(policy: Policy, state: WaitState, record: UpgradeProgress, now: datetime) -> Verdict:
+    """Return what the last record of a wait means, worked out again from what the wait has seen."""
+    match = policy.selector.match(record, now, state.history)
+    return judge(policy, match, record, state.history)
 
 
 def _is_unwanted(policy: Policy, record: UpgradeProgress) -> bool:
@@ -93,8 +112,10 @@ def step(
         return _on_record(policy, state, observation, now)
     if policy.wait_for_existence and is_missing(observation):
         return _on_missing(policy, state, observation, now)
-    if isinstance(observation, Unreachable):
+    if isinstance(observation, Unreachable) or (state.answers and is_about_connection(observation)):
         return _on_unreachable(policy, state, observation, now, jitter)
+    if is_missing(observation) and state.record is not None and not state.is_deleted:
+        return replace(state, error=observation), PollAgain(CONFIRM_AFTER_SECONDS)
     return replace(state, error=observation), Ended("error")
 
 
@@ -123,21 +144,32 @@ def with_unchanged_polls(state: WaitState, polls: int, last_seen_at: datetime) -
 def _on_record(
     policy: Policy, state: WaitState, record: UpgradeProgress, now: datetime
 ) -> tuple[WaitState, Decision]:
-    match = policy.selector.match(record, now, state.expected, state.before)
-    verdict = judge(policy, match, record)
-    is_other = match is Match.OTHER and verdict is not Verdict.UNKNOWN
+    history, selector = state.history, policy.selector
+    match = selector.match(record, now, history)
+    verdict = judge(policy, match, record, history)
     after = replace(
         _with_answer(state, record, verdict, now),
-        expected=policy.selector.update_identity(record, match, state.expected),
-        before=state.before or (UpgradeIdentity.from_record(record) if is_other else None),
-        timeline=extend_timeline(state.timeline, record, now, expected=match is Match.EXPECTED),
+        expected=selector.update_identity(record, match, history),
+        before=state.before or _identity_before(record, match, verdict),
+        timeline=extend_timeline(
+            state.timeline, record, now, expected=match is Match.EXPECTED, is_first=state.stale
+        ),
         error=None,
     )
     if verdict.bad and not state.unconfirmed:
         return after, PollAgain(CONFIRM_AFTER_SECONDS)
     if verdict.bad or verdict is Verdict.SUCCEEDED:
-        return _with_final_identity(after), Ended("upgrade")
+        return after, Ended("upgrade")
     return after, _poll_again_or_time_out(policy, after, now)
+
+
+def _identity_before(record: UpgradeProgress, match: Match, verdict: Verdict) -> UpgradeIdentity | None:
+    """Return the identity of the upgrade before the expected one, if a record shows it."""
+    if verdict in {Verdict.UNKNOWN, Verdict.SUCCEEDED}:
+        return None
+    if get_kind(record.kind).is_multi_phase:  # its records have the old version until it ends
+        return UpgradeIdentity(None, next(iter(record.versions), None))
+    return UpgradeIdentity.from_record(record) if match is Match.OTHER else None
 
 
 def _on_missing(
@@ -149,27 +181,21 @@ def _on_missing(
 
 
 def _on_unreachable(
-    policy: Policy, state: WaitState, error: Unreachable, now: datetime, jitter: float
+    policy: Policy, state: WaitState, error: ServiceFabricError, now: datetime, jitter: float
 ) -> tuple[WaitState, Decision]:
     since = state.unreachable_since or now
     after = replace(
         state, error=error, unreachable_since=since, unreachable_polls=state.unreachable_polls + 1
     )
-    pause = max(jitter * policy.backoff(after.unreachable_polls), error.retry_after or 0.0)
+    retry_after = error.retry_after if isinstance(error, Unreachable) else None
+    pause = max(jitter * policy.backoff(after.unreachable_polls), retry_after or 0.0)
     remaining = _seconds_to_deadline(policy, now)
     if not state.stale or after.unreachable_polls >= MIN_OUTAGE_POLLS:
         remaining["unreachable_timeout"] = policy.unreachable_timeout - _seconds_between(since, now)
     decision = _decide(pause, remaining)
     if state.unconfirmed and decision == Ended("timeout"):
-        return _with_final_identity(after), Ended("upgrade")
+        return after, Ended("upgrade")
     return after, decision
-
-
-def _with_final_identity(state: WaitState) -> WaitState:
-    """Take the upgrade on record as the expected one: the worker must reach the same verdict again."""
-    if state.expected or not state.record:
-        return state
-    return replace(state, expected=UpgradeIdentity.from_record(state.record))
 
 
 def _with_answer(
@@ -223,7 +249,7 @@ def _remaining_seconds(policy: Policy, state: WaitState, now: datetime) -> dict[
     remaining = _seconds_to_deadline(policy, now)
     outcome = state.record and state.record.outcome
     verdict_age = _seconds_between(state.verdict_since, now)
-    if state.verdict is Verdict.NOT_STARTED:
+    if state.verdict in {Verdict.NOT_STARTED, Verdict.PHASE_COMPLETED}:
         remaining["start_timeout"] = policy.start_timeout - verdict_age
     if state.verdict is Verdict.UNKNOWN:
         remaining["unknown_state_timeout"] = policy.unknown_state_timeout - verdict_age

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.rest.storage_limits import json_size
@@ -21,6 +21,9 @@ MOST_BEHIND = 5
 
 TIMELINE_BYTES = 8_192
 """How many bytes of JSON a timeline may take without its last stage."""
+
+MAX_STATE_AGE = timedelta(seconds=30)
+"""A process that continues a wait may miss the last changes of this time. A longer time is unseen."""
 
 _MUST_STAY = 3
 """The first stage, the last forward stage and the last stage are always kept."""
@@ -51,6 +54,10 @@ class Stage(Record):
     """The last upgrade domain or unit."""
     skipped: int = 0
     """How many stages before this one were omitted."""
+    config_version: str | None = None
+    """The version of a cluster's configuration."""
+    unseen_before: bool = False
+    """Whether the time right before this stage is unknown: the triggerer was replaced or started late."""
 
     @classmethod
     def from_record(cls, record: UpgradeProgress, now: datetime, *, expected: bool) -> Stage:
@@ -70,6 +77,7 @@ class Stage(Record):
             failed_at=record.failed_at,
             failure_reason=record.failure_reason,
             place=record.place,
+            config_version=record.config_version,
         )
 
     def continues_in(self, later: Stage) -> bool:
@@ -80,13 +88,23 @@ class Stage(Record):
 
 
 def extend_timeline(
-    timeline: tuple[Stage, ...], record: UpgradeProgress, now: datetime, *, expected: bool
+    timeline: tuple[Stage, ...],
+    record: UpgradeProgress,
+    now: datetime,
+    *,
+    expected: bool,
+    is_first: bool = False,
 ) -> tuple[Stage, ...]:
-    """Return the timeline after one more answer: its last stage continues, or a new one begins."""
+    """
+    Return the timeline after one more answer: its last stage continues, or a new one begins.
+
+    ``is_first`` is set for the first answer of a process that continues a wait.
+    """
     new = Stage.from_record(record, now, expected=expected)
     last = timeline[-1] if timeline else None
     if last is None or not last.continues_in(new):
-        return (*_cut(timeline), new)
+        is_gap = is_first and last is not None and now - last.last_seen_at > MAX_STATE_AGE
+        return (*_cut(timeline), replace(new, unseen_before=is_gap))
     merged = replace(
         new,
         started_at=new.started_at or last.started_at,
@@ -95,6 +113,7 @@ def extend_timeline(
         failure_reason=new.failure_reason or last.failure_reason,
         place=new.place or last.place,
         skipped=last.skipped,
+        unseen_before=last.unseen_before,
     )
     return (*timeline[:-1], merged)
 
@@ -107,6 +126,12 @@ def last_forward(timeline: Iterable[Stage]) -> Stage | None:
         if stage.expected and stage.outcome in _FORWARD and not is_rollback_state(stage.state)
     ]
     return forward[-1] if forward else None
+
+
+def is_followed_by_gap(timeline: tuple[Stage, ...], stage: Stage) -> bool:
+    """Whether the time right after a stage is unknown."""
+    after = timeline[timeline.index(stage) + 1 :]
+    return bool(after) and after[0].unseen_before
 
 
 def _cut(timeline: tuple[Stage, ...]) -> tuple[Stage, ...]:

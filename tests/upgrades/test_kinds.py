@@ -13,6 +13,7 @@ from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.kinds import (
     APPLICATION_HEALTH,
     APPLICATION_PROGRESS,
+    CLUSTER_PROGRESS,
     KINDS,
     Kind,
     explorer_path,
@@ -89,9 +90,18 @@ def test_urls_of_the_failure_calls() -> None:
         "/Applications/shop~web/$/GetUpgradeProgress?api-version=6.0",
         "/Applications/shop~web/$/GetHealth?api-version=6.0",
     ]  # fmt: skip
+    assert request_for(CLUSTER_PROGRESS).target == "/$/GetUpgradeProgress?api-version=6.0"
     assert {kind.name: kind.failure_calls for kind in KINDS.values() if kind.failure_calls} == {
         "application_resource": (APPLICATION_PROGRESS, APPLICATION_HEALTH),
         "compose_deployment": (APPLICATION_PROGRESS, APPLICATION_HEALTH),
+        "cluster_configuration": (CLUSTER_PROGRESS,),
+    }
+
+
+def test_resume_commands_of_each_kind() -> None:
+    assert {kind.name: kind.resume_command for kind in KINDS.values() if kind.resume_command} == {
+        "application": "Resume-ServiceFabricApplicationUpgrade -ApplicationName {name} -UpgradeDomainName {domain}",
+        "cluster": "Resume-ServiceFabricClusterUpgrade -UpgradeDomainName {domain}",
     }
 
 
@@ -143,7 +153,14 @@ def test_every_kind_reports_state_and_version(kind: Kind) -> None:
 
 @every_kind
 def test_fields_of_a_row_are_record_fields(kind: Kind) -> None:
-    inside = {"upgrade_domains", "upgrade_units", "current_domain", "current_unit", "failure_domain"}
+    inside = {
+        "upgrade_domains",
+        "upgrade_units",
+        "current_domain",
+        "current_unit",
+        "next_domain",
+        "failure_domain",
+    }
     assert set(kind.keys) <= {field.name for field in fields(UpgradeProgress)} | inside
 
 
@@ -153,9 +170,8 @@ def test_never_upgraded_uses_fields_of_the_row(kind: Kind) -> None:
 
 
 @every_kind
-def test_failure_calls_take_a_name(kind: Kind) -> None:
-    assert all(takes_name(call.path) for call in kind.failure_calls)
-    assert kind.takes_name or not kind.failure_calls
+def test_failure_calls_take_the_same_name(kind: Kind) -> None:
+    assert all(takes_name(call.path) is kind.takes_name for call in kind.failure_calls)
 
 
 @every_kind
@@ -257,6 +273,7 @@ def test_plain_value_is_not_rendered_later(value: object) -> None:
         ("application", "shop~web", {"TypeName": "My/Type é"}, "/apptype/My%2FType%20%C3%A9/app/shop~web"),
         ("application", "shop", {"TypeName": "{applicationId}"}, "/apptype/%7BapplicationId%7D/app/shop"),
         ("application", "shop", {"TypeName": 5}, "/apptype/5/app/shop"),
+        ("application", "shop", {"TypeName": "x" * 257}, "/apps"),
         ("application", "shop", {"TypeName": ""}, "/apps"),
         ("application", "shop", {"TypeName": None}, "/apps"),
         ("application", "shop", {}, "/apps"),
@@ -292,7 +309,7 @@ ALL_FROM_6 = "application, compose_deployment, cluster, cluster_configuration"
         (
             "cluster_configuration",
             None,
-            "this call needs runtime 6.0 or later, which the cluster probably does not have; only standalone clusters support it",
+            "this call needs runtime 6.0 or later, which the cluster probably does not have; only standalone clusters support this call",
         ),
         (
             "application_resource",

@@ -11,7 +11,7 @@ from azure.servicefabric import models
 from airflow_provider_sf.upgrades.outcomes import (
     BETWEEN_DOMAINS,
     OUTCOMES,
-    ROLLING_FORWARD,
+    WITHOUT_PENDING,
     Outcome,
     is_rollback_state,
     stage_state,
@@ -99,7 +99,7 @@ def test_manual_mode_is_a_published_mode(
 
 def test_states_in_which_an_upgrade_can_pause() -> None:
     assert {"RollingForwardPending", "RollingBackPending"} == BETWEEN_DOMAINS
-    assert {"RollingForward", "RollingForwardInProgress"} == ROLLING_FORWARD
+    assert {"RollingForward"} == WITHOUT_PENDING
 
 
 @pytest.mark.parametrize("state", [*OUTCOMES, "RollingSideways", "", None])

@@ -61,8 +61,11 @@ def test_founding_page_reads_as_documented(sample: Callable[[str], dict[str, Any
         "config_version": None,
         "upgrade_kind": None,
         "failure_reason": None,
+        "failure_classification": None,
         "health_check_phase": None,
         "health_check_elapsed_seconds": None,
+        "domain_duration_seconds": None,
+        "monitoring_policy": None,
         "upgrade_domains": [],
         "upgrade_units": [],
         "current_domain": None,
@@ -70,6 +73,7 @@ def test_founding_page_reads_as_documented(sample: Callable[[str], dict[str, Any
         "failure_domain": None,
         "nodes_at_failure": [],
         "safety_checks_at_failure": [],
+        "next_domain": None,
         "unhealthy_evaluations": [],
         "observed_at": "2026-03-01T03:00:00Z",
         "endpoint": "http://localhost:19080",
@@ -174,13 +178,56 @@ def test_completed_without_start_time_is_not_upgraded(kind: str, state: str, sta
         ("application", {"UpgradeDescription": {"UpgradeKind": "Invalid"}}, "succeeded"),
         ("application", {"TargetApplicationTypeVersion": NO_VERSION}, "succeeded"),
         ("application_resource", {"UpgradeKind": "Invalid"}, "succeeded"),
-        ("cluster_configuration", {"ProgressStatus": 0, "ConfigVersion": ""}, "succeeded"),
+        ("cluster_configuration", {"ProgressStatus": 0, "ConfigVersion": "1.0.0"}, "not_upgraded"),
+        ("cluster_configuration", {"ProgressStatus": 1, "ConfigVersion": "0"}, "succeeded"),
     ],
 )
 def test_each_kind_recognises_never_upgraded(kind: str, members: dict[str, Any], outcome: str) -> None:
     completed = {"UpgradeState": "RollingForwardCompleted", "StartTimestampUtc": STARTED, **members}
     assert read(kind, **completed).outcome.value == outcome
     assert read(kind, **{**completed, "UpgradeState": "Failed"}).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [
+        ("application", "succeeded"),
+        ("compose_deployment", "succeeded"),
+        ("cluster", "succeeded"),
+        ("application_resource", "not_upgraded"),
+    ],
+)
+def test_mode_without_a_start_time_is_an_upgrade(kind: str, outcome: str) -> None:
+    """An upgrade to the deployed version completes at once; application resources refuse it."""
+    completed = {"UpgradeState": "RollingForwardCompleted", "CodeVersion": "10.1", "UpgradeKind": "Rolling"}
+    assert read(kind, **completed, RollingUpgradeMode="Monitored").outcome.value == outcome
+    assert read(kind, **completed, RollingUpgradeMode="Invalid").outcome is Outcome.NOT_UPGRADED
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "new_versions"),
+    [
+        ("application", "RollingForwardInProgress", ("2.0",)),
+        ("application", "RollingBackInProgress", ()),
+        ("cluster", "RollingForwardCompleted", ("10.1", "5")),
+        ("cluster", "RollingBackCompleted", ()),
+        ("cluster_configuration", "RollingForwardInProgress", ()),
+        ("cluster_configuration", "RollingForwardCompleted", ("5",)),
+        ("cluster_configuration", "RollingSideways", ()),
+    ],
+)
+def test_new_versions(kind: str, state: str, new_versions: tuple[str, ...]) -> None:
+    progress = read(
+        kind,
+        UpgradeState=state,
+        StartTimestampUtc=STARTED,
+        TargetApplicationTypeVersion="2.0",
+        CodeVersion="10.1",
+        ConfigVersion="5",
+        ProgressStatus=7,
+    )
+    assert progress.new_versions == new_versions
+    assert progress.new_version == next(iter(new_versions), None)
 
 
 def test_kinds_without_start_time_can_succeed() -> None:
@@ -197,7 +244,8 @@ def test_running_upgrade_without_start_time_is_in_progress() -> None:
     [
         # After a failure with FailureAction Manual.
         ("RollingForward", "UnmonitoredManual", STARTED, Outcome.PAUSED),
-        ("RollingForwardInProgress", "UnmonitoredManual", STARTED, Outcome.PAUSED),
+        # Resumed by a person: mode and failure time stay.
+        ("RollingForwardInProgress", "UnmonitoredManual", STARTED, Outcome.IN_PROGRESS),
         ("RollingForwardPending", "UnmonitoredManual", STARTED, Outcome.PAUSED),
         # Before the next upgrade domain.
         ("RollingForwardPending", "UnmonitoredManual", None, Outcome.PAUSED),
@@ -512,7 +560,7 @@ def test_omitted_parts_of_rolling_upgrades_are_counted() -> None:
         UpgradeUnits=units,
         CurrentUpgradeDomainProgress={"NodeUpgradeProgressList": nodes},
         UpgradeDomainProgressAtFailure={"NodeUpgradeProgressList": nodes},
-        UnhealthyEvaluations=[{"Kind": "Node", "NodeName": f"n{place}"} for place in range(99)],
+        UnhealthyEvaluations=[{"Kind": "Service", "ServiceName": f"s{place}"} for place in range(99)],
     )
     place = progress.domains
     assert progress.to_dict()["omitted"] == {
@@ -617,6 +665,10 @@ NEW_KEYS = (
     "upgrade_units",
     "nodes_at_failure",
     "safety_checks_at_failure",
+    "failure_classification",
+    "domain_duration_seconds",
+    "monitoring_policy",
+    "next_domain",
 )
 
 

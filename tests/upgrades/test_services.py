@@ -115,6 +115,17 @@ def test_omitted_sum_fits_into_64_bits() -> None:
     assert omitted["pending_replicas"] == 1 << 63
 
 
+def test_long_list_is_cut_but_counted() -> None:
+    kept, omitted = services_of(listed(*[1] * 50_000))
+    assert len(kept) + omitted["services"] == 50_000
+    assert omitted["services_behind"] == 2_000 - len(kept)
+
+
+def test_negative_count_is_not_known() -> None:
+    service = {"ServiceName": "web", "CompletedReplicaCount": -1, "PendingReplicaCount": "-5"}
+    assert services_of([service]) == ((ServiceProgress("web", None, None),), NOTHING)
+
+
 def test_negative_count_is_not_subtracted() -> None:
     service = {"ServiceName": "x" * 150, "PendingReplicaCount": "-5"}
     _, omitted = services_of([service] * 200)

@@ -21,7 +21,6 @@ ROW = Kind(
     title="volume",
     progress=Call("/Volumes/{volumeName}/$/GetUpgradeProgress", "10.0", PAGE),
     keys={"name": "VolumeName", "target_version": "Volume.Version", **_ROLLING},
-    never_upgraded={"started_at": None},
     explorer_fragment=APPLICATIONS_PAGE,
 )
 

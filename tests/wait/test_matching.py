@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.matching import Match, UpgradeIdentity, UpgradeSelector
+from airflow_provider_sf.wait.matching import CALLED_OFF, History, Match, UpgradeIdentity, UpgradeSelector
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
 BEFORE, LATER = NOON - timedelta(hours=2), NOON + timedelta(hours=1)
@@ -31,10 +31,19 @@ ROLLED_BACK = record("CompletedRollback", "v1")
 FAILED = record("Failed")
 FAILED_UNSTARTED = record("Failed", started_at=None)
 NEVER = record("CompletedRollforward", "v1", None)
+DONE_UNSTARTED = UpgradeProgress(
+    "application",
+    "shop",
+    state="RollingForwardCompleted",
+    target_version="v1",
+    rolling_upgrade_mode="Monitored",
+)
+"""An upgrade to the version that is deployed completes at once, without a start time."""
 
 OLD_DONE = record("CompletedRollforward", "v1", BEFORE)
 OLD_MOVING = record("RollingForward", "v1", BEFORE)
 OLD_BACK = record("RollingBack", "v0", BEFORE)
+OLD_BACK_UNSTARTED = record("RollingBack", "v0", None)
 OLD_FRESH = record("ProvisioningTarget", "v1", None)
 OLD_FAILED_UNSTARTED = record("Failed", "v1", None)
 STRANGE = record("Invalid", None, None)
@@ -43,7 +52,8 @@ STRANGE = record("Invalid", None, None)
 def updated_identity(
     selector: UpgradeSelector, observed: UpgradeProgress, expected: UpgradeIdentity | None
 ) -> UpgradeIdentity | None:
-    return selector.update_identity(observed, selector.match(observed, NOON, expected), expected)
+    history = History(expected)
+    return selector.update_identity(observed, selector.match(observed, NOON, history), history)
 
 
 YES, NO, UNDECIDED = True, False, None
@@ -51,7 +61,7 @@ YES, NO, UNDECIDED = True, False, None
 
 @pytest.mark.parametrize("observed", [FORWARD, FRESH, BACK, DONE, ROLLED_BACK, FAILED])
 def test_latest_upgrade_is_expected_by_default(observed: UpgradeProgress) -> None:
-    assert LATEST.match(observed, NOON, None) is Match.EXPECTED
+    assert LATEST.match(observed, NOON) is Match.EXPECTED
 
 
 @pytest.mark.parametrize(
@@ -64,8 +74,8 @@ def test_latest_upgrade_is_expected_by_default(observed: UpgradeProgress) -> Non
     ],
 )
 def test_never_upgraded_is_never_expected(selector: UpgradeSelector) -> None:
-    assert selector.match(NEVER, NOON, None) is Match.OTHER
-    assert selector.match(NEVER, NOON, UpgradeIdentity(NOON, "v2")) is Match.OTHER
+    assert selector.match(NEVER, NOON) is Match.OTHER
+    assert selector.match(NEVER, NOON, History(UpgradeIdentity(NOON, "v2"))) is Match.OTHER
 
 
 @pytest.mark.parametrize(
@@ -79,7 +89,15 @@ def test_never_upgraded_is_never_expected(selector: UpgradeSelector) -> None:
         (OLD_DONE, FAILED, YES),
         (OLD_DONE, ROLLED_BACK, YES),
         (OLD_DONE, BACK_UNSTARTED, YES),
-        (OLD_DONE, FAILED_UNSTARTED, UNDECIDED),
+        # Without a start time, it is another: an upgrade does not lose it.
+        (OLD_DONE, FAILED_UNSTARTED, YES),
+        (OLD_DONE, DONE_UNSTARTED, YES),
+        (OLD_MOVING, DONE_UNSTARTED, YES),
+        (OLD_DONE, STRANGE, UNDECIDED),
+        # With the same start time, it was rolled back before it had its own.
+        (OLD_DONE, OLD_BACK, YES),
+        (OLD_DONE, record("CompletedRollback", "v0", BEFORE), YES),
+        (OLD_DONE, OLD_MOVING, NO),
         # Never upgraded, or unknown.
         (NEVER, FORWARD, YES),
         (NEVER, FRESH, YES),
@@ -110,6 +128,9 @@ def test_never_upgraded_is_never_expected(selector: UpgradeSelector) -> None:
         (OLD_FRESH, DONE, YES),
         (OLD_FRESH, record("RollingForward", None), UNDECIDED),
         (record("ProvisioningTarget", None, None), FORWARD, UNDECIDED),
+        (OLD_BACK_UNSTARTED, FORWARD, YES),
+        (OLD_BACK_UNSTARTED, BACK, UNDECIDED),
+        (OLD_BACK_UNSTARTED, DONE, UNDECIDED),
     ],
 )
 def test_previous(previous: UpgradeProgress, observed: UpgradeProgress, satisfied: object) -> None:
@@ -164,8 +185,12 @@ CONFIGURED = configuration("RollingForwardCompleted")
         # Running: new, unless the previous was running.
         (CONFIGURED, configuration("RollingForwardInProgress"), YES),
         (CONFIGURED, configuration("RollingBackInProgress"), YES),
-        (configuration("RollingForwardInProgress"), configuration("RollingForwardInProgress", "6"), YES),
-        (configuration("RollingForwardInProgress"), configuration("RollingForwardCompleted"), NO),
+        (
+            configuration("RollingForwardInProgress"),
+            configuration("RollingForwardInProgress", "6"),
+            UNDECIDED,
+        ),
+        (configuration("RollingForwardInProgress"), configuration("RollingForwardCompleted"), UNDECIDED),
         (configuration("RollingForwardInProgress"), configuration("RollingBackCompleted", "4"), UNDECIDED),
         (configuration("RollingBackInProgress"), configuration("RollingBackCompleted"), UNDECIDED),
         # Unknown: not decided.
@@ -211,25 +236,27 @@ def test_all_criteria_must_hold() -> None:
     assert both.satisfied_by(DONE, NOON) is YES
     assert both.satisfied_by(record("CompletedRollforward", "v3"), NOON) is NO
     assert both.satisfied_by(record("CompletedRollforward", "v2", BEFORE), NOON) is NO
-    assert both.satisfied_by(FAILED_UNSTARTED, NOON) is UNDECIDED
+    assert both.satisfied_by(FAILED_UNSTARTED, NOON) is YES
+    assert both.satisfied_by(BACK, NOON) is UNDECIDED
+    assert both.satisfied_by(ROLLED_BACK, NOON) is UNDECIDED
+    assert UpgradeSelector(started_after=BEFORE, target_version="v2").satisfied_by(BACK, NOON) is UNDECIDED
+    assert UpgradeSelector(previous=STRANGE, target_version="v2").satisfied_by(DONE, NOON) is UNDECIDED
     assert UpgradeSelector(previous=OLD_DONE, started_after=LATER).satisfied_by(DONE, NOON) is NO
     assert UpgradeSelector(started_after=BEFORE, target_version="v3").satisfied_by(DONE, NOON) is NO
 
 
 @pytest.mark.parametrize("observed", [DONE, FAILED, ROLLED_BACK, BACK])
 def test_undecided_upgrade_is_not_expected(observed: UpgradeProgress) -> None:
-    assert UpgradeSelector(target_version="v2").match(observed, NOON, None) is Match.OTHER
+    assert UpgradeSelector(target_version="v2").match(observed, NOON) is Match.OTHER
 
 
-@pytest.mark.parametrize(
-    "observed", [DONE, FAILED, ROLLED_BACK, BACK, FRESH, BACK_UNSTARTED, FAILED_UNSTARTED]
-)
+@pytest.mark.parametrize("observed", [DONE, FAILED, ROLLED_BACK, BACK, FAILED_UNSTARTED])
 def test_seen_upgrade_stays_expected(observed: UpgradeProgress) -> None:
     assert (
-        UpgradeSelector(target_version="v2").match(observed, NOON, UpgradeIdentity(NOON, "v2"))
+        UpgradeSelector(target_version="v2").match(observed, NOON, History(UpgradeIdentity(NOON, "v2")))
         is Match.EXPECTED
     )
-    assert LATEST.match(observed, NOON, UpgradeIdentity(NOON, "v2")) is Match.EXPECTED
+    assert LATEST.match(observed, NOON, History(UpgradeIdentity(NOON, "v2"))) is Match.EXPECTED
 
 
 @pytest.mark.parametrize(
@@ -243,12 +270,15 @@ def test_seen_upgrade_stays_expected(observed: UpgradeProgress) -> None:
         record("RollingForward", "v3", None),
         record("CompletedRollforward", "v3"),
         record("Failed", "v3", None),
+        FRESH,
+        BACK_UNSTARTED,
+        DONE_UNSTARTED,
     ],
 )
 def test_another_start_or_version_is_a_replacement(observed: UpgradeProgress) -> None:
-    assert LATEST.match(observed, NOON, UpgradeIdentity(NOON, "v2")) is Match.REPLACED
+    assert LATEST.match(observed, NOON, History(UpgradeIdentity(NOON, "v2"))) is Match.REPLACED
     assert (
-        UpgradeSelector(previous=OLD_DONE).match(observed, NOON, UpgradeIdentity(NOON, "v2"))
+        UpgradeSelector(previous=OLD_DONE).match(observed, NOON, History(UpgradeIdentity(NOON, "v2")))
         is Match.REPLACED
     )
 
@@ -257,14 +287,14 @@ def test_another_start_or_version_is_a_replacement(observed: UpgradeProgress) ->
 def test_old_version_of_a_rollback_is_no_replacement(
     observed: UpgradeProgress,
 ) -> None:
-    assert LATEST.match(observed, NOON, UpgradeIdentity(None, "v2")) is Match.EXPECTED
-    assert LATEST.match(observed, NOON, UpgradeIdentity(None, None)) is Match.EXPECTED
+    assert LATEST.match(observed, NOON, History(UpgradeIdentity(None, "v2"))) is Match.EXPECTED
+    assert LATEST.match(observed, NOON, History(UpgradeIdentity(None, None))) is Match.EXPECTED
 
 
 def test_late_start_time_can_reject_the_upgrade() -> None:
     selector = UpgradeSelector(started_after=NOON)
     assert (
-        selector.match(record("RollingForward", "v2", BEFORE), NOON, UpgradeIdentity(None, "v2"))
+        selector.match(record("RollingForward", "v2", BEFORE), NOON, History(UpgradeIdentity(None, "v2")))
         is Match.OTHER
     )
     assert (
@@ -276,9 +306,11 @@ def test_late_start_time_can_reject_the_upgrade() -> None:
 def test_running_upgrade_completes_the_identity() -> None:
     assert updated_identity(LATEST, FRESH, None) == UpgradeIdentity(None, "v2")
     assert updated_identity(LATEST, FORWARD, UpgradeIdentity(None, "v2")) == UpgradeIdentity(NOON, "v2")
-    assert updated_identity(LATEST, BACK, None) == UpgradeIdentity(NOON, None)
+    assert updated_identity(LATEST, BACK, None) == UpgradeIdentity(NOON, None, rolled_back=True)
+    assert updated_identity(LATEST, BACK, UpgradeIdentity(NOON, "v2")) == UpgradeIdentity(
+        NOON, "v2", rolled_back=True
+    )
     assert updated_identity(LATEST, FORWARD, UpgradeIdentity(NOON, None)) == UpgradeIdentity(NOON, "v2")
-    assert updated_identity(LATEST, FRESH, UpgradeIdentity(NOON, "v2")) == UpgradeIdentity(NOON, "v2")
 
 
 @pytest.mark.parametrize("observed", [DONE, FAILED, ROLLED_BACK, NEVER])
@@ -332,10 +364,12 @@ def test_missing_fields_have_their_default() -> None:
     assert UpgradeSelector.from_dict({}) == LATEST
 
 
-@pytest.mark.parametrize("identity", [UpgradeIdentity(None, None), UpgradeIdentity(NOON, "v2")])
+@pytest.mark.parametrize(
+    "identity", [UpgradeIdentity(None, None), UpgradeIdentity(NOON, "v2", rolled_back=True)]
+)
 def test_identity_round_trip(identity: UpgradeIdentity) -> None:
     stored: Any = json.loads(json.dumps(identity.to_dict()))
-    assert set(stored) == {"started_at", "target_version"}
+    assert set(stored) == {"started_at", "target_version", "rolled_back"}
     assert UpgradeIdentity.from_dict(stored) == identity
 
 
@@ -354,7 +388,9 @@ def test_identity_round_trip(identity: UpgradeIdentity) -> None:
 def test_target_version_of_a_finished_upgrade(
     before: UpgradeIdentity | None, observed: UpgradeProgress, satisfied: object
 ) -> None:
-    assert UpgradeSelector(target_version="v2").satisfied_by(observed, NOON, before) is satisfied
+    assert (
+        UpgradeSelector(target_version="v2").satisfied_by(observed, NOON, History(before=before)) is satisfied
+    )
 
 
 @pytest.mark.parametrize(
@@ -367,8 +403,8 @@ def test_target_version_of_a_finished_upgrade(
         (UpgradeIdentity(None, "v2"), FAILED_UNSTARTED, False),
         (UpgradeIdentity(None, "v1"), FAILED_UNSTARTED, True),
         (UpgradeIdentity(None, None), FAILED_UNSTARTED, True),
-        (UpgradeIdentity(None, "5"), CONFIGURED, False),
-        (UpgradeIdentity(None, "4"), CONFIGURED, True),
+        (UpgradeIdentity(None, "1.0.3"), CONFIGURED, False),
+        (UpgradeIdentity(None, "1.0.2"), CONFIGURED, True),
     ],
 )
 def test_identity_differs_by_start_or_version(
@@ -379,10 +415,13 @@ def test_identity_differs_by_start_or_version(
 
 @pytest.mark.parametrize(
     ("before", "satisfied"),
-    [(UpgradeIdentity(None, "4"), YES), (UpgradeIdentity(None, "5"), UNDECIDED), (None, UNDECIDED)],
+    [(UpgradeIdentity(None, "1.0.2"), YES), (UpgradeIdentity(None, "1.0.3"), UNDECIDED), (None, UNDECIDED)],
 )
 def test_target_version_without_start_times(before: UpgradeIdentity | None, satisfied: object) -> None:
-    assert UpgradeSelector(target_version="5").satisfied_by(CONFIGURED, NOON, before) is satisfied
+    assert (
+        UpgradeSelector(target_version="1.0.3").satisfied_by(CONFIGURED, NOON, History(before=before))
+        is satisfied
+    )
 
 
 @pytest.mark.parametrize(
@@ -390,10 +429,188 @@ def test_target_version_without_start_times(before: UpgradeIdentity | None, sati
 )
 def test_failed_rollback_stays_expected(selector: UpgradeSelector) -> None:
     """A failed rollback may report the old version."""
-    assert selector.match(record("Failed", "v1"), NOON, UpgradeIdentity(NOON, "v2")) is Match.EXPECTED
+    assert (
+        selector.match(record("Failed", "v1"), NOON, History(UpgradeIdentity(NOON, "v2"))) is Match.EXPECTED
+    )
 
 
 def test_unknown_previous_is_compared_by_start() -> None:
     unknown = record("RollingSideways", "v1", BEFORE)
     assert UpgradeSelector(previous=unknown).satisfied_by(DONE, NOON) is YES
     assert UpgradeSelector(previous=unknown).satisfied_by(OLD_DONE, NOON) is NO
+
+
+# A record that is read late, and upgrades that were called off.
+
+
+@pytest.mark.parametrize(
+    ("late", "expected"),
+    [
+        (OLD_DONE, UpgradeIdentity(NOON, "v2")),
+        (OLD_DONE, UpgradeIdentity(None, "v2")),
+        (OLD_MOVING, UpgradeIdentity(NOON, "v2")),
+        (OLD_MOVING, UpgradeIdentity(None, "v2")),
+        (OLD_BACK, UpgradeIdentity(NOON, "v2")),
+        (record("CompletedRollback", "v0", BEFORE), UpgradeIdentity(NOON, "v2")),
+    ],
+)
+def test_earlier_upgrade_replaces_nothing(late: UpgradeProgress, expected: UpgradeIdentity) -> None:
+    by_previous, seen = UpgradeSelector(previous=OLD_DONE), History(expected)
+    assert by_previous.match(late, NOON, seen) is Match.OTHER
+    assert by_previous.update_identity(late, Match.OTHER, seen) == expected
+    seen = History(expected, before=UpgradeIdentity(BEFORE, "v1"))
+    assert LATEST.match(late, NOON, seen) is Match.OTHER
+    assert LATEST.update_identity(late, Match.OTHER, seen) == expected
+
+
+@pytest.mark.parametrize(
+    "selector", [UpgradeSelector(previous=OLD_DONE), UpgradeSelector(started_after=NOON), LATEST]
+)
+@pytest.mark.parametrize("back", [OLD_BACK, record("CompletedRollback", "v0", BEFORE)])
+def test_early_rollback_has_an_earlier_start(selector: UpgradeSelector, back: UpgradeProgress) -> None:
+    """During provisioning, a rollback is reported with the start time of the upgrade before."""
+    assert selector.match(back, NOON, History(UpgradeIdentity(None, "v2"))) is Match.EXPECTED
+
+
+def cluster(
+    state: str, version: str, config: str = "4", *, start: datetime | None = NOON, reason: str | None = None
+) -> UpgradeProgress:
+    return UpgradeProgress(
+        "cluster",
+        "",
+        state=state,
+        target_version=version,
+        config_version=config,
+        started_at=start,
+        rolling_upgrade_mode="Monitored",
+        failure_reason=reason,
+    )
+
+
+FLIPPED = cluster("RollingForwardCompleted", "9.1", reason=CALLED_OFF)
+"""An upgrade to 10.0 that was called off by an upgrade to 9.1, the old version."""
+OLD_CLUSTER = cluster("RollingForwardCompleted", "9.1", start=BEFORE)
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected", "match"),
+    [
+        (LATEST, None, Match.EXPECTED),
+        (LATEST, UpgradeIdentity(NOON, "10.0"), Match.REPLACED),
+        (LATEST, UpgradeIdentity(NOON, None, rolled_back=True), Match.REPLACED),
+        (LATEST, UpgradeIdentity(NOON, "9.1"), Match.REPLACED),
+        (UpgradeSelector(previous=OLD_CLUSTER), None, Match.REPLACED),
+        (UpgradeSelector(started_after=BEFORE), None, Match.REPLACED),
+        (UpgradeSelector(previous=OLD_CLUSTER, target_version="10.0"), None, Match.OTHER),
+        (UpgradeSelector(previous=OLD_CLUSTER, target_version="9.1"), None, Match.EXPECTED),
+        (
+            UpgradeSelector(previous=OLD_CLUSTER, target_version="10.0"),
+            UpgradeIdentity(NOON, "10.0"),
+            Match.REPLACED,
+        ),
+        # The snapshot shows the upgrade that was called off.
+        (UpgradeSelector(previous=cluster("RollingForwardInProgress", "10.0")), None, Match.EXPECTED),
+        (UpgradeSelector(previous=cluster("RollingBackInProgress", "9.1")), None, Match.OTHER),
+        (UpgradeSelector(previous=FLIPPED), None, Match.OTHER),
+    ],
+)
+def test_called_off_upgrade_is_no_success(
+    selector: UpgradeSelector, expected: UpgradeIdentity | None, match: Match
+) -> None:
+    assert selector.match(FLIPPED, NOON, History(expected)) is match
+
+
+def test_rollback_never_completes_forward() -> None:
+    seen = History(UpgradeIdentity(NOON, "v2", rolled_back=True))
+    assert LATEST.match(DONE, NOON, seen) is Match.REPLACED
+    assert LATEST.match(FORWARD, NOON, seen) is Match.EXPECTED
+
+
+def test_equal_start_does_not_excuse_the_version() -> None:
+    seen = History(UpgradeIdentity(NOON, None))
+    assert UpgradeSelector(target_version="v3").match(DONE, NOON, seen) is Match.OTHER
+    assert UpgradeSelector(started_after=LATER).match(DONE, NOON, seen) is Match.OTHER
+
+
+@pytest.mark.parametrize(
+    ("history", "satisfied"),
+    [
+        (History(), UNDECIDED),
+        (History(before=UpgradeIdentity(NOON, "v2")), UNDECIDED),
+        (History(before=UpgradeIdentity(NOON, "v2"), began_at=NOON), YES),
+        (History(before=UpgradeIdentity(NOON, "v2"), began_at=BEFORE), UNDECIDED),
+        (History(before=UpgradeIdentity(None, "v1"), began_at=NOON), UNDECIDED),
+    ],
+)
+def test_unstarted_result_began_during_the_wait(history: History, satisfied: object) -> None:
+    """An upgrade to the deployed version has no start time; an earlier poll shows that it is new."""
+    selector = UpgradeSelector(started_after=NOON, clock_skew=0.0)
+    assert selector.satisfied_by(DONE_UNSTARTED, LATER, history) is satisfied
+
+
+@pytest.mark.parametrize("version", ["10.0", "5"])
+def test_cluster_version_is_code_or_configuration(version: str) -> None:
+    selector = UpgradeSelector(previous=OLD_CLUSTER, target_version=version)
+    assert selector.satisfied_by(cluster("RollingForwardCompleted", "10.0", "5"), NOON) is YES
+    assert selector.satisfied_by(cluster("RollingForwardCompleted", "9.1", "4"), NOON) is NO
+    accepting = UpgradeSelector(target_version=version, accept_current_version=True)
+    assert accepting.accepts_current(cluster("RollingForwardCompleted", "10.0", "5"))
+
+
+# A cluster configuration is upgraded in phases; its version changes after the last.
+
+PHASE = configuration("RollingForwardCompleted", "6")
+NEXT_PHASE = configuration("RollingForwardInProgress", "7")
+CHANGED = configuration("RollingForwardCompleted", "7", "1.0.4")
+BY_PREVIOUS = UpgradeSelector(previous=CONFIGURED)
+BY_BOTH = UpgradeSelector(previous=CONFIGURED, target_version="1.0.4")
+BY_VERSION = UpgradeSelector(target_version="1.0.4")
+SEEN = History(UpgradeIdentity(None, None), before=UpgradeIdentity(None, "1.0.3"))
+
+
+@pytest.mark.parametrize("selector", [LATEST, BY_PREVIOUS, BY_BOTH])
+def test_phases_belong_to_one_upgrade(selector: UpgradeSelector) -> None:
+    for observed in (PHASE, NEXT_PHASE, CHANGED, CONFIGURED):
+        assert selector.match(observed, NOON, SEEN) is Match.EXPECTED
+    assert [selector.is_phase(observed, SEEN) for observed in (PHASE, NEXT_PHASE, CHANGED)] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_phase_alone_does_not_prove_the_version() -> None:
+    seen = History(before=UpgradeIdentity(None, "1.0.3"))
+    assert BY_VERSION.match(PHASE, NOON, seen) is Match.OTHER
+    assert BY_VERSION.match(NEXT_PHASE, NOON, seen) is Match.OTHER
+    assert BY_VERSION.match(CHANGED, NOON, seen) is Match.EXPECTED
+    assert BY_VERSION.match(CHANGED, NOON) is Match.OTHER
+    assert BY_BOTH.match(PHASE, NOON) is Match.EXPECTED
+    assert BY_BOTH.match(CHANGED, NOON) is Match.EXPECTED
+    assert BY_BOTH.match(configuration("RollingForwardCompleted", "7", "1.0.5"), NOON) is Match.OTHER
+
+
+def test_old_version_of_phases_may_be_unknown() -> None:
+    assert not LATEST.is_phase(PHASE, History())
+    assert not UpgradeSelector(previous=configuration("Invalid", "5", None)).is_phase(PHASE, History())
+
+
+def test_other_version_after_a_rollback_is_a_replacement() -> None:
+    seen = History(UpgradeIdentity(None, None, rolled_back=True), before=UpgradeIdentity(None, "1.0.3"))
+    assert BY_PREVIOUS.match(CHANGED, NOON, seen) is Match.REPLACED
+    assert BY_PREVIOUS.match(PHASE, NOON, seen) is Match.EXPECTED
+
+
+def test_refused_start_is_not_the_latest_upgrade() -> None:
+    refused = UpgradeProgress(
+        "cluster_configuration",
+        "",
+        state="RollingForwardCompleted",
+        target_version="5",
+        config_version="1.0.3",
+        status_details="-2147017627 : The upgrade policy is not allowed",
+    )
+    assert LATEST.match(refused, NOON) is Match.OTHER
+    assert LATEST.match(refused, NOON, History(before=UpgradeIdentity(None, "1.0.3"))) is Match.OTHER
+    assert LATEST.match(refused, NOON, History(before=UpgradeIdentity(None, "1.0.2"))) is Match.EXPECTED
+    assert LATEST.match(CONFIGURED, NOON) is Match.EXPECTED

@@ -114,7 +114,7 @@ def test_final_state_is_written_as_documented() -> None:
         "ended_by": "stall_timeout",
         "began_at": "2026-03-01T02:59:59Z",
         "ended_at": "2026-03-01T03:15:00.250000Z",
-        "expected": {"started_at": "2026-03-01T03:00:00Z", "target_version": "v1"},
+        "expected": {"started_at": "2026-03-01T03:00:00Z", "target_version": "v1", "rolled_back": False},
         "record": KNOWN.record.to_dict() if KNOWN.record else None,
         "timeline": [
             {
@@ -132,6 +132,8 @@ def test_final_state_is_written_as_documented() -> None:
                 "failure_reason": "HealthCheck",
                 "place": "domain UD1 (2 of 5)",
                 "skipped": 7,
+                "config_version": None,
+                "unseen_before": False,
             },
             KNOWN.timeline[1].to_dict(),
         ],
@@ -151,7 +153,7 @@ def test_final_state_is_written_as_documented() -> None:
         },
         "reasons": ["Error: node n0: Node", "n1 waits for A"],
         "answers": 2,
-        "before": {"started_at": "2026-03-01T00:30:00Z", "target_version": "v0"},
+        "before": {"started_at": "2026-03-01T00:30:00Z", "target_version": "v0", "rolled_back": False},
         "verdict": "pending",
         "verdict_since": "2026-03-01T03:00:01Z",
         "moved_at": "2026-03-01T03:00:02Z",
@@ -202,6 +204,7 @@ def test_verdict_values_are_stable() -> None:
         "failed",
         "superseded",
         "not_started",
+        "phase_completed",
         "unknown",
     ]
 

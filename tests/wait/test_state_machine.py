@@ -14,7 +14,7 @@ from airflow_provider_sf.upgrades.services import ServiceProgress
 from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import OutageStats, Verdict, WaitState
-from airflow_provider_sf.wait.state_machine import Ended, PollAgain, judge, step
+from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step, verdict_of
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 POLICY = Policy(poke_interval=15.0)
@@ -44,6 +44,7 @@ FAILED, UNKNOWN = record("Failed"), record("RollingSideways")
 NEVER = record("CompletedRollforward", started_at=None)
 OLD = record("CompletedRollforward", started_at=at(-9000))
 AFTER_OLD = UpgradeSelector(previous=OLD)
+AFTER_RUNNING = UpgradeSelector(previous=record("RollingForward", started_at=at(-9000)))
 
 
 def watch(
@@ -83,7 +84,7 @@ def test_running_upgrade_is_polled_again(state: str) -> None:
 def test_success_ends_the_wait_at_once() -> None:
     state, decision = watch((0, DONE))
     assert decision == Ended("upgrade")
-    assert state.expected == UpgradeIdentity(START, "v1")
+    assert state.verdict is Verdict.SUCCEEDED
 
 
 def test_never_upgraded_is_no_success() -> None:
@@ -114,7 +115,7 @@ def test_never_upgraded_is_no_success() -> None:
         (
             None,
             record("RollingBack", started_at=at(-9000)),
-            Policy(15.0, selector=AFTER_OLD, on_rollback="fail_fast"),
+            Policy(15.0, selector=AFTER_RUNNING, on_rollback="fail_fast"),
             Verdict.PENDING,
         ),
         (None, DONE, Policy(15.0, selector=UpgradeSelector(target_version="v1")), Verdict.NOT_STARTED),
@@ -144,7 +145,8 @@ def test_never_upgraded_is_no_success() -> None:
 def test_verdict_of_a_record(
     expected: UpgradeIdentity | None, observed: UpgradeProgress, policy: Policy, verdict: Verdict
 ) -> None:
-    assert judge(policy, policy.selector.match(observed, START, expected), observed) is verdict
+    state = WaitState(expected=expected)
+    assert verdict_of(policy, state, observed, START) is verdict
 
 
 def test_missing_start_time_counts_as_now() -> None:
@@ -171,7 +173,6 @@ def test_failure_is_read_twice(observed: UpgradeProgress) -> None:
     assert state.unconfirmed
     state, decision = watch((2, observed), state=state)
     assert decision == Ended("upgrade")
-    assert state.expected == UpgradeIdentity.from_record(observed)
 
 
 def test_unconfirmed_failure_is_dropped() -> None:
@@ -249,12 +250,43 @@ def test_target_version_after_missing_is_expected() -> None:
 # Errors and outages.
 
 
-@pytest.mark.parametrize("error", [Rejected("no"), UnexpectedAnswer("what"), MISSING])
+REFUSED = Rejected("no", 403, endpoint="http://sf:19080")
+
+
+@pytest.mark.parametrize("error", [Rejected("no", 400), UnexpectedAnswer("what"), Rejected("no", 501)])
 def test_permanent_error_ends_the_wait(error: ServiceFabricError) -> None:
     state, decision = watch((0, FORWARD), (15, error))
     assert decision == Ended("error")
     assert state.error is error
     assert state.record is not None
+
+
+@pytest.mark.parametrize("error", [REFUSED, Rejected("the key does not belong to the certificate")])
+def test_connection_that_worked_is_retried(error: Rejected) -> None:
+    """A certificate may be half rotated; without any answer before, the connection is just wrong."""
+    assert watch((0, error))[1] == Ended("error")
+    assert watch((0, UNREACHABLE), (15, error))[1] == Ended("error")
+    state, decision = watch((0, FORWARD), (15, error))
+    assert decision == PollAgain(1.0)
+    assert (state.error, state.unreachable_since) == (error, at(15))
+    assert watch((20, FORWARD), state=state)[1] == PollAgain(15.0)
+    polls = [(second, error) for second in (20, 30, 60, 120, 315)]
+    state, decision = watch(*polls, state=state)
+    assert decision == Ended("unreachable_timeout")
+    assert state.error is error
+
+
+def test_deletion_is_confirmed() -> None:
+    assert watch((0, MISSING))[1] == Ended("error")
+    state, decision = watch((0, FORWARD), (15, MISSING))
+    assert decision == PollAgain(2.0)
+    assert state.is_confirming
+    assert watch((17, FORWARD), state=state)[1] == PollAgain(15.0)
+    later, decision = watch((17, MISSING), state=state)
+    assert decision == Ended("error")
+    assert later.error is MISSING
+    assert later.record is FORWARD
+    assert watch((17, UNREACHABLE), (20, MISSING), state=state)[1] == PollAgain(2.0)
 
 
 def test_outage_ends_the_wait_after_unreachable_timeout() -> None:
@@ -299,7 +331,7 @@ def test_retry_after_is_respected() -> None:
 def test_unconfirmed_failure_counts_at_the_deadline() -> None:
     state, decision = watch((50, FAILED), (60, UNREACHABLE), policy=DEADLINE)
     assert decision == Ended("upgrade")
-    assert state.expected == UpgradeIdentity.from_record(FAILED)
+    assert state.verdict is Verdict.FAILED
     assert state.error is UNREACHABLE
     assert watch((50, FAILED), (52, UNREACHABLE), policy=DEADLINE)[1] == PollAgain(1.0)
 
@@ -326,7 +358,7 @@ def test_last_poll_is_at_the_deadline() -> None:
 def test_result_at_the_deadline_counts() -> None:
     assert watch((60, DONE), policy=DEADLINE)[1] == Ended("upgrade")
     assert watch((60, FAILED), (62, FAILED), policy=DEADLINE)[1] == Ended("upgrade")
-    assert watch((60, Rejected("no")), policy=DEADLINE)[1] == Ended("error")
+    assert watch((60, Rejected("no", 400)), policy=DEADLINE)[1] == Ended("error")
 
 
 def test_running_upgrade_without_a_deadline() -> None:
@@ -335,7 +367,7 @@ def test_running_upgrade_without_a_deadline() -> None:
 
 @pytest.mark.parametrize(
     "observed",
-    [OLD, record("CompletedRollback", started_at=at(-9000)), record("Failed", started_at=at(-9000))],
+    [OLD, record("Failed", started_at=at(-9000))],
 )
 def test_start_timeout_after_another_upgrade(observed: UpgradeProgress) -> None:
     policy = Policy(15.0, selector=AFTER_OLD)
@@ -399,7 +431,6 @@ STALL = Policy(15.0, stall_timeout=100.0)
         record("RollingForward", services=(ServiceProgress("web", 1, 7),)),
         record("UnprovisioningCurrent"),
         record("RollingBack"),
-        record("RollingForward", started_at=None),
     ],
 )
 def test_progress_restarts_the_stall_timeout(progressed: UpgradeProgress) -> None:
@@ -689,3 +720,56 @@ def test_outage_before_success_is_counted() -> None:
 def test_outage_of_an_earlier_process_is_not_counted() -> None:
     state = watch((0, UNREACHABLE))[0].after_restart()
     assert watch((1000, FORWARD), state=state)[0].outages == OutageStats()
+
+
+# The phases of a cluster configuration.
+
+
+def configuration(state: str, manifest: int, version: str) -> UpgradeProgress:
+    return UpgradeProgress(
+        "cluster_configuration", "", state=state, target_version=str(manifest), config_version=version
+    )
+
+
+CONFIGURED = configuration("RollingForwardCompleted", 1, "1.0.0")
+PHASE = configuration("RollingForwardInProgress", 2, "1.0.0")
+PHASE_DONE = configuration("RollingForwardCompleted", 2, "1.0.0")
+PHASE_BACK = configuration("RollingBackInProgress", 2, "1.0.0")
+ALL_DONE = configuration("RollingForwardCompleted", 3, "1.1.0")
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [UpgradeSelector(), UpgradeSelector(previous=CONFIGURED), UpgradeSelector(target_version="1.1.0")],
+)
+def test_phase_is_not_the_upgrade(selector: UpgradeSelector) -> None:
+    policy = Policy(15.0, selector=selector)
+    state, decision = watch((0, PHASE), (15, PHASE_DONE), policy=policy)
+    assert decision == PollAgain(15.0)
+    assert watch((30, ALL_DONE), policy=policy, state=state)[1] == Ended("upgrade")
+    state, decision = watch((900, PHASE_DONE), policy=policy, state=state)
+    assert decision == PollAgain(15.0)
+    assert watch((915, PHASE_DONE), policy=policy, state=state)[1] == Ended("start_timeout")
+
+
+def test_undone_phase_is_a_failure() -> None:
+    state, decision = watch((0, PHASE), (15, PHASE_BACK), (30, PHASE), (45, PHASE_DONE))
+    assert decision == PollAgain(2.0)
+    state, decision = watch((47, PHASE_DONE), state=state)
+    assert (state.verdict, decision) == (Verdict.FAILED, Ended("upgrade"))
+    assert verdict_of(POLICY, state, PHASE_DONE, at(50)) is Verdict.FAILED
+
+
+def test_latest_configuration_counts_at_once() -> None:
+    state, decision = watch((0, ALL_DONE))
+    assert decision == Ended("upgrade")
+    assert verdict_of(POLICY, state, ALL_DONE, at(1)) is Verdict.SUCCEEDED
+
+
+def test_first_configuration_upgrade_has_phases() -> None:
+    never = configuration("RollingForwardCompleted", 0, "1.0.0")
+    first = configuration("RollingForwardInProgress", 1, "1.0.0")
+    done = configuration("RollingForwardCompleted", 1, "1.0.0")
+    state, decision = watch((0, never), (15, first), (30, done))
+    assert decision == PollAgain(15.0)
+    assert state.verdict is Verdict.PHASE_COMPLETED
