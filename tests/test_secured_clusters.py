@@ -278,10 +278,11 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
         (HEAD + b"Content-Length: 1000\r\n\r\n", b" "),
         (HEAD, b"X-More: 1\r\n"),
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (HEAD + b"\r\n", b" "),
         (CHUNKED, b"0"),
         (CHUNKED + b"0\r\n", b"X-More: 1\r\n"),
     ],
-    ids=["body", "headers", "100", "size of a chunk", "trailers"],
+    ids=["body", "headers", "100", "until closed", "size of a chunk", "trailers"],
 )
 def test_slow_response_is_cut_off_by_total_timeout(begin: bytes, piece: bytes, transport: Any) -> None:
     """Each piece arrives in time, but all pieces together take too long."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from http.client import HTTPResponse, IncompleteRead
+from email.errors import (
+    FirstHeaderLineIsContinuationDefect,
+    InvalidHeaderDefect,
+    MissingHeaderBodySeparatorDefect,
+)
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from io import BufferedReader
 from typing import Any
 
@@ -10,6 +15,18 @@ _VERSION = b"HTTP/"
 
 _INTERIM = range(102, 200)
 """The statuses that announce the actual response. http.client skips only 100, and 101 is no announcement."""
+
+
+# After such a line http.client reads no more headers, so that the length of the body would be lost.
+_BROKEN_LINES = (
+    FirstHeaderLineIsContinuationDefect,
+    InvalidHeaderDefect,
+    MissingHeaderBodySeparatorDefect,
+)
+
+
+class BadHttpMessage(HTTPException):
+    """A line of the headers is no header."""
 
 
 class _Lines(BufferedReader):
@@ -39,8 +56,11 @@ class StrictResponse(HTTPResponse):
         Read status line and headers.
 
         :raises IncompleteRead: the connection ended before they were complete
+        :raises BadHttpMessage: a line of the headers is no header
         """
         super().begin()
         while self.status in _INTERIM:
             self.headers = self.msg = None  # type: ignore[assignment]  # so that the next ones are read
             super().begin()
+        if any(isinstance(defect, _BROKEN_LINES) for defect in self.headers.defects):
+            raise BadHttpMessage

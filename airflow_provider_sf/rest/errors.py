@@ -91,7 +91,7 @@ class ServiceFabricError(Exception):
         text = {"type": ["string", "null"]}
         properties = {
             "class": {"enum": ["Unreachable", "Rejected", "UnexpectedAnswer"]},
-            "status": {"type": ["integer", "null"]},
+            "status": {"type": ["integer", "null"], "minimum": 0, "maximum": _STATUSES[-1]},
             "code": text,
             "message": {"type": "string"},
             "endpoint": text,

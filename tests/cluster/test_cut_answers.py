@@ -148,6 +148,13 @@ def test_interim_answers_are_skipped(status: bytes, ask_all: Any, cutter: Cutter
     assert ask_all(cutter, [interim + GOOD["length"]]) == [{"Version": "10.1", "More": {"a": [1]}}]
 
 
+@pytest.mark.parametrize("line", [b"hello", b" folded", b"a b: c", b": c"])
+def test_answer_with_a_broken_header_is_unreachable(line: bytes, ask_all: Any, cutter: Cutter) -> None:
+    """The length of the body may be in a later line."""
+    (result,) = ask_all(cutter, [GOOD["length"].replace(b"Server: x", line)])
+    assert (type(result), result.message.partition(" (")[0]) == (Unreachable, "the answer is not HTTP")
+
+
 def test_switching_protocols_is_no_interim_answer(ask_all: Any, cutter: Cutter) -> None:
     (result,) = ask_all(cutter, [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"])
     assert (type(result).__name__, result.status) == ("UnexpectedAnswer", 101)
