@@ -48,7 +48,7 @@ def _deletion(state: WaitState, kind: str, name: str) -> str:
     when = "during" if last.outcome.active else "after"
     return " ".join(
         (
-            f"{subject} was deleted {when} its upgrade{to_new(kind, state.timeline)}.",
+            f"{subject} was deleted {when} its upgrade{to_new(kind, state.timeline, state.expected)}.",
             *last_seen_lines(state),
             "Next: find out who deleted it. Service Fabric answered:",
         )
@@ -78,7 +78,7 @@ def _refusal(state: WaitState, kind: str, name: str) -> str:
 
 
 def _upgrade(state: WaitState, kind: str, name: str) -> str:
-    return f"Upgrade of {upgrade_subject(kind, name)}{to_new(kind, state.timeline)}"
+    return f"Upgrade of {upgrade_subject(kind, name)}{to_new(kind, state.timeline, state.expected)}"
 
 
 def _without_advice(error: ServiceFabricError) -> str:

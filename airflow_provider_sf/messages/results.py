@@ -93,7 +93,8 @@ def last_seen_lines(state: WaitState) -> list[str]:
 
 def _superseded_message(state: WaitState, record: UpgradeProgress) -> str:
     position = _at(_forward_until_turn(state.timeline))
-    upgrade = f"{upgrade_subject(record.kind, record.name)}{to_new(record.kind, state.timeline)}"
+    to = to_new(record.kind, state.timeline, state.expected)
+    upgrade = f"{upgrade_subject(record.kind, record.name)}{to}"
     lines = [
         f"Upgrade of {upgrade} was superseded{position}: another upgrade replaced it.",
         *last_seen_lines(state),

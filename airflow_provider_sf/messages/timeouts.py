@@ -95,7 +95,8 @@ def timeout_message(policy: Policy, state: WaitState, kind: str, name: str, limi
     parameter = state.ended_by if state.ended_by in timeouts else limit[0]
     timeout = f"{format_duration(timeouts.get(parameter, limit[1]))} ({parameter})"
     subject = upgrade_subject(kind, name)
-    end = _End(policy, state, subject, f"Upgrade of {subject}{to_new(kind, state.timeline)}", timeout)
+    upgrade = f"Upgrade of {subject}{to_new(kind, state.timeline, state.expected)}"
+    end = _End(policy, state, subject, upgrade, timeout)
     first, *more = _without_record(end) if state.record is None else _with_record(end, state.record)
     return "\n".join((first, *_last_error(state), *more))
 

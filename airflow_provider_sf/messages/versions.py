@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_sf.upgrades import UpgradeProgress
+    from airflow_provider_sf.wait.matching import UpgradeIdentity
     from airflow_provider_sf.wait.timeline import Stage
 
 
@@ -72,10 +73,16 @@ def from_to(kind: str, old: Version, new: Version) -> str:
     return f"{'' if is_config_only else _arrow(old.main, new.main)}{config}"
 
 
-def to_new(kind: str, timeline: Sequence[Stage]) -> str:
-    """Name the new version of the expected upgrade, if it was seen going forward: `` to v1``."""
+def to_new(kind: str, timeline: Sequence[Stage], expected: UpgradeIdentity | None) -> str:
+    """
+    Name the new version of the expected upgrade, if it was seen going forward: `` to v1``.
+
+    A retry has not seen it, but may know its identity from an earlier try.
+    """
     forward = last_forward(timeline)
-    return from_to(kind, _UNKNOWN, _new_in(forward, kind)) if forward else ""
+    if forward is None:
+        return from_to(kind, _UNKNOWN, Version(expected.target_version)) if expected else ""
+    return from_to(kind, _UNKNOWN, _new_in(forward, kind))
 
 
 def old_and_new(

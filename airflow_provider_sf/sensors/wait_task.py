@@ -241,10 +241,10 @@ class WaitTask:
         if state.ended_by == "upgrade" and record is not None:
             verdict = verdict_of(policy, state, record, _now())
             if verdict is Verdict.SUCCEEDED:
-                return success_message(state, record), state
+                return success_message(state, record), state.identified()
             if verdict.bad:
                 state = replace(state, reasons=self._reasons(state, verdict))
-                return UpgradeFailed(failure_message(policy, state, record, verdict)), state
+                return UpgradeFailed(failure_message(policy, state, record, verdict)), state.identified()
         if state.ended_by in TIMEOUTS:
             return AirflowSensorTimeout(self._timeout_message(state)), state
         if state.error is not None:

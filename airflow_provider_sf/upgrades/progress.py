@@ -49,6 +49,9 @@ _NAME_BYTES, _DETAILS_BYTES, _RAW_BYTES = 512, 1_024, 16_384
 __all__ = ["SCHEMA", "Outcome", "UpgradeProgress"]
 
 
+_SEARCHED_LENGTH = 65_536
+"""How many characters of the status details are searched for versions."""
+
 _VERSIONS = re.compile(r"from version:\s*(?P<previous>\S+)\s+to version:", re.IGNORECASE)
 
 # 2^32 - 1 seconds is how the runtime writes "no limit"; the specification's default has one digit more.
@@ -70,7 +73,7 @@ def _details(value: object) -> str | None:
 
 def _previous_version(status_details: object) -> str | None:
     """Return the version that "Deployment upgrading from version: v0 to version: v1." starts from."""
-    match = _VERSIONS.search((text(status_details) or "")[: 4 * _DETAILS_BYTES])
+    match = _VERSIONS.search((text(status_details) or "")[:_SEARCHED_LENGTH])
     return _word(match["previous"]) if match else None
 
 

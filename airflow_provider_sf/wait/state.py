@@ -166,6 +166,12 @@ class WaitState(Record):
             stale=True,
         )
 
+    def identified(self) -> WaitState:
+        """Return a final state in which the upgrade on record is the expected one, if no poll saw that active."""
+        if self.expected or not self.record:
+            return self
+        return replace(self, expected=UpgradeIdentity.from_record(self.record))
+
     def ended(self, by: str, now: datetime) -> WaitState:
         """Return the final state; see ``ended_by`` for the values of ``by``."""
         return replace(self, ended_by=by, ended_at=now)

@@ -17,6 +17,7 @@ from airflow_provider_sf.messages.versions import (
     to_new,
 )
 from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.wait.matching import UpgradeIdentity
 from airflow_provider_sf.wait.timeline import Stage
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
@@ -146,4 +147,12 @@ def test_undone_configuration_has_only_a_new_manifest(state: str) -> None:
     ],
 )
 def test_new_version_is_that_of_the_way_forward(progress: UpgradeProgress, expected: str) -> None:
-    assert to_new(progress.kind, (stage(progress),)) == expected
+    assert to_new(progress.kind, (stage(progress),), None) == expected
+
+
+@pytest.mark.parametrize(
+    ("identity", "text"),
+    [(UpgradeIdentity(None, "v1"), " to v1"), (UpgradeIdentity(None, None), ""), (None, "")],
+)
+def test_retry_names_the_version_of_an_earlier_try(identity: UpgradeIdentity | None, text: str) -> None:
+    assert to_new("application_resource", (), identity) == text

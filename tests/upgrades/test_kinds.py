@@ -215,8 +215,23 @@ def test_invalid_name_is_refused_at_parse_time(kind: str, name: str) -> None:
 def test_only_classic_application_names_have_several_parts() -> None:
     check_name("application", "fabric:/a/b")
     for kind in ("application_resource", "compose_deployment"):
-        with pytest.raises(ValueError, match=r"^invalid name 'fabric:/a/b': it contains the separator '/'$"):
-            check_name(kind, "fabric:/a/b")
+        with pytest.raises(ValueError, match=r"^invalid name 'a/b': it contains the separator '/'$"):
+            check_name(kind, "a/b")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cure"),
+    [
+        ("application_resource", "this is the name of a classic application: set kind='application'"),
+        (
+            "compose_deployment",
+            "write the name of a compose deployment without 'fabric:/': 'shop'",
+        ),
+    ],
+)
+def test_name_of_another_kind_has_a_cure(kind: str, cure: str) -> None:
+    with pytest.raises(ValueError, match=f"^invalid name 'fabric:/shop': {cure}$"):
+        check_name(kind, "fabric:/shop")
 
 
 @pytest.mark.parametrize("kind", NAMELESS)
@@ -332,7 +347,7 @@ ALL_FROM_6 = "application, compose_deployment, cluster, cluster_configuration"
             "10.1.2338.9590",
             (
                 "the cluster runs 10.1.2338.9590, which supports this call: check name and kind; only standalone "
-                "clusters support it"
+                "clusters support this call"
             ),
         ),
     ],
