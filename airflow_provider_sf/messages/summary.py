@@ -54,14 +54,14 @@ def summary_lines(kind: str, name: str, state: WaitState) -> Iterator[str]:
 
 
 def _state_rows(timeline: tuple[Stage, ...]) -> Iterator[str]:
-    """Yield a row for each stage. It lasts until the next one was first seen, unless a gap is between them."""
+    """Yield a row for each stage. It lasts until the next one was first seen, if there is no gap between."""
     state, last = f"{'state':<{STATE_WIDTH}}", "where, services behind"
     yield f"{'first seen (UTC)':<19}  {'for':>7}  {state}  {'percent':>7}  {last}"
     for stage, following in zip_longest(timeline, timeline[1:]):
         if stage.skipped:
             yield f"{'':<19}  {'':>7}  ({pluralize(stage.skipped, 'state')} left out here)"
         if stage.unseen_before:
-            yield f"{'':<19}  {'':>7}  (the time before is unknown: the triggerer was replaced or started late)"
+            yield f"{'':<30}(the time before is unknown: the triggerer was replaced or started late)"
         if following is None or following.skipped or following.unseen_before:
             until = stage.last_seen_at
         else:
