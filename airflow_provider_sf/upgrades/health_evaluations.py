@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.rest.json_values import MAX_ITEMS, objects, text, utc
+from airflow_provider_sf.rest.json_values import objects, text, utc
 from airflow_provider_sf.rest.storage_limits import MAX_DEPTH, fitting_texts
 from airflow_provider_sf.rest.url_names import noun_for_key
 
@@ -33,6 +33,9 @@ _MAX_PLACES = 3
 _COMPARED_LENGTH = 1_000
 """How many characters of two descriptions are compared. A sentence has room for fewer."""
 
+_MAX_CAUSES = 1_000
+"""How many causes are read and compared. A record has room for about ten sentences."""
+
 _MAX_KEYS = 50
 """How many keys of an evaluation are read. All kinds have fewer than 20."""
 
@@ -45,13 +48,14 @@ _MANY_OF = frozenset({"NodeName", "PartitionId", "ReplicaOrInstanceId", "Service
 # Parts of a description that differ from node to node: ids, times, addresses, long numbers, the number in a
 # name. A hexadecimal number is kept: it is an error code.
 _VARYING = re.compile(
-    r"(0x[0-9a-f]+)"
+    r"(?=\d|[a-f][0-9a-f]{7}-)"  # each begins with a digit or is an id; to look for that first is faster
+    r"(?:(0x[0-9a-f]+)"
     r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
-    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?"
+    r"|\d{4}-\d\d-\d\d[t ]\d\d:\d\d:\d\d(?:\.\d+)?"
     r"|\d{1,3}(?:\.\d{1,3}){3}"
     r"|\d{15,}"
-    r"|(?:(?<=[a-z_])|(?<=[a-z_]-))\d+",
-    re.IGNORECASE | re.ASCII,
+    r"|(?:(?<=[a-z_])|(?<=[a-z_]-))\d+)",
+    re.ASCII,
 )
 
 
@@ -71,14 +75,19 @@ class _Cause:
     def group(self) -> tuple[object, ...]:
         """A value that similar causes have in common."""
         places = tuple((key, None if key in _MANY_OF else name) for key, name in self.places)
-        return self.state, places, self.report, _VARYING.sub(r"\1#", self.description[:_COMPARED_LENGTH])
+        return (
+            self.state,
+            places,
+            self.report,
+            _VARYING.sub(r"\1#", self.description[:_COMPARED_LENGTH].lower()),
+        )
 
 
 def unhealthy_sentences(evaluations: object) -> tuple[tuple[str, ...], int]:
     """Return a sentence for each cause that fits, and how many are omitted. Similar causes count once."""
     groups: dict[tuple[object, ...], list[_Cause]] = {}
     paths = _paths(evaluations)
-    for path in islice(paths, MAX_ITEMS):
+    for path in islice(paths, _MAX_CAUSES):
         cause = _cause(path)
         groups.setdefault(cause.group, []).append(cause)
     unread = sum(1 for _ in paths)
