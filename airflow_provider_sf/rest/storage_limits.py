@@ -45,6 +45,9 @@ def make_storable(text: str) -> str:
 
 def shorten(text: str, max_bytes: int) -> str:
     """Cut a text to a number of bytes of JSON; a note at its end says how many characters were cut."""
+    most_per_character = 6 if text.isascii() else 12
+    if len(text) * most_per_character + 2 <= max_bytes:
+        return text  # most texts are short
     return _shorten(text, max_bytes, json_size)
 
 
