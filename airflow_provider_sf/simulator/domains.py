@@ -45,6 +45,14 @@ def current_domain(snapshot: Snapshot) -> dict[str, Any]:
     return _progress(name, node_phase, "EnsurePartitionQuorum" if node_phase == _PHASES[0] else None)
 
 
+def next_domain(snapshot: Snapshot) -> str:
+    """Return NextUpgradeDomain: the domain after the current one, empty if there is none."""
+    if not snapshot.upgraded:
+        return ""
+    begun = _done(snapshot) + (_current_name(snapshot) is not None)
+    return next(iter(_order(snapshot.phase)[begun:]), "")
+
+
 def domain_at_failure(snapshot: Snapshot) -> dict[str, Any]:
     """Return UpgradeDomainProgressAtFailure."""
     if snapshot.failure is None:

@@ -7,7 +7,13 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.simulator.domains import NOWHERE, current_domain, domain_at_failure, upgrade_domains
+from airflow_provider_sf.simulator.domains import (
+    NOWHERE,
+    current_domain,
+    domain_at_failure,
+    next_domain,
+    upgrade_domains,
+)
 from airflow_provider_sf.simulator.health import application_evaluations, cluster_evaluations
 from airflow_provider_sf.simulator.kind_formats import KIND_FORMATS, KindFormat
 from airflow_provider_sf.simulator.responses import fault_at, json_response
@@ -26,6 +32,9 @@ YEAR_1 = "0001-01-01T00:00:00.000Z"
 
 _DOMAINS = frozenset({"upgrade_domains", "current_domain"})
 """Only a kind with one of these fields has health checks between the domains."""
+
+UNREPORTED = "failure_classification"
+"""A field that the responses do not have, as those of most runtimes."""
 
 
 def progress_response(
@@ -57,7 +66,8 @@ def progress_body(
     body: dict[str, Any] = {}
     for key, field in [*((key, field) for field, key in row.keys.items()), *kind_format.extra_keys.items()]:
         # Without an upgrade the response has no description of it.
-        if snapshot.upgraded or not key.startswith("UpgradeDescription."):
+        is_description = key.startswith("UpgradeDescription.") or field == "monitoring_policy"
+        if field != UNREPORTED and (snapshot.upgraded or not is_description):
             _put(body, key, values[field])
     return body
 
@@ -97,6 +107,7 @@ def _values(row: Kind, kind_format: KindFormat, name: str, snapshot: Snapshot) -
         "current_domain": current_domain(snapshot),
         "upgrade_units": [],
         "current_unit": NOWHERE,
+        "next_domain": next_domain(snapshot),
         "failure_domain": domain_at_failure(snapshot),
     }
     if snapshot.upgraded:
@@ -126,6 +137,7 @@ def _progress(kind_format: KindFormat, snapshot: Snapshot) -> dict[str, Any]:
         "services": _services(snapshot.fraction),
         "upgrade_kind": "Rolling",
         "rolling_upgrade_mode": snapshot.mode,
+        "monitoring_policy": {"FailureAction": "Manual" if snapshot.phase.failure else "Rollback"},
         "replica_check_timeout_seconds": 4294967295,
     }
 
@@ -134,6 +146,7 @@ def _times(snapshot: Snapshot) -> dict[str, str]:
     return {
         "started_at": _timestamp(snapshot.started_at),
         "duration_seconds": _duration(snapshot.duration),
+        "domain_duration_seconds": _duration(snapshot.domain_duration),
         "failed_at": _timestamp(snapshot.failure.at if snapshot.failure else None),
     }
 

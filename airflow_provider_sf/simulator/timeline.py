@@ -10,6 +10,8 @@ from airflow_provider_sf.simulator.scenarios import NO_UPGRADE, UPGRADE_DOMAINS
 if TYPE_CHECKING:
     from airflow_provider_sf.simulator.scenarios import Phase, Scenario
 
+_MOVING = frozenset({"RollingForward", "RollingBack"})
+
 FINISHED = frozenset({"CompletedRollforward", "CompletedRollback", "Failed"})
 
 UPGRADE_SHARE = 0.75
@@ -41,7 +43,8 @@ class Snapshot:
     The state of a simulated upgrade at one second.
 
     ``fraction``, 0.0 to 1.0, is how much of the upgrade is done; during a rollback, how much of the rollback.
-    ``started_at`` is a Unix time or None, and ``duration`` is in seconds. Both are in real time.
+    ``started_at`` is a Unix time or None. ``duration`` and ``domain_duration``, the time in the current
+    domain, are in seconds. All three are in real time.
     """
 
     phase: Phase
@@ -50,6 +53,7 @@ class Snapshot:
     duration: float
     failure: Failure | None
     check: Check | None
+    domain_duration: float
 
     @property
     def upgraded(self) -> bool:
@@ -87,6 +91,7 @@ def snapshot_at(scenario: Scenario, second: float, *, started_at: float, speed: 
         duration=((begun if phase.state in FINISHED else second) - start) / speed,
         failure=_failure(begun_phases, started_at, speed),
         check=_check(phase, fraction, speed),
+        domain_duration=_domain_seconds(phase, fraction, second - begun) / speed,
     )
 
 
@@ -132,6 +137,16 @@ def _failure(begun_phases: list[tuple[float, Phase]], started_at: float, speed: 
             fraction = 1.0 - phase.done if phase.backward else phase.done
             failure = Failure(started_at + start / speed, phase.reason, fraction)
     return failure
+
+
+def _domain_seconds(phase: Phase, fraction: float, seconds: float) -> float:
+    """Return for how long the current domain has been upgraded and checked at a second of a phase."""
+    if phase.state not in _MOVING:
+        return 0.0
+    if phase.done == phase.until:
+        return seconds
+    begun = max(phase.done, domain_at(fraction)[0] / len(UPGRADE_DOMAINS))
+    return round(max(0.0, fraction - begun) / (phase.until - phase.done) * phase.seconds, 6)
 
 
 def _is_setback(phase: Phase) -> bool:

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sf.simulator.domains import current_domain, domain_at_failure, upgrade_domains
+from airflow_provider_sf.simulator.domains import (
+    current_domain,
+    domain_at_failure,
+    next_domain,
+    upgrade_domains,
+)
 from airflow_provider_sf.simulator.scenarios import SCENARIOS, Phase, Scenario
 from airflow_provider_sf.simulator.timeline import Snapshot, snapshot_at
 
@@ -153,3 +158,35 @@ def test_late_failure_is_in_the_last_domain() -> None:
 def test_never_upgraded_has_no_current_domain() -> None:
     never = snapshot("never_upgraded", 0)
     assert (current_domain(never), domain_at_failure(never)) == (NOWHERE, NOWHERE)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "second", "expected"),
+    [
+        ("good", 30, "UD2"),
+        ("good", 111, "UD2"),
+        ("good", 560, ""),
+        ("good", 600, ""),
+        ("stuck", 210, "UD4"),
+        ("rolled_back", 410, "UD1"),
+        ("next_domain", 200, "UD3"),
+        ("never_upgraded", 200, ""),
+    ],
+)
+def test_next_domain_follows_the_current_one(scenario: str, second: int, expected: str) -> None:
+    assert next_domain(snapshot(scenario, second)) == expected
+
+
+@pytest.mark.parametrize(
+    ("scenario", "second", "expected"),
+    [
+        ("good", 24, 0.0),
+        ("good", 84, 54.0),
+        ("stuck", 210, 0.0),
+        ("stuck", 3_810, 3_600.0),
+        ("good", 600, 0.0),
+        ("never_upgraded", 200, 0.0),
+    ],
+)
+def test_time_in_a_domain_is_counted(scenario: str, second: int, expected: float) -> None:
+    assert snapshot(scenario, second).domain_duration == expected

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf.simulator.model import progress_body
+from airflow_provider_sf.simulator.model import UNREPORTED, progress_body
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
 from airflow_provider_sf.upgrades.kinds import KINDS
@@ -88,12 +88,14 @@ def outcomes(kind: str, bodies: Iterable[dict[str, Any]]) -> list[Outcome]:
 
 def check_keys(kind: str, bodies: Iterable[dict[str, Any]]) -> None:
     """Check that a body has all keys of its kind, and no others."""
-    keys = {key.partition(".")[0] for key in KINDS[kind].keys.values()}
+    keys = {key.partition(".")[0] for field, key in KINDS[kind].keys.items() if field != UNREPORTED}
     extra = {"TypeName"} if kind == "application" else set()
+    is_described = bool(keys & {"UpgradeDescription", "MonitoringPolicy"})
     for body in bodies:
         missing = keys - set(body)
-        # A never upgraded application has no description of an upgrade: application/published.json.
-        assert not missing or (missing, body["RollingUpgradeMode"]) == ({"UpgradeDescription"}, "Invalid")
+        # Without any upgrade there is no description of one: application/published.json.
+        assert missing <= {"UpgradeDescription", "MonitoringPolicy"}
+        assert bool(missing) == (is_described and body["RollingUpgradeMode"] == "Invalid")
         assert set(body) - keys == extra
 
 

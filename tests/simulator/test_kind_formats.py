@@ -167,6 +167,7 @@ def test_application_has_full_name_and_type(name: str, full: str, type_name: str
         "TargetApplicationTypeVersion": "v1",
         "UpgradeKind": "Rolling",
         "UpgradeReplicaSetCheckTimeoutInSeconds": 4294967295,
+        "MonitoringPolicy": {"FailureAction": "Rollback"},
     }
 
 
@@ -184,6 +185,8 @@ NEVER = {
 NEVER_ROLLING = {
     **NEVER,
     "UpgradeDurationInMilliseconds": "PT0H0M0S",
+    "UpgradeDomainDurationInMilliseconds": "PT0H0M0S",
+    "NextUpgradeDomain": "",
     "HealthCheckPhase": "Invalid",
     "HealthCheckElapsedTime": "PT0H0M0S",
     "UpgradeDomains": [],
@@ -230,6 +233,7 @@ NEVER_ROLLING = {
                 "TargetApplicationTypeVersion": "v0",
                 "UpgradeKind": "Invalid",
                 "UpgradeDuration": "PT0H0M0S",
+                "CurrentUpgradeDomainDuration": "PT0H0M0S",
                 "UpgradeReplicaSetCheckTimeoutInSeconds": 4294967295,
                 "ApplicationUnhealthyEvaluations": [],
             },
