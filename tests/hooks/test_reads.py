@@ -196,6 +196,20 @@ def test_failure_details_are_read_once_each(simulator: Any, clock: Any) -> None:
     assert len(simulator.requests) == 2
 
 
+def test_configuration_asks_the_cluster_why_it_failed(
+    connected: Any, sample: Callable[[str], dict[str, Any]]
+) -> None:
+    """The status of a configuration upgrade has no reason; the upgrade of the cluster has it."""
+    set_answer(connected, sample("cluster/busy"))
+    (details,), warnings = ServiceFabricHook().get_failure_details("", kind="cluster_configuration")
+    assert targets(connected) == ["/$/GetUpgradeProgress?api-version=6.0&timeout=25"]
+    assert details.reason == "HealthCheck (PostUpgradeHealthCheck), in domain 1"
+    assert details.unhealthy_evaluations[0] == (
+        "Error: node type backend, node _back_2: System.FM reports State: Fabric node is down."
+    )
+    assert warnings == []
+
+
 @pytest.mark.usefixtures("simulator")
 def test_complete_kind_needs_no_failure_calls(simulator: Any) -> None:
     assert ServiceFabricHook().get_failure_details("shop", kind="application") == ([], [])
