@@ -336,15 +336,26 @@ def with_value(data: Any, path: tuple[str | int, ...], value: object) -> Any:
     return copy
 
 
+def check_read_or_refused(cls: type[Record], data: Any) -> None:
+    try:
+        record = cls.from_dict(data)
+    except ValueError:
+        return
+    written = record.to_dict()
+    assert cls.from_dict(json.loads(json.dumps(written, allow_nan=False))).to_dict() == written
+
+
 @pytest.mark.parametrize(("cls", "data"), STORED, ids=lambda value: getattr(value, "__name__", "data"))
 @given(st.data())
 def test_any_json_is_read_or_refused(cls: type[Record], data: dict[str, Any], draw: st.DataObject) -> None:
     """A row of the database that was changed gives an error with words, never a TypeError or a KeyError."""
     path = draw.draw(st.sampled_from(list(places_in(data))))
-    changed = with_value(data, path, draw.draw(JSON))
-    try:
-        record = cls.from_dict(changed)
-    except ValueError:
-        return
-    written = record.to_dict()
-    assert cls.from_dict(json.loads(json.dumps(written, allow_nan=False))).to_dict() == written
+    check_read_or_refused(cls, with_value(data, path, draw.draw(JSON)))
+
+
+@pytest.mark.parametrize(("cls", "data"), STORED, ids=lambda value: getattr(value, "__name__", "data"))
+def test_odd_value_anywhere_is_read_or_refused(cls: type[Record], data: dict[str, Any]) -> None:
+    odd = [None, True, -1, 5, 10**400, 1.5, float("nan"), "", "\udc80", [], ["x"], [[]], {}, {"x": 1}]
+    for path in places_in(data):
+        for value in odd:
+            check_read_or_refused(cls, with_value(data, path, value))

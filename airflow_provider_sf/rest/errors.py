@@ -40,7 +40,7 @@ class ServiceFabricError(Exception):
         code: str | None = None,
         endpoint: str | None = None,
     ) -> None:
-        message = shorten(plain_line(message), _MESSAGE_BYTES)
+        message = shorten(plain_line(message), _MESSAGE_BYTES) or "no message"
         code = code and shorten(plain_line(code), _CODE_BYTES)
         endpoint = endpoint and shorten(plain_line(endpoint), _ENDPOINT_BYTES)
         super().__init__(message, status, code, endpoint)
@@ -83,7 +83,7 @@ class ServiceFabricError(Exception):
             msg = "the member 'status' of an error is not an HTTP status"
             raise ValueError(msg)
         classes = {cls.__name__: cls for cls in (Unreachable, Rejected, UnexpectedAnswer)}
-        return classes.get(name or "", UnexpectedAnswer)(message or "no message", status, code, endpoint)
+        return classes.get(name or "", UnexpectedAnswer)(message or "", status, code, endpoint)
 
     @staticmethod
     def json_schema() -> dict[str, Any]:

@@ -106,6 +106,13 @@ def test_only_an_object_is_an_error(data: object) -> None:
         ServiceFabricError.from_dict(data)
 
 
+@pytest.mark.parametrize("message", ["", " \n", "\x1b", "\udc80"])
+def test_error_without_words_has_a_message(message: str) -> None:
+    error = Unreachable(message, 503)
+    assert str(error) == "HTTP 503: no message"
+    assert ServiceFabricError.from_dict(error.to_dict()).to_dict() == error.to_dict()
+
+
 def test_advice_keeps_retry_after() -> None:
     advised = with_advice(Unreachable("busy", 503, "E_ABORT", "http://c", retry_after=5.0), "wait")
     assert (str(advised), advised.retry_after) == ("http://c: HTTP 503 E_ABORT: busy (wait)", 5.0)
