@@ -147,8 +147,8 @@ class WaitState(Record):
         """
         Return this last state of an earlier process, for a process that has polled without knowing it.
 
-        ``interim`` is the state of the later process, which began with ``since``. Only what this state does not
-        know is taken from it: without this state, its timeline may be wrong.
+        ``interim`` is the state of the later process, which began with ``since``. Only what this does not
+        not know is taken from it: without this state, its timeline may be wrong.
         """
         if interim.polls == since.polls:
             return self.resumed()
@@ -167,7 +167,7 @@ class WaitState(Record):
         )
 
     def identified(self) -> WaitState:
-        """Return a final state in which the upgrade on record is the expected one, if no poll saw that active."""
+        """Return the final state; the upgrade on record is the expected one, if none was seen while active."""
         if self.expected or not self.record:
             return self
         return replace(self, expected=UpgradeIdentity.from_record(self.record))
