@@ -149,7 +149,8 @@ def result(case: Case, kind: str, mode: str, ti: Any, **keywords: Any) -> str:
             if word in first
         )
     except AirflowSensorTimeout as error:
-        return "AirflowSensorTimeout: " + str(error).splitlines()[0].partition("(")[2].partition(")")[0]
+        (parameter,) = re.findall(r"\((\w*timeout)\)", str(error).splitlines()[0])
+        return f"AirflowSensorTimeout: {parameter}"
     except Rejected:
         return REJECTED
     version = ti.xcoms["upgrade_wait"]["expected"]["target_version"]
