@@ -68,6 +68,8 @@ def from_to(kind: str, old: Version, new: Version) -> str:
         manifest = f"manifest {one_line(new.main)}" if new.main else None
         both = f"{one_line(new.config)} ({manifest})" if new.config and manifest else new.config
         return _arrow(old.config, both or manifest)
+    if new == _UNKNOWN:
+        return f"{_arrow(old.main, None)}{_configuration(None, old.config)}"
     config = _configuration(old.config, new.config)
     is_config_only = config and old.main == new.main
     return f"{'' if is_config_only else _arrow(old.main, new.main)}{config}"

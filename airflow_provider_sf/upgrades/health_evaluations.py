@@ -39,8 +39,8 @@ _MAX_CAUSES = 1_000
 _MAX_KEYS = 50
 """How many keys of an evaluation are read. All kinds have fewer than 20."""
 
-_MAX_NAMES = 3
-"""How many of several nodes or replicas with a similar cause are named."""
+_MAX_NODES = 3
+"""How many of several nodes with a similar cause are named."""
 
 _MANY_OF = frozenset({"NodeName", "PartitionId", "ReplicaOrInstanceId", "ServicePackageActivationId"})
 """The keys of names of which a service or cluster has many. Causes that differ only in these are similar."""
@@ -176,17 +176,17 @@ def _sentence(causes: Sequence[_Cause]) -> str:
 
 
 def _common_places(causes: Sequence[_Cause]) -> Iterator[str]:
-    """Name the places of similar causes. Of the names that differ, count and list the innermost ones."""
+    """Name the places of similar causes. Of the names that differ, count the innermost ones."""
     columns = {key: dict.fromkeys(dict(cause.places)[key] for cause in causes) for key, _ in causes[0].places}
     differing = [key for key, names in columns.items() if len(names) > 1]
     for key, names in columns.items():
         if key not in differing:
             yield f"{noun_for_key(key)} {next(iter(names))}".strip()
         elif key == differing[-1]:
-            yield _several(noun_for_key(key), list(names))
+            yield f"{len(names)} {noun_for_key(key)}s{_node_names(key, list(names))}"
 
 
-def _several(noun: str, names: list[str]) -> str:
-    """Count and list names: ``5 nodes (n1, n2, n3, ...)``."""
-    more = ", ..." if len(names) > _MAX_NAMES else ""
-    return f"{len(names)} {noun}s ({', '.join(names[:_MAX_NAMES])}{more})"
+def _node_names(key: str, names: list[str]) -> str:
+    """List nodes: `` (n1, n2, n3, ...)``. A reader does not know the ids of replicas and partitions."""
+    more = ", ..." if len(names) > _MAX_NODES else ""
+    return f" ({', '.join(names[:_MAX_NODES])}{more})" if key == "NodeName" else ""

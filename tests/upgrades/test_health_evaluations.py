@@ -277,7 +277,7 @@ def test_one_cause_on_many_replicas_is_one_sentence() -> None:
         "DeployedServicePackage", NodeName="n1", ServiceManifestName="WebPkg", Description="Exit 7."
     )
     assert sentences_of(*replicas, package) == [
-        f"Error: partition {PARTITION}, 8 replicas (13200, 13201, 13202, ...): Watchdog reports Ready: It cannot open.",
+        f"Error: partition {PARTITION}, 8 replicas: Watchdog reports Ready: It cannot open.",
         "Error: node n1, service manifest WebPkg: Exit 7.",
     ]
 
@@ -287,7 +287,7 @@ def test_causes_that_name_their_node_are_similar() -> None:
         failing_replica(place, f"Replica {place * 10**17 + 10**17} failed on _nt_{place}.")
         for place in (1, 2)
     ]
-    places = f"partition {PARTITION}, 2 replicas (13201, 13202)"
+    places = f"partition {PARTITION}, 2 replicas"
     reason = "Watchdog reports Ready, for example: Replica 200000000000000000 failed on _nt_1."
     assert sentences_of(*replicas) == [f"Error: {places}: {reason}"]
 
@@ -319,6 +319,11 @@ def test_places_and_times_do_not_make_causes_different(first: str, second: str) 
     assert len(sentences_of(failing_replica(1, first), failing_replica(2, second))) == 1
 
 
+def test_three_of_many_nodes_are_named() -> None:
+    nodes = [evaluation("Node", NodeName=f"N{place}", Description="It is down.") for place in range(5)]
+    assert sentences_of(*nodes) == ["Error: 5 nodes (N0, N1, N2, ...): It is down."]
+
+
 def test_similar_causes_on_nodes_name_the_nodes() -> None:
     nodes = [
         evaluation("Node", NodeName=f"N{place}", Description=f"Node 'N{place}' is down.") for place in (1, 2)
@@ -326,10 +331,10 @@ def test_similar_causes_on_nodes_name_the_nodes() -> None:
     assert sentences_of(*nodes) == ["Error: 2 nodes (N1, N2): for example: Node 'N1' is down."]
 
 
-def test_only_the_innermost_differing_names_are_listed() -> None:
+def test_only_the_innermost_differing_names_are_counted() -> None:
     replicas = [failing_replica(place, "It cannot open.", partition=f"p{place}") for place in range(2)]
     assert sentences_of(*replicas) == [
-        "Error: 2 replicas (13200, 13201): Watchdog reports Ready: It cannot open."
+        "Error: 2 replicas: Watchdog reports Ready: It cannot open."
     ]
 
 
