@@ -244,7 +244,8 @@ class WaitTask:
                 return success_message(state, record), state.identified()
             if verdict.bad:
                 state = replace(state, reasons=self._reasons(state, verdict))
-                return UpgradeFailed(failure_message(policy, state, record, verdict)), state.identified()
+                error = UpgradeFailed(failure_message(policy, state, record, verdict))
+                return error, state.identified() if verdict is Verdict.FAILED else state
         if state.ended_by in TIMEOUTS:
             return AirflowSensorTimeout(self._timeout_message(state)), state
         if state.error is not None:
@@ -276,9 +277,10 @@ class WaitTask:
         self._log.info("::endgroup::")
 
     def _push(self, context: Context, state: WaitState, message: str | None = None) -> None:
+        """Push both XComs, the state last: if it is there, both are."""
         if self._settings.push_xcoms:
             values = xcom_values(self._settings.kind, self._settings.name, state, message)
-            for key, value in values.items():
+            for key, value in reversed(values.items()):
                 context["ti"].xcom_push(key=key, value=value)
 
 

@@ -463,6 +463,14 @@ def test_deferred_wait_shows_its_first_poll(ti: Any, *, do_xcom_push: bool) -> N
 
 
 @pytest.mark.usefixtures("simulator")
+def test_state_is_pushed_last(ti: Any) -> None:
+    """If a worker dies between the two pushes, the state does not name a record that is missing."""
+    with pytest.raises(TaskDeferred):
+        sensor("good-shop", "deferrable").execute({"ti": ti})
+    assert [key for key in ti.xcoms if key.startswith("upgrade")] == ["upgrade_progress", "upgrade_wait"]
+
+
+@pytest.mark.usefixtures("simulator")
 def test_live_progress_can_be_turned_off(ti: Any) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         sensor("good-shop", "deferrable", live_progress=False).execute({"ti": ti})
