@@ -166,7 +166,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
             raise ValueError(msg)
         read_seconds("timeout", self.timeout)
         if self._is_rescheduled:
-            check_reschedule_mode(self.stall_timeout, self._selected_by)
+            check_reschedule_mode(self.kind, self.stall_timeout, self._selected_by)
         check_poke_interval(self.poke_interval, self.max_wait, deferrable=self.deferrable)
         if self.stall_timeout == 0:
             msg = "stall_timeout must be more than 0 s: every upgrade pauses for a moment"

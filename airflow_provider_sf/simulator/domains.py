@@ -46,7 +46,7 @@ def current_domain(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def next_domain(snapshot: Snapshot) -> str:
-    """Return NextUpgradeDomain: the domain after the current one, empty if there is none."""
+    """Return NextUpgradeDomain: the domain after the current one, empty after the last one."""
     if not snapshot.upgraded:
         return ""
     begun = _done(snapshot) + (_current_name(snapshot) is not None)

@@ -41,7 +41,7 @@ class Kind:
     is still the old one; it changes only after the last.
     """
     call_note: str = ""
-    """What the call needs: for the error of a cluster that does not support it, or that does not answer it."""
+    """What the call needs, for the error of a cluster that does not support or answer it."""
     components: str = "services"
     """What it consists of: where to look for the cause of a failure."""
     failure_calls: tuple[Call, ...] = ()

@@ -169,8 +169,8 @@ class UpgradeProgress(Record):
         """
         Whether a completed state means that there was never an upgrade.
 
-        A missing start time is not enough: an upgrade to the version that is deployed completes at once and
-        has none. But it has a mode: TryAcceptGoalStateUpgrade of microsoft/service-fabric.
+        A missing start time is not enough: an upgrade to the deployed version completes at once, without
+        one. But it has a mode: see TryAcceptGoalStateUpgrade of microsoft/service-fabric.
         """
         if any(getattr(self, name) == value for name, value in kind.never_upgraded.items()):
             return True

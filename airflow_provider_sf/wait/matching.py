@@ -4,8 +4,8 @@ Match the upgrade on record with the expected upgrade. No I/O.
 Service Fabric gives upgrades no id. The start time identifies an upgrade in every state. The version does so
 only while the upgrade goes forward: during and after a rollback Service Fabric reports the old version.
 
-All criteria of the user must be proved. An upgrade whose version is not known does not satisfy
-``target_version``, and an equal start time does not excuse another version.
+All criteria of the user must be proved. An unknown version does not satisfy ``target_version``, and an equal
+start time does not excuse another version.
 """
 
 from __future__ import annotations

@@ -49,10 +49,16 @@ def check_selector_parameters(kind: str, parameters: Iterable[str]) -> None:
         raise ValueError(msg)
 
 
-def check_reschedule_mode(stall_timeout: float | None, parameters: Sequence[str]) -> None:
+def check_reschedule_mode(kind: str, stall_timeout: float | None, parameters: Sequence[str]) -> None:
     """Refuse parameters that need state from earlier polls: reschedule mode keeps none."""
     if stall_timeout is not None:
         msg = "stall_timeout is not supported in reschedule mode, which keeps no state: use deferrable=True"
+        raise ValueError(msg)
+    if get_kind(kind).is_multi_phase and "previous" not in parameters:
+        msg = (
+            f"kind {kind!r} needs previous in reschedule mode, which keeps no state: without it, a completed "
+            "phase cannot be distinguished from a completed upgrade; set previous, or use deferrable=True"
+        )
         raise ValueError(msg)
     if list(parameters) == ["target_version"]:
         msg = (

@@ -148,7 +148,7 @@ class WaitState(Record):
         Return this last state of an earlier process, for a process that has polled without knowing it.
 
         ``interim`` is the state of the later process, which began with ``since``. Only what this does not
-        not know is taken from it: without this state, its timeline may be wrong.
+        know is taken from it: without this state, its timeline may be wrong.
         """
         if interim.polls == since.polls:
             return self.resumed()
@@ -167,10 +167,11 @@ class WaitState(Record):
         )
 
     def identified(self) -> WaitState:
-        """Return the final state; the upgrade on record is the expected one, if none was seen while active."""
-        if self.expected or not self.record:
+        """Return the final state; the upgrade on record completes the identity of the expected one."""
+        if self.record is None:
             return self
-        return replace(self, expected=UpgradeIdentity.from_record(self.record))
+        identity = self.expected or UpgradeIdentity.from_record(self.record)
+        return replace(self, expected=identity.merged_with(self.record))
 
     def ended(self, by: str, now: datetime) -> WaitState:
         """Return the final state; see ``ended_by`` for the values of ``by``."""

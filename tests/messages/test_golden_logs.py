@@ -17,6 +17,7 @@ from airflow_provider_sf.wait.state import xcom_values
 from tests.simulated_waits import (
     KIND,
     KIND_SCENARIOS,
+    PHASE_SCENARIOS,
     START,
     SimulatedWait,
     make_domains,
@@ -81,7 +82,8 @@ def test_each_file_has_a_scenario() -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_documentation_shows_each_log(scenario: str, documented: Any) -> None:
-    documented("log.md", scenario, documented_log(scenario_wait(scenario)))
+    kind = "cluster_configuration" if scenario in PHASE_SCENARIOS else KIND
+    documented("log.md", scenario, documented_log(scenario_wait(scenario, kind)))
 
 
 def test_documentation_shows_upgrade_domains(documented: Any) -> None:

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_sf.messages.errors import explained_error
 from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.messages.timeouts import timeout_message
 from airflow_provider_sf.rest import Unreachable
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.domains import Domains, UpgradeUnit
+from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES
 from airflow_provider_sf.upgrades.services import ServiceProgress
 from airflow_provider_sf.wait.matching import UpgradeSelector
@@ -52,6 +54,7 @@ from tests.messages.finished_waits import (
     record,
     wait,
 )
+from tests.messages.hostile import records
 
 
 def failed(*records: UpgradeProgress, policy: Policy = PATIENT) -> list[str]:
@@ -561,7 +564,7 @@ POLICIES = st.builds(
 )
 
 
-def message_of(policy: Policy, observations: list[Observation]) -> str:
+def message_of(policy: Policy, observations: list[Observation], kind: str = "application_resource") -> str:
     """Return the message of a wait for these polls; the last one is repeated until the wait ends."""
     state, poll = WaitState(), 0
     while True:
@@ -571,10 +574,10 @@ def message_of(policy: Policy, observations: list[Observation]) -> str:
             break
         poll += 1
     state = state.ended(decision.by, now)
-    if decision.by == "error":
-        return f"Rejected: {state.error}"
+    if decision.by in {"error", "unreachable_timeout"} and state.error is not None:
+        return str(explained_error(state.error, state, kind, "shop"))
     if decision.by != "upgrade":
-        return timeout_message(policy, state, "application_resource", "shop", ("timeout", 120.0))
+        return timeout_message(policy, state, kind, "shop", ("timeout", 120.0))
     assert state.record is not None
     assert state.verdict is not None
     if state.verdict is Verdict.SUCCEEDED:
@@ -582,14 +585,16 @@ def message_of(policy: Policy, observations: list[Observation]) -> str:
     return failure_message(policy, state, state.record, state.verdict)
 
 
-@given(POLICIES, st.lists(RECORDS | ERRORS, min_size=1, max_size=6))
-def test_each_message_is_a_few_readable_lines(policy: Policy, observations: list[Observation]) -> None:
-    lines = message_of(policy, observations).split("\n")
-    assert len(lines) <= 10
+@pytest.mark.parametrize("kind", KINDS)
+@given(POLICIES, st.data())
+def test_each_message_is_a_few_readable_lines(kind: str, policy: Policy, data: st.DataObject) -> None:
+    observations = data.draw(st.lists(records(kind, TIMES) | ERRORS, min_size=1, max_size=4))
+    lines = message_of(policy, observations, kind).split("\n")
+    assert len(lines) <= 15
     for line in lines:
         assert line.isprintable()
         assert line == line.strip()
-        assert 10 < len(line) <= 750
+        assert 10 < len(line) <= 900
         assert "group::" not in line
 
 

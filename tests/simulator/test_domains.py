@@ -141,7 +141,8 @@ def test_safety_check_names_its_partition() -> None:
         ("rolled_back", 9_000, ("UD3", [("node5", POST, []), ("node6", POST, [])])),
         ("failed", 9_000, ("UD3", [("node5", POST, []), ("node6", POST, [])])),
         ("paused", 659, ("UD3", [("node5", POST, []), ("node6", POST, [])])),
-        ("paused", 660, ("", [])),
+        ("paused", 9_000, ("UD3", [("node5", POST, []), ("node6", POST, [])])),
+        ("interrupted", 270, ("", [])),
         ("interrupted", 200, ("UD2", [("node3", POST, []), ("node4", POST, [])])),
     ],
 )

@@ -41,12 +41,15 @@ OUTCOMES = {
     "interrupted": ["in_progress", "rolling_back", "in_progress", "succeeded"],
     "unknown_state": ["in_progress", "unknown"],
     "flapping": ["in_progress", "succeeded"],
+    "several_phases": ["in_progress", "succeeded", "in_progress", "succeeded", "in_progress", "succeeded"],
+    "later_phase_fails": [
+        *("in_progress", "succeeded", "in_progress", "rolling_back", "in_progress", "succeeded"),
+    ],
+    "refused": ["succeeded"],
 }
 
 # The configuration of a cluster has neither a start nor a mode.
 OUTCOMES_OF_CONFIGURATION = {
-    "never_upgraded": ["succeeded"],
-    "slow_start": ["succeeded", "in_progress", "succeeded"],
     "paused": ["in_progress", "succeeded"],
     "next_domain": ["in_progress", "succeeded"],
 }

@@ -129,7 +129,7 @@ def test_start_time_is_unset_at_first(kind: str) -> None:
         (
             "cluster_configuration",
             ["ProgressStatus", "ConfigVersion"],
-            [(0, 2, "v1"), (150, 1, "v0"), (270, 3, "v2")],
+            [(0, 2, "1.0.0"), (150, 1, "1.0.0"), (270, 3, "1.0.0"), (630, 3, "1.2.0")],
         ),
     ],
 )
@@ -243,8 +243,8 @@ NEVER_ROLLING = {
             "cluster_configuration",
             {
                 "UpgradeState": "RollingForwardCompleted",
-                "ProgressStatus": 1,
-                "ConfigVersion": "v0",
+                "ProgressStatus": 0,
+                "ConfigVersion": "1.0.0",
                 "Details": "",
             },
         ),
@@ -276,7 +276,7 @@ def test_failure_has_reason_and_domain(kind: str) -> None:
         for second, reason, place in changes(
             "paused", "FailureReason", "UpgradeDomainProgressAtFailure", kind=kind
         )
-    ] == [(0, "None", ""), (360, "HealthCheck", "UD3"), (660, "None", "")]
+    ] == [(0, "None", ""), (360, "HealthCheck", "UD3")]
     assert [
         (second, reason, place["DomainName"])
         for second, reason, place in changes(
@@ -331,7 +331,7 @@ def test_failed_health_check_has_unhealthy_evaluations(kind: str, expected: list
 
 @pytest.mark.parametrize("kind", ["application", "compose_deployment", "cluster"])
 @pytest.mark.parametrize(
-    ("scenario", "second"), [("good", 100), ("rolled_back", 359), ("paused", 660), ("interrupted", 200)]
+    ("scenario", "second"), [("good", 100), ("rolled_back", 359), ("paused", 359), ("interrupted", 200)]
 )
 def test_only_failed_health_checks_are_unhealthy(scenario: str, second: int, kind: str) -> None:
     key = EVALUATIONS.get(kind, "UnhealthyEvaluations")

@@ -158,7 +158,7 @@ def test_cluster_upgrade_succeeds_by_default(simulator: Simulator, clock: Any) -
     assert status == {
         "UpgradeState": "RollingForwardCompleted",
         "ProgressStatus": 2,
-        "ConfigVersion": "v1",
+        "ConfigVersion": "1.1.0",
         "Details": "",
     }
 

@@ -333,9 +333,7 @@ def test_similar_causes_on_nodes_name_the_nodes() -> None:
 
 def test_only_the_innermost_differing_names_are_counted() -> None:
     replicas = [failing_replica(place, "It cannot open.", partition=f"p{place}") for place in range(2)]
-    assert sentences_of(*replicas) == [
-        "Error: 2 replicas: Watchdog reports Ready: It cannot open."
-    ]
+    assert sentences_of(*replicas) == ["Error: 2 replicas: Watchdog reports Ready: It cannot open."]
 
 
 def test_equal_causes_in_other_services_are_kept_apart() -> None:

@@ -81,7 +81,7 @@ class ClusterManager:
     stamps: dict[int, float] = field(default_factory=dict)
     """The start time on record of each upgrade that got one."""
     kept_starts: set[int] = field(default_factory=set)
-    """The requests whose upgrade has the start time of the interrupted one on record."""
+    """The requests that kept the start time of the upgrade that they interrupted."""
     configurations: set[str] = field(default_factory=lambda: {"v0"})
     last_start: float | None = None
     busy_until: float = -FOREVER
@@ -201,7 +201,7 @@ class ClusterManager:
         self.busy_until = over + (10 if self.kind == "cluster" else 3)
 
     def call_off(self, number: int, request: Request, now: float) -> None:
-        """The old version is there already: the upgrade completes at once, without a start time of its own."""
+        """The old version is there already: the upgrade completes at once, without a new start time."""
         self.starts[number], self.results[number] = now, "succeeds"
         if self.kind == "cluster":  # the record of the interrupted upgrade changes
             self.kept_starts.add(number)

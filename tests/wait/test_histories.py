@@ -133,7 +133,7 @@ class Wait:
 
 @st.composite
 def waits(draw: st.DrawFn, kind: str) -> Wait:
-    """Draw a history with an expected upgrade, perhaps others before and after it, and a wait for it."""
+    """Draw a history with an expected upgrade, often with others before and after it, and a wait for it."""
     ends = {
         "application": ["succeeds", "succeeds", "rolls back", "fails", "pauses"],
         "cluster": ["succeeds", "succeeds", "rolls back", "fails", "pauses"],

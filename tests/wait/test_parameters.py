@@ -145,7 +145,16 @@ def test_unknown_kind_is_refused() -> None:
     "value", [[], ["previous"], ["started_after"], ["started_after", "target_version"], SELECTOR_PARAMETERS]
 )
 def test_reschedule_mode_supports_previous_and_started_after(value: list[str]) -> None:
-    check_reschedule_mode(None, value)
+    check_reschedule_mode("application", None, value)
+
+
+@pytest.mark.parametrize("value", [[], ["target_version"]])
+def test_reschedule_mode_needs_previous_for_phases(value: list[str]) -> None:
+    check_reschedule_mode("cluster_configuration", None, [*value, "previous"])
+    with pytest.raises(
+        ValueError, match=r"^kind 'cluster_configuration' needs previous in reschedule mode, "
+    ):
+        check_reschedule_mode("cluster_configuration", None, value)
 
 
 @pytest.mark.parametrize("value", [["target_version"], ("target_version",)])
@@ -154,7 +163,7 @@ def test_reschedule_mode_refuses_target_version_alone(value: list[str]) -> None:
         ValueError,
         match=r"^target_version alone is not supported in reschedule mode, which keeps no state: use ",
     ):
-        check_reschedule_mode(None, value)
+        check_reschedule_mode("application", None, value)
 
 
 @pytest.mark.parametrize("stall_timeout", [0.0, 600.0])
@@ -163,7 +172,7 @@ def test_reschedule_mode_refuses_stall_timeout(stall_timeout: float) -> None:
         ValueError,
         match=r"^stall_timeout is not supported in reschedule mode, which keeps no state: use defer",
     ):
-        check_reschedule_mode(stall_timeout, ["previous"])
+        check_reschedule_mode("application", stall_timeout, ["previous"])
 
 
 @pytest.mark.parametrize("deferrable", [True, False])

@@ -79,7 +79,7 @@ FORWARD = progress("RollingForward")
 OUTAGE = Unreachable("timed out", endpoint="http://c:19080")
 WAITS: dict[str, tuple[Policy, list[Any]]] = {
     "upgrade": (Policy(15.0), [FORWARD, OUTAGE, progress("CompletedRollforward")]),
-    "error": (Policy(15.0), [FORWARD, Rejected("no", 403, "E_ACCESSDENIED", "http://c:19080")]),
+    "error": (Policy(15.0), [FORWARD, Rejected("no", 400, "E_INVALIDARG", "http://c:19080")]),
     "unreachable_timeout": (Policy(15.0, unreachable_timeout=30.0), [FORWARD, OUTAGE, OUTAGE, OUTAGE]),
     "start_timeout": (
         Policy(15.0, start_timeout=30.0),

@@ -162,7 +162,7 @@ def test_stage_counts_services_omitted_from_the_record() -> None:
     assert stage.more_behind == 802
 
 
-@pytest.mark.parametrize("listed", [3, 5, 6, 500, 4000])
+@pytest.mark.parametrize("listed", [3, 5, 6, 500, 2000])
 def test_named_and_counted_services_are_complete(listed: int) -> None:
     services = [{"ServiceName": f"s{place}", "PendingReplicaCount": place % 3} for place in range(listed)]
     answer = {"UpgradeState": "RollingForward", "ServiceUpgradeProgress": services}
