@@ -20,7 +20,6 @@ from airflow_provider_sf.messages.progress_log import (
 )
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
-from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.services import ServiceProgress
 from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
@@ -451,7 +450,7 @@ TIMES = st.none() | st.sampled_from([YESTERDAY, START, FIVE_PAST])
 ERRORS = st.builds(Unreachable, TEXTS, st.none() | st.just(503), TEXTS, TEXTS) | st.just(MISSING)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["application", "cluster_configuration"])
 @given(
     st.builds(
         Policy, st.just(30.0), stall_timeout=st.sampled_from([None, 90.0]), wait_for_existence=st.booleans()
