@@ -106,7 +106,14 @@ def run_process(task: ServiceFabricUpgradeSensor, map_index: int = -1, *, resume
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance, finalize  # noqa: PLC0415
 
     ti: Any = RuntimeTaskInstance.model_construct(
-        task=task, dag_id="release", task_id="wait", run_id="manual", map_index=map_index, start_date=None
+        task=task,
+        dag_id="release",
+        task_id="wait",
+        run_id="manual",
+        map_index=map_index,
+        start_date=None,
+        try_number=1,
+        max_tries=0,
     )
     if not resumed:
         with pytest.raises(TaskDeferred):
