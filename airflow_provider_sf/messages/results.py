@@ -57,28 +57,19 @@ def failure_message(policy: Policy, state: WaitState, record: UpgradeProgress, v
     """Say what failed, its versions and progress, the services behind, the reasons and the next step."""
     if verdict is Verdict.SUPERSEDED:
         return _superseded_message(state, record)
-    forward, is_rollback = last_forward(state.timeline), _has_rolled_back(record, state.timeline)
-    behind = _services_behind(record, forward, is_rollback=is_rollback)
-    versions = from_to(record.kind, *old_and_new(record, state.timeline, is_rollback=is_rollback))
-    upgrade = f"{upgrade_subject(record.kind, record.name)}{versions}"
-    result = _what_failed(record, _forward_until_turn(state.timeline), is_rollback=is_rollback)
-    reported = one_line(record.state or "no state")
+    timeline, is_rollback = state.timeline, _has_rolled_back(record, state.timeline)
+    behind = _services_behind(record, timeline, is_rollback=is_rollback)
     units = failed_units(record)
-    return "\n".join(
-        (
-            f"Upgrade of {upgrade} {result} ({reported}){_parameter(policy, record)}.",
-            *_when(record, state.timeline, is_rollback=is_rollback),
-            *(
-                [f"Services behind{_time_of_services(state.timeline, is_rollback=is_rollback)}: {behind}."]
-                if behind
-                else []
-            ),
-            *([f"Failed units: {units}."] if units else []),
-            *reason_lines(state.reasons[: MAX_REASONS + 1]),
-            *details_lines(record),
-            *_next_step(record, has_services_behind=bool(behind)),
-        )
-    )
+    lines = [
+        f"{_failure_subject(record, timeline, is_rollback=is_rollback)}{_parameter(policy, record)}.",
+        *_when(record, timeline, is_rollback=is_rollback),
+        *([f"Services behind{behind}."] if behind else []),
+        *([f"Failed units: {units}."] if units else []),
+        *reason_lines(state.reasons[: MAX_REASONS + 1]),
+        *details_lines(record),
+        *_next_step(record, has_services_behind=bool(behind)),
+    ]
+    return "\n".join(lines)
 
 
 def last_seen_lines(state: WaitState) -> list[str]:
@@ -103,6 +94,14 @@ def _superseded_message(state: WaitState, record: UpgradeProgress) -> str:
         "Next: find out who started the other upgrade. Then wait for that upgrade, or release again.",
     ]
     return "\n".join(lines)
+
+
+def _failure_subject(record: UpgradeProgress, timeline: tuple[Stage, ...], *, is_rollback: bool) -> str:
+    """Name the upgrade with its versions, and what has happened to it."""
+    versions = from_to(record.kind, *old_and_new(record, timeline, is_rollback=is_rollback))
+    result = _what_failed(record, _forward_until_turn(timeline), is_rollback=is_rollback)
+    reported = one_line(record.state or "no state")
+    return f"Upgrade of {upgrade_subject(record.kind, record.name)}{versions} {result} ({reported})"
 
 
 def _what_failed(record: UpgradeProgress, forward: Stage | None, *, is_rollback: bool) -> str:
@@ -183,24 +182,23 @@ def _last_failure(timeline: Iterable[Stage]) -> datetime | None:
     return failures[-1] if failures else None
 
 
+def _services_behind(record: UpgradeProgress, timeline: tuple[Stage, ...], *, is_rollback: bool) -> str:
+    """List the services behind; for a rollback, those before it started, with their time if that is old."""
+    if not is_rollback:
+        services = pending_services(record)
+        return f": {services}" if services else ""
+    forward = last_forward(timeline)
+    if forward is None or not forward.services_behind:
+        return ""
+    is_old = is_followed_by_gap(timeline, forward)
+    time = f" at {format_time(forward.last_seen_at)}" if is_old else ""
+    return f"{time}: {services_behind(forward.services_behind, forward.more_behind)}"
+
+
 def _forward_until_turn(timeline: tuple[Stage, ...]) -> Stage | None:
     """Return the last forward stage, if it lasted until the next one: then it shows the turn."""
     forward = last_forward(timeline)
     return None if forward and is_followed_by_gap(timeline, forward) else forward
-
-
-def _time_of_services(timeline: tuple[Stage, ...], *, is_rollback: bool) -> str:
-    """Say when the services were seen, if that was long before the rollback."""
-    forward = last_forward(timeline)
-    is_old = is_rollback and forward is not None and is_followed_by_gap(timeline, forward)
-    return f" at {format_time(forward.last_seen_at)}" if forward and is_old else ""
-
-
-def _services_behind(record: UpgradeProgress, forward: Stage | None, *, is_rollback: bool) -> str:
-    """List the services behind; for a rollback, those before it started."""
-    if not is_rollback:
-        return pending_services(record)
-    return services_behind(forward.services_behind, forward.more_behind) if forward else ""
 
 
 def _next_step(record: UpgradeProgress, *, has_services_behind: bool) -> list[str]:

@@ -174,12 +174,19 @@ def domains_of(values: Mapping[str, object]) -> tuple[Domains, dict[str, int]]:
     """
     domains, more_domains = _units_of(values.get("upgrade_domains"))
     units, more_units = _units_of(values.get("upgrade_units"))
-    domain, unit = (_progress_of(values.get(key)) for key in ("current_domain", "current_unit"))
-    # Runtimes report both; the one that is not in use has no nodes.
-    in_domain = domain[0].nodes or (domain[0].name and not unit[0].nodes)
-    current, checks, more_current = domain if in_domain else unit
+    current, checks, more_current = _current(values)
     at_failure, checks_at_failure, more_at_failure = _progress_of(values.get("failure_domain"))
-    omitted = {
+    read = Domains(
+        upgrade_domains=domains,
+        upgrade_units=units,
+        current_domain=None if current == _NOWHERE else current,
+        pending_safety_checks=checks,
+        failure_domain=at_failure.name,
+        nodes_at_failure=at_failure.nodes,
+        safety_checks_at_failure=checks_at_failure,
+        next_domain=_word(values.get("next_domain")) or None,
+    )
+    return read, {
         **{f"upgrade_domains{what}": count for what, count in more_domains.items()},
         **{f"upgrade_units{what}": count for what, count in more_units.items()},
         "current_nodes": more_current[0],
@@ -187,19 +194,17 @@ def domains_of(values: Mapping[str, object]) -> tuple[Domains, dict[str, int]]:
         "nodes_at_failure": more_at_failure[0],
         "safety_checks_at_failure": more_at_failure[1],
     }
-    return (
-        Domains(
-            upgrade_domains=domains,
-            upgrade_units=units,
-            current_domain=None if current == _NOWHERE else current,
-            pending_safety_checks=checks,
-            failure_domain=at_failure.name,
-            nodes_at_failure=at_failure.nodes,
-            safety_checks_at_failure=checks_at_failure,
-            next_domain=_word(values.get("next_domain")) or None,
-        ),
-        omitted,
-    )
+
+
+_Progress = tuple[DomainProgress, tuple[str, ...], tuple[int, int]]
+"""Progress in a domain or unit, its safety checks, and how many nodes and checks are omitted."""
+
+
+def _current(values: Mapping[str, object]) -> _Progress:
+    """Read progress in the current domain or unit: runtimes report both, and that in use has nodes."""
+    domain, unit = (_progress_of(values.get(key)) for key in ("current_domain", "current_unit"))
+    in_domain = domain[0].nodes or (domain[0].name and not unit[0].nodes)
+    return domain if in_domain else unit
 
 
 def _units_of(listed: object) -> tuple[tuple[UpgradeUnit, ...], dict[str, int]]:
@@ -223,8 +228,7 @@ def _omission_priority(unit: UpgradeUnit) -> int:
     return 0 if unit.failed or unit.state == _IN_PROGRESS else 1
 
 
-def _progress_of(value: object) -> tuple[DomainProgress, tuple[str, ...], tuple[int, int]]:
-    """Read progress in a domain or unit, its safety checks, and how many nodes and checks are omitted."""
+def _progress_of(value: object) -> _Progress:
     if not isinstance(value, dict):
         return _NOWHERE, (), (0, 0)
     items, unread = first_objects(value.get("NodeUpgradeProgressList"))
