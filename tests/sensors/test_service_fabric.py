@@ -140,6 +140,33 @@ def test_unreadable_failure_details_are_logged(
     assert ti.xcoms["upgrade_wait"]["reasons"] == []
 
 
+class DeletedApplication(Simulator):
+    """A cluster in which the application is deleted after three responses."""
+
+    def respond(self, target: str) -> HttpResponse:
+        if len(self.requests) > 3:
+            return fabric_error(404, "FABRIC_E_APPLICATION_NOT_FOUND", "Application not found.")
+        return super().respond(target)
+
+
+@pytest.mark.parametrize("mode", ["poke", "deferrable"])
+def test_deletion_is_explained(mode: str, clock: Any, ti: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In reschedule mode no process knows what the one before it has seen."""
+    clock.step = 20.0
+    with DeletedApplication(clock=clock) as simulator:
+        monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{simulator.port}")
+        with pytest.raises(Rejected) as deleted:
+            run(lambda: sensor("fabric:/good-shop/web", mode, kind="application"), ti)
+    message = ti.xcoms["upgrade_wait"]["message"]
+    assert message == str(deleted.value)
+    assert message.startswith(
+        "Application 'fabric:/good-shop/web' was deleted during its upgrade to v1. It started at "
+    )
+    assert "check name and kind" not in message
+    assert (deleted.value.status, deleted.value.code) == (404, "FABRIC_E_APPLICATION_NOT_FOUND")
+    assert ti.xcoms["upgrade_wait"]["error"]["code"] == "FABRIC_E_APPLICATION_NOT_FOUND"
+
+
 @pytest.mark.usefixtures("simulator")
 def test_every_mode_reads_more_failure_details(mode: str, clock: Any, ti: Any) -> None:
     clock.step = 20.0
