@@ -355,7 +355,22 @@ def test_any_json_is_read_or_refused(cls: type[Record], data: dict[str, Any], dr
 
 @pytest.mark.parametrize(("cls", "data"), STORED, ids=lambda value: getattr(value, "__name__", "data"))
 def test_odd_value_anywhere_is_read_or_refused(cls: type[Record], data: dict[str, Any]) -> None:
-    odd = [None, True, -1, 5, 10**400, 1.5, float("nan"), "", "\udc80", [], ["x"], [[]], {}, {"x": 1}]
+    odd: list[Any] = [
+        None,
+        True,
+        -1,
+        5,
+        10**400,
+        1.5,
+        float("nan"),
+        "",
+        "\udc80",
+        [],
+        ["x"],
+        [[]],
+        {},
+        {"x": 1},
+    ]
     for path in places_in(data):
         for value in odd:
             check_read_or_refused(cls, with_value(data, path, value))

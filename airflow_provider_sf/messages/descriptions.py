@@ -31,7 +31,8 @@ def describe_state(progress: UpgradeProgress | Stage) -> str:
 def describe_upgrade(record: UpgradeProgress) -> str:
     """Identify an upgrade: ``v1, started 2026-03-01 03:00:00 UTC``."""
     rollback = "rollback to " if record.going_back else ""
-    start = f", started {format_time(record.started_at)}" if record.started_at else ", not started yet"
+    no_start = ", not started yet" if record.outcome.active else ", without a start time"
+    start = f", started {format_time(record.started_at)}" if record.started_at else no_start
     has_start_time = "started_at" in KINDS[record.kind].keys
     return f"{rollback}{describe_version(record)}{start if has_start_time else ''}"
 

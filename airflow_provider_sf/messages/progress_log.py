@@ -215,7 +215,7 @@ def _remark(change: PollChange, record: UpgradeProgress) -> str | None:
     if change.is_superseded:
         return f"superseded by another upgrade: {describe_upgrade(record)}"
     if not after.timeline[-1].expected:
-        return _remark_on_other(after.verdict, record)
+        return _remark_on_other(change, record)
     return _remark_on_expected(change, record)
 
 
@@ -228,9 +228,11 @@ def _remark_on_expected(change: PollChange, record: UpgradeProgress) -> str | No
     return "moving again" if change.was_paused and change.should_move else None
 
 
-def _remark_on_other(verdict: Verdict | None, record: UpgradeProgress) -> str:
-    if verdict is Verdict.SUCCEEDED:
+def _remark_on_other(change: PollChange, record: UpgradeProgress) -> str:
+    if change.after.verdict is Verdict.SUCCEEDED:
         return f"accepted, deployed already (accept_current_version): {describe_upgrade(record)}"
+    if change.policy.selector.lacks_version(record, change.now, change.after.history):
+        return f"ignored, its new version is unknown (target_version): {describe_upgrade(record)}"
     return f"ignored, not the expected upgrade: {describe_upgrade(record)}"
 
 

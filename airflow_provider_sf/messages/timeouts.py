@@ -52,6 +52,9 @@ _INFINITE_CHECK = (
 )
 
 
+_NO_NEW_VERSION = "Service Fabric reports no new version for a rollback, so target_version is not proved"
+
+
 @dataclass(frozen=True, slots=True)
 class _End:
     """How a wait has ended: its last state, and the words for what it waited for."""
@@ -226,9 +229,17 @@ def _not_started(end: _End, record: UpgradeProgress | None) -> list[str]:
         f"{subject}: no matching upgrade started within {end.timeout}; {_found(record)}.",
         *_refusal(record),
         *(_pause(record) if record else []),
+        *_unknown_version(end, record),
         f"Expected upgrade: {describe_selector(end.policy.selector)}.",
         "Next: check whether the task that starts the upgrade did so, and which upgrade it started.",
     ]
+
+
+def _unknown_version(end: _End, record: UpgradeProgress | None) -> list[str]:
+    now = end.state.ended_at
+    if record is None or now is None or not end.policy.selector.lacks_version(record, now, end.state.history):
+        return []
+    return [f"It may be the rollback of the expected upgrade: {_NO_NEW_VERSION}."]
 
 
 def _found(record: UpgradeProgress | None) -> str:

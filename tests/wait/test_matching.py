@@ -614,3 +614,19 @@ def test_refused_start_is_not_the_latest_upgrade() -> None:
     assert LATEST.match(refused, NOON, History(before=UpgradeIdentity(None, "1.0.3"))) is Match.OTHER
     assert LATEST.match(refused, NOON, History(before=UpgradeIdentity(None, "1.0.2"))) is Match.EXPECTED
     assert LATEST.match(CONFIGURED, NOON) is Match.EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("selector", "observed", "lacks"),
+    [
+        (UpgradeSelector(previous=OLD_DONE, target_version="v2"), ROLLED_BACK, True),
+        (UpgradeSelector(target_version="v2"), BACK, True),
+        (UpgradeSelector(previous=OLD_DONE), ROLLED_BACK, False),
+        (UpgradeSelector(previous=OLD_MOVING, target_version="v2"), OLD_BACK, False),
+        (UpgradeSelector(previous=OLD_DONE, target_version="v2"), FAILED, False),
+    ],
+)
+def test_rollback_lacks_the_version(
+    selector: UpgradeSelector, observed: UpgradeProgress, *, lacks: bool
+) -> None:
+    assert selector.lacks_version(observed, NOON, History()) is lacks
