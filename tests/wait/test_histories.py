@@ -23,7 +23,7 @@ from airflow_provider_sf.wait.state import Verdict, WaitState
 from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step
 from tests.wait.cluster_manager import EPOCH, FOREVER, ClusterManager, Entry, Request
 
-MANY = settings(max_examples=max(400, 4 * settings().max_examples))
+MANY = settings(max_examples=4 * settings().max_examples)
 
 SKEW = 30.0
 HORIZON = 4_000.0
