@@ -20,7 +20,7 @@ def retry_line(earlier: EarlierTry | None, selector: UpgradeSelector) -> LogLine
     """Say what a retry knows of the expected upgrade, and what it cannot know."""
     if earlier is not None and earlier.expected is not None:
         upgrade = _describe(earlier.expected)
-        return logging.INFO, f"Retry: the expected upgrade is the one that an earlier try found{upgrade}"
+        return logging.INFO, f"Retry: an earlier try found the expected upgrade{upgrade}"
     text = (
         "Retry: Airflow has no state of the tries before (it keeps some from Airflow 3.3 on)"
         if earlier is None

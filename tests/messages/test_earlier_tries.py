@@ -28,7 +28,7 @@ ANY, V1 = UpgradeSelector(), UpgradeSelector(target_version="v1")
 def test_found_upgrade_is_named(identity: UpgradeIdentity, description: str) -> None:
     assert retry_line(EarlierTry(TARGET, identity), ANY) == (
         logging.INFO,
-        f"Retry: the expected upgrade is the one that an earlier try found{description}",
+        f"Retry: an earlier try found the expected upgrade{description}",
     )
 
 

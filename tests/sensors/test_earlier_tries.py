@@ -259,7 +259,7 @@ def test_retry_names_the_expected_upgrade(
     lines = [line for line in caplog.messages if line.startswith("Retry")]
     assert len(lines) == 1
     assert lines[0].startswith(
-        "Retry: the expected upgrade is the one that an earlier try found to v1, started at 2026-03-01 03:00:"
+        "Retry: an earlier try found the expected upgrade to v1, started at 2026-03-01 03:00:"
     )
 
 
