@@ -10,7 +10,8 @@ from airflow_provider_sf.messages.formatting import format_time, one_line
 if TYPE_CHECKING:
     from airflow_provider_sf.messages.progress_log import LogLine
     from airflow_provider_sf.wait.earlier_try import EarlierTry
-    from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
+    from airflow_provider_sf.wait.identity import UpgradeIdentity
+    from airflow_provider_sf.wait.matching import UpgradeSelector
 
 _CANNOT_NOTICE = "If another upgrade has replaced the expected one, this try cannot notice that"
 _ADVICE = "Set target_version, too, if you know the version"

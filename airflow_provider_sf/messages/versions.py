@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_sf.upgrades import UpgradeProgress
-    from airflow_provider_sf.wait.matching import UpgradeIdentity
+    from airflow_provider_sf.wait.identity import UpgradeIdentity
     from airflow_provider_sf.wait.timeline import Stage
 
 

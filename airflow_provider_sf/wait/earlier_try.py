@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.serialization import REQUIRED, Record
-from airflow_provider_sf.wait.matching import UpgradeIdentity
+from airflow_provider_sf.wait.identity import UpgradeIdentity
 
 if TYPE_CHECKING:
     from airflow_provider_sf.wait.matching import UpgradeSelector

@@ -19,13 +19,15 @@ from airflow_provider_sf.serialization import Record
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.kinds import get_kind
 from airflow_provider_sf.upgrades.outcomes import Outcome
+from airflow_provider_sf.wait.criteria import (
+    CALLED_OFF,
+    differs_from_previous,
+    has_version,
+    is_new,
+    starts_late_enough,
+)
 from airflow_provider_sf.wait.defaults import CLOCK_SKEW_SECONDS
-
-CALLED_OFF = "Interrupted"
-"""
-The failure reason of a completed cluster upgrade that was called off by an upgrade to the old version. The
-record keeps its start time: ClusterManagerReplica::BeginAcceptUpgradeFabric of microsoft/service-fabric.
-"""
+from airflow_provider_sf.wait.identity import History, UpgradeIdentity
 
 
 class Match(Enum):
@@ -36,77 +38,6 @@ class Match(Enum):
     """Another upgrade, or not known; the expected upgrade may still start."""
     REPLACED = auto()
     """Another upgrade replaced the expected one, which was seen before: its result will never be reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class UpgradeIdentity(Record):
-    """The start time and the new version of an upgrade, as far as they are known."""
-
-    started_at: datetime | None
-    target_version: str | None
-    rolled_back: bool = False
-    """Whether its rollback was seen."""
-
-    @classmethod
-    def from_record(cls, record: UpgradeProgress) -> UpgradeIdentity:
-        """Return the identity of the upgrade on record."""
-        return cls(record.started_at, record.new_version, record.going_back)
-
-    def merged_with(self, record: UpgradeProgress) -> UpgradeIdentity:
-        """Return this identity, completed from a later record of the same upgrade."""
-        return UpgradeIdentity(
-            self.started_at or record.started_at,
-            self.target_version or record.new_version,
-            self.rolled_back or record.going_back,
-        )
-
-    def has_same_start(self, record: UpgradeProgress) -> bool:
-        """Whether a record has the same, known start time."""
-        return self.started_at is not None and self.started_at == record.started_at
-
-    def differs_from(self, record: UpgradeProgress) -> bool:
-        """Whether a finished record has another start time or, if both are unknown, another version."""
-        if self.started_at is None and record.started_at is None:
-            return self.target_version != record.new_version
-        return self.started_at != record.started_at
-
-    def contradicts(self, record: UpgradeProgress) -> bool:
-        """
-        Whether a record is certainly about another upgrade: another start time or another new version.
-
-        An upgrade does not lose its start time, but some kinds report none in the state Failed. A failed
-        upgrade may have failed during its rollback: with the same start time its version is ignored.
-        """
-        if self.has_same_start(record) and record.outcome is Outcome.FAILED:
-            return False
-        has_lost_start = self.started_at is not None and record.started_at is None
-        if has_lost_start and record.outcome not in {Outcome.FAILED, Outcome.UNKNOWN}:
-            return True
-        return _differ(self.started_at, record.started_at) or _differ(self.target_version, record.new_version)
-
-    def goes_on_in(self, record: UpgradeProgress) -> bool:
-        """
-        Whether a record that is no success is about this upgrade, whatever the criteria.
-
-        A rollback before the upgrade had a start time is reported with that of the upgrade before.
-        """
-        if record.outcome is Outcome.SUCCEEDED:
-            return False
-        return self.has_same_start(record) or (self.started_at is None and record.going_back)
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """
-    What a wait has seen until now.
-
-    ``expected`` is the identity of the expected upgrade, ``before`` that of the upgrade on record before it,
-    each None if it was not seen. ``began_at`` is the time of the first poll.
-    """
-
-    expected: UpgradeIdentity | None = None
-    before: UpgradeIdentity | None = None
-    began_at: datetime | None = None
 
 
 _NOTHING_SEEN = History()
@@ -164,15 +95,15 @@ class UpgradeSelector(Record):
         """Return whether the upgrade on record satisfies all criteria; None if one of them is not known."""
         results: list[bool | None] = []
         if self.previous is not None:
-            results.append(_differs_from_previous(self.previous, record))
+            results.append(differs_from_previous(self.previous, record))
         if self.started_after is not None:
             earliest = self.started_after - timedelta(seconds=self.clock_skew)
-            results.append(_starts_late_enough(earliest, record, now, history))
+            results.append(starts_late_enough(earliest, record, now, history))
         if self.target_version is not None and not results:
-            results.append(_is_new(record, history.before))
-            results.append(_has_version(self.target_version, record))
+            results.append(is_new(record, history.before))
+            results.append(has_version(self.target_version, record))
         elif self.target_version is not None and not self._hides_version(record, history):
-            results.append(_has_version(self.target_version, record))
+            results.append(has_version(self.target_version, record))
         if not results:
             return not self._was_refused(record, history) or None
         return False if False in results else None if None in results else True
@@ -247,83 +178,3 @@ class UpgradeSelector(Record):
         if self.previous is not None:
             return self.previous.started_at != record.started_at
         return self.started_after is not None
-
-
-def _differs_from_previous(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None:
-    """
-    Return whether the upgrade on record is another one than the previous; None if that is not known.
-
-    If the previous upgrade was running without a start time, only the version can distinguish the two. Then a
-    rollback may be its own: Service Fabric rolls back a running upgrade before it starts a new one.
-    """
-    if previous.started_at is not None:
-        return _differs_from_started(previous, record)
-    if previous.outcome.finished:
-        return _differs_from_finished(previous, record)
-    if previous.outcome is Outcome.UNKNOWN:
-        return record.outcome.active or None
-    if previous.going_back and record.outcome.active and record.new_version:
-        return True
-    if not previous.new_version or not record.new_version:
-        return None
-    return previous.new_version != record.new_version
-
-
-def _differs_from_started(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None:
-    """
-    Compare start times. An upgrade never loses its start time, so a record without one is about another.
-
-    With the same start time there are two ways to see another upgrade: it was rolled back before it had its
-    own start time; or a running upgrade of a cluster was called off by one to the old version.
-    """
-    if record.started_at is None:
-        return record.outcome is not Outcome.UNKNOWN or None
-    if previous.started_at != record.started_at:
-        return True
-    if previous.outcome is Outcome.SUCCEEDED and record.going_back:
-        return True
-    return record.failure_reason == CALLED_OFF and _differ(previous.new_version, record.new_version)
-
-
-def _differs_from_finished(previous: UpgradeProgress, record: UpgradeProgress) -> bool | None:
-    """
-    Compare with a finished upgrade without a known start time.
-
-    Some kinds never report a start time. There, another result means that an upgrade ran in between.
-    """
-    if record.started_at is not None or record.outcome.active:
-        return True
-    return (record.outcome.finished and _result(previous) != _result(record)) or None
-
-
-def _starts_late_enough(
-    earliest: datetime, record: UpgradeProgress, now: datetime, history: History
-) -> bool | None:
-    """
-    Compare start times; a running upgrade without one has not started before now.
-
-    A finished upgrade without one started during this wait if another was on record before.
-    """
-    start = record.started_at or (now if record.outcome.active else None)
-    if start is None and history.before is not None and history.before.differs_from(record):
-        start = history.began_at if history.began_at and history.began_at >= earliest else None
-    return None if start is None else start >= earliest
-
-
-def _has_version(version: str, record: UpgradeProgress) -> bool | None:
-    """Compare the new version; None for a rollback."""
-    return version in record.new_versions if record.new_versions else None
-
-
-def _is_new(record: UpgradeProgress, before: UpgradeIdentity | None) -> bool | None:
-    """Return whether an upgrade is running or finished during this wait; None if that is not known."""
-    return record.outcome.active or (before is not None and before.differs_from(record)) or None
-
-
-def _result(record: UpgradeProgress) -> tuple[Outcome, str | None, str | None]:
-    return record.outcome, record.target_version, record.config_version
-
-
-def _differ(value: object, other: object) -> bool:
-    """Whether two known values differ."""
-    return value is not None and other is not None and value != other

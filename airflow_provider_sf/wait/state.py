@@ -17,7 +17,7 @@ from airflow_provider_sf.rest.protocol import is_missing
 from airflow_provider_sf.rest.storage_limits import shorten
 from airflow_provider_sf.serialization import REQUIRED, TRANSIENT, Record
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.matching import History, UpgradeIdentity
+from airflow_provider_sf.wait.identity import History, UpgradeIdentity
 from airflow_provider_sf.wait.timeline import Stage
 
 SCHEMA = "service_fabric.upgrade_wait/1"

@@ -31,7 +31,8 @@ from airflow_provider_sf.rest.protocol import is_about_connection, is_missing
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.kinds import get_kind
 from airflow_provider_sf.upgrades.outcomes import Outcome
-from airflow_provider_sf.wait.matching import History, Match, UpgradeIdentity
+from airflow_provider_sf.wait.identity import History, UpgradeIdentity
+from airflow_provider_sf.wait.matching import Match
 from airflow_provider_sf.wait.policy import MIN_OUTAGE_POLLS, Policy
 from airflow_provider_sf.wait.state import OutageStats, Verdict, WaitState
 from airflow_provider_sf.wait.timeline import extend_timeline

@@ -9,7 +9,8 @@ import pytest
 
 from airflow_provider_sf.messages.earlier_tries import cleared_line, retry_line
 from airflow_provider_sf.wait.earlier_try import EarlierTry, WaitTarget
-from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
+from airflow_provider_sf.wait.identity import UpgradeIdentity
+from airflow_provider_sf.wait.matching import UpgradeSelector
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 TARGET = WaitTarget("application_resource", "shop", 1, None, None)

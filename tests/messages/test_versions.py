@@ -17,7 +17,7 @@ from airflow_provider_sf.messages.versions import (
     to_new,
 )
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.matching import UpgradeIdentity
+from airflow_provider_sf.wait.identity import UpgradeIdentity
 from airflow_provider_sf.wait.timeline import Stage
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)

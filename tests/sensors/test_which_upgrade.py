@@ -18,7 +18,8 @@ from airflow_provider_sf.sensors import service_fabric as sensor_module
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor, UpgradeFailed
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
+from airflow_provider_sf.wait.identity import UpgradeIdentity
+from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import WaitState
 from tests.sensors.running import fire, run, sensor

@@ -18,7 +18,7 @@ from airflow_provider_sf.triggers import push_turns, xcom_progress
 from airflow_provider_sf.triggers.loop_watch import LoopWatch
 from airflow_provider_sf.triggers.xcom_progress import XComProgress
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.matching import UpgradeIdentity
+from airflow_provider_sf.wait.identity import UpgradeIdentity
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import Verdict, WaitState
 from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step

@@ -11,7 +11,8 @@ import pytest
 
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wait.earlier_try import EarlierTry, WaitTarget
-from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
+from airflow_provider_sf.wait.identity import UpgradeIdentity
+from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.state import WaitState
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)

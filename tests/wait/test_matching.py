@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.matching import CALLED_OFF, History, Match, UpgradeIdentity, UpgradeSelector
+from airflow_provider_sf.wait.criteria import CALLED_OFF
+from airflow_provider_sf.wait.identity import History, UpgradeIdentity
+from airflow_provider_sf.wait.matching import Match, UpgradeSelector
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
 BEFORE, LATER = NOON - timedelta(hours=2), NOON + timedelta(hours=1)

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_sf.rest import Unreachable
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.matching import UpgradeIdentity
+from airflow_provider_sf.wait.identity import UpgradeIdentity
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import WaitState
 from airflow_provider_sf.wait.state_machine import step

@@ -20,7 +20,8 @@ from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
+from airflow_provider_sf.wait.identity import UpgradeIdentity
+from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import OutageStats, Verdict, WaitState, xcom_values
 from airflow_provider_sf.wait.state_machine import PollAgain, step

@@ -11,7 +11,8 @@ import pytest
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.matching import UpgradeIdentity, UpgradeSelector
+from airflow_provider_sf.wait.identity import UpgradeIdentity
+from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import OutageStats, Verdict, WaitState
 from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step, verdict_of
