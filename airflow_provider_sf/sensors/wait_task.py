@@ -241,11 +241,11 @@ class WaitTask:
         if state.ended_by == "upgrade" and record is not None:
             verdict = verdict_of(policy, state, record, _now())
             if verdict is Verdict.SUCCEEDED:
-                return success_message(state, record), state.identified()
+                return success_message(state, record), state.identified(record)
             if verdict.bad:
                 state = replace(state, reasons=self._reasons(state, verdict))
                 error = UpgradeFailed(failure_message(policy, state, record, verdict))
-                return error, state.identified() if verdict is Verdict.FAILED else state
+                return error, state.identified(record) if verdict is Verdict.FAILED else state
         if state.ended_by in TIMEOUTS:
             return AirflowSensorTimeout(self._timeout_message(state)), state
         if state.error is not None:

@@ -166,12 +166,10 @@ class WaitState(Record):
             stale=True,
         )
 
-    def identified(self) -> WaitState:
-        """Return the final state; the upgrade on record completes the identity of the expected one."""
-        if self.record is None:
-            return self
-        identity = self.expected or UpgradeIdentity.from_record(self.record)
-        return replace(self, expected=identity.merged_with(self.record))
+    def identified(self, record: UpgradeProgress) -> WaitState:
+        """Return the final state; the last record completes the identity of the expected upgrade."""
+        identity = self.expected or UpgradeIdentity.from_record(record)
+        return replace(self, expected=identity.merged_with(record))
 
     def ended(self, by: str, now: datetime) -> WaitState:
         """Return the final state; see ``ended_by`` for the values of ``by``."""
