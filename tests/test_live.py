@@ -107,8 +107,10 @@ def until_the_end(live: LiveAirflow, found: dict[str, str]) -> Iterator[None]:
 
 
 def is_stuck(live: LiveAirflow, run: str) -> bool:
-    """Return whether all tasks are deferred and the XCom of one of them shows the stuck upgrade."""
+    """Return whether all tasks are deferred, and the triggerer has pushed the stuck upgrade and the outage."""
     if any(entry["state"] != "deferred" for entry in live.task_instances(RESTART, run)):
+        return False
+    if live.xcom(RESTART, run, "outage", "upgrade_wait")["polls"] == 1:  # pushed by the worker
         return False
     return bool(live.xcom(RESTART, run, "stall", "upgrade_progress", 0)["percent_completed"] == STUCK_AT)
 
