@@ -57,7 +57,8 @@ def failure_message(policy: Policy, state: WaitState, record: UpgradeProgress, v
     """Say what failed, its versions and progress, the services behind, the reasons and the next step."""
     if verdict is Verdict.SUPERSEDED:
         return _superseded_message(state, record)
-    timeline, is_rollback = state.timeline, _has_rolled_back(record, state.timeline)
+    timeline = _without_undo(state.timeline) if record.outcome is Outcome.SUCCEEDED else state.timeline
+    is_rollback = _has_rolled_back(record, timeline)
     behind = _services_behind(record, timeline, is_rollback=is_rollback)
     units = failed_units(record)
     lines = [
@@ -94,6 +95,12 @@ def _superseded_message(state: WaitState, record: UpgradeProgress) -> str:
         "Next: find out who started the other upgrade. Then wait for that upgrade, or release again.",
     ]
     return "\n".join(lines)
+
+
+def _without_undo(timeline: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Return the stages until the end of the rollback; the later ones undo earlier phases, forward."""
+    back = [place for place, stage in enumerate(timeline) if is_rollback_state(stage.state)]
+    return timeline[: back[-1] + 1] if back else timeline
 
 
 def _failure_subject(record: UpgradeProgress, timeline: tuple[Stage, ...], *, is_rollback: bool) -> str:
