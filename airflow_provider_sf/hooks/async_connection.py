@@ -107,9 +107,13 @@ class AsyncConnection:
         load = sync_to_async(self.get_conn, thread_sensitive=False)
         try:
             return await asyncio.wait_for(load(), MAX_LOAD_SECONDS)
-        except (AirflowNotFoundException, asyncio.TimeoutError) as error:
-            reason = str(error) or f"no answer within {MAX_LOAD_SECONDS:g} s"
-            msg = f"connection {self.conn_id!r} could not be read: {reason}"
-            raise Unreachable(msg) from error
-        except ValueError as error:
-            raise Rejected(str(error)) from error
+        except (AirflowNotFoundException, asyncio.TimeoutError, ValueError) as error:
+            raise connection_error(self.conn_id, error) from error
+
+
+def connection_error(conn_id: str, error: Exception) -> Unreachable | Rejected:
+    """Return the error of a connection that worked before: it cannot be loaded now, or it is invalid."""
+    if isinstance(error, ValueError):
+        return Rejected(str(error))
+    reason = str(error) or f"no answer within {MAX_LOAD_SECONDS:g} s"
+    return Unreachable(f"connection {conn_id!r} could not be read: {reason}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, AirflowSensorTimeout
 
 from airflow_provider_sf.exceptions import UpgradeFailed
+from airflow_provider_sf.hooks.async_connection import connection_error
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.links.service_fabric import push_link
 from airflow_provider_sf.messages.errors import explained_error
@@ -18,7 +19,7 @@ from airflow_provider_sf.messages.progress_log import LogState, changed_lines, o
 from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.messages.timeouts import timeout_message
-from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import iso
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.sensors.earlier_tries import EarlierTries
@@ -163,15 +164,10 @@ class WaitTask:
             return self._hook().get_upgrade_progress(self._settings.name, kind=self._settings.kind)
         except ServiceFabricError as error:
             return error
-        except AirflowNotFoundException as error:
+        except (AirflowNotFoundException, ValueError) as error:
             if not self._state.answers:
                 raise
-            conn_id = self._settings.service_fabric_conn_id
-            return Unreachable(f"connection {conn_id!r} could not be read: {error}")
-        except ValueError as error:
-            if not self._state.answers:
-                raise
-            return Rejected(str(error))
+            return connection_error(self._settings.service_fabric_conn_id, error)
 
     def _hook(self) -> ServiceFabricHook:
         return ServiceFabricHook(self._settings.service_fabric_conn_id)
