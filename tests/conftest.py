@@ -62,6 +62,8 @@ class Recorder:
 
     def __init__(self) -> None:
         self.answer: bytes | None = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+        self.closes = False
+        """Whether it closes the connection after each answer, also if that has a length."""
         self.requests: list[str] = []
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -102,7 +104,7 @@ class Recorder:
         if self.answer is None:
             return
         connection.sendall(self.answer)
-        if b"Content-Length" not in self.answer:
+        if self.closes or b"Content-Length" not in self.answer:
             connection.shutdown(socket.SHUT_RDWR)
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, Unreachable
 from tests.requests_to import PING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 VERSION = b'{"Version": "10.1", "More": {"a": [1]}}'
 NOT_FOUND = b'{"Error": {"Code": "FABRIC_E_APPLICATION_NOT_FOUND", "Message": "No such application."}}'
@@ -46,62 +41,33 @@ BAD = {
 }
 
 
-class Cutter:
-    """Sends the same bytes to each request and closes the connection."""
-
-    def __init__(self) -> None:
-        self.answer = b""
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    @property
-    def cluster(self) -> Cluster:
-        return Cluster((f"http://127.0.0.1:{self._listener.getsockname()[1]}",))
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            with connection:
-                received = b""
-                while b"\r\n\r\n" not in received:
-                    received += connection.recv(65_536)
-                connection.sendall(self.answer)
-
-
 @pytest.fixture
-def cutter() -> Iterator[Cutter]:
-    server = Cutter()
-    yield server
-    server.close()
+def cutter(recorder: Any) -> Any:
+    """A server that closes the connection after each answer."""
+    recorder.closes = True
+    return recorder
 
 
 Result = dict[str, Any] | ServiceFabricError
 
 
-def send_all(cutter: Cutter, answers: list[bytes]) -> list[Result]:
+def send_all(cutter: Any, answers: list[bytes]) -> list[Result]:
     results: list[Result] = []
     for cutter.answer in answers:
         try:
-            results.append(cutter.cluster.read(cutter.cluster.send(PING)))
+            results.append(Cluster((cutter.url,)).read(Cluster((cutter.url,)).send(PING)))
         except ServiceFabricError as error:
             results.append(error)
     return results
 
 
-def asend_all(cutter: Cutter, answers: list[bytes]) -> list[Result]:
+def asend_all(cutter: Any, answers: list[bytes]) -> list[Result]:
     async def ask() -> list[Result]:
         results: list[Result] = []
-        async with cutter.cluster.session():
+        async with Cluster((cutter.url,)).session():
             for cutter.answer in answers:
                 try:
-                    results.append(cutter.cluster.read(await cutter.cluster.asend(PING)))
+                    results.append(Cluster((cutter.url,)).read(await Cluster((cutter.url,)).asend(PING)))
                 except ServiceFabricError as error:
                     results.append(error)
         return results
@@ -119,14 +85,14 @@ def beginnings(answer: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize("answer", GOOD.values(), ids=GOOD)
-def test_answer_cut_anywhere_is_unreachable(answer: bytes, ask_all: Any, cutter: Cutter) -> None:
+def test_answer_cut_anywhere_is_unreachable(answer: bytes, ask_all: Any, cutter: Any) -> None:
     *cut, whole = ask_all(cutter, [*beginnings(answer), answer])
     assert {(type(result), result.message.partition(" (")[0]) for result in cut} == {(Unreachable, CUT)}
     assert whole == {"Version": "10.1", "More": {"a": [1]}}
 
 
 @pytest.mark.parametrize("answer", BAD.values(), ids=BAD)
-def test_refusal_cut_anywhere_is_unreachable(answer: bytes, ask_all: Any, cutter: Cutter) -> None:
+def test_refusal_cut_anywhere_is_unreachable(answer: bytes, ask_all: Any, cutter: Any) -> None:
     """One exception: without a length, nothing shows that a body is missing completely."""
     *cut, whole = ask_all(cutter, [*beginnings(answer), answer])
     if b"Connection: close" in answer:
@@ -137,24 +103,24 @@ def test_refusal_cut_anywhere_is_unreachable(answer: bytes, ask_all: Any, cutter
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[1]", b"hello"])
-def test_whole_page_until_closed_is_unexpected(body: bytes, ask_all: Any, cutter: Cutter) -> None:
+def test_whole_page_until_closed_is_unexpected(body: bytes, ask_all: Any, cutter: Any) -> None:
     (result,) = ask_all(cutter, [until_closed("200 OK", body)])
     assert type(result).__name__ == "UnexpectedAnswer"
 
 
 @pytest.mark.parametrize("status", [b"100 Continue", b"102 Processing", b"103 Early Hints", b"199 Odd"])
-def test_interim_answers_are_skipped(status: bytes, ask_all: Any, cutter: Cutter) -> None:
+def test_interim_answers_are_skipped(status: bytes, ask_all: Any, cutter: Any) -> None:
     interim = b"HTTP/1.1 %s\r\nLink: </a>\r\n\r\nHTTP/1.1 %s\r\n\r\n" % (status, status)
     assert ask_all(cutter, [interim + GOOD["length"]]) == [{"Version": "10.1", "More": {"a": [1]}}]
 
 
 @pytest.mark.parametrize("line", [b"hello", b" folded", b"a b: c", b": c"])
-def test_answer_with_a_broken_header_is_unreachable(line: bytes, ask_all: Any, cutter: Cutter) -> None:
+def test_answer_with_a_broken_header_is_unreachable(line: bytes, ask_all: Any, cutter: Any) -> None:
     """The length of the body may be in a later line."""
     (result,) = ask_all(cutter, [GOOD["length"].replace(b"Server: x", line)])
     assert (type(result), result.message.partition(" (")[0]) == (Unreachable, "the answer is not HTTP")
 
 
-def test_switching_protocols_is_no_interim_answer(ask_all: Any, cutter: Cutter) -> None:
+def test_switching_protocols_is_no_interim_answer(ask_all: Any, cutter: Any) -> None:
     (result,) = ask_all(cutter, [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"])
     assert (type(result).__name__, result.status) == ("UnexpectedAnswer", 101)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable
+from tests.hooks.counted_loads import Hook
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -17,16 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_sf.simulator import Simulator
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
-
-
-class Hook(ServiceFabricHook):
-    """Counts connection loads."""
-
-    loads = 0
-
-    def get_conn(self) -> Any:
-        Hook.loads += 1
-        return super().get_conn()
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +15,7 @@ from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import Authority
+from tests.hooks.counted_loads import Hook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 EXPECTED = Authority()
-
-
-class Hook(ServiceFabricHook):
-    """Logs where pytest can see it, and counts connection loads."""
-
-    log = logging.getLogger("hook")  # type: ignore[assignment]
-    loads = 0
-
-    def get_conn(self) -> Any:
-        Hook.loads += 1
-        return super().get_conn()
 
 
 @pytest.fixture(autouse=True)
