@@ -15,7 +15,7 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from airflow_provider_sf.rest.storage_limits import MAX_INTEGER, make_storable, shorten
+from airflow_provider_sf.rest.storage_limits import MAX_INTEGER, WORD_BYTES, make_storable, shorten
 
 _DURATION = re.compile(
     r"P(?:(?P<days>[\d.]+)D)?"
@@ -140,3 +140,14 @@ def short_text(value: object, max_bytes: int) -> str | None:
     """Return :func:`text`, cut to a number of bytes of JSON."""
     read = text(value)
     return None if read is None else shorten(read, max_bytes)
+
+
+def word(value: object) -> str | None:
+    """Return a name, a state, a version or another word, cut to the length that a record keeps."""
+    return short_text(value, WORD_BYTES)
+
+
+def failure_word(value: object) -> str | None:
+    """Return the reason or the class of a failure; Service Fabric's word for "no failure" is None."""
+    reason = word(value)
+    return None if reason == "None" else reason

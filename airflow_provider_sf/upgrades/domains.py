@@ -12,8 +12,8 @@ from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.rest.json_values import MAX_ITEMS, first_objects, objects, seconds, short_text
-from airflow_provider_sf.rest.storage_limits import WORD_BYTES, fitting_indices, fitting_texts
+from airflow_provider_sf.rest.json_values import MAX_ITEMS, first_objects, objects, seconds, word
+from airflow_provider_sf.rest.storage_limits import fitting_indices, fitting_texts
 from airflow_provider_sf.serialization import Record
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def domains_of(values: Mapping[str, object]) -> tuple[Domains, dict[str, int]]:
         failure_domain=at_failure.name,
         nodes_at_failure=at_failure.nodes,
         safety_checks_at_failure=checks_at_failure,
-        next_domain=_word(values.get("next_domain")) or None,
+        next_domain=word(values.get("next_domain")) or None,
     )
     return read, {
         **{f"upgrade_domains{what}": count for what, count in more_domains.items()},
@@ -210,7 +210,7 @@ def _current(values: Mapping[str, object]) -> _Progress:
 def _units_of(listed: object) -> tuple[tuple[UpgradeUnit, ...], dict[str, int]]:
     """Read a list of domains or units; count the omitted ones, and how many of them are in which state."""
     items, unread = first_objects(listed)
-    units = [UpgradeUnit(_named(item, "Name"), _word(item.get("State"))) for item in items]
+    units = [UpgradeUnit(_named(item, "Name"), word(item.get("State"))) for item in items]
     priority = [_omission_priority(unit) for unit in units]
     room = fitting_indices([unit.to_dict() for unit in units], UNITS_BYTES, omit_first=priority)
     kept = tuple(units[place] for place in room)
@@ -240,7 +240,7 @@ def _progress_of(value: object) -> _Progress:
     checks = sum(len(objects(node.get("PendingSafetyChecks"))) for node in items)
     sentences = fitting_texts(iter(pending), CHECKS_BYTES)
     kept = tuple(nodes[place] for place in room)
-    progress = DomainProgress(_word(value.get("DomainName")) or None, kept)
+    progress = DomainProgress(word(value.get("DomainName")) or None, kept)
     return (
         progress,
         tuple(sentences),
@@ -254,7 +254,7 @@ def _progress_of(value: object) -> _Progress:
 def _node(name: str, node: dict[str, Any]) -> NodeProgress:
     duration = seconds(node.get("UpgradeDuration"))
     return NodeProgress(
-        name, _word(node.get("UpgradePhase")), None if duration is None else float(round(duration))
+        name, word(node.get("UpgradePhase")), None if duration is None else float(round(duration))
     )
 
 
@@ -273,15 +273,11 @@ def _sentences(nodes: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
 
 def _sentence(node: str, check: dict[str, Any]) -> str:
     """Return a sentence: ``node N3 waits for WaitForReconfiguration: partition ... is reconfiguring``."""
-    kind = _word(check.get("Kind")) or "a check without a name"
-    partition = f"partition {_word(check.get('PartitionId')) or 'unknown'}"
+    kind = word(check.get("Kind")) or "a check without a name"
+    partition = f"partition {word(check.get('PartitionId')) or 'unknown'}"
     reason = _CHECKS.get(kind, "{}" if check.get("PartitionId") else "")
     return f"node {node} waits for {kind}" + (f": {reason.format(partition)}" if reason else "")
 
 
 def _named(item: dict[str, Any], key: str) -> str:
-    return _word(item.get(key)) or "?"
-
-
-def _word(value: object) -> str | None:
-    return short_text(value, WORD_BYTES)
+    return word(item.get(key)) or "?"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.rest.json_values import short_text
-from airflow_provider_sf.rest.storage_limits import WORD_BYTES, fitting_texts, json_size
+from airflow_provider_sf.rest.json_values import failure_word
+from airflow_provider_sf.rest.storage_limits import fitting_texts, json_size
 from airflow_provider_sf.upgrades.domains import NodeProgress, domains_of
 from airflow_provider_sf.upgrades.health_evaluations import unhealthy_sentences
 
@@ -29,9 +29,6 @@ _MAX_NODES = 4
 
 _FIRST_CHECKS = 2
 """How many safety checks come before the unhealthy evaluations; the others come after them."""
-
-_NO_FAILURE = "None"
-"""Service Fabric's word for a missing failure reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +68,11 @@ class FailureDetails:
         domains, omitted = domains_of({"failure_domain": answer.get("UpgradeDomainProgressAtFailure")})
         evaluations, omitted_evaluations = unhealthy_sentences(answer.get("UnhealthyEvaluations"))
         return cls(
-            failure_reason=_word(answer.get("FailureReason")),
+            failure_reason=failure_word(answer.get("FailureReason")),
             domain=domains.failure_domain,
             safety_checks=domains.safety_checks_at_failure,
             unhealthy_evaluations=evaluations,
-            classification=_word(answer.get("FailureClassification")),
+            classification=failure_word(answer.get("FailureClassification")),
             nodes=domains.nodes_at_failure,
             omitted_nodes=omitted["nodes_at_failure"],
             omitted=omitted["safety_checks_at_failure"] + omitted_evaluations,
@@ -122,9 +119,3 @@ def failure_reasons(details: Iterable[FailureDetails]) -> tuple[str, ...]:
     # Two answers may omit the same sentences, so these are not added.
     more = len(sentences) - len(kept) + max((detail.omitted for detail in known), default=0)
     return (*kept, *([f"and {more} more"] if more else []))
-
-
-def _word(value: object) -> str | None:
-    """Return a word of Service Fabric, but not that for "no failure"."""
-    word = short_text(value, WORD_BYTES)
-    return None if word == _NO_FAILURE else word

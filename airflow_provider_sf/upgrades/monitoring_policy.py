@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_sf.rest.json_values import seconds, short_text
-from airflow_provider_sf.rest.storage_limits import WORD_BYTES
+from airflow_provider_sf.rest.json_values import seconds, word
 from airflow_provider_sf.serialization import Record
 
 
@@ -41,7 +40,7 @@ def monitoring_policy_of(value: object) -> MonitoringPolicy | None:
     if not isinstance(value, dict):
         return None
     return MonitoringPolicy(
-        failure_action=short_text(value.get("FailureAction"), WORD_BYTES),
+        failure_action=word(value.get("FailureAction")),
         wait_seconds=seconds(value.get("HealthCheckWaitDurationInMilliseconds")),
         stable_seconds=seconds(value.get("HealthCheckStableDurationInMilliseconds")),
         retry_seconds=seconds(value.get("HealthCheckRetryTimeoutInMilliseconds")),

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import (
     count,
+    failure_word,
     percentage,
     seconds,
     short_text,
     text,
     utc,
     value_at,
+    word,
 )
-from airflow_provider_sf.rest.storage_limits import WORD_BYTES, is_storable, json_size
+from airflow_provider_sf.rest.storage_limits import is_storable, json_size
 from airflow_provider_sf.serialization import INLINE, REQUIRED, TRANSIENT, Record
 from airflow_provider_sf.upgrades.domains import Domains, domains_of
 from airflow_provider_sf.upgrades.health_evaluations import unhealthy_sentences
@@ -63,10 +65,6 @@ def _answered(read: Callable[[object], Any], **metadata: bool) -> Any:
     return field(default=None, metadata={"read": read, **metadata})
 
 
-def _word(value: object) -> str | None:
-    return short_text(value, WORD_BYTES)
-
-
 def _details(value: object) -> str | None:
     return short_text(value, _DETAILS_BYTES)
 
@@ -74,13 +72,7 @@ def _details(value: object) -> str | None:
 def _previous_version(status_details: object) -> str | None:
     """Return the version that "Deployment upgrading from version: v0 to version: v1." starts from."""
     match = _VERSIONS.search((text(status_details) or "")[:_SEARCHED_LENGTH])
-    return _word(match["previous"]) if match else None
-
-
-def _failure_reason(value: object) -> str | None:
-    """Return the reason; Service Fabric's word for "no failure" is not one."""
-    reason = _word(value)
-    return None if reason == "None" else reason
+    return word(match["previous"]) if match else None
 
 
 def _finite_timeout(value: object) -> int | None:
@@ -104,28 +96,28 @@ class UpgradeProgress(Record):
     """The name in the request or in the answer; empty for the cluster kinds."""
     outcome: Outcome = field(init=False)
     """How the upgrade stands, computed from the other members."""
-    state: str | None = _answered(_word, **REQUIRED)
+    state: str | None = _answered(word, **REQUIRED)
     """Service Fabric's word."""
-    target_version: str | None = _answered(_word, **REQUIRED)
+    target_version: str | None = _answered(word, **REQUIRED)
     """The new version; during and after a rollback Service Fabric reports the old version here."""
     previous_version: str | None = None
     percent_completed: float | None = _answered(percentage)
     started_at: datetime | None = _answered(utc, **REQUIRED)
     failed_at: datetime | None = _answered(utc, **REQUIRED)
     duration_seconds: float | None = _answered(seconds)
-    rolling_upgrade_mode: str | None = _answered(_word, **REQUIRED)
+    rolling_upgrade_mode: str | None = _answered(word, **REQUIRED)
     replica_check_timeout_seconds: int | None = _answered(_finite_timeout)
     """None is infinite."""
     status_details: str | None = _answered(_details)
     services: tuple[ServiceProgress, ...] = ()
-    config_version: str | None = _answered(_word)
+    config_version: str | None = _answered(word)
     """The version of a cluster's configuration; other kinds have none."""
-    upgrade_kind: str | None = _answered(_word)
-    failure_reason: str | None = _answered(_failure_reason)
+    upgrade_kind: str | None = _answered(word)
+    failure_reason: str | None = _answered(failure_word)
     """Service Fabric's word; its word None is null."""
-    failure_classification: str | None = _answered(_failure_reason)
+    failure_classification: str | None = _answered(failure_word)
     """More exact than the failure reason, for example PreUpgradeSafetyCheckTimeout; not in every runtime."""
-    health_check_phase: str | None = _answered(_word)
+    health_check_phase: str | None = _answered(word)
     health_check_elapsed_seconds: float | None = _answered(seconds)
     domain_duration_seconds: float | None = _answered(seconds)
     """How long the upgrade has been in its current domain."""

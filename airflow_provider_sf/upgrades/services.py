@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_sf.rest.json_values import count, first_objects, short_text
-from airflow_provider_sf.rest.storage_limits import MAX_INTEGER, WORD_BYTES, fitting_indices
+from airflow_provider_sf.rest.json_values import count, first_objects, word
+from airflow_provider_sf.rest.storage_limits import MAX_INTEGER, fitting_indices
 from airflow_provider_sf.serialization import Record
 
 SERVICES_BYTES = 7_168
@@ -40,7 +40,7 @@ def services_of(listed: object) -> tuple[tuple[ServiceProgress, ...], dict[str, 
 
 def _service(item: dict[str, Any]) -> ServiceProgress:
     return ServiceProgress(
-        name=short_text(item.get("ServiceName"), WORD_BYTES) or "?",
+        name=word(item.get("ServiceName")) or "?",
         completed_replicas=count(item.get("CompletedReplicaCount")),
         pending_replicas=count(item.get("PendingReplicaCount")),
     )
