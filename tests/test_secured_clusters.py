@@ -287,19 +287,25 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 def test_slow_response_is_cut_off_by_total_timeout(begin: bytes, piece: bytes, transport: Any) -> None:
     """Each piece arrives in time, but all pieces together take too long."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=send_slowly, args=(listener, begin, piece), daemon=True).start()
+        sent: list[bytes] = []
+        threading.Thread(target=send_slowly, args=(listener, begin, piece, sent), daemon=True).start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(Unreachable, match=r"timed out \(0.1 s to connect, 0.1 s to answer\)"):
             transport(Cluster((url,), connect_timeout=0.1, read_timeout=0.1))
+        assert len(sent) < SLOW_PIECES, "the whole response was read"
 
 
-def send_slowly(listener: socket.socket, begin: bytes, piece: bytes) -> None:
+SLOW_PIECES = 1_000
+
+
+def send_slowly(listener: socket.socket, begin: bytes, piece: bytes, sent: list[bytes]) -> None:
     connection, _ = listener.accept()
     with connection, suppress(OSError):
         connection.recv(65_536)
         connection.sendall(begin)
-        for _ in range(1_000):
+        for _ in range(SLOW_PIECES):
             connection.sendall(piece)
+            sent.append(piece)
             time.sleep(0.02)
 
 

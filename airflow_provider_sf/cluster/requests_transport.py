@@ -41,8 +41,10 @@ class Adapter(HTTPAdapter):
     def __init__(self, context: Context | None) -> None:
         self.context = context
         self.opened: list[HTTPConnection] = []
+        self.sockets: list[socket.socket] = []
+        """Their sockets. A connection forgets its socket when its last response begins."""
         super().__init__()
-        self.poolmanager.pool_classes_by_scheme = _pools(self.opened)
+        self.poolmanager.pool_classes_by_scheme = _pools(self.opened, self.sockets)
 
     def cert_verify(self, *_: Any, **__: Any) -> None:
         """Do nothing: the context verifies the server."""
@@ -57,13 +59,14 @@ class Adapter(HTTPAdapter):
 
     def abort(self) -> None:
         """Shut down all open connections."""
-        for connection in self.opened:
-            with suppress(OSError, AttributeError):  # not open yet, or closed already
-                connection.sock.shutdown(socket.SHUT_RDWR)
+        connecting = [connection.sock for connection in self.opened]
+        for opened in filter(None, (*connecting, *self.sockets)):
+            with suppress(OSError):  # closed already
+                opened.shutdown(socket.SHUT_RDWR)
 
 
-def _pools(opened: list[HTTPConnection]) -> dict[str, type[HTTPConnectionPool]]:
-    """Return pools that append their connections to a list."""
+def _pools(opened: list[HTTPConnection], sockets: list[socket.socket]) -> dict[str, type[HTTPConnectionPool]]:
+    """Return pools that append their connections, and their sockets once they are connected, to lists."""
 
     class Plain(HTTPConnection):
         response_class = StrictResponse
@@ -71,6 +74,7 @@ def _pools(opened: list[HTTPConnection]) -> dict[str, type[HTTPConnectionPool]]:
         def connect(self) -> None:
             opened.append(self)
             super().connect()
+            sockets.append(self.sock)
 
     class Secure(HTTPSConnection):
         response_class = StrictResponse
@@ -78,6 +82,7 @@ def _pools(opened: list[HTTPConnection]) -> dict[str, type[HTTPConnectionPool]]:
         def connect(self) -> None:
             opened.append(self)
             super().connect()
+            sockets.append(self.sock)
             self.is_verified = True  # by the context, so the library need not warn
 
     class PlainPool(HTTPConnectionPool):
