@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait.criteria import CALLED_OFF
 from airflow_provider_sf.wait.identity import History, UpgradeIdentity
 from airflow_provider_sf.wait.matching import Match, UpgradeSelector
 
@@ -489,7 +488,7 @@ def cluster(
     )
 
 
-FLIPPED = cluster("RollingForwardCompleted", "9.1", reason=CALLED_OFF)
+FLIPPED = cluster("RollingForwardCompleted", "9.1", reason="Interrupted")
 """An upgrade to 10.0 that was called off by an upgrade to 9.1, the old version."""
 OLD_CLUSTER = cluster("RollingForwardCompleted", "9.1", start=BEFORE)
 
