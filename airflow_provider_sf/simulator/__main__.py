@@ -19,8 +19,12 @@ from airflow_provider_sf.simulator.connection import (
     connection,
     write_certificates,
 )
+from airflow_provider_sf.simulator.courses import COURSES
 from airflow_provider_sf.simulator.tls import TLS
+from airflow_provider_sf.simulator.write_faults import WRITE_FAULTS
 from airflow_provider_sf.upgrades.kinds import KINDS
+
+_OTHER_OPTIONS = {"certificates", "write_fault"}
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 
@@ -32,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     try:
-        parameters = {name: value for name, value in vars(options).items() if name != "certificates"}
+        parameters = {name: value for name, value in vars(options).items() if name not in _OTHER_OPTIONS}
         simulator = Simulator(**parameters)
     except OSError as error:
         print(
@@ -40,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    for fault in options.write_fault:
+        simulator.fault_next_write(fault)
     with simulator:
         _introduce(simulator, options.certificates)
         stopped.wait()
@@ -57,7 +63,7 @@ def _introduce(simulator: Simulator, directory: Path | None) -> None:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    """Read the options. They have the names of the simulator's parameters, except ``certificates``."""
+    """Read the options. They have the names of the simulator's parameters, except ``_OTHER_OPTIONS``."""
     parser = _parser()
     options = parser.parse_args(arguments)
     is_secured = options.entra or options.tls != "none"
@@ -72,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_sf.simulator",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Simulate a Service Fabric cluster: report the progress of upgrades on a loopback port.",
+        description="Simulate a Service Fabric cluster on a loopback port: upgrades, and commands for them.",
         epilog=_epilog(),
     )
     parser.add_argument(
@@ -97,6 +103,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SCENARIO",
         help="the scenario of the cluster and its configuration (default: %(default)s)",
     )
+    parser.add_argument(
+        "--write-fault",
+        choices=WRITE_FAULTS,
+        action="append",
+        default=[],
+        metavar="KIND",
+        help=f"the fault of the next request that changes something: {', '.join(WRITE_FAULTS)}; repeat it "
+        "for more requests",
+    )
     _add_gateways(parser)
     return parser
 
@@ -104,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
 def _epilog() -> str:
     """Return the description of the scenarios and the kinds."""
     scenarios = _table({name: scenario.summary for name, scenario in SCENARIOS.items()})
+    courses = _table({name: course.summary for name, course in COURSES.items()})
     calls = _table({kind.name: f"GET {kind.progress.path}" for kind in KINDS.values()})
     return f"""\
 The part of a name before the first '-' chooses its scenario. The upgrade of good-shop succeeds, the one of
@@ -111,7 +127,11 @@ rolled_back-shop is rolled back. The scenario of fabric:/good-shop/web is good.
 
 {scenarios}
 
-A scenario starts with the first request for its name. Other names are not found.
+A scenario starts with the first request for its name. These names wait for commands:
+
+{courses}
+
+Other names are not found, until a command creates them. GET /simulator/journal lists the accepted commands.
 Each kind of upgrade has its own call:
 
 {calls}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.simulator.model import application_name, type_name, unhealthy_evaluations
+from airflow_provider_sf.simulator.descriptions import parameter_list
+from airflow_provider_sf.simulator.model import application_name, unhealthy_evaluations
+from airflow_provider_sf.simulator.responses import HttpResponse, fabric_error
 from airflow_provider_sf.simulator.timeline import FINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_sf.simulator.timeline import Snapshot
+    from airflow_provider_sf.simulator.state import Deployment
 
 ITEMS_PER_PAGE = 2
 """Applications per page: few, so that a short list has several pages."""
@@ -21,23 +23,24 @@ def application_id(name: str) -> str:
     return application_name(name).removeprefix("fabric:/").replace("/", "~")
 
 
-def application_info(name: str, snapshot: Snapshot) -> dict[str, Any]:
-    """Return ApplicationInfo."""
-    upgrade, state = snapshot.phase.upgrade, snapshot.phase.state
+def application_info(found: Deployment, now: float) -> dict[str, Any]:
+    """Return ApplicationInfo at a Unix time."""
+    name, snapshot = found.name, found.history.snapshot(now)
     return {
         "Id": application_id(name),
         "Name": application_name(name),
-        "TypeName": type_name(name),
-        "TypeVersion": upgrade.new if state == "CompletedRollforward" else upgrade.old,
-        "Status": "Ready" if state in FINISHED else "Upgrading",
-        "Parameters": [{"Key": "Web_InstanceCount", "Value": "-1"}],
+        "TypeName": found.type_name,
+        "TypeVersion": snapshot.deployed_version,
+        "Status": "Ready" if snapshot.phase.state in FINISHED else "Upgrading",
+        "Parameters": parameter_list(snapshot.deployed_parameters),
         "HealthState": _health_state(unhealthy_evaluations(name, snapshot)),
-        "ApplicationDefinitionKind": "ServiceFabricApplicationDescription",
+        "ApplicationDefinitionKind": found.definition,
     }
 
 
-def application_health(name: str, snapshot: Snapshot) -> dict[str, Any]:
-    """Return ApplicationHealth."""
+def application_health(found: Deployment, now: float) -> dict[str, Any]:
+    """Return ApplicationHealth at a Unix time."""
+    name, snapshot = found.name, found.history.snapshot(now)
     evaluations = unhealthy_evaluations(name, snapshot)
     return {
         "AggregatedHealthState": _health_state(evaluations),
@@ -47,6 +50,12 @@ def application_health(name: str, snapshot: Snapshot) -> dict[str, Any]:
         "ServiceHealthStates": [],
         "DeployedApplicationHealthStates": [],
     }
+
+
+def no_health_response(name: str) -> HttpResponse:
+    """Return the error for the health of an application that does not exist."""
+    code = "FABRIC_E_HEALTH_ENTITY_NOT_FOUND"
+    return fabric_error(404, code, f"There is no health of {application_name(name)}.")
 
 
 def page_after(token: str, items: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

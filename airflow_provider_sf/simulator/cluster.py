@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Call
 from airflow_provider_sf.rest.url_names import normalized_name
@@ -13,26 +14,28 @@ from airflow_provider_sf.simulator.applications import (
     application_health,
     application_id,
     application_info,
+    no_health_response,
     page_after,
 )
-from airflow_provider_sf.simulator.model import application_name, progress_response
+from airflow_provider_sf.simulator.model import fault_at, not_found_response, progress_response
 from airflow_provider_sf.simulator.responses import (
     NO_CONTENT,
     HttpResponse,
+    Refusal,
     fabric_error,
-    fault_at,
     json_response,
 )
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
-from airflow_provider_sf.simulator.timeline import snapshot_at
+from airflow_provider_sf.simulator.state import ClusterState
+from airflow_provider_sf.simulator.writes import ROUTES, Route, Write, name_in
 from airflow_provider_sf.upgrades.applications import APPLICATION, APPLICATIONS
 from airflow_provider_sf.upgrades.kinds import APPLICATION_HEALTH, KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_sf.simulator.scenarios import Scenario
-    from airflow_provider_sf.simulator.timeline import Snapshot
+    from airflow_provider_sf.simulator.journal import Command
+    from airflow_provider_sf.simulator.state import Deployment
     from airflow_provider_sf.upgrades.kinds import Kind
 
 AAD_METADATA = Call(
@@ -40,6 +43,12 @@ AAD_METADATA = Call(
     api_version="6.0",
     page="https://learn.microsoft.com/rest/api/servicefabric/sfclient-api-getaadmetadata",
 )
+
+UNSUPPORTED = fabric_error(400, "E_INVALIDARG", "The api-version is missing or not supported.")
+NO_ROUTE = fabric_error(400, "E_INVALIDARG", "The route is not known.")
+
+JOURNAL_PATH = "/simulator/journal"
+"""The accepted commands as JSON. A real cluster does not have this."""
 
 EXPLORER_PATH = "/Explorer/index.html"
 EXPLORER_PAGE = b"""<!doctype html><title>Simulated cluster</title>
@@ -66,6 +75,9 @@ class SimulatedCluster:
         self.clock = clock
         self.sign_in: dict[str, Any] = {"type": "", "metadata": {}}
         """How clients sign in with Entra ID; empty if they cannot."""
+        self.journal: list[Command] = []
+        """The accepted commands, oldest first. Only the cluster appends to it."""
+        self._accepting = threading.Lock()
         self._started: dict[str, float] = {}
         self._applications: dict[str, str] = {}
 
@@ -74,14 +86,16 @@ class SimulatedCluster:
         parts = urlsplit(target)
         if parts.path == EXPLORER_PATH:
             return HttpResponse(body=EXPLORER_PAGE, content_type="text/html; charset=utf-8")
+        if parts.path == JOURNAL_PATH:
+            return json_response([command.to_dict() for command in self.journal])
         query = dict(parse_qsl(parts.query))
         if not self._supports(query.get("api-version", "")):
-            return fabric_error(400, "E_INVALIDARG", "The api-version is missing or not supported.")
+            return UNSUPPORTED
         for call, respond in self._routes(query.get("ContinuationToken", "")):
-            name = _name_in(call.path, parts.path)
+            name = name_in(call.path, parts.path)
             if name is not None and self._supports(call.api_version):
                 return respond(name)
-        return fabric_error(400, "E_INVALIDARG", "The route is not known.")
+        return NO_ROUTE
 
     def _supports(self, api_version: str) -> bool:
         """Return whether the runtime supports an api-version: 6.0 up to its own version."""
@@ -98,15 +112,76 @@ class SimulatedCluster:
         yield APPLICATION_HEALTH, self._health
         yield APPLICATIONS, lambda _: json_response(page_after(token, self._application_list()))
 
+    def state(self) -> ClusterState:
+        """Return the state of the cluster now."""
+        journal = tuple(self.journal)
+        now = max(self.clock(), journal[-1].at if journal else 0.0)  # clocks can go backwards
+        return ClusterState(journal, now, self.speed, self._started.copy())
+
+    def change(self, write: Write) -> HttpResponse:
+        """Return the response to a request that may change the cluster, and do what it asks for."""
+        if not self._supports(write.query.get("api-version", "")):
+            return UNSUPPORTED
+        for route in ROUTES:
+            name = route.name_in(write)
+            if name is not None and self._supports(route.api_version):
+                return self._decide(route, name, write)
+        return NO_ROUTE
+
+    def _decide(self, route: Route, name: str, write: Write) -> HttpResponse:
+        """Accept or refuse a request. One request at a time: each sees what the one before has changed."""
+        with self._accepting:
+            try:
+                fault = self._fault(route.name_in_body(write) or name)
+                if fault is not None:
+                    return fault
+                state = self.state()
+                decision = route.decide(state, name, write)
+            except Refusal as refusal:
+                return refusal.response
+            command = route.command(state, write, decision)
+            if command is not None:
+                self.journal.append(command)
+            return decision.response
+
+    def _fault(self, name: str) -> HttpResponse | None:
+        """Return the fault in the scenario of a name now. Its first request starts the scenario."""
+        self._first_request(name)
+        found = self.state().find(name) if name else None
+        return self._fault_of(found) if found else None
+
+    def _fault_of(self, found: Deployment) -> HttpResponse | None:
+        return fault_at(found.history.scenario, found.history.second(self.clock()))
+
     def _progress(self, kind: Kind, name: str) -> HttpResponse:
-        started_at, elapsed = self._start_and_elapsed(name)
+        if not name:
+            return self._cluster_progress(kind)
+        self._first_request(name)
         if "{applicationId}" in kind.progress.path:
             self._applications.setdefault(normalized_name(name), name)
+        state = self.state()
+        found = state.find(name)
+        if found is None:
+            return not_found_response(kind.name, name)
+        history = found.history
         return progress_response(
-            self._scenario(name),
+            history.scenario,
             name,
             kind=kind.name,
-            elapsed=elapsed,
+            elapsed=max(0.0, state.now - history.started_at),
+            started_at=history.started_at,
+            speed=self.speed,
+            application_type=found.type_name,
+        )
+
+    def _cluster_progress(self, kind: Kind) -> HttpResponse:
+        now = self.clock()
+        started_at = self._first_request("")
+        return progress_response(
+            SCENARIOS[self.cluster_scenario],
+            "",
+            kind=kind.name,
+            elapsed=max(0.0, now - started_at),  # another thread may have read a later time first
             started_at=started_at,
             speed=self.speed,
         )
@@ -115,51 +190,39 @@ class SimulatedCluster:
         return self._application_response(name, application_info, missing=NO_CONTENT)
 
     def _health(self, name: str) -> HttpResponse:
-        code = "FABRIC_E_HEALTH_ENTITY_NOT_FOUND"
-        missing = fabric_error(404, code, f"There is no health of {application_name(name)}.")
-        return self._application_response(name, application_health, missing=missing)
+        return self._application_response(name, application_health, missing=no_health_response(name))
 
     def _application_response(
-        self, name: str, body: Callable[[str, Snapshot], dict[str, Any]], *, missing: HttpResponse
+        self, name: str, body: Callable[[Deployment, float], dict[str, Any]], *, missing: HttpResponse
     ) -> HttpResponse:
         """Return the body about a classic application now, or its fault."""
-        scenario = self._scenario(name)
-        if not scenario.exists:
+        self._first_request(name)
+        state = self.state()
+        found = state.find(name)
+        if found is None:
             return missing
-        _, elapsed = self._start_and_elapsed(name)
         self._applications.setdefault(normalized_name(name), name)
-        return fault_at(scenario, elapsed * self.speed) or json_response(body(name, self._snapshot(name)))
+        return self._fault_of(found) or json_response(body(found, state.now))
 
     def _application_list(self) -> dict[str, dict[str, Any]]:
-        """Return the classic applications that were requested before and exist, by id."""
+        """Return the classic applications that were requested or created, and exist, by id."""
+        state = self.state()
+        created = {
+            normalized_name(command.name): command.name
+            for command in state.journal
+            if command.call == "create_application"
+        }
+        names = {**created, **self._applications}.values()
+        found = {name: state.find(name) for name in names}
         return {
-            application_id(name): application_info(name, self._snapshot(name))
-            for name in self._applications.copy().values()
-            if self._scenario(name).phases
+            application_id(name): application_info(deployment, state.now)
+            for name, deployment in found.items()
+            if deployment is not None and deployment.history.scenario.phases
         }
 
-    def _snapshot(self, name: str) -> Snapshot:
-        started_at, elapsed = self._start_and_elapsed(name)
-        second = elapsed * self.speed
-        return snapshot_at(self._scenario(name), second, started_at=started_at, speed=self.speed)
-
-    def _start_and_elapsed(self, name: str) -> tuple[float, float]:
-        """Return when a name was first requested, and how many seconds ago."""
-        now = self.clock()
-        started_at = self._started.setdefault(normalized_name(name), now)
-        return started_at, max(0.0, now - started_at)  # another thread may have read a later time first
-
-    def _scenario(self, name: str) -> Scenario:
-        if not name:
-            return SCENARIOS[self.cluster_scenario]
-        return SCENARIOS.get(normalized_name(name).partition("-")[0], SCENARIOS["not_found"])
-
-
-def _name_in(route: str, path: str) -> str | None:
-    """Return the name in a path: empty if the route has no name, None if it is another route."""
-    pattern = re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(route))
-    found = re.fullmatch(pattern, path)
-    return found and unquote("".join(found.groups()))
+    def _first_request(self, name: str) -> float:
+        """Return the time of the first request for a name: now, if this is the first."""
+        return self._started.setdefault(normalized_name(name), self.clock())
 
 
 def _number(version: str) -> tuple[int, int] | None:

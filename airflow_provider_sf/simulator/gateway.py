@@ -9,6 +9,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 class HttpRequest:
     """A request. ``certificate`` returns the certificate of the client, and requests it if necessary."""
 
+    method: str
     line: str
     target: str
     host: str
     authorization: str
-    body: str
+    content_range: str
+    body: bytes
     certificate: Callable[[], bytes | None]
 
 
@@ -120,7 +123,19 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        response = self.server.respond(self._request())
+        has_length = "Content-Length" in self.headers
+        if self.command in {"POST", "PUT"} and not has_length:
+            self.send_error(HTTPStatus.LENGTH_REQUIRED)  # as HTTP.sys does, which the gateway uses
+            return
+        request = self._request()
+        if has_length and len(request.body) < int(self.headers["Content-Length"]):
+            self.close_connection = True  # the client has disconnected; nothing was received
+            return
+        self._send(self.server.respond(request))
+
+    do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - http.server's names
+
+    def _send(self, response: HttpResponse) -> None:
         if response.reset:
             # A linger of 0 seconds turns the close into a reset.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -133,15 +148,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(response.body)
 
-    do_POST = do_GET  # noqa: N815 - http.server's name
-
     def _request(self) -> HttpRequest:
         return HttpRequest(
+            method=self.command,
             line=self.requestline,
             target=self.path,
             host=self.headers.get("Host", ""),
             authorization=self.headers.get("Authorization", ""),
-            body=self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode(),
+            content_range=self.headers.get("Content-Range", ""),
+            body=self.rfile.read(int(self.headers.get("Content-Length", "0"))),
             certificate=self._certificate,
         )
 

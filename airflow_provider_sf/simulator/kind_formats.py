@@ -24,6 +24,7 @@ _CLASSIC: dict[str, str] = {
     "RollingBack": "RollingBackInProgress",
     "UnprovisioningTarget": "RollingBackInProgress",
     "CompletedRollback": "RollingBackCompleted",
+    "RollingBackPending": "RollingBackInProgress",
     "Paused": "RollingForwardPending",
 }
 _COMPOSE = _CLASSIC | {
@@ -64,7 +65,10 @@ _NO_ROUTE = (400, "E_INVALIDARG", "The route is not known.")
 
 KIND_FORMATS: dict[str, KindFormat] = {
     "application_resource": KindFormat(
-        states={"Paused": "RollingForward"},  # this kind has no Pending state
+        states={
+            "Paused": "RollingForward",
+            "RollingBackPending": "RollingBack",
+        },  # this kind has no Pending state
         forward=_FORWARD,
         back=_BACK,
         not_found=(

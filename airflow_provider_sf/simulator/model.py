@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sf.simulator.descriptions import INFINITE_SECONDS, duration_text
 from airflow_provider_sf.simulator.domains import (
     NOWHERE,
     current_domain,
@@ -16,7 +17,7 @@ from airflow_provider_sf.simulator.domains import (
 )
 from airflow_provider_sf.simulator.health import application_evaluations, cluster_evaluations
 from airflow_provider_sf.simulator.kind_formats import KIND_FORMATS, KindFormat
-from airflow_provider_sf.simulator.responses import fault_at, json_response
+from airflow_provider_sf.simulator.responses import FAULTS, json_response
 from airflow_provider_sf.simulator.scenarios import SERVICES, UPGRADE_DOMAINS
 from airflow_provider_sf.simulator.timeline import snapshot_at
 from airflow_provider_sf.upgrades.kinds import get_kind
@@ -38,7 +39,14 @@ UNREPORTED = "failure_classification"
 
 
 def progress_response(
-    scenario: Scenario, name: str, *, kind: str, elapsed: float, started_at: float, speed: float
+    scenario: Scenario,
+    name: str,
+    *,
+    kind: str,
+    elapsed: float,
+    started_at: float,
+    speed: float,
+    application_type: str = "",
 ) -> HttpResponse:
     """
     Return the response of a kind's progress call ``elapsed`` seconds after the scenario's start.
@@ -47,14 +55,42 @@ def progress_response(
     """
     second = elapsed * speed
     if not scenario.exists:
-        return KIND_FORMATS.get(kind, KindFormat()).not_found_response(name)
+        return not_found_response(kind, name)
     return fault_at(scenario, second) or json_response(
-        progress_body(scenario, name, kind=kind, second=second, started_at=started_at, speed=speed)
+        progress_body(
+            scenario,
+            name,
+            kind=kind,
+            second=second,
+            started_at=started_at,
+            speed=speed,
+            application_type=application_type,
+        )
     )
 
 
+def fault_at(scenario: Scenario, second: float) -> HttpResponse | None:
+    """Return the response of the fault at a second of a scenario; None without a fault."""
+    for fault in scenario.faults:
+        if fault.from_second <= second < fault.to_second:
+            return FAULTS[fault.kind]
+    return None
+
+
+def not_found_response(kind: str, name: str) -> HttpResponse:
+    """Return the error of a kind's progress call for a name that does not exist."""
+    return KIND_FORMATS.get(kind, KindFormat()).not_found_response(name)
+
+
 def progress_body(
-    scenario: Scenario, name: str, *, kind: str, second: float, started_at: float, speed: float
+    scenario: Scenario,
+    name: str,
+    *,
+    kind: str,
+    second: float,
+    started_at: float,
+    speed: float,
+    application_type: str = "",
 ) -> dict[str, Any]:
     """Return the body of a kind's progress: the keys of its row, with the types of the real API."""
     row = get_kind(kind)
@@ -63,12 +99,18 @@ def progress_body(
         snapshot = replace(snapshot, check=None)
     kind_format = KIND_FORMATS.get(kind, KindFormat())
     values = _values(row, kind_format, name, snapshot)
+    values["type_name"] = application_type or type_name(name)
     body: dict[str, Any] = {}
     for key, field in [*((key, field) for field, key in row.keys.items()), *kind_format.extra_keys.items()]:
         # Without an upgrade the response has no description of it.
         is_description = key.startswith("UpgradeDescription.") or field == "monitoring_policy"
         if field != UNREPORTED and (snapshot.upgraded or not is_description):
             _put(body, key, values[field])
+    description = snapshot.phase.upgrade.description
+    if "UpgradeDescription" in body and description is not None:
+        body["UpgradeDescription"] = description.to_body(
+            values["name"], snapshot.version, snapshot.target_parameters
+        )
     return body
 
 
@@ -98,7 +140,6 @@ def _values(row: Kind, kind_format: KindFormat, name: str, snapshot: Snapshot) -
     """Return a value for each field that a row can have, as the real API writes it."""
     values = {
         "name": application_name(name) if "{applicationId}" in row.progress.path else name,
-        "type_name": type_name(name),
         **_versions(row, kind_format, snapshot),
         **_progress(kind_format, snapshot),
         **_times(snapshot),
@@ -130,23 +171,29 @@ def _versions(row: Kind, kind_format: KindFormat, snapshot: Snapshot) -> dict[st
 
 
 def _progress(kind_format: KindFormat, snapshot: Snapshot) -> dict[str, Any]:
-    state = snapshot.phase.state
+    state, description = snapshot.phase.state, snapshot.phase.upgrade.description
+    monitoring, action = (
+        description and description.monitoring,
+        "Manual" if snapshot.phase.failure else "Rollback",
+    )
     return {
         "state": "RollingForwardPending" if snapshot.check else kind_format.states.get(state, state),
         "percent_completed": str(_percent(snapshot.fraction)),
         "services": _services(snapshot.fraction),
         "upgrade_kind": "Rolling",
         "rolling_upgrade_mode": snapshot.mode,
-        "monitoring_policy": {"FailureAction": "Manual" if snapshot.phase.failure else "Rollback"},
-        "replica_check_timeout_seconds": 4294967295,
+        "monitoring_policy": monitoring.to_body() if monitoring else {"FailureAction": action},
+        "replica_check_timeout_seconds": description.replica_check_timeout
+        if description
+        else INFINITE_SECONDS,
     }
 
 
 def _times(snapshot: Snapshot) -> dict[str, str]:
     return {
         "started_at": _timestamp(snapshot.started_at),
-        "duration_seconds": _duration(snapshot.duration),
-        "domain_duration_seconds": _duration(snapshot.domain_duration),
+        "duration_seconds": duration_text(snapshot.duration),
+        "domain_duration_seconds": duration_text(snapshot.domain_duration),
         "failed_at": _timestamp(snapshot.failure.at if snapshot.failure else None),
     }
 
@@ -154,7 +201,7 @@ def _times(snapshot: Snapshot) -> dict[str, str]:
 def _health(name: str, snapshot: Snapshot, components: str) -> dict[str, Any]:
     return {
         "health_check_phase": snapshot.check.phase if snapshot.check else "Invalid",
-        "health_check_elapsed_seconds": _duration(snapshot.check.duration if snapshot.check else 0.0),
+        "health_check_elapsed_seconds": duration_text(snapshot.check.duration if snapshot.check else 0.0),
         "failure_reason": snapshot.failure.reason if snapshot.failure else "None",
         "unhealthy_evaluations": unhealthy_evaluations(name, snapshot, components=components),
     }
@@ -198,11 +245,3 @@ def _timestamp(seconds: float | None) -> str:
         return YEAR_1
     text = datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
-
-
-def _duration(seconds: float) -> str:
-    """Write a duration as the gateway does: hours, minutes and seconds, and days if there are any."""
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    days, hours = divmod(hours, 24)
-    return f"P{f'{days}D' if days else ''}T{hours}H{minutes}M{rest:.6g}S"

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from airflow_provider_sf.simulator.scenarios import Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +17,18 @@ class HttpResponse:
     reset: bool = False
     slow: bool = False
 
+
+class Refusal(Exception):
+    """The cluster refuses a command with this response, and nothing changes."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__(response)
+        self.response = response
+
+
+OK = HttpResponse()
+ACCEPTED = HttpResponse(202)
+CREATED = HttpResponse(201)
 
 NO_CONTENT = HttpResponse(204)
 """The gateway's response for the description of an application that does not exist."""
@@ -51,9 +59,7 @@ def fabric_error(status: int, code: str, message: str) -> HttpResponse:
     return HttpResponse(status, json.dumps({"Error": {"Code": code, "Message": message}}).encode())
 
 
-def fault_at(scenario: Scenario, second: float) -> HttpResponse | None:
-    """Return the response of the fault at a second of a scenario; None without a fault."""
-    for fault in scenario.faults:
-        if fault.from_second <= second < fault.to_second:
-            return FAULTS[fault.kind]
-    return None
+INVALID = fabric_error(400, "E_INVALIDARG", "")
+"""The response to a body that the gateway cannot read: it does not say why."""
+
+TIMED_OUT = fabric_error(504, "FABRIC_E_TIMEOUT", "Operation timed out.")

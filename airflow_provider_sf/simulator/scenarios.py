@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_sf.simulator.descriptions import Description
+
+FIRST_PARAMETERS: Mapping[str, str] = {"Web_InstanceCount": "-1"}
+"""The parameters of an application that no command has changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """The old and the new version of an upgrade in a scenario."""
+    """
+    The old and the new version of an upgrade.
+
+    ``number`` distinguishes upgrades between the same versions. An upgrade that a command has started has a
+    description.
+    """
 
     old: str
     new: str
+    number: int = 0
+    description: Description | None = field(default=None, compare=False)
+    old_parameters: Mapping[str, str] = field(default_factory=lambda: FIRST_PARAMETERS, compare=False)
+    new_parameters: Mapping[str, str] = field(default_factory=lambda: FIRST_PARAMETERS, compare=False)
 
 
 NO_UPGRADE = Upgrade("v0", "v0")
@@ -70,6 +88,9 @@ class Scenario:
 
 
 MANUAL = "UnmonitoredManual"
+NO_MODE = "Invalid"
+"""The mode of an application without an upgrade on record."""
+
 DAY = 86_400.0
 FOREVER = float("inf")
 
@@ -84,9 +105,9 @@ def _forward(seconds: float, upgrade: Upgrade = FIRST) -> tuple[Phase, ...]:
     )
 
 
-def _never_upgraded(seconds: float = 0.0) -> Phase:
-    """Return the phase of an application before its first upgrade."""
-    return Phase("CompletedRollforward", seconds, done=1.0, until=1.0, upgrade=NO_UPGRADE, mode="Invalid")
+def never_upgraded(seconds: float = 0.0, upgrade: Upgrade = NO_UPGRADE) -> Phase:
+    """Return the phase of an application without an upgrade on record."""
+    return Phase("CompletedRollforward", seconds, done=1.0, until=1.0, upgrade=upgrade, mode=NO_MODE)
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -141,11 +162,11 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "never_upgraded": Scenario(
         "exists, but was never upgraded",
-        (_never_upgraded(),),
+        (never_upgraded(),),
     ),
     "slow_start": Scenario(
         "is never upgraded for 5 minutes, then an upgrade starts and succeeds, as in good",
-        (_never_upgraded(300), *_forward(540)),
+        (never_upgraded(300), *_forward(540)),
     ),
     "previous_first": Scenario(
         "shows yesterday's success for a minute, then the next upgrade starts and succeeds, as in good",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha1
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -62,9 +63,16 @@ class Security:
         if path in _PUBLIC_PATHS:
             return None
         response = (
-            self.entra.respond(f"https://{request.host}", path, request.body) if self.has_entra else None
+            self.entra.respond(f"https://{request.host}", path, request.body.decode(errors="replace"))
+            if self.has_entra
+            else None
         )
         return response or self._refusal(request)
+
+    def thumbprint(self, request: HttpRequest) -> str | None:
+        """Return the SHA-1 thumbprint of the client's certificate; None without one."""
+        certificate = request.certificate() if self.tls.startswith("mutual") else None
+        return sha1(certificate, usedforsecurity=False).hexdigest().upper() if certificate else None
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
         """Return the refusal of a client. With a valid certificate it needs no token."""

@@ -11,6 +11,8 @@ from airflow_provider_sf.simulator.cluster import SimulatedCluster
 from airflow_provider_sf.simulator.gateway import Gateway
 from airflow_provider_sf.simulator.responses import FAULTS
 from airflow_provider_sf.simulator.security import Security
+from airflow_provider_sf.simulator.write_faults import WriteFaults
+from airflow_provider_sf.simulator.writes import Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +76,7 @@ class Simulator(SimulatedCluster):
         self._gateways_used: list[int] = []
         self._faults: dict[int, HttpResponse] = {}
         self._stopping = threading.Event()
+        self.write_faults = WriteFaults(self.pause)
         self.security = Security(
             tls,
             server_certificate=server_certificate,
@@ -163,6 +166,19 @@ class Simulator(SimulatedCluster):
         else:
             self._faults[index] = FAULTS[kind]
 
+    def fault_next_write(self, kind: str, times: int = 1) -> None:
+        """
+        Make the next requests that change something fail.
+
+        The kinds are ``lost_after``: accepted, then the connection is cut; ``lost_before``: the connection is
+        cut and nothing is accepted; ``unavailable``: 503, nothing is accepted; ``slow``: accepted, and
+        answered after ``slow_seconds``; ``late``: accepted and answered after ``slow_seconds``;
+        ``timeout_after``: 504 FABRIC_E_TIMEOUT, though accepted.
+
+        :raises ValueError: ``kind`` is invalid
+        """
+        self.write_faults.add(kind, times)
+
     def requests_of(self, index: int) -> int:
         """Return how many requests a gateway has received."""
         return self._gateways_used.count(index)
@@ -175,7 +191,21 @@ class Simulator(SimulatedCluster):
         """Return a gateway's response. This blocks while it is slow or requests a certificate."""
         self.requests.append(request.line)
         self._gateways_used.append(index)
-        response = self._faults.get(index) or self.security.respond(request) or self.respond(request.target)
+        response = self._faults.get(index) or self.security.respond(request) or self._answer(index, request)
         if response.slow:
             self.pause()
         return response
+
+    def _answer(self, index: int, request: HttpRequest) -> HttpResponse:
+        """Return the response to a client that is accepted."""
+        if request.method == "GET":
+            return self.respond(request.target)
+        write = Write(
+            request.method,
+            request.target,
+            request.body,
+            request.content_range,
+            self.urls[index],
+            self.security.thumbprint(request),
+        )
+        return self.write_faults.respond(write, self.change)

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.simulator.scenarios import NO_UPGRADE, UPGRADE_DOMAINS
+from airflow_provider_sf.simulator.scenarios import NO_MODE, UPGRADE_DOMAINS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_sf.simulator.scenarios import Phase, Scenario
 
 _MOVING = frozenset({"RollingForward", "RollingBack"})
 
 FINISHED = frozenset({"CompletedRollforward", "CompletedRollback", "Failed"})
+
+PENDING = "RollingForwardPending"
+"""The state between two domains of an upgrade in manual mode."""
 
 UPGRADE_SHARE = 0.75
 """The fraction of a domain's time in which its nodes are upgraded, before its health check."""
@@ -58,7 +63,7 @@ class Snapshot:
     @property
     def upgraded(self) -> bool:
         """Whether an upgrade is on record."""
-        return self.phase.upgrade != NO_UPGRADE
+        return self.phase.mode != NO_MODE
 
     @property
     def mode(self) -> str:
@@ -71,6 +76,25 @@ class Snapshot:
         return self.phase.upgrade.old if self.phase.backward else self.phase.upgrade.new
 
     @property
+    def target_parameters(self) -> Mapping[str, str]:
+        """The parameters of the target version."""
+        upgrade = self.phase.upgrade
+        return upgrade.old_parameters if self.phase.backward else upgrade.new_parameters
+
+    @property
+    def deployed_version(self) -> str:
+        """The version of the application: the new one when the upgrade is completed."""
+        upgrade = self.phase.upgrade
+        return upgrade.new if self.phase.state == "CompletedRollforward" else upgrade.old
+
+    @property
+    def deployed_parameters(self) -> Mapping[str, str]:
+        """The parameters of the application."""
+        upgrade = self.phase.upgrade
+        is_completed = self.phase.state == "CompletedRollforward"
+        return upgrade.new_parameters if is_completed else upgrade.old_parameters
+
+    @property
     def config(self) -> str:
         """The version of a configuration, which changes at the end of its upgrade."""
         phase, is_completed = self.phase, self.phase.state == "CompletedRollforward"
@@ -79,17 +103,17 @@ class Snapshot:
 
 def snapshot_at(scenario: Scenario, second: float, *, started_at: float, speed: float) -> Snapshot:
     """Return the state at a second of a scenario. ``started_at`` is the Unix time of its start."""
-    begun_phases = _begun_phases(scenario, second)
-    begun, phase = begun_phases[-1]
-    start = next(start for start, earlier in begun_phases if earlier.upgrade == phase.upgrade)
-    fraction = _fraction_at(phase, second - begun)
-    unset = phase.upgrade == NO_UPGRADE or phase.state == "ProvisioningTarget"
+    phases = begun_phases(scenario, second)
+    begun, phase = phases[-1]
+    start = next(start for start, earlier in phases if earlier.upgrade == phase.upgrade)
+    fraction = fraction_at(phase, second - begun)
+    unset = phase.mode == NO_MODE or phase.state == "ProvisioningTarget"
     return Snapshot(
         phase=phase,
         fraction=fraction,
         started_at=None if unset else started_at + start / speed,
         duration=((begun if phase.state in FINISHED else second) - start) / speed,
-        failure=_failure(begun_phases, started_at, speed),
+        failure=_failure(phases, started_at, speed),
         check=_check(phase, fraction, speed),
         domain_duration=_domain_seconds(phase, fraction, second - begun) / speed,
     )
@@ -111,32 +135,38 @@ def domain_at(fraction: float) -> tuple[int, float]:
     return done, max(0.0, fraction * len(UPGRADE_DOMAINS) - done)
 
 
-def _begun_phases(scenario: Scenario, second: float) -> list[tuple[float, Phase]]:
+def begun_phases(scenario: Scenario, second: float) -> list[tuple[float, Phase]]:
     """Return the phases that have begun, each with the second at which it began."""
-    begun_phases, start = [], -scenario.elapsed_at_start
+    begun, start = [], -scenario.elapsed_at_start
     for phase in scenario.phases:
         if start <= second:
-            begun_phases.append((start, phase))
+            begun.append((start, phase))
         start += phase.seconds
-    return begun_phases
+    return begun
 
 
-def _fraction_at(phase: Phase, seconds: float) -> float:
+def fraction_at(phase: Phase, seconds: float) -> float:
     """Return the completed fraction of the replicas at a second of a phase."""
     share = seconds / phase.seconds if phase.seconds else 1.0
     return phase.done + (phase.until - phase.done) * share
 
 
-def _failure(begun_phases: list[tuple[float, Phase]], started_at: float, speed: float) -> Failure | None:
+def _failure(phases: list[tuple[float, Phase]], started_at: float, speed: float) -> Failure | None:
     """Return the failure on record: the first phase of the current setback; None if there is no setback."""
     failure = None
-    for start, phase in begun_phases:
+    for start, phase in phases:
         if not _is_setback(phase):
             failure = None
         elif failure is None:
-            fraction = 1.0 - phase.done if phase.backward else phase.done
-            failure = Failure(started_at + start / speed, phase.reason, fraction)
+            failure = Failure(started_at + start / speed, phase.reason, _failed_fraction(phase))
     return failure
+
+
+def _failed_fraction(phase: Phase) -> float:
+    """Return how much of the upgrade was done at its failure. A domain fails its check after its upgrade."""
+    if phase.state == PENDING:
+        return phase.done - 2 * _ROUNDING
+    return 1.0 - phase.done if phase.backward else phase.done
 
 
 def _domain_seconds(phase: Phase, fraction: float, seconds: float) -> float:

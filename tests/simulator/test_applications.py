@@ -7,18 +7,26 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.simulator.applications import application_health, application_info, page_after
+from airflow_provider_sf.simulator.courses import COURSES
+from airflow_provider_sf.simulator.deployments import CLASSIC
+from airflow_provider_sf.simulator.history import History
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
-from airflow_provider_sf.simulator.timeline import snapshot_at
+from airflow_provider_sf.simulator.state import Deployment
+
+START = 1_772_334_000.0
+
+
+def deployment(scenario: str, name: str = "shop~web") -> Deployment:
+    history = History(SCENARIOS[scenario], START, 1.0, COURSES["idle"])
+    return Deployment(name, history, "ShopType", CLASSIC, 0)
 
 
 def info(scenario: str, second: float, name: str = "shop~web") -> dict[str, Any]:
-    snapshot = snapshot_at(SCENARIOS[scenario], second, started_at=1_772_334_000.0, speed=1.0)
-    return application_info(name, snapshot)
+    return application_info(deployment(scenario, name), START + second)
 
 
 def health(scenario: str, second: float) -> dict[str, Any]:
-    snapshot = snapshot_at(SCENARIOS[scenario], second, started_at=1_772_334_000.0, speed=1.0)
-    return application_health("shop~web", snapshot)
+    return application_health(deployment(scenario), START + second)
 
 
 @pytest.mark.parametrize("name", ["shop~web", "fabric:/shop/web", "shop/web"])

@@ -10,9 +10,12 @@ import pytest
 from azure.servicefabric import models
 
 from airflow_provider_sf.simulator.applications import application_health, application_info, page_after
+from airflow_provider_sf.simulator.courses import COURSES
+from airflow_provider_sf.simulator.deployments import CLASSIC
+from airflow_provider_sf.simulator.history import History
 from airflow_provider_sf.simulator.model import progress_body
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
-from airflow_provider_sf.simulator.timeline import snapshot_at
+from airflow_provider_sf.simulator.state import Deployment
 from airflow_provider_sf.upgrades.kinds import KINDS
 from tests.simulator.published import (
     RESPONSES,
@@ -85,9 +88,9 @@ def test_microsofts_client_knows_evaluations_and_checks() -> None:
 @pytest.mark.parametrize("scenario", [name for name, scenario in SCENARIOS.items() if scenario.phases])
 def test_microsofts_client_reads_application_responses(scenario: str) -> None:
     for second in (*range(0, 2_001, 150), FINISHED):
-        snapshot = snapshot_at(SCENARIOS[scenario], second, started_at=START, speed=1.0)
-        name = f"{scenario}-shop~web"
-        info, health = application_info(name, snapshot), application_health(name, snapshot)
+        history = History(SCENARIOS[scenario], START, 1.0, COURSES["idle"])
+        found = Deployment(f"{scenario}-shop~web", history, "ShopType", CLASSIC, 0)
+        info, health = application_info(found, START + second), application_health(found, START + second)
         page = page_after("", {info["Id"]: info})
         for model, body in (
             ("ApplicationInfo", info),

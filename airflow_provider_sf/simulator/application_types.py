@@ -1,0 +1,110 @@
+"""The application types of a simulated cluster: a fold over the journal. A pure function; no I/O."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_sf.simulator.courses import COURSES
+from airflow_provider_sf.simulator.descriptions import parameter_list
+from airflow_provider_sf.simulator.manifests import Package, generated_package
+from airflow_provider_sf.simulator.scenarios import SCENARIOS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_provider_sf.simulator.journal import Command
+
+FIRST_VERSIONS = ("v0", "v1", "v2")
+"""The versions that are provisioned at the beginning."""
+
+PROVISION_SECONDS = 20.0
+"""How long a provision takes, in seconds of a scenario."""
+
+BAD = "bad"
+"""A version that contains this word cannot be provisioned."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeVersion:
+    """A provisioned version of an application type. ``ready_at`` is a Unix time; None is the beginning."""
+
+    name: str
+    version: str
+    package: Package = field(repr=False)
+    ready_at: float | None = None
+    build_path: str = ""
+    """The path in the image store that is deleted when the version is available."""
+
+    def status(self, at: float) -> str:
+        """Return the status at a Unix time."""
+        if self.ready_at is not None and at < self.ready_at:
+            return "Provisioning"
+        return "Failed" if BAD in self.version and self.ready_at is not None else "Available"
+
+    def info(self, at: float, *, has_parameters: bool = True) -> dict[str, Any]:
+        """Return ApplicationTypeInfo."""
+        status = self.status(at)
+        parameters = self.package.parameters if has_parameters and status == "Available" else {}
+        return {
+            "Name": self.name,
+            "Version": self.version,
+            "DefaultParameterList": parameter_list(parameters),
+            "Status": status,
+            "StatusDetails": _DETAILS[status].format(name=self.name, version=self.version),
+            "ApplicationTypeDefinitionKind": "ServiceFabricApplicationPackage",
+        }
+
+
+_DETAILS = {
+    "Available": "",
+    "Provisioning": "Copying the package of {name} {version} to the image store.",
+    "Failed": "The package of {name} {version} is invalid: the code package Code was not found.",
+}
+
+_FIRST_NAMES = "|".join(
+    "".join(word.capitalize() for word in prefix.split("_"))
+    for prefix, scenario in {**SCENARIOS, **dict.fromkeys(COURSES)}.items()
+    if scenario is None or scenario.exists
+)
+
+
+def has_first_versions(name: str) -> bool:
+    """Whether versions of a type are provisioned at the beginning: its applications have a scenario."""
+    return re.fullmatch(rf"({_FIRST_NAMES})(?![a-z])\w*Type", name) is not None
+
+
+def type_versions(
+    commands: Iterable[Command], names: Iterable[str], *, speed: float
+) -> dict[tuple[str, str], TypeVersion]:
+    """
+    Return the versions of all types, by name and version.
+
+    :param names: the types to list that were provisioned at the beginning
+    """
+    found = {
+        (name, version): TypeVersion(name, version, generated_package(name, version))
+        for name in names
+        if has_first_versions(name)
+        for version in FIRST_VERSIONS
+    }
+    for command in commands:
+        if command.call == "provision_application_type":
+            provisioned = _provisioned(command, speed)
+            found[provisioned.name, provisioned.version] = provisioned
+        elif command.call == "unprovision_application_type":
+            found.pop((command.name, command.body["ApplicationTypeVersion"]), None)
+    return found
+
+
+def _provisioned(command: Command, speed: float) -> TypeVersion:
+    package = command.package or generated_package(command.name, "")
+    cleans = command.body.get("ApplicationPackageCleanupPolicy") == "Automatic"
+    return TypeVersion(
+        package.type_name,
+        package.version,
+        package,
+        command.at + PROVISION_SECONDS / speed,
+        command.body.get("ApplicationTypeBuildPath", "") if cleans else "",
+    )
