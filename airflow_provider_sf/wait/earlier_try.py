@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_sf.rest.url_names import normalized_name
-from airflow_provider_sf.serialization import REQUIRED, Record
+from airflow_provider_sf.serialization import Record
 from airflow_provider_sf.wait.identity import UpgradeIdentity
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ class EarlierTry(Record):
     schema_id: ClassVar[str] = SCHEMA
 
     target: WaitTarget
-    expected: UpgradeIdentity | None = field(default=None, metadata=REQUIRED)
+    expected: UpgradeIdentity | None
     """The identity of the expected upgrade, if it was seen."""
-    before: UpgradeIdentity | None = field(default=None, metadata=REQUIRED)
+    before: UpgradeIdentity | None
     """The identity of the upgrade that was on record before the expected one, if it was seen."""
 
     @classmethod
