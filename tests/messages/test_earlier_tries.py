@@ -27,7 +27,7 @@ ANY, V1 = UpgradeSelector(), UpgradeSelector(target_version="v1")
     ],
 )
 def test_found_upgrade_is_named(identity: UpgradeIdentity, description: str) -> None:
-    assert retry_line(EarlierTry(TARGET, identity), ANY) == (
+    assert retry_line(EarlierTry(TARGET, identity, None), ANY) == (
         logging.INFO,
         f"Retry: an earlier try found the expected upgrade{description}",
     )
@@ -45,7 +45,7 @@ def test_missing_store_is_a_warning() -> None:
 
 
 def test_unseen_upgrade_is_a_warning() -> None:
-    assert retry_line(EarlierTry(TARGET), ANY) == (
+    assert retry_line(EarlierTry(TARGET, None, None), ANY) == (
         logging.WARNING,
         (
             "Retry: no earlier try has stored that it found the expected upgrade. If another upgrade has replaced the "
@@ -54,7 +54,7 @@ def test_unseen_upgrade_is_a_warning() -> None:
     )
 
 
-@pytest.mark.parametrize("earlier", [None, EarlierTry(TARGET)])
+@pytest.mark.parametrize("earlier", [None, EarlierTry(TARGET, None, None)])
 def test_target_version_needs_no_advice(earlier: EarlierTry | None) -> None:
     level, text = retry_line(earlier, V1)
     assert level == logging.INFO
