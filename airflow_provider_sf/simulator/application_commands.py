@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sf.simulator.commands import Decision, Route
 from airflow_provider_sf.simulator.deployments import CLASSIC
 from airflow_provider_sf.simulator.descriptions import (
     AUTO,
@@ -16,13 +17,14 @@ from airflow_provider_sf.simulator.descriptions import (
 )
 from airflow_provider_sf.simulator.domains import next_domain, upgrade_domains
 from airflow_provider_sf.simulator.model import application_name
-from airflow_provider_sf.simulator.responses import INVALID, TIMED_OUT, Refusal, fabric_error
+from airflow_provider_sf.simulator.responses import CREATED, INVALID, TIMED_OUT, Refusal, fabric_error
 from airflow_provider_sf.simulator.timeline import FINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_sf.simulator.application_types import TypeVersion
+    from airflow_provider_sf.simulator.commands import ApiRequest
     from airflow_provider_sf.simulator.state import ClusterState, Deployment
     from airflow_provider_sf.simulator.timeline import Snapshot
 
@@ -203,3 +205,54 @@ def _check_domain(snapshot: Snapshot, domain: str, name: str) -> None:
     if "InProgress" in states.values() or domain != following:
         message = f"{domain} cannot start now; the next upgrade domain is {following}"
         raise Refusal(fabric_error(400, "E_INVALIDARG", message))
+
+
+def _start_upgrade(state: ClusterState, _: str, request: ApiRequest) -> Decision:
+    body = request.json()
+    try:
+        return Decision(start_upgrade(state, body))
+    except UnknownParameter as refusal:
+        found = classic(state, body["Name"])
+        if found.history.is_running(state.now):
+            raise
+        # The cluster has replaced the record by the new upgrade before it finds the parameter.
+        return Decision(application_name(found.name), refusal.response, "refuse_application_upgrade")
+
+
+APPLICATION_ROUTES = (
+    Route(
+        "start_application_upgrade",
+        "POST",
+        "/Applications/{applicationId}/$/Upgrade",
+        "6.0",
+        _start_upgrade,
+    ),
+    Route(
+        "update_application_upgrade",
+        "POST",
+        "/Applications/{applicationId}/$/UpdateUpgrade",
+        "6.0",
+        lambda state, _, request: Decision(update_upgrade(state, request.json())),
+    ),
+    Route(
+        "resume_application_upgrade",
+        "POST",
+        "/Applications/{applicationId}/$/MoveToNextUpgradeDomain",
+        "6.0",
+        lambda state, name, request: Decision(resume_upgrade(state, name, request.json())),
+    ),
+    Route(
+        "rollback_application_upgrade",
+        "POST",
+        "/Applications/{applicationId}/$/RollbackUpgrade",
+        "6.0",
+        lambda state, name, _: Decision(rollback_upgrade(state, name)),
+    ),
+    Route(
+        "create_application",
+        "POST",
+        "/Applications/$/Create",
+        "6.0",
+        lambda state, _, request: Decision(create_application(state, request.json()), CREATED),
+    ),
+)

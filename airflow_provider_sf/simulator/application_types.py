@@ -12,7 +12,7 @@ from airflow_provider_sf.simulator.manifests import Package, generated_package
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from airflow_provider_sf.simulator.journal import Command
 
@@ -34,8 +34,6 @@ class TypeVersion:
     version: str
     package: Package = field(repr=False)
     ready_at: float | None = None
-    build_path: str = ""
-    """The path in the image store that is deleted when the version is available."""
 
     def status(self, at: float) -> str:
         """Return the status at a Unix time."""
@@ -98,13 +96,23 @@ def type_versions(
     return found
 
 
+def cleanups(commands: Iterable[Command], *, speed: float) -> Iterator[tuple[float, str]]:
+    """Yield the Unix times at which provisions delete their package, and its path in the image store."""
+    for command in commands:
+        if command.call != "provision_application_type" or BAD in _package(command).version:
+            continue
+        if command.body.get("ApplicationPackageCleanupPolicy") == "Automatic":
+            yield _ready_at(command, speed), command.body.get("ApplicationTypeBuildPath", "")
+
+
 def _provisioned(command: Command, speed: float) -> TypeVersion:
-    package = command.package or generated_package(command.name, "")
-    cleans = command.body.get("ApplicationPackageCleanupPolicy") == "Automatic"
-    return TypeVersion(
-        package.type_name,
-        package.version,
-        package,
-        command.at + PROVISION_SECONDS / speed,
-        command.body.get("ApplicationTypeBuildPath", "") if cleans else "",
-    )
+    package = _package(command)
+    return TypeVersion(package.type_name, package.version, package, _ready_at(command, speed))
+
+
+def _package(command: Command) -> Package:
+    return command.package or generated_package(command.name, "")
+
+
+def _ready_at(command: Command, speed: float) -> float:
+    return command.at + (PROVISION_SECONDS / speed if command.body["Async"] else 0.0)

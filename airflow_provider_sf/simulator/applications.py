@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.simulator.state import Deployment
 
+_ALL = 100
+
 ITEMS_PER_PAGE = 2
-"""Applications per page: few, so that a short list has several pages."""
+"""Applications or types per page: few, so that a short list has several pages."""
 
 
 def application_id(name: str) -> str:
@@ -38,10 +40,12 @@ def application_info(found: Deployment, now: float) -> dict[str, Any]:
     }
 
 
-def application_health(found: Deployment, now: float) -> dict[str, Any]:
-    """Return ApplicationHealth at a Unix time."""
+def application_health(
+    found: Deployment, now: float, policy: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return ApplicationHealth at a Unix time, by a policy; None is that of the manifest, which is strict."""
     name, snapshot = found.name, found.history.snapshot(now)
-    evaluations = unhealthy_evaluations(name, snapshot)
+    evaluations = [] if policy and _tolerates(policy) else unhealthy_evaluations(name, snapshot)
     return {
         "AggregatedHealthState": _health_state(evaluations),
         "HealthEvents": [],
@@ -58,14 +62,24 @@ def no_health_response(name: str) -> HttpResponse:
     return fabric_error(404, code, f"There is no health of {application_name(name)}.")
 
 
-def page_after(token: str, items: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return PagedApplicationInfoList: the page of these items that follows the id in the token."""
+def page_after(
+    token: str, items: Mapping[str, dict[str, Any]], *, size: int = ITEMS_PER_PAGE
+) -> dict[str, Any]:
+    """Return the page of a paged list, such as PagedApplicationInfoList, that follows the id in the token."""
     remaining = sorted(name for name in items if name > token)
-    page = remaining[:ITEMS_PER_PAGE]
+    page = remaining[:size]
     return {
         "ContinuationToken": page[-1] if len(remaining) > len(page) else "",
         "Items": [items[name] for name in page],
     }
+
+
+def _tolerates(policy: Mapping[str, Any]) -> bool:
+    """Whether a policy allows that the only partition of a service of the type WebType is unhealthy."""
+    types = {item["Key"]: item["Value"] for item in policy["ServiceTypeHealthPolicyMap"]}
+    percents = types.get("WebType", policy["DefaultServiceTypeHealthPolicy"])
+    keys = ("MaxPercentUnhealthyServices", "MaxPercentUnhealthyPartitionsPerService")
+    return any(percents[key] == _ALL for key in keys)
 
 
 def _health_state(evaluations: list[dict[str, Any]]) -> str:

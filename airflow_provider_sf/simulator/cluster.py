@@ -11,15 +11,16 @@ from urllib.parse import parse_qsl, urlsplit
 from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Call
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.simulator.applications import (
-    application_health,
     application_id,
     application_info,
-    no_health_response,
     page_after,
 )
+from airflow_provider_sf.simulator.commands import ApiRequest, Route, name_in
+from airflow_provider_sf.simulator.deployments import DEFINITIONS
 from airflow_provider_sf.simulator.model import fault_at, not_found_response, progress_response
+from airflow_provider_sf.simulator.reads import READS
 from airflow_provider_sf.simulator.responses import (
-    NO_CONTENT,
+    NO_ROUTE,
     HttpResponse,
     Refusal,
     fabric_error,
@@ -27,9 +28,9 @@ from airflow_provider_sf.simulator.responses import (
 )
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.simulator.state import ClusterState
-from airflow_provider_sf.simulator.writes import ROUTES, Route, Write, name_in
-from airflow_provider_sf.upgrades.applications import APPLICATION, APPLICATIONS
-from airflow_provider_sf.upgrades.kinds import APPLICATION_HEALTH, KINDS
+from airflow_provider_sf.simulator.writes import ROUTES
+from airflow_provider_sf.upgrades.applications import APPLICATIONS
+from airflow_provider_sf.upgrades.kinds import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +46,6 @@ AAD_METADATA = Call(
 )
 
 UNSUPPORTED = fabric_error(400, "E_INVALIDARG", "The api-version is missing or not supported.")
-NO_ROUTE = fabric_error(400, "E_INVALIDARG", "The route is not known.")
 
 JOURNAL_PATH = "/simulator/journal"
 """The accepted commands as JSON. A real cluster does not have this."""
@@ -73,6 +73,8 @@ class SimulatedCluster:
         self.cluster_scenario = cluster_scenario
         self.runtime_version = runtime_version
         self.clock = clock
+        self.upload_sessions = True
+        """Whether files can be uploaded in chunks; the gateway of Linux, 6.4, has no such calls."""
         self.sign_in: dict[str, Any] = {"type": "", "metadata": {}}
         """How clients sign in with Entra ID; empty if they cannot."""
         self.journal: list[Command] = []
@@ -95,6 +97,21 @@ class SimulatedCluster:
             name = name_in(call.path, parts.path)
             if name is not None and self._supports(call.api_version):
                 return respond(name)
+        return self._read(ApiRequest("GET", target))
+
+    def _read(self, request: ApiRequest) -> HttpResponse:
+        """Return the response to a request that changes nothing."""
+        for read in READS:
+            name = read.name_in(request)
+            if name is None or not self._supports(read.api_version):
+                continue
+            if "{applicationId}" in read.path:
+                self._applications.setdefault(normalized_name(name), name)
+            fault = self._fault(name) if read.has_scenario else None
+            try:
+                return fault or read.answer(self.state(), name, request)
+            except Refusal as refusal:
+                return refusal.response
         return NO_ROUTE
 
     def _supports(self, api_version: str) -> bool:
@@ -108,38 +125,45 @@ class SimulatedCluster:
         yield AAD_METADATA, lambda _: json_response(self.sign_in)
         for kind in KINDS.values():
             yield kind.progress, partial(self._progress, kind)
-        yield APPLICATION, self._application
-        yield APPLICATION_HEALTH, self._health
         yield APPLICATIONS, lambda _: json_response(page_after(token, self._application_list()))
 
     def state(self) -> ClusterState:
         """Return the state of the cluster now."""
         journal = tuple(self.journal)
         now = max(self.clock(), journal[-1].at if journal else 0.0)  # clocks can go backwards
-        return ClusterState(journal, now, self.speed, self._started.copy())
+        return ClusterState(
+            journal,
+            now,
+            self.speed,
+            self._started.copy(),
+            has_upload_sessions=self.upload_sessions,
+            runtime_version=self.runtime_version,
+        )
 
-    def change(self, write: Write) -> HttpResponse:
+    def change(self, request: ApiRequest) -> HttpResponse:
         """Return the response to a request that may change the cluster, and do what it asks for."""
-        if not self._supports(write.query.get("api-version", "")):
+        if not self._supports(request.query.get("api-version", "")):
             return UNSUPPORTED
         for route in ROUTES:
-            name = route.name_in(write)
+            name = route.name_in(request)
             if name is not None and self._supports(route.api_version):
-                return self._decide(route, name, write)
-        return NO_ROUTE
+                return self._decide(route, name, request)
+        return self._read(request)
 
-    def _decide(self, route: Route, name: str, write: Write) -> HttpResponse:
+    def _decide(self, route: Route, name: str, request: ApiRequest) -> HttpResponse:
         """Accept or refuse a request. One request at a time: each sees what the one before has changed."""
         with self._accepting:
             try:
-                fault = self._fault(route.name_in_body(write) or name)
+                fault = (
+                    self._fault(route.name_in_body(request) or name) if route.call in DEFINITIONS else None
+                )
                 if fault is not None:
                     return fault
                 state = self.state()
-                decision = route.decide(state, name, write)
+                decision = route.decide(state, name, request)
             except Refusal as refusal:
                 return refusal.response
-            command = route.command(state, write, decision)
+            command = route.command(state, request, decision)
             if command is not None:
                 self.journal.append(command)
             return decision.response
@@ -185,24 +209,6 @@ class SimulatedCluster:
             started_at=started_at,
             speed=self.speed,
         )
-
-    def _application(self, name: str) -> HttpResponse:
-        return self._application_response(name, application_info, missing=NO_CONTENT)
-
-    def _health(self, name: str) -> HttpResponse:
-        return self._application_response(name, application_health, missing=no_health_response(name))
-
-    def _application_response(
-        self, name: str, body: Callable[[Deployment, float], dict[str, Any]], *, missing: HttpResponse
-    ) -> HttpResponse:
-        """Return the body about a classic application now, or its fault."""
-        self._first_request(name)
-        state = self.state()
-        found = state.find(name)
-        if found is None:
-            return missing
-        self._applications.setdefault(normalized_name(name), name)
-        return self._fault_of(found) or json_response(body(found, state.now))
 
     def _application_list(self) -> dict[str, dict[str, Any]]:
         """Return the classic applications that were requested or created, and exist, by id."""

@@ -272,6 +272,16 @@ def read_health_policy(value: object) -> dict[str, Any] | None:
     }
 
 
+def read_percents(value: object, *keys: str) -> dict[str, int]:
+    """
+    Read the percentages of a policy; 0 is their default.
+
+    :raises Refusal: one is invalid
+    """
+    policy = _object(value)
+    return {key: _percent(policy.get(key, 0)) for key in keys}
+
+
 _SERVICE_PERCENTS = (
     "MaxPercentUnhealthyPartitionsPerService",
     "MaxPercentUnhealthyReplicasPerPartition",
@@ -280,8 +290,7 @@ _SERVICE_PERCENTS = (
 
 
 def _service_policy(value: object) -> dict[str, int]:
-    policy = _object(value or {})
-    return {key: _percent(policy.get(key, 0)) for key in _SERVICE_PERCENTS}
+    return read_percents({} if value is None else value, *_SERVICE_PERCENTS)
 
 
 def after_kind(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -297,7 +306,7 @@ def refused_upgrade(message: str) -> Refusal:
 
 
 def duration_text(value: float) -> str:
-    """Write a duration as the gateway does: hours, minutes and seconds, and days if there are any."""
+    """ApiRequest a duration as the gateway does: hours, minutes and seconds, and days if there are any."""
     if value == math.inf:
         return _INFINITE
     minutes, rest = divmod(value, 60)

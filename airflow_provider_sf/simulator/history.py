@@ -61,6 +61,15 @@ class History:
         """Return the stored description of the upgrade on record."""
         return upgrade_on_record(self.snapshot(at)).description or Description("", {})
 
+    def versions(self, at: float) -> set[str]:
+        """Return the versions that are in use at a Unix time: what runs, and what will be deployed."""
+        snapshot = self.snapshot(at)
+        if snapshot.phase.state in FINISHED:
+            return {snapshot.deployed_version}
+        upgrade = snapshot.phase.upgrade
+        goal = self._goal(at) if snapshot.phase.backward else ()
+        return {upgrade.old, upgrade.new, *(phase.upgrade.new for phase in goal)}
+
     def started(self, at: float, upgrade: Upgrade) -> History:
         """Return the history after the start of an upgrade: it interrupts the one that runs."""
         snapshot, new = self.snapshot(at), preparing(upgrade, self.course)

@@ -191,10 +191,10 @@ def _progress(kind_format: KindFormat, snapshot: Snapshot) -> dict[str, Any]:
 
 def _times(snapshot: Snapshot) -> dict[str, str]:
     return {
-        "started_at": _timestamp(snapshot.started_at),
+        "started_at": timestamp(snapshot.started_at),
         "duration_seconds": duration_text(snapshot.duration),
         "domain_duration_seconds": duration_text(snapshot.domain_duration),
-        "failed_at": _timestamp(snapshot.failure.at if snapshot.failure else None),
+        "failed_at": timestamp(snapshot.failure.at if snapshot.failure else None),
     }
 
 
@@ -239,8 +239,8 @@ def _percent(fraction: float) -> int:
     return 100 * done // sum(SERVICES.values())
 
 
-def _timestamp(seconds: float | None) -> str:
-    """Write a Unix time as the gateway does: milliseconds, always Z."""
+def timestamp(seconds: float | None) -> str:
+    """ApiRequest a Unix time as the gateway does: milliseconds, always Z."""
     if seconds is None:
         return YEAR_1
     text = datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")

@@ -62,4 +62,6 @@ def fabric_error(status: int, code: str, message: str) -> HttpResponse:
 INVALID = fabric_error(400, "E_INVALIDARG", "")
 """The response to a body that the gateway cannot read: it does not say why."""
 
+NO_ROUTE = fabric_error(400, "E_INVALIDARG", "The route is not known.")
+
 TIMED_OUT = fabric_error(504, "FABRIC_E_TIMEOUT", "Operation timed out.")

@@ -8,11 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.simulator.cluster import SimulatedCluster
+from airflow_provider_sf.simulator.commands import ApiRequest
 from airflow_provider_sf.simulator.gateway import Gateway
+from airflow_provider_sf.simulator.reads import is_read
 from airflow_provider_sf.simulator.responses import FAULTS
 from airflow_provider_sf.simulator.security import Security
 from airflow_provider_sf.simulator.write_faults import WriteFaults
-from airflow_provider_sf.simulator.writes import Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,7 @@ class Simulator(SimulatedCluster):
     :param server_certificate: ``good``, ``expired``, ``wrong_name`` or ``self_signed``
     :param authority: issues the server's certificate and those of clients; several clusters may share one
     :param entra: clients sign in with Entra ID, which answers on the same ports; needs TLS
+    :param upload_sessions: whether files can be uploaded in chunks, see ``SimulatedCluster``
     :param token_seconds: how long a token of Entra ID is valid
     :raises ValueError: ``cluster_scenario``, ``tls`` or ``server_certificate`` is invalid
     """
@@ -66,10 +68,12 @@ class Simulator(SimulatedCluster):
         authority: Authority | None = None,
         entra: bool = False,
         token_seconds: float = 3600.0,
+        upload_sessions: bool = True,
     ) -> None:
         super().__init__(
             speed=speed, cluster_scenario=cluster_scenario, runtime_version=runtime_version, clock=clock
         )
+        self.upload_sessions = upload_sessions
         self.slow_seconds = slow_seconds
         self.requests: list[str] = []
         """The received request lines, oldest first."""
@@ -200,7 +204,7 @@ class Simulator(SimulatedCluster):
         """Return the response to a client that is accepted."""
         if request.method == "GET":
             return self.respond(request.target)
-        write = Write(
+        api_request = ApiRequest(
             request.method,
             request.target,
             request.body,
@@ -208,4 +212,6 @@ class Simulator(SimulatedCluster):
             self.urls[index],
             self.security.thumbprint(request),
         )
-        return self.write_faults.respond(write, self.change)
+        if is_read(api_request):
+            return self.change(api_request)
+        return self.write_faults.respond(api_request, self.change)

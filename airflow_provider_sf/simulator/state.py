@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.rest.url_names import normalized_name
-from airflow_provider_sf.simulator.application_types import TypeVersion, type_versions
+from airflow_provider_sf.simulator.application_types import TypeVersion, cleanups, type_versions
 from airflow_provider_sf.simulator.courses import COURSES, course_of
 from airflow_provider_sf.simulator.deployments import CLASSIC, DEFINITIONS, STARTS, next_history
 from airflow_provider_sf.simulator.descriptions import read_parameters
 from airflow_provider_sf.simulator.history import History
-from airflow_provider_sf.simulator.model import type_name
+from airflow_provider_sf.simulator.image_store import ImageStore, image_store
+from airflow_provider_sf.simulator.model import application_name, type_name
 from airflow_provider_sf.simulator.scenarios import SCENARIOS, Scenario, Upgrade, never_upgraded
 
 if TYPE_CHECKING:
@@ -28,8 +29,13 @@ class Deployment:
     history: History
     type_name: str
     definition: str
-    starts: int
-    """How many starts of upgrades were accepted."""
+    is_defined: bool = False
+    """Whether a command has defined it; otherwise it is of every kind."""
+
+    @property
+    def full_name(self) -> str:
+        """The name of a classic application."""
+        return application_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class ClusterState:
     now: float
     speed: float
     first_requests: Mapping[str, float]
+    has_upload_sessions: bool = True
+    runtime_version: str = ""
 
     def commands(self, name: str) -> list[Command]:
         """Return the accepted commands about a name."""
@@ -63,7 +71,33 @@ class ClusterState:
             starts += command.call in STARTS
             history = next_history(history, command, starts)
         definition = DEFINITIONS[first.call] if first else CLASSIC
-        return Deployment(name, history, kind, definition, starts)
+        return Deployment(name, history, kind, definition, is_defined=first is not None)
+
+    def known_applications(self) -> list[Deployment]:
+        """Return what exists of all names that were requested or that commands are about."""
+        commands = [command.name for command in self.journal if command.call in DEFINITIONS]
+        names = dict.fromkeys(normalized_name(name) for name in (*self.first_requests, *commands) if name)
+        return [found for found in map(self.find, names) if found and found.history.scenario.phases]
+
+    def known_types(self) -> list[str]:
+        """Return the types of the known applications, and those that were provisioned."""
+        used = [found.type_name for found in self.known_applications()]
+        provisioned = [
+            command.name for command in self.journal if command.call == "provision_application_type"
+        ]
+        return list(dict.fromkeys([*used, *provisioned]))
+
+    def user_of(self, type_name: str, version: str) -> str:
+        """Return an application that runs a version, or is being upgraded to it; empty without one."""
+        for found in self.known_applications():
+            if found.type_name == type_name and version in found.history.versions(self.now):
+                return found.full_name
+        return ""
+
+    def image_store(self) -> ImageStore:
+        """Return the image store."""
+        done = [(at, path) for at, path in cleanups(self.journal, speed=self.speed) if at <= self.now]
+        return image_store(self.journal, done)
 
     def types(self, *names: str) -> dict[tuple[str, str], TypeVersion]:
         """Return the versions of these types and of all that were provisioned."""

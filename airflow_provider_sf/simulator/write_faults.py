@@ -11,7 +11,7 @@ from airflow_provider_sf.simulator.responses import FAULTS, TIMED_OUT, HttpRespo
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_sf.simulator.writes import Write
+    from airflow_provider_sf.simulator.commands import ApiRequest
 
 WRITE_FAULTS = ("lost_after", "lost_before", "unavailable", "slow", "late", "timeout_after")
 
@@ -40,7 +40,7 @@ class WriteFaults:
         with self._lock:
             self._next += [kind] * times
 
-    def respond(self, write: Write, change: Callable[[Write], HttpResponse]) -> HttpResponse:
+    def respond(self, request: ApiRequest, change: Callable[[ApiRequest], HttpResponse]) -> HttpResponse:
         """Return the response to a request; ``change`` accepts or refuses it."""
         with self._lock:
             kind = self._next.pop(0) if self._next else ""
@@ -50,7 +50,7 @@ class WriteFaults:
             return FAULTS["unavailable"]
         if kind == "late":
             self._pause()
-        response = change(write)
+        response = change(request)
         if kind == "slow":
             return replace(response, slow=True)
         return {"lost_after": FAULTS["reset"], "timeout_after": TIMED_OUT}.get(kind, response)

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from airflow_provider_sf.simulator.cluster import SimulatedCluster
+from airflow_provider_sf.simulator.commands import ApiRequest
 from airflow_provider_sf.simulator.server import RUNTIME_VERSION
-from airflow_provider_sf.simulator.writes import Write
 
 START = 1_772_334_000.0
 """2026-03-01T03:00:00Z."""
@@ -40,7 +40,14 @@ class Driven:
         return [command.call for command in self.simulator.journal]
 
     def send(
-        self, method: str, path: str, body: object = None, *, version: str = "6.0", **query: str
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        version: str = "6.0",
+        content_range: str = "",
+        **query: str,
     ) -> tuple[int, Any]:
         """Return the status, and the code of an error or the JSON of the answer."""
         target = "&".join(
@@ -50,7 +57,7 @@ class Driven:
         if method == "GET":
             response = self.simulator.respond(target)
         else:
-            response = self.simulator.change(Write(method, target, data))
+            response = self.simulator.change(ApiRequest(method, target, data, content_range))
         answer: Any = json.loads(response.body) if response.body else ""
         return response.status, answer["Error"]["Code"] if response.status >= 400 and answer else answer
 

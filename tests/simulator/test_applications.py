@@ -18,7 +18,7 @@ START = 1_772_334_000.0
 
 def deployment(scenario: str, name: str = "shop~web") -> Deployment:
     history = History(SCENARIOS[scenario], START, 1.0, COURSES["idle"])
-    return Deployment(name, history, "ShopType", CLASSIC, 0)
+    return Deployment(name, history, "ShopType", CLASSIC)
 
 
 def info(scenario: str, second: float, name: str = "shop~web") -> dict[str, Any]:

@@ -89,7 +89,7 @@ def test_microsofts_client_knows_evaluations_and_checks() -> None:
 def test_microsofts_client_reads_application_responses(scenario: str) -> None:
     for second in (*range(0, 2_001, 150), FINISHED):
         history = History(SCENARIOS[scenario], START, 1.0, COURSES["idle"])
-        found = Deployment(f"{scenario}-shop~web", history, "ShopType", CLASSIC, 0)
+        found = Deployment(f"{scenario}-shop~web", history, "ShopType", CLASSIC)
         info, health = application_info(found, START + second), application_health(found, START + second)
         page = page_after("", {info["Id"]: info})
         for model, body in (
