@@ -17,6 +17,7 @@ from airflow_provider_sf.rest.protocol import (
     HEADERS,
     MAX_BODY_BYTES,
     received_response,
+    rewound,
     too_large_error,
 )
 
@@ -28,6 +29,10 @@ _IDLE_SECONDS = 90
 """How long an idle connection is kept. HTTP.sys closes it after 120 s."""
 
 
+_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""The connection was not opened, so nothing was sent."""
+
+
 class SharedSession(LoopResource):
     """
     The session that one event loop uses for one cluster.
@@ -35,11 +40,13 @@ class SharedSession(LoopResource):
     Take one of the ``slots`` before a request: the time spent waiting for a slot is no outage of the cluster.
     """
 
-    def __init__(self, context: Context | None, timeouts: tuple[float, float]) -> None:
+    def __init__(
+        self, context: Context | None, timeouts: tuple[float, float], *, keeps_connections: bool
+    ) -> None:
         super().__init__()
         self.context = context
         self.timeouts = timeouts
-        self.http = _new_session(context, timeouts)
+        self.http = _new_session(context, timeouts, keeps_connections=keeps_connections)
         self.slots = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
     async def close(self) -> None:
@@ -48,22 +55,36 @@ class SharedSession(LoopResource):
 
 
 def shared_session(
-    endpoints: tuple[str, ...], security: Security, timeouts: tuple[float, float]
+    endpoints: tuple[str, ...],
+    security: Security,
+    timeouts: tuple[float, float],
+    *,
+    keeps_connections: bool = True,
 ) -> SharedSession:
-    """Return the running event loop's session for a cluster. Enter it at once."""
+    """
+    Return the running event loop's session for a cluster. Enter it at once.
+
+    A change needs ``keeps_connections=False``: if a kept connection has been closed, aiohttp repeats some
+    requests, and nothing shows whether the server has received the first one.
+    """
 
     def create() -> SharedSession:
         is_secure = endpoints[0].startswith("https:")
         context = context_for(security.trust, security.certificate) if is_secure else None
-        return SharedSession(context, timeouts)
+        return SharedSession(context, timeouts, keeps_connections=keeps_connections)
 
-    return loop_resource((SharedSession, endpoints, security, timeouts), create)
+    return loop_resource((SharedSession, endpoints, security, timeouts, keeps_connections), create)
 
 
-def _new_session(context: Context | None, timeouts: tuple[float, float]) -> aiohttp.ClientSession:
+def _new_session(
+    context: Context | None, timeouts: tuple[float, float], *, keeps_connections: bool
+) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            limit=MAX_CONCURRENT_REQUESTS, keepalive_timeout=_IDLE_SECONDS, ssl=context or True
+            limit=MAX_CONCURRENT_REQUESTS,
+            keepalive_timeout=_IDLE_SECONDS if keeps_connections else None,
+            force_close=not keeps_connections,
+            ssl=context or True,
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=HEADERS,
@@ -85,13 +106,19 @@ async def fetch(session: SharedSession, endpoint: str, request: Request) -> Resp
             request.method,
             _url(endpoint + request.target),
             headers=None if request.headers is HEADERS else request.headers,  # the session has these
+            data=rewound(request.body),
             allow_redirects=False,
         ) as answer:
             body = await _body(answer, endpoint)
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
         with_certificate = bool(context and context.has_client_certificate)
         raise network_error(
-            error, endpoint, session.timeouts, handled, with_certificate=with_certificate
+            error,
+            endpoint,
+            session.timeouts,
+            handled,
+            with_certificate=with_certificate,
+            was_sent=request.is_change and not isinstance(error, _NOT_CONNECTED),
         ) from error
     certificate = context.certificate_of(answer.url.host) if context else None
     return received_response(answer.status, body, answer.headers, endpoint, certificate)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,12 +26,13 @@ from airflow_provider_sf.auth.settings import (
 from airflow_provider_sf.auth.token_cache import aget_token, get_token
 from airflow_provider_sf.cluster.endpoints import explorer_url, gateway_urls
 from airflow_provider_sf.cluster.failover import Gateways, try_gateways
-from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable
 from airflow_provider_sf.rest.errors import with_advice
 from airflow_provider_sf.rest.json_values import number
 from airflow_provider_sf.rest.plain_text import show_setting
 from airflow_provider_sf.rest.protocol import (
     AUTH_FAILURES,
+    check_accepted,
     json_object,
     request_for,
     server_timeout,
@@ -38,7 +40,7 @@ from airflow_provider_sf.rest.protocol import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from airflow_provider_sf.cluster.aiohttp_transport import SharedSession
     from airflow_provider_sf.cluster.failover import Attempt, AttemptResult
@@ -134,12 +136,14 @@ class Cluster:
         Send a request and return the response of the first gateway that answers, with any status.
 
         :raises Unreachable: there is no complete response: refused, reset, timed out, unknown host
+        :raises ResultUnknown: the same for a change, if a gateway may have received a part of the request
         :raises Rejected: the server could not be verified, or the credentials were refused
         :raises UnexpectedAnswer: the response is larger than 4 MiB
         """
         from airflow_provider_sf.cluster.requests_transport import adapter_for, fetch  # noqa: PLC0415 - see above
 
-        attempts, token = self._attempts(), self._token()
+        attempts, token = self._attempts(request), self._token()
+        timeouts = self._timeouts_of(request)
         result: AttemptResult | None = None
         with adapter_for(self.security, is_secure=self.is_secure) as adapter:
             while True:
@@ -149,18 +153,18 @@ class Cluster:
                     return cast("Response", end.value)
                 token = self._token(refused=token) if attempt.with_new_credentials else token
                 try:
-                    result = fetch(adapter, attempt.endpoint, with_token(request, token), self.timeouts)
-                except (Rejected, Unreachable) as error:
+                    result = fetch(adapter, attempt.endpoint, with_token(request, token), timeouts)
+                except (Rejected, ResultUnknown, Unreachable) as error:
                     result = error
 
     async def asend(self, request: Request) -> Response:
         """Like :meth:`send`, without blocking, on the session that this event loop shares."""
         from airflow_provider_sf.cluster.aiohttp_transport import fetch  # noqa: PLC0415 - see above
 
-        attempts, token = self._attempts(), await self._atoken()
+        attempts, token = self._attempts(request), await self._atoken()
         result: AttemptResult | None = None
         # The slot comes first: after a wait for it, gateways that failed meanwhile are tried last.
-        async with self.session() as session, session.slots:
+        async with self._session_for(request) as session, session.slots:
             while True:
                 try:
                     attempt = attempts.send(result)
@@ -169,7 +173,7 @@ class Cluster:
                 token = await self._atoken(refused=token) if attempt.with_new_credentials else token
                 try:
                     result = await fetch(session, attempt.endpoint, with_token(request, token))
-                except (Rejected, Unreachable) as error:
+                except (Rejected, ResultUnknown, Unreachable) as error:
                     result = error
 
     def session(self) -> SharedSession:
@@ -182,6 +186,26 @@ class Cluster:
 
         return shared_session(self.endpoints, self.security, self.timeouts)
 
+    def _session_for(self, request: Request) -> SharedSession:
+        """Return the session for a request; one that changes the cluster gets its own connection."""
+        from airflow_provider_sf.cluster.aiohttp_transport import shared_session  # noqa: PLC0415 - see above
+
+        timeouts, keeps = self._timeouts_of(request), not request.is_change
+        return shared_session(self.endpoints, self.security, timeouts, keeps_connections=keeps)
+
+    def _timeouts_of(self, request: Request) -> tuple[float, float]:
+        return self.connect_timeout, request.read_timeout or self.read_timeout
+
+    def check(self, response: Response) -> None:
+        """
+        Raise the error of a response to a change, if the cluster has not accepted the change.
+
+        :raises ServiceFabricError: see :func:`airflow_provider_sf.rest.protocol.check_accepted`; if the
+            credentials were refused, the message names the setting to change
+        """
+        with self._advice_on_refusal():
+            check_accepted(response)
+
     def read(self, response: Response) -> dict[str, Any]:
         """
         Return the JSON object of a response.
@@ -189,15 +213,23 @@ class Cluster:
         :raises ServiceFabricError: see :func:`airflow_provider_sf.rest.protocol.json_object`; if the
             credentials were refused, the message names the setting to change
         """
-        try:
+        with self._advice_on_refusal():
             return json_object(response)
+
+    @contextmanager
+    def _advice_on_refusal(self) -> Iterator[None]:
+        try:
+            yield
         except Rejected as error:
             if error.status not in AUTH_FAILURES:
                 raise
             raise with_advice(error, advice_on_refusal(self.security)) from error
 
-    def _attempts(self) -> Generator[Attempt, AttemptResult | None, Response]:
-        return try_gateways(_known, self.endpoints, time.monotonic, renewable=self.security.entra is not None)
+    def _attempts(self, request: Request) -> Generator[Attempt, AttemptResult | None, Response]:
+        renewable = self.security.entra is not None
+        return try_gateways(
+            _known, self.endpoints, time.monotonic, renewable=renewable, is_change=request.is_change
+        )
 
     def _token(self, refused: str = "") -> str:
         """Return the bearer token for this cluster; empty if it needs none."""

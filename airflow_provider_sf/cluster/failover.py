@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable
 from airflow_provider_sf.rest.protocol import AUTH_FAILURES, Response
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Attempt:
     with_new_credentials: bool = False
 
 
-AttemptResult = Response | Rejected | Unreachable
+AttemptResult = Response | Rejected | Unreachable | ResultUnknown
 
 
 def try_gateways(
@@ -66,13 +66,17 @@ def try_gateways(
     clock: Callable[[], float],
     *,
     renewable: bool,
+    is_change: bool = False,
 ) -> Generator[Attempt, AttemptResult | None, Response]:
     """
     Try one gateway after another until one answers.
 
+    A change is sent to another gateway only if nothing was sent to the one before: any response ends it.
+
     :param known: the state of the gateways of each cluster, by their endpoints; it is updated
     :param clock: returns the time in seconds
     :param renewable: whether refused credentials can be renewed
+    :param is_change: whether the request may change the cluster
     :raises ServiceFabricError: no gateway answered; Unreachable if a retry may help
     """
     if endpoints not in known:
@@ -87,6 +91,10 @@ def try_gateways(
             known[endpoints] = known[endpoints].after_answer(endpoint)
             return result
         known[endpoints] = known[endpoints].after_failure(endpoint, clock())
+        if isinstance(result, ResultUnknown):
+            raise result
+        if is_change and isinstance(result, Response):
+            return result
         failures.append(result)
     return _final_result(failures)
 

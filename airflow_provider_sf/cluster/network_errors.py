@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_sf.auth.tls import ServerNotVerified
 from airflow_provider_sf.cluster.endpoints import CLIENT_PORT, DEFAULT_PORT
-from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable
 from airflow_provider_sf.rest.protocol import CUT
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def network_error(
     handled: BaseException | None = None,
     *,
     with_certificate: bool = False,
+    was_sent: bool = False,
 ) -> ServiceFabricError:
     """
     Return our error for a failed request.
@@ -75,6 +76,7 @@ def network_error(
     :param timeouts: seconds to connect, and to answer
     :param handled: the exception that the caller was handling before; it is not the cause
     :param with_certificate: whether the request used a client certificate
+    :param was_sent: whether the request is a change of which the cluster may have received a part
     """
     cause = _innermost(error, handled)
     if isinstance(cause, ServerNotVerified):
@@ -90,7 +92,8 @@ def network_error(
     if isinstance(cause, ssl.SSLError) and _OF_CERTIFICATES.search(cause.reason or ""):
         return Rejected(f"{_REFUSED_BY_SERVER} ({_words(cause.reason)})", endpoint=endpoint)
     advice = _advice(cause, endpoint, with_certificate=with_certificate)
-    return Unreachable(_reason(error, cause, timeouts) + advice, endpoint=endpoint)
+    cls = ResultUnknown if was_sent else Unreachable
+    return cls(_reason(error, cause, timeouts) + advice, endpoint=endpoint)
 
 
 def _unverified(cause: ssl.SSLCertVerificationError, host: str | None) -> str:

@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 from airflow_provider_sf.auth.tls import Context, context_for
 from airflow_provider_sf.cluster.network_errors import network_error
 from airflow_provider_sf.cluster.strict_response import StrictResponse
-from airflow_provider_sf.rest.protocol import MAX_BODY_BYTES, received_response, too_large_error
+from airflow_provider_sf.rest.protocol import MAX_BODY_BYTES, received_response, rewound, too_large_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,9 +126,12 @@ def fetch(adapter: Adapter, endpoint: str, request: Request, timeouts: tuple[flo
     :raises UnexpectedAnswer: the response is too large
     """
     handled, is_over, context = sys.exc_info()[1], threading.Event(), adapter.context
+    connections = len(adapter.sockets)
     with _time_limit(sum(timeouts), adapter, is_over):
         try:
-            prepared = requests.Request(request.method, endpoint + request.target, dict(request.headers))
+            prepared = requests.Request(
+                request.method, endpoint + request.target, dict(request.headers), data=rewound(request.body)
+            )
             with adapter.send(
                 prepared.prepare(), stream=True, timeout=(timeouts[0], sum(timeouts))
             ) as answer:
@@ -139,7 +142,12 @@ def fetch(adapter: Adapter, endpoint: str, request: Request, timeouts: tuple[flo
             reason = TimeoutError() if is_over.is_set() else error
             with_certificate = bool(context and context.has_client_certificate)
             raise network_error(
-                reason, endpoint, timeouts, handled, with_certificate=with_certificate
+                reason,
+                endpoint,
+                timeouts,
+                handled,
+                with_certificate=with_certificate,
+                was_sent=request.is_change and len(adapter.sockets) > connections,
             ) from error
     presented = context.certificate_of(urlsplit(endpoint).hostname) if context else None
     return received_response(answer.status_code, body, answer.headers, endpoint, presented)

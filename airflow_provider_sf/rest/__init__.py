@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from airflow_provider_sf.rest.errors import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.rest.errors import (
+    Rejected,
+    ResultUnknown,
+    ServiceFabricError,
+    UnexpectedAnswer,
+    Unreachable,
+)
 
-__all__ = ["Rejected", "ServiceFabricError", "UnexpectedAnswer", "Unreachable"]
+__all__ = ["Rejected", "ResultUnknown", "ServiceFabricError", "UnexpectedAnswer", "Unreachable"]

@@ -3,6 +3,7 @@
 ServiceFabricError          a request to the cluster failed; this does not mean that the upgrade failed
 |-- Unreachable             no usable answer now; a retry may help
 |-- Rejected                the cluster refused the request; a retry will not help
+|-- ResultUnknown           a change was sent, but its answer was lost; look it up before you send it again
 `-- UnexpectedAnswer        an answer that this package does not understand; please report it
 """
 
@@ -82,7 +83,7 @@ class ServiceFabricError(Exception):
         if status is not None and (type(status) is not int or status not in _STATUSES):
             msg = "the member 'status' of an error is not an HTTP status"
             raise ValueError(msg)
-        classes = {cls.__name__: cls for cls in (Unreachable, Rejected, UnexpectedAnswer)}
+        classes = {cls.__name__: cls for cls in _CLASSES}
         return classes.get(name or "", UnexpectedAnswer)(message or "", status, code, endpoint)
 
     @staticmethod
@@ -90,7 +91,7 @@ class ServiceFabricError(Exception):
         """Return the JSON Schema of :meth:`to_dict`."""
         text = {"type": ["string", "null"]}
         properties = {
-            "class": {"enum": ["Unreachable", "Rejected", "UnexpectedAnswer"]},
+            "class": {"enum": [cls.__name__ for cls in _CLASSES]},
             "status": {"type": ["integer", "null"], "minimum": 0, "maximum": _STATUSES[-1]},
             "code": text,
             "message": {"type": "string"},
@@ -124,9 +125,19 @@ class Rejected(ServiceFabricError):
     """The cluster refused the request; a retry will not help."""
 
 
+class ResultUnknown(ServiceFabricError):
+    """
+    A change was sent, but no answer came that says what became of it. It may have been made.
+
+    Look it up before you send it again.
+    """
+
+
 class UnexpectedAnswer(ServiceFabricError):
     """An answer that this package does not understand; please report it."""
 
+
+_CLASSES = (Unreachable, Rejected, ResultUnknown, UnexpectedAnswer)
 
 _Advised = TypeVar("_Advised", Rejected, Unreachable)
 

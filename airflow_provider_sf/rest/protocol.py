@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
 from airflow_provider_sf import __version__
 from airflow_provider_sf.rest import bodies
 from airflow_provider_sf.rest.error_codes import ADVICE, MISSING_CODES, PERMANENT_CODES, TRANSIENT_CODES
-from airflow_provider_sf.rest.errors import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.rest.errors import (
+    Rejected,
+    ResultUnknown,
+    ServiceFabricError,
+    UnexpectedAnswer,
+    Unreachable,
+)
 from airflow_provider_sf.rest.plain_text import plain_line
 from airflow_provider_sf.rest.storage_limits import shorten
 from airflow_provider_sf.rest.url_names import fill_path
@@ -25,12 +32,15 @@ _MESSAGE_BYTES, _VERSION_BYTES = 1_200, 256
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One REST call: its path, its lowest api-version, and the page that documents it."""
+    """One REST call: its path, its lowest api-version, the page that documents it, and its method."""
 
     path: str
     api_version: str
     page: str
+    method: str = "GET"
 
+
+JSON_BODY = ("Content-Type", "application/json; charset=utf-8")
 
 HEADERS = (
     ("Accept", "application/json"),
@@ -42,11 +52,22 @@ HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request: its method, its quoted origin-form target, and all headers except Host."""
+    """
+    A request: its method, quoted origin-form target, headers except Host and Content-Length, and body.
+
+    ``read_timeout`` is how many seconds the answer may take; None is the setting of the cluster.
+    """
 
     method: str
     target: str
     headers: tuple[tuple[str, str], ...] = field(repr=False, default=HEADERS)  # may contain a token
+    body: bytes | BinaryIO = field(repr=False, default=b"")  # may contain secrets
+    read_timeout: float | None = None
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it may change the cluster. A change must never be repeated by a transport."""
+        return self.method != "GET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +102,13 @@ def with_token(request: Request, token: str) -> Request:
         if token
         else request
     )
+
+
+def rewound(body: bytes | BinaryIO) -> bytes | BinaryIO | None:
+    """Return a body from its beginning, for a library that sends it; None if it is empty."""
+    if not isinstance(body, bytes):
+        body.seek(0)
+    return body or None
 
 
 def too_large_error(endpoint: str) -> UnexpectedAnswer:
@@ -121,12 +149,14 @@ def request_for(
     *,
     api_version: str | None = None,
     timeout: int | None = None,
+    body: object = None,
     **query: str,
 ) -> Request:
     """
     Return the request of a call for a name, with more query parameters if there are any.
 
     :param timeout: seconds until the cluster ends the request with its own error, see :func:`server_timeout`
+    :param body: what to send as JSON, with the members in this order; None for no body
     :raises ValueError: the name is invalid for this call, see :func:`fill_path`
     """
     parameters = {"api-version": api_version or call.api_version}
@@ -134,7 +164,26 @@ def request_for(
         parameters["timeout"] = str(timeout)
     parameters.update(query)
     quoted = "&".join(f"{key}={quote(value, safe=':/')}" for key, value in parameters.items())
-    return Request("GET", f"{fill_path(call.path, name)}?{quoted}")
+    target = f"{fill_path(call.path, name)}?{quoted}"
+    if body is None:
+        return Request(call.method, target)
+    return Request(call.method, target, (*HEADERS, JSON_BODY), json.dumps(body, ensure_ascii=False).encode())
+
+
+def change_request(
+    call: Call, name: str | None = "", *, timeout: float, api_version: str | None = None, body: object = None
+) -> Request:
+    """
+    Return the request of a call that changes the cluster.
+
+    :param timeout: how many seconds the cluster may take, 1 to 600; its answer may take a little longer
+    :raises ValueError: the time is out of range, or the name is invalid
+    """
+    if not 1 <= timeout <= _MAX_SERVER_SECONDS:
+        msg = f"timeout must be from 1 to {_MAX_SERVER_SECONDS:g} seconds, not {timeout:g}"
+        raise ValueError(msg)
+    request = request_for(call, name, api_version=api_version, timeout=int(timeout), body=body)
+    return replace(request, read_timeout=timeout + _MAX_MARGIN_SECONDS)
 
 
 def server_timeout(read_timeout: float) -> int:
@@ -172,6 +221,22 @@ def json_object(response: Response) -> dict[str, Any]:
         "cluster, not a proxy or a login page"
     )
     raise UnexpectedAnswer(msg, response.status, None, response.endpoint)
+
+
+def check_accepted(response: Response) -> None:
+    """
+    Raise the error of a response to a change, if the cluster has not accepted the change.
+
+    :raises ResultUnknown: the change may have been made: the cluster was too slow, or it failed
+    :raises Unreachable: it was not made, because something else is in progress; a retry may help
+    :raises Rejected: it was refused
+    """
+    if response.status in _ACCEPTED:
+        return
+    error = error_from_response(response)
+    if isinstance(error, Unreachable) and error.code not in TRANSIENT_CODES:
+        raise ResultUnknown(error.message, error.status, error.code, error.endpoint)
+    raise error
 
 
 def error_from_response(response: Response) -> ServiceFabricError:
@@ -235,6 +300,8 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 OK = 200
+
+_ACCEPTED = frozenset({200, 201, 202})
 
 AUTH_FAILURES = frozenset({401, 403})
 """The statuses with which a gateway refuses the credentials of a request."""
