@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sf.simulator.body_values import read_parameters
 from airflow_provider_sf.simulator.commands import Decision, Route
+from airflow_provider_sf.simulator.courses import BACK_PENDING
 from airflow_provider_sf.simulator.deployments import CLASSIC
 from airflow_provider_sf.simulator.descriptions import (
     AUTO,
     MANUAL,
     Description,
-    read_parameters,
     read_start,
     read_update,
     refused_upgrade,
@@ -18,7 +19,7 @@ from airflow_provider_sf.simulator.descriptions import (
 from airflow_provider_sf.simulator.domains import next_domain, upgrade_domains
 from airflow_provider_sf.simulator.model import application_name
 from airflow_provider_sf.simulator.responses import CREATED, INVALID, TIMED_OUT, Refusal, fabric_error
-from airflow_provider_sf.simulator.timeline import FINISHED
+from airflow_provider_sf.simulator.timeline import FINISHED, PENDING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -202,7 +203,7 @@ def _check_domain(snapshot: Snapshot, domain: str, name: str) -> None:
         raise Refusal(fabric_error(400, "FABRIC_E_UPGRADE_DOMAIN_ALREADY_COMPLETED", message))
     if not following:
         raise not_upgrading(name)
-    if "InProgress" in states.values() or domain != following:
+    if snapshot.phase.state not in {PENDING, BACK_PENDING} or domain != following:
         message = f"{domain} cannot start now; the next upgrade domain is {following}"
         raise Refusal(fabric_error(400, "E_INVALIDARG", message))
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sf.simulator.body_values import parameter_list
 from airflow_provider_sf.simulator.courses import COURSES
-from airflow_provider_sf.simulator.descriptions import parameter_list
 from airflow_provider_sf.simulator.manifests import Package, generated_package
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 

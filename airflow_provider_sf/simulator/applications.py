@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.simulator.descriptions import parameter_list
+from airflow_provider_sf.simulator.body_values import parameter_list
 from airflow_provider_sf.simulator.model import application_name, unhealthy_evaluations
 from airflow_provider_sf.simulator.responses import HttpResponse, fabric_error
 from airflow_provider_sf.simulator.timeline import FINISHED

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.rest.json_values import seconds
+from airflow_provider_sf.simulator.body_values import (
+    duration_text,
+    parameter_list,
+    read_boolean,
+    read_duration,
+    read_health_policy,
+    read_integer,
+    read_object,
+    read_parameters,
+)
 from airflow_provider_sf.simulator.responses import INVALID, Refusal, fabric_error
 
 if TYPE_CHECKING:
@@ -19,9 +27,6 @@ MODES = frozenset({MONITORED, AUTO, MANUAL, "UnmonitoredDeferred"})
 
 INFINITE_SECONDS = 4_294_967_295
 """The replica set check timeout that never ends."""
-
-_INFINITE = "P10675199DT2H48M5.4775807S"
-_DURATION = re.compile(r"\d+|P(?=.)(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Monitoring:
         for item in fields(self):
             value = body.get(item.metadata["key"])
             if value is not None:
-                changes[item.name] = value if item.name == "failure_action" else _duration(value)
+                changes[item.name] = value if item.name == "failure_action" else read_duration(value)
         changed = replace(self, **changes)
         if changed.failure_action not in {"Rollback", "Manual"}:
             raise Refusal(INVALID)
@@ -58,6 +63,9 @@ class Monitoring:
         return {
             key: value if isinstance(value, str) else duration_text(value) for key, value in values.items()
         }
+
+
+_MONITORING_KEYS = tuple(item.metadata["key"] for item in fields(Monitoring))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,7 @@ def read_start(body: object) -> Start:
 
     :raises Refusal: the body is invalid
     """
-    document = _object(body)
+    document = read_object(body)
     name, target = document.get("Name"), document.get("TargetApplicationTypeVersion")
     if not (_is_name(name) and isinstance(target, str) and target):
         raise Refusal(INVALID)
@@ -140,15 +148,15 @@ def rolling_description(
     mode = rolling.get("RollingUpgradeMode")
     if document.get("UpgradeKind") != "Rolling" or mode not in MODES:
         raise Refusal(INVALID)
-    timeout = _integer(rolling.get("UpgradeReplicaSetCheckTimeoutInSeconds", 0), INFINITE_SECONDS)
-    monitoring = Monitoring().changed_by(_object(rolling.get("MonitoringPolicy") or {}))
+    timeout = read_integer(rolling.get("UpgradeReplicaSetCheckTimeoutInSeconds", 0), INFINITE_SECONDS)
+    policy = read_object(rolling.get("MonitoringPolicy", {}))
     return Description(
         target=target,
         parameters=parameters,
         mode=mode,
-        force_restart=_boolean(rolling.get("ForceRestart", False)),
+        force_restart=read_boolean(rolling.get("ForceRestart", False)),
         replica_check_timeout=timeout or replica_check_default,
-        monitoring=monitoring if mode == MONITORED else None,
+        monitoring=Monitoring().changed_by(policy) if mode == MONITORED else None,
         health_policy=read_health_policy(rolling.get("ApplicationHealthPolicy")),
         other={key: rolling[key] for key in _STORED if rolling.get(key) is not None},
     )
@@ -203,94 +211,25 @@ def read_update(body: object) -> Update:
 
     :raises Refusal: the body is invalid, or changes nothing
     """
-    document = _object(body)
+    document = read_object(body)
     rolling = after_kind(document)
-    changes = _object(rolling.get("UpdateDescription") or {})
+    changes = read_object(rolling.get("UpdateDescription", {}))
     mode, restart = changes.get("RollingUpgradeMode"), changes.get("ForceRestart")
-    if document.get("UpgradeKind") != "Rolling" or not _is_name(document.get("Name")):
-        raise Refusal(INVALID)
-    if mode is not None and mode not in MODES:
+    is_rolling = document.get("UpgradeKind") == "Rolling"
+    if not is_rolling or not _is_name(document.get("Name")) or mode not in {None, *MODES}:
         raise Refusal(INVALID)
     timeout = changes.get("ReplicaSetCheckTimeoutInMilliseconds")
-    keys = [item.metadata["key"] for item in fields(Monitoring)]
     update = Update(
         name=document["Name"],
         mode=mode,
-        force_restart=None if restart is None else _boolean(restart),
-        replica_check_timeout=None if timeout is None else int(min(_duration(timeout), INFINITE_SECONDS)),
-        monitoring={key: changes[key] for key in keys if changes.get(key) is not None},
+        force_restart=None if restart is None else read_boolean(restart),
+        replica_check_timeout=None if timeout is None else int(min(read_duration(timeout), INFINITE_SECONDS)),
+        monitoring={key: changes[key] for key in _MONITORING_KEYS if changes.get(key) is not None},
         health_policy=read_health_policy(rolling.get("ApplicationHealthPolicy")),
     )
     if update.is_empty():
         raise Refusal(fabric_error(400, "E_INVALIDARG", "Must specify an upgrade parameter to update"))
     return update
-
-
-def read_parameters(value: object) -> dict[str, str]:
-    """
-    Read a list of keys and values.
-
-    :raises Refusal: it is not such a list
-    """
-    if value is None:
-        return {}
-    if not isinstance(value, list):
-        raise Refusal(INVALID)
-    pairs = [_object(pair) for pair in value]
-    if not all(isinstance(pair.get(key), str) for pair in pairs for key in ("Key", "Value")):
-        raise Refusal(INVALID)
-    return {pair["Key"]: pair["Value"] for pair in pairs}
-
-
-def parameter_list(parameters: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return parameters as a list of keys and values."""
-    return [{"Key": key, "Value": value} for key, value in parameters.items()]
-
-
-def read_health_policy(value: object) -> dict[str, Any] | None:
-    """
-    Read ApplicationHealthPolicy, and add its defaults.
-
-    :raises Refusal: it is invalid
-    """
-    if value is None:
-        return None
-    policy = _object(value)
-    services = policy.get("ServiceTypeHealthPolicyMap", [])
-    if not isinstance(services, list):
-        raise Refusal(INVALID)
-    return {
-        "ConsiderWarningAsError": _boolean(policy.get("ConsiderWarningAsError", False)),
-        "MaxPercentUnhealthyDeployedApplications": _percent(
-            policy.get("MaxPercentUnhealthyDeployedApplications", 0)
-        ),
-        "DefaultServiceTypeHealthPolicy": _service_policy(policy.get("DefaultServiceTypeHealthPolicy")),
-        "ServiceTypeHealthPolicyMap": [
-            {"Key": _object(item).get("Key"), "Value": _service_policy(_object(item).get("Value"))}
-            for item in services
-        ],
-    }
-
-
-def read_percents(value: object, *keys: str) -> dict[str, int]:
-    """
-    Read the percentages of a policy; 0 is their default.
-
-    :raises Refusal: one is invalid
-    """
-    policy = _object(value)
-    return {key: _percent(policy.get(key, 0)) for key in keys}
-
-
-_SERVICE_PERCENTS = (
-    "MaxPercentUnhealthyPartitionsPerService",
-    "MaxPercentUnhealthyReplicasPerPartition",
-    "MaxPercentUnhealthyServices",
-)
-
-
-def _service_policy(value: object) -> dict[str, int]:
-    return read_percents({} if value is None else value, *_SERVICE_PERCENTS)
 
 
 def after_kind(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -305,16 +244,6 @@ def refused_upgrade(message: str) -> Refusal:
     return Refusal(fabric_error(400, "FABRIC_E_APPLICATION_UPGRADE_VALIDATION_ERROR", message))
 
 
-def duration_text(value: float) -> str:
-    """ApiRequest a duration as the gateway does: hours, minutes and seconds, and days if there are any."""
-    if value == math.inf:
-        return _INFINITE
-    minutes, rest = divmod(value, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    days, hours = divmod(hours, 24)
-    return f"P{f'{days}D' if days else ''}T{hours}H{minutes}M{rest:.6g}S"
-
-
 def _check(policy: Monitoring) -> None:
     """Check the five rules of ``ClusterManagerReplica.cpp``, which apply to the mode Monitored only."""
     waits = {"HealthCheckRetryTimeout": policy.retry, "HealthCheckStableDuration": policy.stable}
@@ -326,36 +255,6 @@ def _check(policy: Monitoring) -> None:
     if policy.upgrade < policy.domain:
         msg = "UpgradeTimeout must be greater than or equal to UpgradeDomainTimeout."
         raise refused_upgrade(msg)
-
-
-def _duration(value: object) -> float:
-    """Return seconds. A number in text is milliseconds."""
-    if not isinstance(value, str) or not _DURATION.fullmatch(value):
-        raise Refusal(INVALID)
-    found = seconds(value)
-    return math.inf if found is None else found
-
-
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise Refusal(INVALID)
-    return value
-
-
-def _boolean(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise Refusal(INVALID)
-    return value
-
-
-def _integer(value: object, limit: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= limit:
-        raise Refusal(INVALID)
-    return value
-
-
-def _percent(value: object) -> int:
-    return _integer(value, 100)
 
 
 def _is_name(value: object) -> bool:

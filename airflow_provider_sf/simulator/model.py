@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.simulator.descriptions import INFINITE_SECONDS, duration_text
+from airflow_provider_sf.simulator.body_values import duration_text
+from airflow_provider_sf.simulator.descriptions import INFINITE_SECONDS
 from airflow_provider_sf.simulator.domains import (
     NOWHERE,
     current_domain,

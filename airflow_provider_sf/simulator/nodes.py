@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.simulator.descriptions import read_health_policy, read_percents
+from airflow_provider_sf.simulator.body_values import read_health_policy, read_percents
 from airflow_provider_sf.simulator.responses import INVALID, Refusal
 from airflow_provider_sf.simulator.scenarios import UPGRADE_DOMAINS
 
@@ -17,6 +17,14 @@ NODE_STATUSES = frozenset(
 )
 UP_SECONDS = 86_400
 """For how long the nodes have been up."""
+
+
+_NOT_DEACTIVATED = {
+    "NodeDeactivationIntent": "Invalid",
+    "NodeDeactivationStatus": "None",
+    "NodeDeactivationTask": [],
+    "PendingSafetyChecks": [],
+}
 
 
 def nodes(status: str, code_version: str) -> dict[str, dict[str, Any]]:
@@ -59,9 +67,9 @@ def _check_policies(body: object) -> None:
     if not isinstance(body, dict):
         raise Refusal(INVALID)
     read_percents(
-        body.get("ClusterHealthPolicy") or {}, "MaxPercentUnhealthyNodes", "MaxPercentUnhealthyApplications"
+        body.get("ClusterHealthPolicy", {}), "MaxPercentUnhealthyNodes", "MaxPercentUnhealthyApplications"
     )
-    items = body.get("ApplicationHealthPolicyMap") or []
+    items = body.get("ApplicationHealthPolicyMap", [])
     if not isinstance(items, list):
         raise Refusal(INVALID)
     for item in items:
@@ -83,12 +91,7 @@ def _node(number: int, name: str, domain: str, code_version: str) -> dict[str, A
         "FaultDomain": f"fd:/{number % 5}",
         "Id": {"Id": f"{number + 1:032x}"},
         "InstanceId": str(132_000_000_000_000_000 + number),
-        "NodeDeactivationInfo": {
-            "NodeDeactivationIntent": "Invalid",
-            "NodeDeactivationStatus": "None",
-            "NodeDeactivationTask": [],
-            "PendingSafetyChecks": [],
-        },
+        "NodeDeactivationInfo": _NOT_DEACTIVATED,
         "IsStopped": False,
         "NodeDownTimeInSeconds": "0",
     }

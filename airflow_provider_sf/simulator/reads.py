@@ -11,9 +11,9 @@ from airflow_provider_sf.simulator.applications import (
     no_health_response,
     page_after,
 )
+from airflow_provider_sf.simulator.body_values import read_health_policy
 from airflow_provider_sf.simulator.commands import name_in
 from airflow_provider_sf.simulator.deployment_commands import compose
-from airflow_provider_sf.simulator.descriptions import read_health_policy
 from airflow_provider_sf.simulator.image_store import store_path
 from airflow_provider_sf.simulator.image_store_commands import session_id
 from airflow_provider_sf.simulator.manifests import CLUSTER_MANIFEST

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.simulator.application_types import TypeVersion, cleanups, type_versions
+from airflow_provider_sf.simulator.body_values import read_parameters
 from airflow_provider_sf.simulator.courses import COURSES, course_of
 from airflow_provider_sf.simulator.deployments import CLASSIC, DEFINITIONS, STARTS, next_history
-from airflow_provider_sf.simulator.descriptions import read_parameters
 from airflow_provider_sf.simulator.history import History
 from airflow_provider_sf.simulator.image_store import ImageStore, image_store
 from airflow_provider_sf.simulator.model import application_name, type_name
@@ -76,8 +76,8 @@ class ClusterState:
     def known_applications(self) -> list[Deployment]:
         """Return what exists of all names that were requested or that commands are about."""
         commands = [command.name for command in self.journal if command.call in DEFINITIONS]
-        names = dict.fromkeys(normalized_name(name) for name in (*self.first_requests, *commands) if name)
-        return [found for found in map(self.find, names) if found and found.history.scenario.phases]
+        names = {normalized_name(name): name for name in (*self.first_requests, *commands) if name}
+        return [found for found in map(self.find, names.values()) if found and found.history.scenario.phases]
 
     def known_types(self) -> list[str]:
         """Return the types of the known applications, and those that were provisioned."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Call, Request, json_object, request_for
 from airflow_provider_sf.simulator import SCENARIOS, Simulator
 from airflow_provider_sf.simulator.__main__ import main
+from airflow_provider_sf.simulator.courses import COURSES
 from airflow_provider_sf.simulator.responses import HttpResponse
 from airflow_provider_sf.upgrades.kinds import KINDS
 
@@ -340,15 +342,33 @@ def test_command_sets_the_cluster_scenario() -> None:
         assert process.wait(60) == 0
 
 
+def test_command_sets_the_write_faults() -> None:
+    arguments = ("--write-fault", "unavailable", "--write-fault", "timeout_after")
+    with command("--port", "0", *arguments) as process:
+        assert process.stdout is not None
+        found = re.search(r"http://127.0.0.1:\d+", process.stdout.readline())
+        assert found is not None
+        statuses = []
+        for _ in range(3):
+            connection = HTTPConnection(found[0].removeprefix("http://"))
+            connection.request("PUT", "/ImageStore/a?api-version=6.0", b"data")
+            statuses.append(connection.getresponse().status)
+            connection.close()
+        assert statuses == [503, 504, 200]
+        process.terminate()
+        assert process.wait(60) == 0
+
+
 def test_help_describes_every_scenario_and_kind() -> None:
     with command("--help") as process:
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     for kind in KINDS.values():
         assert re.search(f"  {kind.name} +GET {re.escape(kind.progress.path)}\n", output)
-    for name, scenario in SCENARIOS.items():
+    summaries = {name: scenario.summary for name, scenario in SCENARIOS.items()}
+    for name, summary in {**summaries, **{name: course.summary for name, course in COURSES.items()}}.items():
         assert f"{name} " in output
-        assert scenario.summary in output
+        assert summary in output
 
 
 @pytest.mark.parametrize(

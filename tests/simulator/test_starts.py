@@ -281,6 +281,12 @@ def test_timeouts_must_not_contradict(policy: dict[str, str], *, is_valid: bool,
     assert driven.start(MonitoringPolicy={"FailureAction": "Rollback", **policy}) == expected
 
 
+def test_timeouts_matter_only_when_monitored(driven: Driven) -> None:
+    policy = {"FailureAction": "Rollback", "UpgradeTimeoutInMilliseconds": "PT1S"}
+    assert driven.start(RollingUpgradeMode="UnmonitoredAuto", MonitoringPolicy=policy) == (200, "")
+    assert "MonitoringPolicy" not in driven.progress()["UpgradeDescription"]
+
+
 def test_value_with_line_break_is_refused(driven: Driven) -> None:
     answer = driven.start(Parameters=[{"Key": "Web_InstanceCount", "Value": "1\n"}])
     assert answer == (400, "FABRIC_E_APPLICATION_UPGRADE_VALIDATION_ERROR")
