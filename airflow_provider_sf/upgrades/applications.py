@@ -94,18 +94,3 @@ class ApplicationHealth:
             omitted=omitted,
             raw=answer,
         )
-
-
-def read_page(answer: dict[str, Any], used_tokens: set[str]) -> tuple[list[Application], str]:
-    """
-    Read one page of PagedApplicationInfoList. Return it with the token of the next page, empty on the last.
-
-    :param used_tokens: the tokens of the earlier pages; the next token is added
-    :raises UnexpectedAnswer: the next token was used before, or an item has no name
-    """
-    token = text(answer.get("ContinuationToken")) or ""
-    if token in used_tokens:
-        msg = f"expected a new page of applications, got the continuation token {token!r} again"
-        raise UnexpectedAnswer(msg)
-    used_tokens.update({token} - {""})
-    return [Application.from_answer(item) for item in objects(answer.get("Items"))], token

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.models.connection import Connection
 
-from airflow_provider_sf.hooks import cluster_cache, service_fabric
+from airflow_provider_sf.hooks import cluster_cache, cluster_requests
 from airflow_provider_sf.hooks.async_connection import AsyncConnection
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected
@@ -28,7 +28,7 @@ EXPECTED = Authority()
 @pytest.fixture(autouse=True)
 def fresh_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start each test without checked certificates, and count from zero."""
-    monkeypatch.setattr(service_fabric, "_checked_certificates", set())
+    monkeypatch.setattr(cluster_requests, "_checked_certificates", set())
     monkeypatch.setattr(Hook, "loads", 0)
 
 

@@ -13,7 +13,6 @@ from airflow_provider_sf.upgrades.applications import (
     APPLICATIONS,
     Application,
     ApplicationHealth,
-    read_page,
 )
 
 if TYPE_CHECKING:
@@ -131,43 +130,11 @@ def test_raw_health_is_not_compared_or_shown() -> None:
     assert "Odd" not in repr(first)
 
 
-# The list.
-
-
-def test_published_pages_are_read_in_order(sample: Callable[[str], dict[str, Any]]) -> None:
-    used_tokens: set[str] = set()
-    first, after = read_page(sample("reads/applications_first_page"), used_tokens)
-    assert [application.name for application in first] == [
+def test_published_applications_are_read(sample: Callable[[str], dict[str, Any]]) -> None:
+    items = sample("reads/applications_first_page")["Items"]
+    applications = [Application.from_answer(item) for item in items]
+    assert [application.name for application in applications] == [
         "fabric:/samples/CalculatorApp",
         "fabric:/samples/PQueueApp1",
     ]
-    assert first[0] == CALCULATOR
-    assert after == "fabric:/samples/PQueueApp1"
-    last, after = read_page(sample("reads/applications_last_page"), used_tokens)
-    assert [application.name for application in last] == ["fabric:/samples/VQueueApp1"]
-    assert not after
-    assert used_tokens == {"fabric:/samples/PQueueApp1"}
-
-
-@pytest.mark.parametrize("answer", [{}, {"Items": None, "ContinuationToken": None}, {"Items": [None, "a"]}])
-def test_empty_answer_is_the_last_page(answer: dict[str, Any]) -> None:
-    used_tokens = {"t"}
-    assert read_page(answer, used_tokens) == ([], "")
-    assert used_tokens == {"t"}
-
-
-def test_empty_page_can_have_a_next_page() -> None:
-    used_tokens: set[str] = set()
-    assert read_page({"Items": [], "ContinuationToken": "t"}, used_tokens) == ([], "t")
-    assert used_tokens == {"t"}
-
-
-def test_repeated_continuation_token_is_unexpected() -> None:
-    with pytest.raises(UnexpectedAnswer) as error:
-        read_page({"Items": [], "ContinuationToken": "t"}, {"s", "t"})
-    assert error.value.message == "expected a new page of applications, got the continuation token 't' again"
-
-
-def test_page_with_a_nameless_application_is_unexpected() -> None:
-    with pytest.raises(UnexpectedAnswer, match="without its name"):
-        read_page({"Items": [{"Name": "fabric:/a"}, {"Id": "b"}]}, set())
+    assert applications[0] == CALCULATOR
