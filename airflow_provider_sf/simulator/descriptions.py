@@ -223,7 +223,7 @@ def read_update(body: object) -> Update:
         name=document["Name"],
         mode=mode,
         force_restart=None if restart is None else read_boolean(restart),
-        replica_check_timeout=None if timeout is None else int(min(read_duration(timeout), INFINITE_SECONDS)),
+        replica_check_timeout=None if timeout is None else _replica_check_timeout(timeout),
         monitoring={key: changes[key] for key in _MONITORING_KEYS if changes.get(key) is not None},
         health_policy=read_health_policy(rolling.get("ApplicationHealthPolicy")),
     )
@@ -255,6 +255,12 @@ def _check(policy: Monitoring) -> None:
     if policy.upgrade < policy.domain:
         msg = "UpgradeTimeout must be greater than or equal to UpgradeDomainTimeout."
         raise refused_upgrade(msg)
+
+
+def _replica_check_timeout(value: object) -> int:
+    """Return seconds. The specification has a number of milliseconds here; text is read, too."""
+    seconds = value / 1_000 if type(value) is int and value >= 0 else read_duration(value)
+    return int(min(seconds, INFINITE_SECONDS))
 
 
 def _is_name(value: object) -> bool:

@@ -244,7 +244,8 @@ def test_update_in_a_rollback_may_change_little(driven: Driven) -> None:
     driven.rollback()
     assert driven.update(RollingUpgradeMode="Monitored") == INVALID
     assert driven.update(FailureAction="Manual") == INVALID
-    assert driven.update(ReplicaSetCheckTimeoutInMilliseconds="60000", ForceRestart=True) == (200, "")
+    assert driven.update(ReplicaSetCheckTimeoutInMilliseconds=-1) == INVALID
+    assert driven.update(ReplicaSetCheckTimeoutInMilliseconds=60_000, ForceRestart=True) == (200, "")
     description = driven.progress()["UpgradeDescription"]
     assert (description["ForceRestart"], description["UpgradeReplicaSetCheckTimeoutInSeconds"]) == (True, 60)
 
