@@ -1,0 +1,11 @@
+"""What we ask a cluster to do: typed descriptions and pure decisions. No I/O, no Airflow."""
+
+from __future__ import annotations
+
+from airflow_provider_sf.releases.policies import (
+    ApplicationHealthPolicy,
+    MonitoringPolicy,
+    ServiceTypeHealthPolicy,
+)
+
+__all__ = ["ApplicationHealthPolicy", "MonitoringPolicy", "ServiceTypeHealthPolicy"]

@@ -1,0 +1,154 @@
+"""The description of an upgrade of a classic application. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_sf.releases.parameters import read_parameters, sha256_of_json, wire_list
+from airflow_provider_sf.releases.policies import check_duration, whole_seconds
+from airflow_provider_sf.rest.json_values import objects, text, value_at
+from airflow_provider_sf.rest.plain_text import shorten_repr
+from airflow_provider_sf.rest.url_names import application_id, normalized_name
+from airflow_provider_sf.upgrades.monitoring_policy import monitoring_policy_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+    from airflow_provider_sf.releases.policies import ApplicationHealthPolicy, MonitoringPolicy
+
+MODES = ("Monitored", "UnmonitoredAuto", "UnmonitoredManual", "UnmonitoredDeferred")
+SORT_ORDERS = ("Default", "Numeric", "Lexicographical", "ReverseNumeric", "ReverseLexicographical")
+
+NO_LIMIT = 4_294_967_295
+"""How the gateway writes a number of seconds without limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationUpgrade:
+    """
+    An upgrade of a classic application: ApplicationUpgradeDescription.
+
+    ``parameters`` are all of them: Service Fabric sets those that are missing to their defaults.
+    ``managed_identity`` is sent back as it was read, since an upgrade replaces it, too. The ``repr`` shows no
+    values of parameters.
+    """
+
+    name: str
+    target_version: str
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    mode: str = "Monitored"
+    monitoring_policy: MonitoringPolicy | None = None
+    """Only with the mode Monitored."""
+    health_policy: ApplicationHealthPolicy | None = None
+    """None is the policy of the application manifest."""
+    force_restart: bool = False
+    sort_order: str = "Default"
+    instance_close_delay: timedelta | None = None
+    """None is the setting of each service."""
+    replica_set_check_timeout: timedelta | None = None
+    """None is without limit."""
+    managed_identity: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """
+        Check the values.
+
+        :raises ValueError: a value is invalid
+        """
+        application_id(self.name)
+        if str(self.target_version).strip() in {"", "None"}:
+            msg = f"target_version must be a version, not {shorten_repr(self.target_version)}"
+            raise ValueError(msg)
+        _check_choice("mode", self.mode, MODES)
+        _check_choice("sort_order", self.sort_order, SORT_ORDERS)
+        if (self.mode == "Monitored") != (self.monitoring_policy is not None):
+            msg = f"monitoring_policy belongs to the mode 'Monitored', not to {self.mode!r}"
+            raise ValueError(msg)
+        for name in ("instance_close_delay", "replica_set_check_timeout"):
+            if getattr(self, name) is not None:
+                check_duration(name, getattr(self, name))
+        read_parameters(dict(self.parameters))
+
+    @property
+    def full_name(self) -> str:
+        """The name with its scheme. The gateway upgrades what the body names, whatever the path says."""
+        return application_name(self.name)
+
+    def body(self) -> dict[str, Any]:
+        """
+        Return the body. UpgradeKind is first, because the gateway reads other members by it.
+
+        Mode and FailureAction are always there: without them the gateway refuses the request, or the upgrade
+        waits for a person after a failure.
+        """
+        members: dict[str, Any] = {
+            "UpgradeKind": "Rolling",
+            "Name": self.full_name,
+            "TargetApplicationTypeVersion": self.target_version,
+            "Parameters": wire_list(self.parameters),
+            "RollingUpgradeMode": self.mode,
+            "UpgradeReplicaSetCheckTimeoutInSeconds": _seconds_or_no_limit(self.replica_set_check_timeout),
+            "ForceRestart": self.force_restart,
+        }
+        if self.sort_order != "Default":  # not known to every runtime
+            members["SortOrder"] = self.sort_order
+        if self.monitoring_policy is not None:
+            members["MonitoringPolicy"] = self.monitoring_policy.body()
+        if self.health_policy is not None:
+            members["ApplicationHealthPolicy"] = self.health_policy.body()
+        if self.instance_close_delay is not None:
+            members["InstanceCloseDelayDurationInSeconds"] = whole_seconds(self.instance_close_delay)
+        if self.managed_identity is not None:
+            members["ManagedApplicationIdentity"] = dict(self.managed_identity)
+        return members
+
+    def sha256(self) -> str:
+        """Return the SHA-256 hash of the body."""
+        return sha256_of_json(self.body())
+
+    def matches_description(self, answer: object) -> bool:
+        """
+        Whether an answer of the progress call is about an upgrade with this description.
+
+        The mode is not compared: after a failure with the FailureAction Manual it is UnmonitoredManual, and
+        during a rollback UnmonitoredAuto.
+        """
+        description = value_at(answer, "UpgradeDescription")
+        version = value_at(description, "TargetApplicationTypeVersion")
+        name = text(value_at(description, "Name"))
+        if not name or normalized_name(name) != normalized_name(self.name) or version != self.target_version:
+            return False
+        parameters = {
+            text(item.get("Key")): text(item.get("Value")) or ""
+            for item in objects(value_at(description, "Parameters"))
+        }
+        if parameters != dict(self.parameters):
+            return False
+        if self.monitoring_policy is None:
+            return True
+        policy = value_at(description, "MonitoringPolicy")
+        return monitoring_policy_of(policy) == monitoring_policy_of(self.monitoring_policy.body())
+
+
+def application_name(name: str) -> str:
+    """
+    Return the full name of a classic application: ``fabric:/shop/web`` for ``shop~web``.
+
+    :raises ValueError: the name is invalid
+    """
+    application_id(name)
+    return "fabric:/" + name[len("fabric:/") if name.lower().startswith("fabric:/") else 0 :].replace(
+        "~", "/"
+    )
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        msg = f"{name} must be one of {', '.join(map(repr, choices))}, not {shorten_repr(value)}"
+        raise ValueError(msg)
+
+
+def _seconds_or_no_limit(duration: timedelta | None) -> int:
+    return NO_LIMIT if duration is None else whole_seconds(duration)

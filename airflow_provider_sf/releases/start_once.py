@@ -1,0 +1,336 @@
+"""
+How to start exactly one upgrade of a classic application: the decisions. No I/O, no clock.
+
+A task reads what is on record and asks :func:`next_step`. Before it sends the request, it stores the state
+that the step contains. After every answer that is not certain, and in every later try, it reads again: the
+record shows whether the request has arrived. Service Fabric has no id for a request, so a request is sent
+again only if the record has not changed long after the cluster would have answered.
+
+    on record                                nothing sent yet    sent, answer not known
+    no upgrade is in progress                Send                LookAgain; long after it was sent, Send again
+    deployed already, same parameters        NothingToDo         -
+    an upgrade is in progress                if_upgrading        Started; Refused if it is not the task's
+    another start time than before           -                   Started; Refused if it is not the task's
+    never upgraded, but it was before        Send                Refused: the preparation has failed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from airflow_provider_sf.releases.parameters import sha256_of
+from airflow_provider_sf.rest import Rejected, ResultUnknown, ServiceFabricError, UnexpectedAnswer
+from airflow_provider_sf.rest.url_names import normalized_name
+from airflow_provider_sf.serialization import Record
+from airflow_provider_sf.upgrades.outcomes import Outcome
+from airflow_provider_sf.wait.identity import UpgradeIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
+    from airflow_provider_sf.upgrades import UpgradeProgress
+
+ALREADY_DEPLOYED = "FABRIC_E_APPLICATION_ALREADY_IN_TARGET_VERSION"
+SAME_IN_PROGRESS = "FABRIC_E_APPLICATION_UPGRADE_IN_PROGRESS"
+
+LOOK_AGAIN_SECONDS = 5.0
+LATE = timedelta(seconds=60)
+"""How much later than the time limit of a request its effect may appear: the cluster manager's interval."""
+
+MAX_SENDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """
+    What the user wants, and what the task knows of itself.
+
+    ``keeps_state`` is false if Airflow keeps nothing for a retry. ``max_tries`` is Airflow's number, which
+    rises when a person clears the task.
+    """
+
+    if_same_version: str = "succeed"
+    if_upgrading: str = "fail"
+    is_retry: bool = False
+    keeps_state: bool = True
+    max_tries: int = 0
+    run_started_at: datetime | None = None
+    request_seconds: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the cluster reports now: the latest upgrade, the deployed version, its parameters."""
+
+    progress: UpgradeProgress
+    version: str | None
+    parameters: Mapping[str, str]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Before(Record):
+    """What was on record before the request was sent."""
+
+    upgrade: UpgradeIdentity
+    was_active: bool
+    was_upgraded: bool
+    version: str | None
+    parameters_sha256: str
+
+    @classmethod
+    def of(cls, seen: Seen) -> Before:
+        """Return what is on record now."""
+        outcome = seen.progress.outcome
+        return cls(
+            upgrade=UpgradeIdentity.from_record(seen.progress),
+            was_active=outcome.active,
+            was_upgraded=outcome is not Outcome.NOT_UPGRADED,
+            version=seen.version,
+            parameters_sha256=sha256_of(seen.parameters),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StartState(Record):
+    """What a task knows of its request. It is stored before the request is sent. It holds no parameters."""
+
+    schema_id: ClassVar[str] = "service_fabric.start_state/1"
+
+    name: str
+    target_version: str
+    description_sha256: str
+    max_tries: int
+    before: Before
+    sent_at: datetime
+    answer_due_at: datetime
+    """When the cluster has answered the request at the latest."""
+    sends: int = 1
+    is_accepted: bool = False
+    started: UpgradeIdentity | None = None
+    """The upgrade that the request has started, once it is on record."""
+
+    def with_started(self, identity: UpgradeIdentity) -> StartState:
+        """Return the state after the upgrade was found on record."""
+        return replace(self, started=identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Store this state, then send the request."""
+
+    state: StartState
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Read the cluster again after some seconds."""
+
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitForOther:
+    """Wait until the upgrade on record has ended, then look again."""
+
+    upgrade: UpgradeIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The upgrade of this task is on record. It may have ended already; the wait decides how."""
+
+    identity: UpgradeIdentity
+    before: UpgradeIdentity | None
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToDo:
+    """Version and parameters are deployed already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing may be sent, or the cluster has refused it. ``reason`` is a part of a sentence."""
+
+    reason: str
+
+
+Step = Send | LookAgain | WaitForOther | Started | NothingToDo | Refused
+
+
+def next_step(
+    upgrade: ApplicationUpgrade, options: StartOptions, state: StartState | None, seen: Seen
+) -> Step:
+    """Return what to do next; ``state`` is what this or an earlier process has stored."""
+    if seen.progress.outcome is Outcome.UNKNOWN:
+        return Refused(f"its state {seen.progress.state!r} is not known, so nothing was sent")
+    if state is None:
+        return _first_step(upgrade, options, seen)
+    if state.max_tries != options.max_tries:
+        return _step_after_clear(upgrade, options, state, seen)
+    if not _is_about(state, upgrade):
+        is_late = seen.now > state.answer_due_at + LATE
+        text = "the request of an earlier try for another version may still arrive"
+        return _first_step(upgrade, options, seen) if is_late else LookAgain(LOOK_AGAIN_SECONDS, text)
+    if state.started is not None:
+        return Started(state.started, state.before.upgrade)
+    return _step_after_request(upgrade, state, seen)
+
+
+def after_answer(
+    state: StartState, options: StartOptions, error: ServiceFabricError | None
+) -> StartState | NothingToDo | Refused:
+    """
+    Return what is known after the answer to the request.
+
+    :raises ServiceFabricError: certainly nothing was changed, but a later request may be accepted
+    """
+    if error is None or error.code == SAME_IN_PROGRESS:
+        return replace(state, is_accepted=True)
+    if isinstance(error, (ResultUnknown, UnexpectedAnswer)):
+        return state
+    if error.code == ALREADY_DEPLOYED:
+        return _same_version(options)
+    if isinstance(error, Rejected):
+        return Refused(f"the cluster refused the upgrade: {error}")
+    raise error
+
+
+def _first_step(upgrade: ApplicationUpgrade, options: StartOptions, seen: Seen) -> Step:
+    """Return the first step of a task that has sent nothing, as far as is known."""
+    progress = seen.progress
+    is_blind = options.is_retry and not options.keeps_state
+    if is_blind and _may_be_of_earlier_try(upgrade, options, progress):
+        return Started(_identity(upgrade, progress), None)
+    if progress.outcome.active and options.if_upgrading != "supersede":
+        if options.if_upgrading == "wait":
+            return WaitForOther(UpgradeIdentity.from_record(progress))
+        return Refused("another upgrade is in progress (if_upgrading='fail'), so nothing was sent")
+    has_failed = progress.outcome is Outcome.FAILED
+    if not progress.outcome.active and not has_failed and _is_deployed(upgrade, seen):
+        return _same_version(options)
+    return Send(_state_of(upgrade, options, seen, sends=1))
+
+
+def _step_after_clear(
+    upgrade: ApplicationUpgrade, options: StartOptions, state: StartState, seen: Seen
+) -> Step:
+    """Return the first step after a person has cleared the task: its upgrade may still run."""
+    if _is_about(state, upgrade) and seen.progress.outcome.active:
+        if state.started is not None and not state.started.contradicts(seen.progress):
+            return Started(state.started, state.before.upgrade)
+        found = _step_after_request(upgrade, state, seen)
+        if isinstance(found, Started):
+            return found
+    if seen.now <= state.answer_due_at + LATE and state.started is None:
+        return LookAgain(LOOK_AGAIN_SECONDS, "the request of an earlier try may still arrive")
+    return _first_step(upgrade, options, seen)
+
+
+def _step_after_request(upgrade: ApplicationUpgrade, state: StartState, seen: Seen) -> Step:
+    """Return what the record shows of the request that was sent."""
+    progress, before = seen.progress, state.before
+    if progress.outcome is Outcome.NOT_UPGRADED and before.was_upgraded:
+        return Refused("the cluster could not prepare the upgrade: its record is gone")
+    if _is_unchanged(before, progress):
+        return _step_without_change(upgrade, state, seen)
+    is_other = progress.new_version not in {None, upgrade.target_version}
+    if is_other or (progress.raw and _is_described_otherwise(upgrade, progress)):
+        return Refused("another upgrade was started at the same time")
+    is_early = progress.outcome.active and progress.started_at is None
+    if is_early and seen.now <= state.answer_due_at:
+        return LookAgain(LOOK_AGAIN_SECONDS, "the upgrade has no start time yet")
+    return Started(_identity(upgrade, progress), before.upgrade)
+
+
+def _is_unchanged(before: Before, progress: UpgradeProgress) -> bool:
+    """Whether the record is still about the upgrade from before, which may have moved on if it was active."""
+    if progress.started_at != before.upgrade.started_at:
+        return False
+    if before.was_active:
+        return True
+    is_upgraded = progress.outcome is not Outcome.NOT_UPGRADED
+    if progress.outcome.active or is_upgraded != before.was_upgraded:
+        return False
+    return progress.going_back == before.upgrade.rolled_back
+
+
+def _step_without_change(upgrade: ApplicationUpgrade, state: StartState, seen: Seen) -> Step:
+    """Return the step while the record is the one from before the request."""
+    if seen.progress.outcome.active:
+        return WaitForOther(UpgradeIdentity.from_record(seen.progress))
+    if seen.now <= max(state.answer_due_at, _ended_at(seen.progress) or state.answer_due_at) + LATE:
+        return LookAgain(LOOK_AGAIN_SECONDS, "the upgrade is not on record yet")
+    if state.is_accepted:
+        return Refused("the cluster has accepted the upgrade, but it is not on record")
+    if state.description_sha256 != upgrade.sha256():
+        return Refused("the parameters were changed after the request was sent, so it was not sent again")
+    if state.sends >= MAX_SENDS:
+        return Refused(f"the request was sent {state.sends} times and never answered")
+    request = state.answer_due_at - state.sent_at
+    again = replace(state, sent_at=seen.now, answer_due_at=seen.now + request, sends=state.sends + 1)
+    return Send(again)
+
+
+def _state_of(upgrade: ApplicationUpgrade, options: StartOptions, seen: Seen, *, sends: int) -> StartState:
+    return StartState(
+        name=normalized_name(upgrade.name),
+        target_version=upgrade.target_version,
+        description_sha256=upgrade.sha256(),
+        max_tries=options.max_tries,
+        before=Before.of(seen),
+        sent_at=seen.now,
+        answer_due_at=seen.now + timedelta(seconds=options.request_seconds),
+        sends=sends,
+    )
+
+
+def _is_about(state: StartState, upgrade: ApplicationUpgrade) -> bool:
+    return (state.name, state.target_version) == (normalized_name(upgrade.name), upgrade.target_version)
+
+
+def _identity(upgrade: ApplicationUpgrade, progress: UpgradeProgress) -> UpgradeIdentity:
+    return UpgradeIdentity(progress.started_at, upgrade.target_version, progress.going_back)
+
+
+def _same_version(options: StartOptions) -> NothingToDo | Refused:
+    if options.if_same_version == "succeed":
+        return NothingToDo()
+    return Refused("this version is deployed already, with the same parameters (if_same_version='fail')")
+
+
+def _is_deployed(upgrade: ApplicationUpgrade, seen: Seen) -> bool:
+    return seen.version == upgrade.target_version and dict(seen.parameters) == dict(upgrade.parameters)
+
+
+def _is_described_otherwise(upgrade: ApplicationUpgrade, progress: UpgradeProgress) -> bool:
+    """Whether an upgrade that goes forward has another description."""
+    return not progress.going_back and not upgrade.matches_description(progress.raw)
+
+
+def _may_be_of_earlier_try(
+    upgrade: ApplicationUpgrade, options: StartOptions, progress: UpgradeProgress
+) -> bool:
+    """
+    Whether the upgrade on record may be that of an earlier try, of which nothing is stored.
+
+    It has the same description, and it runs or began during this DAG run. A rollback may have another
+    description; then one that began during this DAG run counts, since sending again would be worse.
+    """
+    began = progress.started_at is not None and options.run_started_at is not None
+    is_of_run = began and progress.started_at >= options.run_started_at  # type: ignore[operator]  # both are set
+    if progress.going_back:
+        return is_of_run
+    is_same = upgrade.matches_description(progress.raw)
+    return is_same and (progress.outcome.active or is_of_run)
+
+
+def _ended_at(progress: UpgradeProgress) -> datetime | None:
+    if progress.started_at is None or progress.duration_seconds is None:
+        return None
+    return progress.started_at + timedelta(seconds=progress.duration_seconds)
