@@ -190,7 +190,7 @@ def not_upgrading(name: str, code: str = NOT_UPGRADING) -> Refusal:
 def _is_deployed(snapshot: Snapshot, wanted: Description, version: TypeVersion) -> bool:
     """Whether version and parameters are deployed already; the defaults of the manifest count."""
     defaults = version.package.parameters
-    deployed = {**defaults, **snapshot.deployed_parameters}
+    deployed = {**defaults, **snapshot.deployed.parameters}
     return snapshot.deployed_version == wanted.target and deployed == {**defaults, **wanted.parameters}
 
 

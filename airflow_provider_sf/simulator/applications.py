@@ -28,15 +28,17 @@ def application_id(name: str) -> str:
 def application_info(found: Deployment, now: float) -> dict[str, Any]:
     """Return ApplicationInfo at a Unix time."""
     name, snapshot = found.name, found.history.snapshot(now)
+    identity = snapshot.deployed.identity
     return {
         "Id": application_id(name),
         "Name": application_name(name),
         "TypeName": found.type_name,
         "TypeVersion": snapshot.deployed_version,
         "Status": "Ready" if snapshot.phase.state in FINISHED else "Upgrading",
-        "Parameters": parameter_list(snapshot.deployed_parameters),
+        "Parameters": parameter_list(snapshot.deployed.parameters),
         "HealthState": _health_state(unhealthy_evaluations(name, snapshot)),
         "ApplicationDefinitionKind": found.definition,
+        **({"ManagedApplicationIdentity": identity} if identity else {}),
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_sf.simulator.descriptions import (
     MONITORED,
+    Configuration,
     Description,
     Monitoring,
     read_start,
@@ -62,8 +63,8 @@ def new_upgrade(history: History, at: float, description: Description, number: i
         description.target,
         number,
         description,
-        snapshot.deployed_parameters,
-        description.parameters,
+        before=snapshot.deployed,
+        after=Configuration(description.parameters, description.identity),
     )
 
 

@@ -25,8 +25,23 @@ if TYPE_CHECKING:
 MONITORED, AUTO, MANUAL = "Monitored", "UnmonitoredAuto", "UnmonitoredManual"
 MODES = frozenset({MONITORED, AUTO, MANUAL, "UnmonitoredDeferred"})
 
+IDENTITY = "ManagedApplicationIdentity"
+CLOSE_DELAY = "InstanceCloseDelayDurationInSeconds"
+
 INFINITE_SECONDS = 4_294_967_295
 """The replica set check timeout that never ends."""
+
+
+FIRST_PARAMETERS: Mapping[str, str] = {"Web_InstanceCount": "-1"}
+"""The parameters of an application that no command has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What an upgrade replaces beside the version: the parameters and the managed identity."""
+
+    parameters: Mapping[str, str] = field(default_factory=lambda: FIRST_PARAMETERS)
+    identity: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +88,7 @@ class Description:
     """
     What a start asks for. Two are equal if the cluster takes a start for a repetition of the other.
 
-    ``other`` holds the members that the cluster stores without comparing them.
+    ``identity`` and ``other`` are members that the cluster stores without comparing them.
     """
 
     target: str
@@ -83,18 +98,19 @@ class Description:
     replica_check_timeout: int = INFINITE_SECONDS
     monitoring: Monitoring | None = None
     health_policy: Mapping[str, Any] | None = None
+    identity: Mapping[str, Any] | None = field(default=None, compare=False)
     other: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def with_mode(self, mode: str) -> Description:
         """Return the description after the cluster has changed its mode."""
         return replace(self, mode=mode)
 
-    def to_body(self, name: str, target: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """Return ApplicationUpgradeDescription for the version and parameters that are being deployed."""
+    def to_body(self, name: str, target: str, configuration: Configuration) -> dict[str, Any]:
+        """Return ApplicationUpgradeDescription for the version and configuration that are being deployed."""
         body = {
             "Name": name,
             "TargetApplicationTypeVersion": target,
-            "Parameters": parameter_list(parameters),
+            "Parameters": parameter_list(configuration.parameters),
             "UpgradeKind": "Rolling",
             "RollingUpgradeMode": self.mode,
             "UpgradeReplicaSetCheckTimeoutInSeconds": self.replica_check_timeout,
@@ -105,6 +121,8 @@ class Description:
             body["MonitoringPolicy"] = self.monitoring.to_body()
         if self.health_policy is not None:
             body["ApplicationHealthPolicy"] = dict(self.health_policy)
+        if configuration.identity is not None:
+            body[IDENTITY] = configuration.identity
         return body
 
 
@@ -158,11 +176,9 @@ def rolling_description(
         replica_check_timeout=timeout or replica_check_default,
         monitoring=Monitoring().changed_by(policy) if mode == MONITORED else None,
         health_policy=read_health_policy(rolling.get("ApplicationHealthPolicy")),
-        other={key: rolling[key] for key in _STORED if rolling.get(key) is not None},
+        identity=rolling.get(IDENTITY),
+        other={key: rolling[key] for key in ("SortOrder", CLOSE_DELAY) if rolling.get(key) is not None},
     )
-
-
-_STORED = ("SortOrder", "InstanceCloseDelayDurationInSeconds", "ManagedApplicationIdentity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +191,12 @@ class Update:
     replica_check_timeout: int | None
     monitoring: Mapping[str, Any]
     health_policy: Mapping[str, Any] | None
+    close_delay: int | None
 
     def is_empty(self) -> bool:
         """Whether nothing changes."""
-        values = (self.mode, self.force_restart, self.replica_check_timeout, self.health_policy)
+        times = (self.replica_check_timeout, self.close_delay)
+        values = (self.mode, self.force_restart, self.health_policy, *times)
         return all(value is None for value in values) and not self.monitoring
 
     def applied_to(self, description: Description) -> Description:
@@ -194,7 +212,7 @@ class Update:
         monitoring = description.monitoring
         if mode == MONITORED:
             monitoring = (monitoring or Monitoring()).changed_by(self.monitoring)
-        restart, timeout = self.force_restart, self.replica_check_timeout
+        restart, timeout, delay = self.force_restart, self.replica_check_timeout, self.close_delay
         return replace(
             description,
             mode=mode,
@@ -202,6 +220,7 @@ class Update:
             force_restart=description.force_restart if restart is None else restart,
             replica_check_timeout=description.replica_check_timeout if timeout is None else timeout,
             health_policy=description.health_policy if self.health_policy is None else self.health_policy,
+            other=description.other if delay is None else {**description.other, CLOSE_DELAY: delay},
         )
 
 
@@ -218,7 +237,7 @@ def read_update(body: object) -> Update:
     is_rolling = document.get("UpgradeKind") == "Rolling"
     if not is_rolling or not _is_name(document.get("Name")) or mode not in {None, *MODES}:
         raise Refusal(INVALID)
-    timeout = changes.get("ReplicaSetCheckTimeoutInMilliseconds")
+    timeout, delay = changes.get("ReplicaSetCheckTimeoutInMilliseconds"), changes.get(CLOSE_DELAY)
     update = Update(
         name=document["Name"],
         mode=mode,
@@ -226,6 +245,7 @@ def read_update(body: object) -> Update:
         replica_check_timeout=None if timeout is None else _replica_check_timeout(timeout),
         monitoring={key: changes[key] for key in _MONITORING_KEYS if changes.get(key) is not None},
         health_policy=read_health_policy(rolling.get("ApplicationHealthPolicy")),
+        close_delay=None if delay is None else read_integer(delay, INFINITE_SECONDS),
     )
     if update.is_empty():
         raise Refusal(fabric_error(400, "E_INVALIDARG", "Must specify an upgrade parameter to update"))

@@ -102,8 +102,8 @@ class History:
     def cleared(self, at: float) -> History:
         """Return the history after a start that failed its validation: no upgrade is on record."""
         snapshot = self.snapshot(at)
-        version, parameters = snapshot.deployed_version, snapshot.deployed_parameters
-        upgrade = Upgrade(version, version, -1, None, parameters, parameters)
+        version = snapshot.deployed_version
+        upgrade = Upgrade(version, version, -1, before=snapshot.deployed, after=snapshot.deployed)
         return self._continued(at, (never_upgraded(upgrade=upgrade),))
 
     def _continued(self, at: float, future: tuple[Phase, ...]) -> History:
@@ -170,6 +170,6 @@ def upgrade_on_record(snapshot: Snapshot) -> Upgrade:
         return upgrade
     policy = Monitoring("Manual" if snapshot.phase.failure else "Rollback")
     description = Description(
-        upgrade.new, upgrade.new_parameters, mode, monitoring=policy if mode == MONITORED else None
+        upgrade.new, upgrade.after.parameters, mode, monitoring=policy if mode == MONITORED else None
     )
     return replace(upgrade, description=description)

@@ -109,9 +109,7 @@ def progress_body(
             _put(body, key, values[field])
     description = snapshot.phase.upgrade.description
     if "UpgradeDescription" in body and description is not None:
-        body["UpgradeDescription"] = description.to_body(
-            values["name"], snapshot.version, snapshot.target_parameters
-        )
+        body["UpgradeDescription"] = description.to_body(values["name"], snapshot.version, snapshot.target)
     return body
 
 

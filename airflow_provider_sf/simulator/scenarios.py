@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.simulator.descriptions import Configuration
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_provider_sf.simulator.descriptions import Description
-
-FIRST_PARAMETERS: Mapping[str, str] = {"Web_InstanceCount": "-1"}
-"""The parameters of an application that no command has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +24,8 @@ class Upgrade:
     new: str
     number: int = 0
     description: Description | None = field(default=None, compare=False)
-    old_parameters: Mapping[str, str] = field(default_factory=lambda: FIRST_PARAMETERS, compare=False)
-    new_parameters: Mapping[str, str] = field(default_factory=lambda: FIRST_PARAMETERS, compare=False)
+    before: Configuration = field(default_factory=Configuration, compare=False)
+    after: Configuration = field(default_factory=Configuration, compare=False)
 
 
 NO_UPGRADE = Upgrade("v0", "v0")

@@ -10,6 +10,7 @@ from airflow_provider_sf.simulator.application_types import TypeVersion, cleanup
 from airflow_provider_sf.simulator.body_values import read_parameters
 from airflow_provider_sf.simulator.courses import COURSES, course_of
 from airflow_provider_sf.simulator.deployments import CLASSIC, DEFINITIONS, STARTS, next_history
+from airflow_provider_sf.simulator.descriptions import IDENTITY, Configuration
 from airflow_provider_sf.simulator.history import History
 from airflow_provider_sf.simulator.image_store import ImageStore, image_store
 from airflow_provider_sf.simulator.model import application_name, type_name
@@ -124,6 +125,7 @@ def created(command: Command, speed: float) -> tuple[History, str]:
     body: Mapping[str, Any] = command.body
     version = body.get("TypeVersion", "v0")
     parameters = read_parameters(body.get("ParameterList"))
-    upgrade = Upgrade(version, version, 0, None, parameters, parameters)
+    deployed = Configuration(parameters, body.get(IDENTITY))
+    upgrade = Upgrade(version, version, before=deployed, after=deployed)
     history = History(Scenario("", (never_upgraded(upgrade=upgrade),)), command.at, speed, COURSES["idle"])
     return history, body.get("TypeName") or type_name(command.name)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_sf.simulator.scenarios import NO_MODE, UPGRADE_DOMAINS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from airflow_provider_sf.simulator.descriptions import Configuration
     from airflow_provider_sf.simulator.scenarios import Phase, Scenario
 
 _MOVING = frozenset({"RollingForward", "RollingBack"})
@@ -76,10 +75,9 @@ class Snapshot:
         return self.phase.upgrade.old if self.phase.backward else self.phase.upgrade.new
 
     @property
-    def target_parameters(self) -> Mapping[str, str]:
-        """The parameters of the target version."""
-        upgrade = self.phase.upgrade
-        return upgrade.old_parameters if self.phase.backward else upgrade.new_parameters
+    def target(self) -> Configuration:
+        """The parameters and identity of the target version."""
+        return self.phase.upgrade.before if self.phase.backward else self.phase.upgrade.after
 
     @property
     def deployed_version(self) -> str:
@@ -88,11 +86,10 @@ class Snapshot:
         return upgrade.new if self.phase.state == "CompletedRollforward" else upgrade.old
 
     @property
-    def deployed_parameters(self) -> Mapping[str, str]:
-        """The parameters of the application."""
-        upgrade = self.phase.upgrade
+    def deployed(self) -> Configuration:
+        """The parameters and identity of the application."""
         is_completed = self.phase.state == "CompletedRollforward"
-        return upgrade.new_parameters if is_completed else upgrade.old_parameters
+        return self.phase.upgrade.after if is_completed else self.phase.upgrade.before
 
     @property
     def config(self) -> str:

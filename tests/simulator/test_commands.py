@@ -195,6 +195,12 @@ def test_update_changes_only_its_members(driven: Driven) -> None:
     )
 
 
+def test_update_changes_the_close_delay(driven: Driven) -> None:
+    driven.start(InstanceCloseDelayDurationInSeconds=5)
+    assert driven.update(InstanceCloseDelayDurationInSeconds=9) == (200, "")
+    assert driven.progress()["UpgradeDescription"]["InstanceCloseDelayDurationInSeconds"] == 9
+
+
 def test_update_to_unmonitored_mode_by_default_body(driven: Driven) -> None:
     """Microsoft's Python client sends this mode if its user names none."""
     driven.start()

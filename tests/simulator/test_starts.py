@@ -335,6 +335,23 @@ def test_rollback_shows_the_old_version_and_parameters(driven: Driven) -> None:
     assert description["RollingUpgradeMode"] == "UnmonitoredAuto"
 
 
+def test_identity_is_replaced_with_the_version(driven: Driven) -> None:
+    identity = {"TokenServiceEndpoint": "https://token", "ManagedIdentities": [{"Name": "shop"}]}
+    driven.start(ManagedApplicationIdentity=identity)
+    assert driven.progress()["UpgradeDescription"]["ManagedApplicationIdentity"] == identity
+    assert "ManagedApplicationIdentity" not in driven.application()
+    driven.second = 600
+    assert driven.application()["ManagedApplicationIdentity"] == identity
+    driven.start("v2")
+    driven.second = 700
+    driven.rollback()
+    assert driven.progress()["UpgradeDescription"]["ManagedApplicationIdentity"] == identity
+    driven.second = 2_000
+    driven.start("v2")
+    driven.second = 3_000
+    assert "ManagedApplicationIdentity" not in driven.application()
+
+
 def test_absent_failure_action_pauses() -> None:
     driven = Driven("fabric:/idle_rolled_back-shop")
     driven.start(MonitoringPolicy={})
