@@ -17,7 +17,7 @@ from airflow_provider_sf.simulator.applications import (
 )
 from airflow_provider_sf.simulator.commands import ApiRequest, Route, name_in
 from airflow_provider_sf.simulator.deployments import DEFINITIONS
-from airflow_provider_sf.simulator.model import fault_at, not_found_response, progress_response
+from airflow_provider_sf.simulator.model import not_found_response, progress_response
 from airflow_provider_sf.simulator.reads import READS
 from airflow_provider_sf.simulator.responses import (
     NO_ROUTE,
@@ -33,10 +33,9 @@ from airflow_provider_sf.upgrades.applications import APPLICATIONS
 from airflow_provider_sf.upgrades.kinds import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from airflow_provider_sf.simulator.journal import Command
-    from airflow_provider_sf.simulator.state import Deployment
     from airflow_provider_sf.upgrades.kinds import Kind
 
 AAD_METADATA = Call(
@@ -49,6 +48,10 @@ UNSUPPORTED = fabric_error(400, "E_INVALIDARG", "The api-version is missing or n
 
 JOURNAL_PATH = "/simulator/journal"
 """The accepted commands as JSON. A real cluster does not have this."""
+
+INVALID_TIMEOUT = fabric_error(400, "E_INVALIDARG", "The timeout is invalid.")
+MAX_TIMEOUT_SECONDS = 600
+"""The setting MaxOperationTimeout of NamingService."""
 
 EXPLORER_PATH = "/Explorer/index.html"
 EXPLORER_PAGE = b"""<!doctype html><title>Simulated cluster</title>
@@ -91,8 +94,9 @@ class SimulatedCluster:
         if parts.path == JOURNAL_PATH:
             return json_response([command.to_dict() for command in self.journal])
         query = dict(parse_qsl(parts.query))
-        if not self._supports(query.get("api-version", "")):
-            return UNSUPPORTED
+        refusal = self._refusal(query)
+        if refusal is not None:
+            return refusal
         for call, respond in self._routes(query.get("ContinuationToken", "")):
             name = name_in(call.path, parts.path)
             if name is not None and self._supports(call.api_version):
@@ -107,12 +111,20 @@ class SimulatedCluster:
                 continue
             if "{applicationId}" in read.path:
                 self._applications.setdefault(normalized_name(name), name)
-            fault = self._fault(name) if read.has_scenario else None
+            state = self.state(name) if read.has_scenario else self.state()
             try:
-                return fault or read.answer(self.state(), name, request)
+                return (read.has_scenario and state.fault(name)) or read.answer(state, name, request)
             except Refusal as refusal:
                 return refusal.response
         return NO_ROUTE
+
+    def _refusal(self, query: Mapping[str, str]) -> HttpResponse | None:
+        """Return the response to a query that is invalid for every call."""
+        timeout = query.get("timeout", "60")
+        if not self._supports(query.get("api-version", "")):
+            return UNSUPPORTED
+        is_valid = re.fullmatch(r"\d{1,10}", timeout, re.ASCII) and 1 <= int(timeout) <= MAX_TIMEOUT_SECONDS
+        return None if is_valid else INVALID_TIMEOUT
 
     def _supports(self, api_version: str) -> bool:
         """Return whether the runtime supports an api-version: 6.0 up to its own version."""
@@ -127,10 +139,12 @@ class SimulatedCluster:
             yield kind.progress, partial(self._progress, kind)
         yield APPLICATIONS, lambda _: json_response(page_after(token, self._application_list()))
 
-    def state(self) -> ClusterState:
-        """Return the state of the cluster now."""
+    def state(self, *names: str) -> ClusterState:
+        """Return the state of the cluster now. The first request for a name starts its scenario."""
         journal = tuple(self.journal)
         now = max(self.clock(), journal[-1].at if journal else 0.0)  # clocks can go backwards
+        for name in names:
+            self._started.setdefault(normalized_name(name), now)
         return ClusterState(
             journal,
             now,
@@ -142,8 +156,9 @@ class SimulatedCluster:
 
     def change(self, request: ApiRequest) -> HttpResponse:
         """Return the response to a request that may change the cluster, and do what it asks for."""
-        if not self._supports(request.query.get("api-version", "")):
-            return UNSUPPORTED
+        refusal = self._refusal(request.query)
+        if refusal is not None:
+            return refusal
         for route in ROUTES:
             name = route.name_in(request)
             if name is not None and self._supports(route.api_version):
@@ -154,12 +169,11 @@ class SimulatedCluster:
         """Accept or refuse a request. One request at a time: each sees what the one before has changed."""
         with self._accepting:
             try:
-                fault = (
-                    self._fault(route.name_in_body(request) or name) if route.call in DEFINITIONS else None
-                )
+                subject = (route.name_in_body(request) or name) if route.call in DEFINITIONS else ""
+                state = self.state(subject) if subject else self.state()
+                fault = state.fault(subject)
                 if fault is not None:
                     return fault
-                state = self.state()
                 decision = route.decide(state, name, request)
             except Refusal as refusal:
                 return refusal.response
@@ -168,22 +182,12 @@ class SimulatedCluster:
                 self.journal.append(command)
             return decision.response
 
-    def _fault(self, name: str) -> HttpResponse | None:
-        """Return the fault in the scenario of a name now. Its first request starts the scenario."""
-        self._first_request(name)
-        found = self.state().find(name) if name else None
-        return self._fault_of(found) if found else None
-
-    def _fault_of(self, found: Deployment) -> HttpResponse | None:
-        return fault_at(found.history.scenario, found.history.second(self.clock()))
-
     def _progress(self, kind: Kind, name: str) -> HttpResponse:
         if not name:
             return self._cluster_progress(kind)
-        self._first_request(name)
         if "{applicationId}" in kind.progress.path:
             self._applications.setdefault(normalized_name(name), name)
-        state = self.state()
+        state = self.state(name)
         found = state.find(name)
         if found is None:
             return not_found_response(kind.name, name)
@@ -199,13 +203,13 @@ class SimulatedCluster:
         )
 
     def _cluster_progress(self, kind: Kind) -> HttpResponse:
-        now = self.clock()
-        started_at = self._first_request("")
+        state = self.state("")
+        started_at = state.first_requests[""]
         return progress_response(
             SCENARIOS[self.cluster_scenario],
             "",
             kind=kind.name,
-            elapsed=max(0.0, now - started_at),  # another thread may have read a later time first
+            elapsed=max(0.0, state.now - started_at),  # another thread may have read a later time first
             started_at=started_at,
             speed=self.speed,
         )
@@ -225,10 +229,6 @@ class SimulatedCluster:
             for name, deployment in found.items()
             if deployment is not None and deployment.history.scenario.phases
         }
-
-    def _first_request(self, name: str) -> float:
-        """Return the time of the first request for a name: now, if this is the first."""
-        return self._started.setdefault(normalized_name(name), self.clock())
 
 
 def _number(version: str) -> tuple[int, int] | None:

@@ -47,7 +47,11 @@ class Gateway:
     """
 
     def __init__(
-        self, respond: Callable[[HttpRequest], HttpResponse], *, port: int, tls: ssl.SSLContext | None
+        self,
+        respond: Callable[[HttpRequest], HttpResponse],
+        *,
+        port: int,
+        tls: ssl.SSLContext | None,
     ) -> None:
         self._listen = partial(_Server, respond=respond, tls=tls)
         self._server = self._listen(port)
@@ -76,7 +80,11 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128  # with the default of 5, simultaneous connections wait for a retry
 
     def __init__(
-        self, port: int, *, respond: Callable[[HttpRequest], HttpResponse], tls: ssl.SSLContext | None
+        self,
+        port: int,
+        *,
+        respond: Callable[[HttpRequest], HttpResponse],
+        tls: ssl.SSLContext | None,
     ) -> None:
         self.respond = respond
         self._tls = tls

@@ -35,6 +35,7 @@ class Simulator(SimulatedCluster):
 
     The part of a name before the first ``-`` chooses its scenario: ``good-shop``, ``rolled_back-shop``,
     ``fabric:/good-shop/web``. The scenario starts with the first request for the name, for all kinds.
+    Names such as ``idle-shop`` wait for commands; ``journal`` has those that were accepted.
 
     :param port: the port of the first gateway, 0 for a free one; the others have free ports
     :param speed: how many seconds of a scenario pass in one second

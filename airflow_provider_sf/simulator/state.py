@@ -13,13 +13,14 @@ from airflow_provider_sf.simulator.deployments import CLASSIC, DEFINITIONS, STAR
 from airflow_provider_sf.simulator.descriptions import IDENTITY, Configuration
 from airflow_provider_sf.simulator.history import History
 from airflow_provider_sf.simulator.image_store import ImageStore, image_store
-from airflow_provider_sf.simulator.model import application_name, type_name
+from airflow_provider_sf.simulator.model import application_name, fault_at, type_name
 from airflow_provider_sf.simulator.scenarios import SCENARIOS, Scenario, Upgrade, never_upgraded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_sf.simulator.journal import Command
+    from airflow_provider_sf.simulator.responses import HttpResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ class ClusterState:
             history = next_history(history, command, starts)
         definition = DEFINITIONS[first.call] if first else CLASSIC
         return Deployment(name, history, kind, definition, is_defined=first is not None)
+
+    def fault(self, name: str) -> HttpResponse | None:
+        """Return the fault in the scenario of a name now, None without a fault."""
+        found = self.find(name) if name else None
+        return fault_at(found.history.scenario, found.history.second(self.now)) if found else None
 
     def known_applications(self) -> list[Deployment]:
         """Return what exists of all names that were requested or that commands are about."""

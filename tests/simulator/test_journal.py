@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from airflow_provider_sf.simulator.courses import COURSES
 from airflow_provider_sf.simulator.journal import Command
 from airflow_provider_sf.upgrades import UpgradeProgress
+from tests.conftest import Clock
 from tests.simulator.driven import MANUAL, MONITORED, Driven
 from tests.simulator.published import RESPONSES, UNPUBLISHED_MEMBERS, client, unknown_members, validator
 
@@ -140,6 +141,27 @@ def test_deployed_version_fits_the_outcome(name: str, steps: list[Step]) -> None
             assert (version, status) == (target, "Ready")
         if state == "RollingForwardInProgress":
             assert status == "Upgrading"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/Applications/{}/$/GetUpgradeProgress"),
+        ("GET", "/Applications/{}"),
+        ("GET", "/$/GetUpgradeProgress"),
+        ("POST", "/Applications/{}/$/RollbackUpgrade"),
+    ],
+)
+@pytest.mark.parametrize("name", ["fabric:/idle-shop", "fabric:/good-shop"])
+def test_request_reads_the_clock_once(method: str, path: str, name: str) -> None:
+    """A request is answered for one moment."""
+    driven = Driven(name)
+    clock = Clock()
+    clock.step = 1.0
+    start = clock.now
+    driven.simulator.clock = clock
+    driven.send(method, path.format(driven.id))
+    assert clock.now == start + 1.0
 
 
 def test_clock_that_goes_back_keeps_the_order() -> None:

@@ -20,6 +20,7 @@ from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Call, Request, json_object, request_for
 from airflow_provider_sf.simulator import SCENARIOS, Simulator
 from airflow_provider_sf.simulator.__main__ import main
+from airflow_provider_sf.simulator.commands import ApiRequest
 from airflow_provider_sf.simulator.courses import COURSES
 from airflow_provider_sf.simulator.responses import HttpResponse
 from airflow_provider_sf.upgrades.kinds import KINDS
@@ -92,6 +93,18 @@ def test_two_upgrades_differ_in_their_starts(simulator: Simulator, clock: Any) -
 def test_unknown_route_is_an_invalid_argument(target: str, simulator: Simulator) -> None:
     with pytest.raises(Rejected, match="HTTP 400 E_INVALIDARG"):
         get(simulator, target)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "status"), [("1", 200), ("600", 200), ("601", 400), ("0", 400), ("1.5", 400)]
+)
+def test_timeout_has_a_limit(timeout: str, status: int, simulator: Simulator) -> None:
+    target = f"/$/GetClusterVersion?api-version=6.4&timeout={timeout}"
+    assert simulator.respond(target).status == status
+    assert (
+        simulator.change(ApiRequest("PUT", f"/ImageStore/a?api-version=6.0&timeout={timeout}")).status
+        == status
+    )
 
 
 def test_client_sees_every_fault(simulator: Simulator, clock: Any) -> None:
