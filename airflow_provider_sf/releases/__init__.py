@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from airflow_provider_sf.releases.packages import ExternalPackage, ImageStorePackage
 from airflow_provider_sf.releases.policies import (
     ApplicationHealthPolicy,
     MonitoringPolicy,
     ServiceTypeHealthPolicy,
 )
 
-__all__ = ["ApplicationHealthPolicy", "MonitoringPolicy", "ServiceTypeHealthPolicy"]
+__all__ = [
+    "ApplicationHealthPolicy",
+    "ExternalPackage",
+    "ImageStorePackage",
+    "MonitoringPolicy",
+    "ServiceTypeHealthPolicy",
+]

@@ -6,9 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.releases.parameters import read_parameters, sha256_of_json, wire_list
-from airflow_provider_sf.releases.policies import check_duration, whole_seconds
+from airflow_provider_sf.releases.value_checks import (
+    NO_LIMIT,
+    check_choice,
+    check_flag,
+    check_whole_seconds,
+    check_word,
+    whole_seconds,
+)
 from airflow_provider_sf.rest.json_values import objects, text, value_at
-from airflow_provider_sf.rest.plain_text import shorten_repr
 from airflow_provider_sf.rest.url_names import application_id, normalized_name
 from airflow_provider_sf.upgrades.monitoring_policy import monitoring_policy_of
 
@@ -20,9 +26,6 @@ if TYPE_CHECKING:
 
 MODES = ("Monitored", "UnmonitoredAuto", "UnmonitoredManual", "UnmonitoredDeferred")
 SORT_ORDERS = ("Default", "Numeric", "Lexicographical", "ReverseNumeric", "ReverseLexicographical")
-
-NO_LIMIT = 4_294_967_295
-"""How the gateway writes a number of seconds without limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +61,17 @@ class ApplicationUpgrade:
         :raises ValueError: a value is invalid
         """
         application_id(self.name)
-        if str(self.target_version).strip() in {"", "None"}:
-            msg = f"target_version must be a version, not {shorten_repr(self.target_version)}"
-            raise ValueError(msg)
-        _check_choice("mode", self.mode, MODES)
-        _check_choice("sort_order", self.sort_order, SORT_ORDERS)
+        check_word("target_version", self.target_version)
+        check_choice("mode", self.mode, MODES)
+        check_choice("sort_order", self.sort_order, SORT_ORDERS)
+        check_flag("force_restart", self.force_restart)
         if (self.mode == "Monitored") != (self.monitoring_policy is not None):
             msg = f"monitoring_policy belongs to the mode 'Monitored', not to {self.mode!r}"
             raise ValueError(msg)
-        for name in ("instance_close_delay", "replica_set_check_timeout"):
-            if getattr(self, name) is not None:
-                check_duration(name, getattr(self, name))
+        if self.instance_close_delay is not None:
+            check_whole_seconds("instance_close_delay", self.instance_close_delay)
+        if self.replica_set_check_timeout is not None:  # in this request, 0 is without limit, too
+            check_whole_seconds("replica_set_check_timeout", self.replica_set_check_timeout, minimum=1)
         read_parameters(dict(self.parameters))
 
     @property
@@ -142,12 +145,6 @@ def application_name(name: str) -> str:
     return "fabric:/" + name[len("fabric:/") if name.lower().startswith("fabric:/") else 0 :].replace(
         "~", "/"
     )
-
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        msg = f"{name} must be one of {', '.join(map(repr, choices))}, not {shorten_repr(value)}"
-        raise ValueError(msg)
 
 
 def _seconds_or_no_limit(duration: timedelta | None) -> int:

@@ -47,7 +47,7 @@ def sha256_of_json(value: object) -> str:
 
 def read_parameters(value: Any) -> dict[str, str]:
     """
-    Read the parameters that a user has set: a dict with strings; None is none of them.
+    Read the parameters that a user has set: a dict with strings; None is an empty one.
 
     :raises ValueError: a name or a value is not a string, or Service Fabric would refuse it
     """

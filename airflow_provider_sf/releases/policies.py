@@ -6,7 +6,13 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.rest.plain_text import shorten_repr
+from airflow_provider_sf.releases.value_checks import (
+    check_choice,
+    check_duration,
+    check_flag,
+    check_percent,
+    iso_duration,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,9 +48,7 @@ class MonitoringPolicy:
 
     def __post_init__(self) -> None:
         """Check the values, and the rules that the cluster manager checks."""
-        if self.failure_action not in FAILURE_ACTIONS:
-            msg = f"failure_action must be 'Rollback' or 'Manual', not {shorten_repr(self.failure_action)}"
-            raise ValueError(msg)
+        check_choice("failure_action", self.failure_action, FAILURE_ACTIONS)
         for item in fields(self):
             value = getattr(self, item.name)
             if item.name != "failure_action" and not (value is None and item.name.endswith("timeout")):
@@ -73,7 +77,13 @@ class MonitoringPolicy:
             raise ValueError(msg)
 
     def body(self) -> dict[str, Any]:
-        """Return MonitoringPolicyDescription. Time limits that are not set are without limit."""
+        """
+        Return MonitoringPolicyDescription.
+
+        All members are there, since the defaults differ: that of the runtime for FailureAction is Manual. The
+        cluster manager refuses a domain that may take longer than the whole upgrade, so the limit of the
+        upgrade is the limit of each domain, too.
+        """
         return {
             "FailureAction": self.failure_action,
             "HealthCheckWaitDurationInMilliseconds": iso_duration(self.health_check_wait),
@@ -128,6 +138,7 @@ class ApplicationHealthPolicy:
 
     def __post_init__(self) -> None:
         """Check the values."""
+        check_flag("consider_warning_as_error", self.consider_warning_as_error)
         name = "max_percent_unhealthy_deployed_applications"
         check_percent(name, self.max_percent_unhealthy_deployed_applications)
         policies = (self.default_service_type, *self.service_types.values())
@@ -145,38 +156,3 @@ class ApplicationHealthPolicy:
                 {"Key": name, "Value": policy.body()} for name, policy in self.service_types.items()
             ],
         }
-
-
-_INFINITE = "P10675199DT2H48M5.4775807S"
-"""How the runtime writes a duration without limit: TimeSpan::MaxValue."""
-
-
-def iso_duration(duration: timedelta | None) -> str:
-    """
-    Write a duration in ISO 8601; None is without limit.
-
-    The gateway reads a bare number as milliseconds.
-    """
-    return _INFINITE if duration is None else f"PT{duration.total_seconds():g}S"
-
-
-def whole_seconds(duration: timedelta) -> int:
-    """Return the seconds of a duration."""
-    return int(duration.total_seconds())
-
-
-def check_duration(name: str, value: object) -> None:
-    """Refuse a value that is no timedelta, or a negative one."""
-    if not isinstance(value, timedelta):
-        msg = f"{name} must be a timedelta, for example timedelta(seconds=60), not {shorten_repr(value)}"
-        raise ValueError(msg)  # noqa: TRY004 - one error for all invalid values
-    if value < _NONE:
-        msg = f"{name} must not be negative: {value}"
-        raise ValueError(msg)
-
-
-def check_percent(name: str, value: object) -> None:
-    """Refuse a value that is no percentage."""
-    if type(value) is not int or not 0 <= value <= 100:  # noqa: PLR2004 - percent
-        msg = f"{name} must be a whole number from 0 to 100, not {shorten_repr(value)}"
-        raise ValueError(msg)

@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.releases.application_upgrade import MODES, NO_LIMIT, application_name
-from airflow_provider_sf.releases.policies import FAILURE_ACTIONS, check_duration, iso_duration, whole_seconds
-from airflow_provider_sf.rest.plain_text import shorten_repr
+from airflow_provider_sf.releases.application_upgrade import MODES, application_name
+from airflow_provider_sf.releases.policies import FAILURE_ACTIONS
+from airflow_provider_sf.releases.value_checks import (
+    check_choice,
+    check_duration,
+    check_flag,
+    check_whole_seconds,
+    iso_duration,
+    milliseconds,
+    whole_seconds,
+)
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -53,16 +61,25 @@ class UpgradeUpdate:
     def __post_init__(self) -> None:
         """Check the values."""
         application_name(self.name)
-        _check("mode", self.mode, MODES)
-        if self.failure_action is not None:
-            _check("failure_action", self.failure_action, FAILURE_ACTIONS)
-        for name in (*_MONITORED_ONLY, "replica_set_check_timeout", "instance_close_delay"):
-            value = getattr(self, name)
-            if value is not None and name in _MONITORED_ONLY and self.mode != "Monitored":
-                msg = f"{name} needs the mode 'Monitored', but the mode is {self.mode!r}"
-                raise ValueError(msg)
-            if value is not None and name != "failure_action":
-                check_duration(name, value)
+        check_choice("mode", self.mode, MODES)
+        for name in _MONITORED_ONLY:
+            if getattr(self, name) is not None:
+                self._check_monitored(name)
+        if self.force_restart is not None:
+            check_flag("force_restart", self.force_restart)
+        if self.replica_set_check_timeout is not None:
+            check_duration("replica_set_check_timeout", self.replica_set_check_timeout)
+        if self.instance_close_delay is not None:
+            check_whole_seconds("instance_close_delay", self.instance_close_delay)
+
+    def _check_monitored(self, name: str) -> None:
+        if self.mode != "Monitored":
+            msg = f"{name} needs the mode 'Monitored', but the mode is {self.mode!r}"
+            raise ValueError(msg)
+        if name == "failure_action":
+            check_choice(name, self.failure_action, FAILURE_ACTIONS)
+        else:
+            check_duration(name, getattr(self, name))
 
     def body(self) -> dict[str, Any]:
         """Return the body: only what is to be changed, and the mode."""
@@ -74,21 +91,14 @@ class UpgradeUpdate:
         if self.force_restart is not None:
             update["ForceRestart"] = self.force_restart
         if self.replica_set_check_timeout is not None:  # another name and unit than at the start
-            update["ReplicaSetCheckTimeoutInMilliseconds"] = iso_duration(self.replica_set_check_timeout)
+            update["ReplicaSetCheckTimeoutInMilliseconds"] = milliseconds(self.replica_set_check_timeout)
         if self.instance_close_delay is not None:
-            seconds = whole_seconds(self.instance_close_delay)
-            update["InstanceCloseDelayDurationInSeconds"] = min(seconds, NO_LIMIT)
+            update["InstanceCloseDelayDurationInSeconds"] = whole_seconds(self.instance_close_delay)
         body: dict[str, Any] = {
-            "Name": application_name(self.name),
             "UpgradeKind": "Rolling",
+            "Name": application_name(self.name),
             "UpdateDescription": update,
         }
         if self.health_policy is not None:
             body["ApplicationHealthPolicy"] = self.health_policy.body()
         return body
-
-
-def _check(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        msg = f"{name} must be one of {', '.join(map(repr, choices))}, not {shorten_repr(value)}"
-        raise ValueError(msg)

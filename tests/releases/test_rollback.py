@@ -64,7 +64,11 @@ def test_accepted_request_is_not_repeated(mode: str, step: RollbackStep) -> None
         (UpgradeIdentity(LATER, "v1"), record("RollingForwardInProgress"), RollbackStep.OTHER),
         (UpgradeIdentity(LATER, "v1"), record("RollingBackCompleted"), RollbackStep.OTHER),
         (UpgradeIdentity(START, "v2"), record("RollingForwardInProgress"), RollbackStep.OTHER),
-        (UpgradeIdentity(START, "v1"), record("RollingForwardCompleted", "Invalid", None), RollbackStep.OTHER),
+        (
+            UpgradeIdentity(START, "v1"),
+            record("RollingForwardCompleted", "Invalid", None),
+            RollbackStep.OTHER,
+        ),
     ],
 )
 def test_only_the_expected_upgrade_is_changed(identity: Any, found: Any, step: RollbackStep) -> None:
