@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import aiohttp
 import yarl
@@ -22,6 +22,9 @@ from airflow_provider_sf.rest.protocol import (
 )
 
 if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
     from airflow_provider_sf.auth.settings import Security
     from airflow_provider_sf.rest.protocol import Request, Response
 
@@ -29,8 +32,29 @@ _IDLE_SECONDS = 90
 """How long an idle connection is kept. HTTP.sys closes it after 120 s."""
 
 
-_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-"""The connection was not opened, so nothing was sent."""
+class OneConnection(aiohttp.TCPConnector):
+    """
+    A connector that connects once, so that a change leaves once.
+
+    aiohttp repeats PUT and DELETE if a connection breaks, and a kept connection may have been closed already.
+    """
+
+    is_connected = False
+    """Whether a connection was opened: a part of the request may have been sent."""
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        """
+        Open a connection, the first time.
+
+        :raises ServerDisconnectedError: it was opened before
+        """
+        if self.is_connected:
+            raise aiohttp.ServerDisconnectedError
+        connection = await super().connect(req, traces, timeout)
+        self.is_connected = True
+        return connection
 
 
 class SharedSession(LoopResource):
@@ -40,13 +64,16 @@ class SharedSession(LoopResource):
     Take one of the ``slots`` before a request: the time spent waiting for a slot is no outage of the cluster.
     """
 
-    def __init__(
-        self, context: Context | None, timeouts: tuple[float, float], *, keeps_connections: bool
-    ) -> None:
+    def __init__(self, context: Context | None, timeouts: tuple[float, float]) -> None:
         super().__init__()
         self.context = context
         self.timeouts = timeouts
-        self.http = _new_session(context, timeouts, keeps_connections=keeps_connections)
+        self.http = _new_session(
+            aiohttp.TCPConnector(
+                limit=MAX_CONCURRENT_REQUESTS, keepalive_timeout=_IDLE_SECONDS, ssl=context or True
+            ),
+            timeouts,
+        )
         self.slots = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
     async def close(self) -> None:
@@ -55,37 +82,21 @@ class SharedSession(LoopResource):
 
 
 def shared_session(
-    endpoints: tuple[str, ...],
-    security: Security,
-    timeouts: tuple[float, float],
-    *,
-    keeps_connections: bool = True,
+    endpoints: tuple[str, ...], security: Security, timeouts: tuple[float, float]
 ) -> SharedSession:
-    """
-    Return the running event loop's session for a cluster. Enter it at once.
-
-    A change needs ``keeps_connections=False``: if a kept connection has been closed, aiohttp repeats some
-    requests, and nothing shows whether the server has received the first one.
-    """
+    """Return the running event loop's session for a cluster. Enter it at once."""
 
     def create() -> SharedSession:
         is_secure = endpoints[0].startswith("https:")
         context = context_for(security.trust, security.certificate) if is_secure else None
-        return SharedSession(context, timeouts, keeps_connections=keeps_connections)
+        return SharedSession(context, timeouts)
 
-    return loop_resource((SharedSession, endpoints, security, timeouts, keeps_connections), create)
+    return loop_resource((SharedSession, endpoints, security, timeouts), create)
 
 
-def _new_session(
-    context: Context | None, timeouts: tuple[float, float], *, keeps_connections: bool
-) -> aiohttp.ClientSession:
+def _new_session(connector: aiohttp.TCPConnector, timeouts: tuple[float, float]) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=MAX_CONCURRENT_REQUESTS,
-            keepalive_timeout=_IDLE_SECONDS if keeps_connections else None,
-            force_close=not keeps_connections,
-            ssl=context or True,
-        ),
+        connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=HEADERS,
         timeout=aiohttp.ClientTimeout(total=sum(timeouts), sock_connect=timeouts[0]),
@@ -97,16 +108,27 @@ async def fetch(session: SharedSession, endpoint: str, request: Request) -> Resp
     Send a request to a gateway and return its response, whatever its status.
 
     :raises Unreachable: no complete response came
+    :raises ResultUnknown: the same for a change, if the gateway may have received a part of it
     :raises Rejected: the TLS handshake failed because of a setting
     :raises UnexpectedAnswer: the response is too large
     """
-    handled, context = sys.exc_info()[1], session.context
+    if not request.is_change:
+        return await _exchange(session, session.http, endpoint, request)
+    connector = OneConnection(force_close=True, ssl=session.context or True)
+    async with _new_session(connector, session.timeouts) as http:
+        return await _exchange(session, http, endpoint, request)
+
+
+async def _exchange(
+    session: SharedSession, http: aiohttp.ClientSession, endpoint: str, request: Request
+) -> Response:
+    handled, context, connector = sys.exc_info()[1], session.context, http.connector
     try:
-        async with session.http.request(
+        async with http.request(
             request.method,
             _url(endpoint + request.target),
             headers=None if request.headers is HEADERS else request.headers,  # the session has these
-            data=rewound(request.body),
+            data=await _content(request.body),
             allow_redirects=False,
         ) as answer:
             body = await _body(answer, endpoint)
@@ -118,10 +140,16 @@ async def fetch(session: SharedSession, endpoint: str, request: Request) -> Resp
             session.timeouts,
             handled,
             with_certificate=with_certificate,
-            was_sent=request.is_change and not isinstance(error, _NOT_CONNECTED),
+            was_sent=isinstance(connector, OneConnection) and connector.is_connected,
         ) from error
     certificate = context.certificate_of(answer.url.host) if context else None
     return received_response(answer.status, body, answer.headers, endpoint, certificate)
+
+
+async def _content(body: bytes | BinaryIO) -> bytes | None:
+    """Return the content of a body. aiohttp would close a file, which may have to be sent again."""
+    file = rewound(body)
+    return file if file is None or isinstance(file, bytes) else await asyncio.to_thread(file.read)
 
 
 @lru_cache(maxsize=1_024)  # waits send the same requests again and again

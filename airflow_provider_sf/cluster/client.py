@@ -26,7 +26,7 @@ from airflow_provider_sf.auth.settings import (
 from airflow_provider_sf.auth.token_cache import aget_token, get_token
 from airflow_provider_sf.cluster.endpoints import explorer_url, gateway_urls
 from airflow_provider_sf.cluster.failover import Gateways, try_gateways
-from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable
+from airflow_provider_sf.rest import Rejected, ResultUnknown, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.rest.errors import with_advice
 from airflow_provider_sf.rest.json_values import number
 from airflow_provider_sf.rest.plain_text import show_setting
@@ -154,7 +154,7 @@ class Cluster:
                 token = self._token(refused=token) if attempt.with_new_credentials else token
                 try:
                     result = fetch(adapter, attempt.endpoint, with_token(request, token), timeouts)
-                except (Rejected, ResultUnknown, Unreachable) as error:
+                except (Rejected, ResultUnknown, UnexpectedAnswer, Unreachable) as error:
                     result = error
 
     async def asend(self, request: Request) -> Response:
@@ -173,7 +173,7 @@ class Cluster:
                 token = await self._atoken(refused=token) if attempt.with_new_credentials else token
                 try:
                     result = await fetch(session, attempt.endpoint, with_token(request, token))
-                except (Rejected, ResultUnknown, Unreachable) as error:
+                except (Rejected, ResultUnknown, UnexpectedAnswer, Unreachable) as error:
                     result = error
 
     def session(self) -> SharedSession:
@@ -187,11 +187,10 @@ class Cluster:
         return shared_session(self.endpoints, self.security, self.timeouts)
 
     def _session_for(self, request: Request) -> SharedSession:
-        """Return the session for a request; one that changes the cluster gets its own connection."""
+        """Return the session for a request: changes take longer, and take no slots from polls."""
         from airflow_provider_sf.cluster.aiohttp_transport import shared_session  # noqa: PLC0415 - see above
 
-        timeouts, keeps = self._timeouts_of(request), not request.is_change
-        return shared_session(self.endpoints, self.security, timeouts, keeps_connections=keeps)
+        return shared_session(self.endpoints, self.security, self._timeouts_of(request))
 
     def _timeouts_of(self, request: Request) -> tuple[float, float]:
         return self.connect_timeout, request.read_timeout or self.read_timeout

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable
+from airflow_provider_sf.rest import Rejected, ResultUnknown, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.rest.errors import result_unknown
 from airflow_provider_sf.rest.protocol import AUTH_FAILURES, Response
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Attempt:
     with_new_credentials: bool = False
 
 
-AttemptResult = Response | Rejected | Unreachable | ResultUnknown
+AttemptResult = Response | Rejected | Unreachable | ResultUnknown | UnexpectedAnswer
 
 
 def try_gateways(
@@ -77,16 +78,19 @@ def try_gateways(
     :param clock: returns the time in seconds
     :param renewable: whether refused credentials can be renewed
     :param is_change: whether the request may change the cluster
+    :raises ResultUnknown: a gateway may have received a change, and nothing shows what became of it
     :raises ServiceFabricError: no gateway answered; Unreachable if a retry may help
     """
     if endpoints not in known:
         known[endpoints] = Gateways(endpoints)
-    failures: list[AttemptResult] = []
+    failures: list[Response | Rejected | Unreachable] = []
     for endpoint in known[endpoints].order(clock()):
         result = yield Attempt(endpoint)
         if renewable and isinstance(result, Response) and result.status in AUTH_FAILURES:
             result, renewable = (yield Attempt(endpoint, with_new_credentials=True)), False
         assert result is not None  # noqa: S101 - for mypy: None only starts the generator
+        if isinstance(result, UnexpectedAnswer):
+            raise result_unknown(result) if is_change else result
         if isinstance(result, Response) and result.status not in UNAVAILABLE:
             known[endpoints] = known[endpoints].after_answer(endpoint)
             return result
@@ -99,7 +103,7 @@ def try_gateways(
     return _final_result(failures)
 
 
-def _final_result(failures: list[AttemptResult]) -> Response:
+def _final_result(failures: list[Response | Rejected | Unreachable]) -> Response:
     """Return the first response, or raise the error that explains the failures."""
     errors: list[Rejected | Unreachable] = []
     for failure in failures:

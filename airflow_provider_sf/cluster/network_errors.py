@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from airflow_provider_sf.auth.tls import ServerNotVerified
 from airflow_provider_sf.cluster.endpoints import CLIENT_PORT, DEFAULT_PORT
-from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable
+from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest.errors import result_unknown
 from airflow_provider_sf.rest.protocol import CUT
 
 if TYPE_CHECKING:
@@ -79,21 +80,28 @@ def network_error(
     :param was_sent: whether the request is a change of which the cluster may have received a part
     """
     cause = _innermost(error, handled)
-    if isinstance(cause, ServerNotVerified):
-        return Rejected(cause.args[-1], endpoint=endpoint)
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Rejected(_unverified(cause, urlsplit(endpoint).hostname), endpoint=endpoint)
-    if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
-        return Rejected(_PLAIN + _of_port(endpoint), endpoint=endpoint)
-    if isinstance(cause, ssl.SSLError) and (cause.reason or "").endswith(_OLD):
-        return Rejected(
-            "the server does not support TLS 1.2 or newer: check host and port", endpoint=endpoint
-        )
+    wrong = None if was_sent else _wrong_setting(cause, endpoint)
+    if wrong:
+        return Rejected(wrong, endpoint=endpoint)
     if isinstance(cause, ssl.SSLError) and _OF_CERTIFICATES.search(cause.reason or ""):
+        # Final even after a request was sent: such a server has read none.
         return Rejected(f"{_REFUSED_BY_SERVER} ({_words(cause.reason)})", endpoint=endpoint)
     advice = _advice(cause, endpoint, with_certificate=with_certificate)
-    cls = ResultUnknown if was_sent else Unreachable
-    return cls(_reason(error, cause, timeouts) + advice, endpoint=endpoint)
+    no_answer = Unreachable(_reason(error, cause, timeouts) + advice, endpoint=endpoint)
+    return result_unknown(no_answer) if was_sent else no_answer
+
+
+def _wrong_setting(cause: BaseException, endpoint: str) -> str | None:
+    """Explain which setting is wrong, if a connection could not be opened because of one."""
+    if isinstance(cause, ServerNotVerified):
+        return str(cause.args[-1])
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return _unverified(cause, urlsplit(endpoint).hostname)
+    if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+        return _PLAIN + _of_port(endpoint)
+    if isinstance(cause, ssl.SSLError) and (cause.reason or "").endswith(_OLD):
+        return "the server does not support TLS 1.2 or newer: check host and port"
+    return None
 
 
 def _unverified(cause: ssl.SSLCertVerificationError, host: str | None) -> str:

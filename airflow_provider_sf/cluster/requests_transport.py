@@ -57,6 +57,12 @@ class Adapter(HTTPAdapter):
         options: dict[str, Any] = {"ssl_context": self.context, "cert_reqs": self.context.verify_mode}
         return where, options if self.context.check_hostname else {**options, "assert_hostname": False}
 
+    def disconnect(self) -> None:
+        """Close and forget all connections, so that the next request opens one."""
+        self.poolmanager.clear()
+        self.opened.clear()
+        self.sockets.clear()
+
     def abort(self) -> None:
         """Shut down all open connections."""
         connecting = [connection.sock for connection in self.opened]
@@ -126,7 +132,8 @@ def fetch(adapter: Adapter, endpoint: str, request: Request, timeouts: tuple[flo
     :raises UnexpectedAnswer: the response is too large
     """
     handled, is_over, context = sys.exc_info()[1], threading.Event(), adapter.context
-    connections = len(adapter.sockets)
+    if request.is_change:
+        adapter.disconnect()  # so that an open connection shows whether something was sent
     with _time_limit(sum(timeouts), adapter, is_over):
         try:
             prepared = requests.Request(
@@ -147,7 +154,7 @@ def fetch(adapter: Adapter, endpoint: str, request: Request, timeouts: tuple[flo
                 timeouts,
                 handled,
                 with_certificate=with_certificate,
-                was_sent=request.is_change and len(adapter.sockets) > connections,
+                was_sent=request.is_change and bool(adapter.sockets),
             ) from error
     presented = context.certificate_of(urlsplit(endpoint).hostname) if context else None
     return received_response(answer.status_code, body, answer.headers, endpoint, presented)

@@ -42,6 +42,11 @@ def json_document(body: bytes) -> object:
         return None
 
 
+def is_empty_or_json(body: bytes) -> bool:
+    """Whether a body is what Service Fabric answers to a change, and not a page of something before it."""
+    return not body.strip() or json_document(body) is not None
+
+
 def error_document(body: bytes) -> object:
     """Return the body of an error as JSON, None if it is not JSON or too large."""
     return json_document(body) if is_small(body) else None

@@ -133,6 +133,15 @@ class ResultUnknown(ServiceFabricError):
     """
 
 
+def result_unknown(error: ServiceFabricError) -> ResultUnknown:
+    """Return the error of a change for which there is no better answer than this error."""
+    msg = (
+        f"result unknown, the change may have been made: {error.message} (read the current state before you "
+        "repeat it)"
+    )
+    return ResultUnknown(msg, error.status, error.code, error.endpoint)
+
+
 class UnexpectedAnswer(ServiceFabricError):
     """An answer that this package does not understand; please report it."""
 

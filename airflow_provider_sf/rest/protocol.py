@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from io import SEEK_END
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
@@ -13,10 +14,10 @@ from airflow_provider_sf.rest import bodies
 from airflow_provider_sf.rest.error_codes import ADVICE, MISSING_CODES, PERMANENT_CODES, TRANSIENT_CODES
 from airflow_provider_sf.rest.errors import (
     Rejected,
-    ResultUnknown,
     ServiceFabricError,
     UnexpectedAnswer,
     Unreachable,
+    result_unknown,
 )
 from airflow_provider_sf.rest.plain_text import plain_line
 from airflow_provider_sf.rest.storage_limits import shorten
@@ -38,6 +39,8 @@ class Call:
     api_version: str
     page: str
     method: str = "GET"
+    is_read: bool = False
+    """Whether it changes nothing, although its method is not GET."""
 
 
 JSON_BODY = ("Content-Type", "application/json; charset=utf-8")
@@ -63,11 +66,13 @@ class Request:
     headers: tuple[tuple[str, str], ...] = field(repr=False, default=HEADERS)  # may contain a token
     body: bytes | BinaryIO = field(repr=False, default=b"")  # may contain secrets
     read_timeout: float | None = None
+    is_read: bool = False
+    """Whether it changes nothing, although its method is not GET."""
 
     @property
     def is_change(self) -> bool:
-        """Whether it may change the cluster. A change must never be repeated by a transport."""
-        return self.method != "GET"
+        """Whether it may change the cluster. A change is never repeated by a transport."""
+        return self.method != "GET" and not self.is_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +110,16 @@ def with_token(request: Request, token: str) -> Request:
 
 
 def rewound(body: bytes | BinaryIO) -> bytes | BinaryIO | None:
-    """Return a body from its beginning, for a library that sends it; None if it is empty."""
-    if not isinstance(body, bytes):
-        body.seek(0)
-    return body or None
+    """
+    Return a body from its beginning, for a library that sends it; None if it is empty.
+
+    The libraries would send an empty file in chunks, which Service Fabric does not accept.
+    """
+    if isinstance(body, bytes):
+        return body or None
+    size = body.seek(0, SEEK_END)
+    body.seek(0)
+    return body if size else None
 
 
 def too_large_error(endpoint: str) -> UnexpectedAnswer:
@@ -166,8 +177,9 @@ def request_for(
     quoted = "&".join(f"{key}={quote(value, safe=':/')}" for key, value in parameters.items())
     target = f"{fill_path(call.path, name)}?{quoted}"
     if body is None:
-        return Request(call.method, target)
-    return Request(call.method, target, (*HEADERS, JSON_BODY), json.dumps(body, ensure_ascii=False).encode())
+        return Request(call.method, target, is_read=call.is_read)
+    data = json.dumps(body, ensure_ascii=False).encode()
+    return Request(call.method, target, (*HEADERS, JSON_BODY), data, is_read=call.is_read)
 
 
 def change_request(
@@ -227,16 +239,17 @@ def check_accepted(response: Response) -> None:
     """
     Raise the error of a response to a change, if the cluster has not accepted the change.
 
-    :raises ResultUnknown: the change may have been made: the cluster was too slow, or it failed
+    :raises ResultUnknown: the change may have been made: the cluster was too slow, or it failed, or something
+        that is not the cluster has answered
     :raises Unreachable: it was not made, because something else is in progress; a retry may help
     :raises Rejected: it was refused
     """
-    if response.status in _ACCEPTED:
+    if response.status in _ACCEPTED and bodies.is_empty_or_json(response.body):
         return
     error = error_from_response(response)
-    if isinstance(error, Unreachable) and error.code not in TRANSIENT_CODES:
-        raise ResultUnknown(error.message, error.status, error.code, error.endpoint)
-    raise error
+    if isinstance(error, Rejected) or error.code in TRANSIENT_CODES:
+        raise error
+    raise result_unknown(error)
 
 
 def error_from_response(response: Response) -> ServiceFabricError:
