@@ -13,11 +13,11 @@ import yarl
 from airflow_provider_sf.auth.tls import Context, context_for
 from airflow_provider_sf.cluster.network_errors import network_error
 from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS, LoopResource, loop_resource
+from airflow_provider_sf.rest.bodies import rewound
 from airflow_provider_sf.rest.protocol import (
     HEADERS,
     MAX_BODY_BYTES,
     received_response,
-    rewound,
     too_large_error,
 )
 

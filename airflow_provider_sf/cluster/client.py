@@ -27,12 +27,12 @@ from airflow_provider_sf.auth.token_cache import aget_token, get_token
 from airflow_provider_sf.cluster.endpoints import explorer_url, gateway_urls
 from airflow_provider_sf.cluster.failover import Gateways, try_gateways
 from airflow_provider_sf.rest import Rejected, ResultUnknown, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.rest.changes import check_accepted
 from airflow_provider_sf.rest.errors import with_advice
 from airflow_provider_sf.rest.json_values import number
 from airflow_provider_sf.rest.plain_text import show_setting
 from airflow_provider_sf.rest.protocol import (
     AUTH_FAILURES,
-    check_accepted,
     json_object,
     request_for,
     server_timeout,
@@ -199,7 +199,7 @@ class Cluster:
         """
         Raise the error of a response to a change, if the cluster has not accepted the change.
 
-        :raises ServiceFabricError: see :func:`airflow_provider_sf.rest.protocol.check_accepted`; if the
+        :raises ServiceFabricError: see :func:`airflow_provider_sf.rest.changes.check_accepted`; if the
             credentials were refused, the message names the setting to change
         """
         with self._advice_on_refusal():

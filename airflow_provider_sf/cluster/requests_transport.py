@@ -18,7 +18,8 @@ from urllib3.exceptions import HTTPError
 from airflow_provider_sf.auth.tls import Context, context_for
 from airflow_provider_sf.cluster.network_errors import network_error
 from airflow_provider_sf.cluster.strict_response import StrictResponse
-from airflow_provider_sf.rest.protocol import MAX_BODY_BYTES, received_response, rewound, too_large_error
+from airflow_provider_sf.rest.bodies import rewound
+from airflow_provider_sf.rest.protocol import MAX_BODY_BYTES, received_response, too_large_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

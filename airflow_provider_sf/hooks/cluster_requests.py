@@ -13,8 +13,9 @@ from airflow_provider_sf.auth.settings import format_minute
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.hooks.async_connection import AsyncConnection
 from airflow_provider_sf.hooks.reading import off_loop_if_large
+from airflow_provider_sf.rest.changes import change_request
 from airflow_provider_sf.rest.plain_text import show_setting
-from airflow_provider_sf.rest.protocol import change_request, request_for
+from airflow_provider_sf.rest.protocol import request_for
 from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
@@ -68,33 +69,49 @@ class ClusterRequests(BaseHook):
         return cluster
 
     def _read(
-        self, read: Callable[[dict[str, Any]], _Read], call: Call, name: str = "", **query: str
+        self,
+        read: Callable[[dict[str, Any]], _Read],
+        call: Call,
+        name: str = "",
+        body: object = None,
+        **query: str,
     ) -> _Read:
         """Send a request, and read the JSON object of its response."""
-        cluster, response = self._send(call, name, **query)
+        cluster, response = self._send(call, name, body, **query)
         return read(cluster.read(response))
 
     async def _aread(
-        self, read: Callable[[dict[str, Any]], _Read], call: Call, name: str = "", **query: str
+        self,
+        read: Callable[[dict[str, Any]], _Read],
+        call: Call,
+        name: str = "",
+        body: object = None,
+        **query: str,
     ) -> _Read:
         """Like :meth:`_read`, without blocking the event loop."""
-        cluster, response = await self._asend(call, name, **query)
+        cluster, response = await self._asend(call, name, body, **query)
         return await off_loop_if_large(response, lambda: read(cluster.read(response)))
 
-    def _send(self, call: Call, name: str | None = "", **query: str) -> tuple[Cluster, Response]:
+    def _send(
+        self, call: Call, name: str | None = "", body: object = None, **query: str
+    ) -> tuple[Cluster, Response]:
         """Send a request; return its response, and the cluster that reads it."""
         cluster = self.get_conn()
-        return cluster, self._check_expiry(cluster.send(self._request(call, name, query, cluster)))
+        return cluster, self._check_expiry(cluster.send(self._request(call, name, body, query, cluster)))
 
-    async def _asend(self, call: Call, name: str | None = "", **query: str) -> tuple[Cluster, Response]:
+    async def _asend(
+        self, call: Call, name: str | None = "", body: object = None, **query: str
+    ) -> tuple[Cluster, Response]:
         """Like :meth:`_send`, without blocking the event loop."""
         connection = AsyncConnection(self.service_fabric_conn_id, self.get_conn, self._warn)
-        cluster, response = await connection.send(partial(self._request, call, name, query))
+        cluster, response = await connection.send(partial(self._request, call, name, body, query))
         return cluster, self._check_expiry(response)
 
-    def _request(self, call: Call, name: str | None, query: dict[str, str], cluster: Cluster) -> Request:
+    def _request(
+        self, call: Call, name: str | None, body: object, query: dict[str, str], cluster: Cluster
+    ) -> Request:
         version, timeout = self.api_version or cluster.api_version, cluster.server_timeout
-        return request_for(call, name, api_version=version, timeout=timeout, **query)
+        return request_for(call, name, api_version=version, timeout=timeout, body=body, **query)
 
     def _check_expiry(self, response: Response) -> Response:
         if response.certificate:
@@ -112,28 +129,45 @@ class ClusterRequests(BaseHook):
             how = f"expires in {left.days} days" if left > timedelta(0) else "has expired"
             self._warn(f"The {owner} certificate {thumbprint} {how}, at {format_minute(end)}: renew it")
 
-    def _change(self, call: Call, name: str = "", body: object = None, *, timeout: float) -> None:
+    def _change(
+        self,
+        call: Call,
+        name: str = "",
+        body: object = None,
+        *,
+        timeout: float,
+        headers: tuple[tuple[str, str], ...] = (),
+        **query: str,
+    ) -> None:
         """
         Send a request that changes the cluster, once.
 
         :raises ServiceFabricError: see ``Cluster.send`` and ``Cluster.check``
         """
+        make = partial(change_request, call, name, timeout=timeout, body=body, headers=headers, **query)
         cluster = self.get_conn()
-        response = cluster.send(self._change_request(call, name, body, timeout, cluster))
+        response = cluster.send(self._versioned(make, cluster))
         cluster.check(self._check_expiry(response))
 
-    async def _achange(self, call: Call, name: str = "", body: object = None, *, timeout: float) -> None:
+    async def _achange(
+        self,
+        call: Call,
+        name: str = "",
+        body: object = None,
+        *,
+        timeout: float,
+        headers: tuple[tuple[str, str], ...] = (),
+        **query: str,
+    ) -> None:
         """Like :meth:`_change`, without blocking the event loop."""
+        make = partial(change_request, call, name, timeout=timeout, body=body, headers=headers, **query)
         connection = AsyncConnection(self.service_fabric_conn_id, self.get_conn, self._warn)
-        request_to = partial(self._change_request, call, name, body, timeout)
-        cluster, response = await connection.send(request_to)
+        cluster, response = await connection.send(partial(self._versioned, make))
         cluster.check(self._check_expiry(response))
 
-    def _change_request(
-        self, call: Call, name: str, body: object, timeout: float, cluster: Cluster
-    ) -> Request:
-        version = self.api_version or cluster.api_version
-        return change_request(call, name, timeout=timeout, api_version=version, body=body)
+    def _versioned(self, make: Callable[..., Request], cluster: Cluster) -> Request:
+        """Return a request with the api-version of the hook or the connection, if they set one."""
+        return make(api_version=self.api_version or cluster.api_version)
 
 
 def _check_type(connection: Connection) -> None:

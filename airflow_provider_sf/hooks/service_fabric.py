@@ -15,6 +15,7 @@ from airflow_provider_sf.rest import Rejected, ServiceFabricError
 from airflow_provider_sf.rest.errors import with_advice
 from airflow_provider_sf.rest.plain_text import plain_line
 from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, OK, UNKNOWN_CALL, runtime_version
+from airflow_provider_sf.rest.release_calls import EVALUATE_APPLICATION_HEALTH
 from airflow_provider_sf.upgrades.applications import (
     APPLICATION,
     APPLICATIONS,
@@ -31,7 +32,8 @@ from airflow_provider_sf.upgrades.kinds import (
 
 if TYPE_CHECKING:
     from airflow_provider_sf.cluster import Cluster
-    from airflow_provider_sf.rest.protocol import Response
+    from airflow_provider_sf.releases import ApplicationHealthPolicy
+    from airflow_provider_sf.rest.protocol import Call, Response
     from airflow_provider_sf.upgrades import UpgradeProgress
 
 
@@ -113,19 +115,24 @@ class ServiceFabricHook(ReleaseCalls):
         """Like :meth:`get_application`, without blocking the event loop."""
         return await self._aread(Application.from_answer, APPLICATION, name)
 
-    def get_application_health(self, name: str) -> ApplicationHealth:
+    def get_application_health(
+        self, name: str, *, policy: ApplicationHealthPolicy | None = None
+    ) -> ApplicationHealth:
         """
         Return the health of a classic application, with the reasons if it is not healthy.
 
-        The call is ``GET /Applications/{applicationId}/$/GetHealth``.
+        The call is ``GET /Applications/{applicationId}/$/GetHealth``, or ``POST`` with a policy.
 
+        :param policy: what counts as healthy; None is the policy of the application manifest
         :raises ValueError: the name is invalid; nothing was sent
         """
-        return self._read(ApplicationHealth.from_answer, APPLICATION_HEALTH, name)
+        return self._read(ApplicationHealth.from_answer, *_health_request(name, policy))
 
-    async def aget_application_health(self, name: str) -> ApplicationHealth:
+    async def aget_application_health(
+        self, name: str, *, policy: ApplicationHealthPolicy | None = None
+    ) -> ApplicationHealth:
         """Like :meth:`get_application_health`, without blocking the event loop."""
-        return await self._aread(ApplicationHealth.from_answer, APPLICATION_HEALTH, name)
+        return await self._aread(ApplicationHealth.from_answer, *_health_request(name, policy))
 
     def list_applications(self) -> list[Application]:
         """Return all classic applications, page by page: ``GET /Applications``."""
@@ -181,3 +188,9 @@ class ServiceFabricHook(ReleaseCalls):
         each call loads the connection and opens its own session.
         """
         return cached_cluster(self.service_fabric_conn_id)
+
+
+def _health_request(name: str, policy: ApplicationHealthPolicy | None) -> tuple[Call, str, object]:
+    if policy is None:
+        return APPLICATION_HEALTH, name, None
+    return EVALUATE_APPLICATION_HEALTH, name, policy.body()

@@ -1,9 +1,11 @@
-"""Read the bodies of responses: JSON, errors of Service Fabric and of Azure, and everything else. No I/O."""
+"""The bodies of requests and responses: JSON, errors of Service Fabric and of Azure, the rest. No I/O."""
 
 from __future__ import annotations
 
 import json
 import json.scanner
+from io import SEEK_END, BufferedIOBase
+from typing import BinaryIO, cast
 
 from airflow_provider_sf.rest.plain_text import plain_line
 
@@ -27,6 +29,28 @@ It holds the lock of the interpreter all that time, also in a thread, so that no
 """
 
 PAGE = "an HTML or XML page"
+
+
+def content_of(body: object) -> tuple[str, bytes | BinaryIO]:
+    """Return the media type of a body, and what to send; JSON keeps the order of the members."""
+    if body is None:
+        return "", b""
+    if isinstance(body, (bytes, BufferedIOBase)):
+        return "application/octet-stream", cast("bytes | BinaryIO", body)
+    return "application/json; charset=utf-8", json.dumps(body, ensure_ascii=False).encode()
+
+
+def rewound(body: bytes | BinaryIO) -> bytes | BinaryIO | None:
+    """
+    Return the body of a request from its beginning, for a library that sends it; None if it is empty.
+
+    The libraries would send an empty file in chunks, which Service Fabric does not accept.
+    """
+    if isinstance(body, bytes):
+        return body or None
+    size = body.seek(0, SEEK_END)
+    body.seek(0)
+    return body if size else None
 
 
 def is_small(body: bytes) -> bool:

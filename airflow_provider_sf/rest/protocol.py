@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
-from io import SEEK_END
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
@@ -17,7 +15,6 @@ from airflow_provider_sf.rest.errors import (
     ServiceFabricError,
     UnexpectedAnswer,
     Unreachable,
-    result_unknown,
 )
 from airflow_provider_sf.rest.plain_text import plain_line
 from airflow_provider_sf.rest.storage_limits import shorten
@@ -42,8 +39,6 @@ class Call:
     is_read: bool = False
     """Whether it changes nothing, although its method is not GET."""
 
-
-JSON_BODY = ("Content-Type", "application/json; charset=utf-8")
 
 HEADERS = (
     ("Accept", "application/json"),
@@ -109,19 +104,6 @@ def with_token(request: Request, token: str) -> Request:
     )
 
 
-def rewound(body: bytes | BinaryIO) -> bytes | BinaryIO | None:
-    """
-    Return a body from its beginning, for a library that sends it; None if it is empty.
-
-    The libraries would send an empty file in chunks, which Service Fabric does not accept.
-    """
-    if isinstance(body, bytes):
-        return body or None
-    size = body.seek(0, SEEK_END)
-    body.seek(0)
-    return body if size else None
-
-
 def too_large_error(endpoint: str) -> UnexpectedAnswer:
     """Return the error for a response that is too large to come from Service Fabric."""
     size = f"{MAX_BODY_BYTES // 1024 // 1024} MiB"
@@ -167,7 +149,7 @@ def request_for(
     Return the request of a call for a name, with more query parameters if there are any.
 
     :param timeout: seconds until the cluster ends the request with its own error, see :func:`server_timeout`
-    :param body: what to send as JSON, with the members in this order; None for no body
+    :param body: what to send as JSON, with the members in this order; bytes and files are sent as they are
     :raises ValueError: the name is invalid for this call, see :func:`fill_path`
     """
     parameters = {"api-version": api_version or call.api_version}
@@ -176,26 +158,9 @@ def request_for(
     parameters.update(query)
     quoted = "&".join(f"{key}={quote(value, safe=':/')}" for key, value in parameters.items())
     target = f"{fill_path(call.path, name)}?{quoted}"
-    if body is None:
-        return Request(call.method, target, is_read=call.is_read)
-    data = json.dumps(body, ensure_ascii=False).encode()
-    return Request(call.method, target, (*HEADERS, JSON_BODY), data, is_read=call.is_read)
-
-
-def change_request(
-    call: Call, name: str | None = "", *, timeout: float, api_version: str | None = None, body: object = None
-) -> Request:
-    """
-    Return the request of a call that changes the cluster.
-
-    :param timeout: how many seconds the cluster may take, 1 to 600; its answer may take a little longer
-    :raises ValueError: the time is out of range, or the name is invalid
-    """
-    if not 1 <= timeout <= _MAX_SERVER_SECONDS:
-        msg = f"timeout must be from 1 to {_MAX_SERVER_SECONDS:g} seconds, not {timeout:g}"
-        raise ValueError(msg)
-    request = request_for(call, name, api_version=api_version, timeout=int(timeout), body=body)
-    return replace(request, read_timeout=timeout + _MAX_MARGIN_SECONDS)
+    kind, content = bodies.content_of(body)
+    headers = (*HEADERS, ("Content-Type", kind)) if kind else HEADERS
+    return Request(call.method, target, headers, content, is_read=call.is_read)
 
 
 def server_timeout(read_timeout: float) -> int:
@@ -205,8 +170,8 @@ def server_timeout(read_timeout: float) -> int:
     Without it a gateway waits for 60 s. It reads ``timeout`` for every call, also if the page of the call
     does not list it: RequestHandlerBase.HandlerAsyncOperation.h of microsoft/service-fabric.
     """
-    margin = min(_MAX_MARGIN_SECONDS, read_timeout / 5)
-    return max(1, int(min(read_timeout - margin, _MAX_SERVER_SECONDS)))
+    margin = min(MAX_MARGIN_SECONDS, read_timeout / 5)
+    return max(1, int(min(read_timeout - margin, MAX_SERVER_SECONDS)))
 
 
 def json_object(response: Response) -> dict[str, Any]:
@@ -233,23 +198,6 @@ def json_object(response: Response) -> dict[str, Any]:
         "cluster, not a proxy or a login page"
     )
     raise UnexpectedAnswer(msg, response.status, None, response.endpoint)
-
-
-def check_accepted(response: Response) -> None:
-    """
-    Raise the error of a response to a change, if the cluster has not accepted the change.
-
-    :raises ResultUnknown: the change may have been made: the cluster was too slow, or it failed, or something
-        that is not the cluster has answered
-    :raises Unreachable: it was not made, because something else is in progress; a retry may help
-    :raises Rejected: it was refused
-    """
-    if response.status in _ACCEPTED and bodies.is_empty_or_json(response.body):
-        return
-    error = error_from_response(response)
-    if isinstance(error, Rejected) or error.code in TRANSIENT_CODES:
-        raise error
-    raise result_unknown(error)
 
 
 def error_from_response(response: Response) -> ServiceFabricError:
@@ -314,8 +262,6 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 OK = 200
 
-_ACCEPTED = frozenset({200, 201, 202})
-
 AUTH_FAILURES = frozenset({401, 403})
 """The statuses with which a gateway refuses the credentials of a request."""
 
@@ -329,8 +275,8 @@ CUT = "the connection was closed before the answer was complete"
 
 _MAX_RETRY_AFTER_SECONDS = 86_400.0
 
-_MAX_MARGIN_SECONDS = 5.0
-_MAX_SERVER_SECONDS = 600.0
+MAX_MARGIN_SECONDS = 5.0
+MAX_SERVER_SECONDS = 600.0
 """A cluster refuses more: the setting MaxOperationTimeout of NamingService."""
 
 _NO_CONTENT = 204

@@ -26,8 +26,12 @@ ROLLBACK_APPLICATION_UPGRADE = _post(
     "/Applications/{applicationId}/$/RollbackUpgrade", "6.0", "rollbackapplicationupgrade"
 )
 CREATE_APPLICATION = _post("/Applications/$/Create", "6.0", "createapplication")
-EVALUATE_APPLICATION_HEALTH = _post(
-    "/Applications/{applicationId}/$/GetHealth", "6.0", "getapplicationhealthusingpolicy"
+EVALUATE_APPLICATION_HEALTH = Call(
+    "/Applications/{applicationId}/$/GetHealth",
+    "6.0",
+    f"{_PAGES}getapplicationhealthusingpolicy",
+    method="POST",
+    is_read=True,
 )
 
 START_COMPOSE_UPGRADE = _post(

@@ -11,7 +11,8 @@ import pytest
 
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.rest import Rejected, ResultUnknown, ServiceFabricError, Unreachable
-from airflow_provider_sf.rest.protocol import Call, Request, Response, change_request, check_accepted
+from airflow_provider_sf.rest.changes import change_request, check_accepted
+from airflow_provider_sf.rest.protocol import Call, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
