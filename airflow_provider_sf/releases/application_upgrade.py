@@ -15,7 +15,7 @@ from airflow_provider_sf.releases.value_checks import (
     whole_seconds,
 )
 from airflow_provider_sf.rest.json_values import objects, text, value_at
-from airflow_provider_sf.rest.url_names import application_id, normalized_name
+from airflow_provider_sf.rest.url_names import application_id
 from airflow_provider_sf.upgrades.monitoring_policy import monitoring_policy_of
 
 if TYPE_CHECKING:
@@ -113,26 +113,42 @@ class ApplicationUpgrade:
 
     def matches_description(self, answer: object) -> bool:
         """
-        Whether an answer of the progress call is about an upgrade with this description.
+        Whether an answer of the progress call is about an upgrade with this description, which goes forward.
 
-        The mode is not compared: after a failure with the FailureAction Manual it is UnmonitoredManual, and
-        during a rollback UnmonitoredAuto.
+        A monitored upgrade with the FailureAction Manual has the mode UnmonitoredManual after a failure. A
+        person who changes a running upgrade changes its description, too.
         """
+        if described_content(answer) != (self.target_version, dict(self.parameters)):
+            return False
         description = value_at(answer, "UpgradeDescription")
-        version = value_at(description, "TargetApplicationTypeVersion")
-        name = text(value_at(description, "Name"))
-        if not name or normalized_name(name) != normalized_name(self.name) or version != self.target_version:
+        if text(value_at(description, "RollingUpgradeMode")) not in self._modes:
             return False
-        parameters = {
-            text(item.get("Key")): text(item.get("Value")) or ""
-            for item in objects(value_at(description, "Parameters"))
-        }
-        if parameters != dict(self.parameters):
+        if bool(value_at(description, "ForceRestart")) != self.force_restart:
             return False
-        if self.monitoring_policy is None:
-            return True
         policy = value_at(description, "MonitoringPolicy")
-        return monitoring_policy_of(policy) == monitoring_policy_of(self.monitoring_policy.body())
+        return self.monitoring_policy is None or (
+            monitoring_policy_of(policy) == monitoring_policy_of(self.monitoring_policy.body())
+        )
+
+    @property
+    def _modes(self) -> set[str]:
+        policy = self.monitoring_policy
+        waits = policy is not None and policy.failure_action == "Manual"
+        return {self.mode, "UnmonitoredManual"} if waits else {self.mode}
+
+
+def described_content(answer: object) -> tuple[str | None, dict[str, str]]:
+    """
+    Return version and parameters in the description of an answer of the progress call.
+
+    A person cannot change these while the upgrade runs, unlike its mode and its policies.
+    """
+    description = value_at(answer, "UpgradeDescription")
+    parameters = {
+        text(item.get("Key")) or "": text(item.get("Value")) or ""
+        for item in objects(value_at(description, "Parameters"))
+    }
+    return text(value_at(description, "TargetApplicationTypeVersion")), parameters
 
 
 def application_name(name: str) -> str:

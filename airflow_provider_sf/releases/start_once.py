@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+from airflow_provider_sf.releases.application_upgrade import described_content
 from airflow_provider_sf.releases.parameters import sha256_of
 from airflow_provider_sf.rest import Rejected, ResultUnknown, ServiceFabricError, UnexpectedAnswer
 from airflow_provider_sf.rest.url_names import normalized_name
@@ -103,6 +104,8 @@ class StartState(Record):
     name: str
     target_version: str
     description_sha256: str
+    parameters_sha256: str
+    """The hash of the parameters in the request: a person cannot change them while the upgrade runs."""
     max_tries: int
     before: Before
     sent_at: datetime
@@ -168,7 +171,8 @@ def next_step(
 ) -> Step:
     """Return what to do next; ``state`` is what this or an earlier process has stored."""
     if seen.progress.outcome is Outcome.UNKNOWN:
-        return Refused(f"its state {seen.progress.state!r} is not known, so nothing was sent")
+        sent = "" if state else ", so nothing was sent"
+        return Refused(f"the state {seen.progress.state!r} of the upgrade on record is not known{sent}")
     if state is None:
         return _first_step(upgrade, options, seen)
     if state.max_tries != options.max_tries:
@@ -207,10 +211,12 @@ def _first_step(upgrade: ApplicationUpgrade, options: StartOptions, seen: Seen) 
     is_blind = options.is_retry and not options.keeps_state
     if is_blind and _may_be_of_earlier_try(upgrade, options, progress):
         return Started(_identity(upgrade, progress), None)
-    if progress.outcome.active and options.if_upgrading != "supersede":
-        if options.if_upgrading == "wait":
-            return WaitForOther(UpgradeIdentity.from_record(progress))
+    if progress.outcome.active and options.if_upgrading == "wait":
+        return WaitForOther(UpgradeIdentity.from_record(progress))
+    if progress.outcome.active and options.if_upgrading == "fail":
         return Refused("another upgrade is in progress (if_upgrading='fail'), so nothing was sent")
+    if _goes_forward(progress) and upgrade.matches_description(progress.raw):
+        return Started(_identity(upgrade, progress), None)  # the request could only roll it back
     has_failed = progress.outcome is Outcome.FAILED
     if not progress.outcome.active and not has_failed and _is_deployed(upgrade, seen):
         return _same_version(options)
@@ -237,10 +243,9 @@ def _step_after_request(upgrade: ApplicationUpgrade, state: StartState, seen: Se
     progress, before = seen.progress, state.before
     if progress.outcome is Outcome.NOT_UPGRADED and before.was_upgraded:
         return Refused("the cluster could not prepare the upgrade: its record is gone")
-    if _is_unchanged(before, progress):
+    if _is_unchanged(state, progress):
         return _step_without_change(upgrade, state, seen)
-    is_other = progress.new_version not in {None, upgrade.target_version}
-    if is_other or (progress.raw and _is_described_otherwise(upgrade, progress)):
+    if not progress.going_back and not _is_of_request(state, progress):
         return Refused("another upgrade was started at the same time")
     is_early = progress.outcome.active and progress.started_at is None
     if is_early and seen.now <= state.answer_due_at:
@@ -248,12 +253,15 @@ def _step_after_request(upgrade: ApplicationUpgrade, state: StartState, seen: Se
     return Started(_identity(upgrade, progress), before.upgrade)
 
 
-def _is_unchanged(before: Before, progress: UpgradeProgress) -> bool:
+def _is_unchanged(state: StartState, progress: UpgradeProgress) -> bool:
     """Whether the record is still about the upgrade from before, which may have moved on if it was active."""
+    before = state.before
+    if before.was_active and before.upgrade.started_at is None and not _is_of_request(state, progress):
+        return progress.new_version in {None, before.upgrade.target_version}  # it may have its start time now
     if progress.started_at != before.upgrade.started_at:
         return False
     if before.was_active:
-        return True
+        return before.upgrade.started_at is not None
     is_upgraded = progress.outcome is not Outcome.NOT_UPGRADED
     if progress.outcome.active or is_upgraded != before.was_upgraded:
         return False
@@ -266,15 +274,37 @@ def _step_without_change(upgrade: ApplicationUpgrade, state: StartState, seen: S
         return WaitForOther(UpgradeIdentity.from_record(seen.progress))
     if seen.now <= max(state.answer_due_at, _ended_at(seen.progress) or state.answer_due_at) + LATE:
         return LookAgain(LOOK_AGAIN_SECONDS, "the upgrade is not on record yet")
-    if state.is_accepted:
-        return Refused("the cluster has accepted the upgrade, but it is not on record")
-    if state.description_sha256 != upgrade.sha256():
-        return Refused("the parameters were changed after the request was sent, so it was not sent again")
-    if state.sends >= MAX_SENDS:
-        return Refused(f"the request was sent {state.sends} times and never answered")
+    if reason := _reason_to_stop(upgrade, state, seen.progress):
+        return Refused(reason)
     request = state.answer_due_at - state.sent_at
     again = replace(state, sent_at=seen.now, answer_due_at=seen.now + request, sends=state.sends + 1)
     return Send(again)
+
+
+def _reason_to_stop(upgrade: ApplicationUpgrade, state: StartState, progress: UpgradeProgress) -> str:
+    """
+    Return why a request without effect is not sent again; empty if it may be sent again.
+
+    A request rolls a running upgrade back before its own starts. If a person requests a rollback meanwhile,
+    Service Fabric drops it: so after a rollback nothing shows whether the request had arrived.
+    """
+    if state.is_accepted:
+        return "the cluster has accepted the upgrade, but it is not on record"
+    if state.before.was_active and progress.going_back:
+        return "the other upgrade was rolled back, but that of this task has not followed"
+    if state.description_sha256 != upgrade.sha256():
+        return "the parameters were changed after the request was sent, so it was not sent again"
+    if state.sends >= MAX_SENDS:
+        return f"the request was sent {state.sends} times and never answered"
+    return ""
+
+
+def _is_of_request(state: StartState, progress: UpgradeProgress) -> bool:
+    """Whether the upgrade on record has the version and the parameters of the request."""
+    if progress.raw is None:
+        return progress.new_version in {None, state.target_version}
+    version, parameters = described_content(progress.raw)
+    return (version, sha256_of(parameters)) == (state.target_version, state.parameters_sha256)
 
 
 def _state_of(upgrade: ApplicationUpgrade, options: StartOptions, seen: Seen, *, sends: int) -> StartState:
@@ -282,6 +312,7 @@ def _state_of(upgrade: ApplicationUpgrade, options: StartOptions, seen: Seen, *,
         name=normalized_name(upgrade.name),
         target_version=upgrade.target_version,
         description_sha256=upgrade.sha256(),
+        parameters_sha256=sha256_of(upgrade.parameters),
         max_tries=options.max_tries,
         before=Before.of(seen),
         sent_at=seen.now,
@@ -308,9 +339,8 @@ def _is_deployed(upgrade: ApplicationUpgrade, seen: Seen) -> bool:
     return seen.version == upgrade.target_version and dict(seen.parameters) == dict(upgrade.parameters)
 
 
-def _is_described_otherwise(upgrade: ApplicationUpgrade, progress: UpgradeProgress) -> bool:
-    """Whether an upgrade that goes forward has another description."""
-    return not progress.going_back and not upgrade.matches_description(progress.raw)
+def _goes_forward(progress: UpgradeProgress) -> bool:
+    return progress.outcome.active and not progress.going_back
 
 
 def _may_be_of_earlier_try(
