@@ -52,6 +52,8 @@ class Start:
     prepare_seconds: float = 10.0
     forward_seconds: float = 200.0
     deadline: float = float("inf")
+    looked_at: float = 0.0
+    """When its sender has read the parameters that are deployed."""
     answer: Callable[[str], None] = lambda _: None
 
 
@@ -71,12 +73,13 @@ class Upgrade:
 
 @dataclass
 class Accepted:
-    """An accepted start: what was deployed, and whether an upgrade was in progress."""
+    """An accepted start, and the parameters that were deployed."""
 
     at: float
     start: Start
     parameters: dict[str, str]
-    was_moving: bool
+    deployed_at: float
+    """When these parameters were deployed."""
 
 
 @dataclass
@@ -85,6 +88,7 @@ class Cluster:
 
     version: str = "v0"
     parameters: dict[str, str] = field(default_factory=lambda: {"Web": "1", "Kept": "k"})
+    deployed_at: float = 0.0
     now: float = 0.0
     record: Upgrade | None = None
     goal: Start | None = None
@@ -120,7 +124,7 @@ class Cluster:
         elif not moving and self._is_deployed(start):
             start.answer("FABRIC_E_APPLICATION_ALREADY_IN_TARGET_VERSION")
         else:
-            self.accepted.append(Accepted(self.now, start, dict(self.parameters), moving))
+            self.accepted.append(Accepted(self.now, start, dict(self.parameters), self.deployed_at))
             self._accept(start, is_moving=moving)
 
     def rollback(self) -> None:
@@ -188,7 +192,7 @@ class Cluster:
             upgrade.ended_at = self.now
         if phase == "completed":
             self.version = upgrade.description["TargetApplicationTypeVersion"]
-            self.parameters = parameters_of(upgrade.description)
+            self.parameters, self.deployed_at = parameters_of(upgrade.description), self.now
 
     def _turn_back(self, upgrade: Upgrade, reason: str) -> None:
         upgrade.phase, upgrade.mode, upgrade.reason = "back", "UnmonitoredAuto", reason
