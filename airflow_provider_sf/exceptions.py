@@ -1,4 +1,4 @@
-"""What a task raises if the upgrade did not succeed."""
+"""What a task raises if the upgrade did not succeed, or if it did not change the cluster."""
 
 from __future__ import annotations
 
@@ -7,3 +7,11 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 class UpgradeFailed(AirflowFailException):
     """The upgrade failed or was rolled back. Airflow does not retry it: a new wait cannot change that."""
+
+
+class ChangeRefused(AirflowFailException):
+    """
+    The task did not change the cluster: the state of the cluster did not allow it, or the cluster refused it.
+
+    Airflow does not retry it. The message says what is on record and what to do.
+    """

@@ -24,12 +24,23 @@ ARROWS: dict[str, set[str]] = {
     "auth": {"rest"},
     "cluster": {"auth", "rest"},
     "wait": {"rest", "serialization", "upgrades"},
-    "messages": {"rest", "upgrades", "wait"},
+    "releases": {"rest", "serialization", "upgrades", "wait"},
+    "messages": {"releases", "rest", "upgrades", "wait"},
     "provider_info": {"auth"},
     "links": {"cluster", "upgrades"},
-    "hooks": {"auth", "cluster", "provider_info", "rest", "upgrades", "wait"},
+    "hooks": {"auth", "cluster", "provider_info", "releases", "rest", "upgrades", "wait"},
     "triggers": {"cluster", "hooks", "messages", "rest", "upgrades", "wait"},
-    "operators": {"hooks", "links", "messages", "upgrades", "wait"},
+    "operators": {
+        "exceptions",
+        "hooks",
+        "links",
+        "messages",
+        "releases",
+        "rest",
+        "sensors",
+        "upgrades",
+        "wait",
+    },
     "sensors": {
         "cluster",
         "exceptions",
@@ -44,7 +55,7 @@ ARROWS: dict[str, set[str]] = {
     "simulator": {"cluster", "rest", "upgrades"},
 }
 
-CORE = ["rest", "upgrades", "wait", "messages", "auth", "cluster"]
+CORE = ["rest", "upgrades", "wait", "releases", "messages", "auth", "cluster"]
 
 
 @cache
@@ -109,7 +120,7 @@ def test_core_loads_no_airflow(package: str) -> None:
     assert not loaded_after(code) & {"airflow", "requests", "aiohttp", "yarl", "asgiref", "pendulum"}
 
 
-@pytest.mark.parametrize("package", ["rest", "upgrades", "wait", "messages"])
+@pytest.mark.parametrize("package", ["rest", "upgrades", "wait", "releases", "messages"])
 def test_pure_packages_load_no_network_library(package: str) -> None:
     code = "\n".join(
         f"import airflow_provider_sf.{name}" for name in modules() if package_of(name) == package

@@ -19,6 +19,7 @@ from airflow_provider_sf.upgrades.outcomes import Outcome
 
 if TYPE_CHECKING:
     from airflow_provider_sf.upgrades import UpgradeProgress
+    from airflow_provider_sf.wait.identity import UpgradeIdentity
     from airflow_provider_sf.wait.matching import UpgradeSelector
     from airflow_provider_sf.wait.timeline import Stage
 
@@ -35,6 +36,12 @@ def describe_upgrade(record: UpgradeProgress) -> str:
     start = f", started {format_time(record.started_at)}" if record.started_at else no_start
     has_start_time = "started_at" in KINDS[record.kind].keys
     return f"{rollback}{describe_version(record)}{start if has_start_time else ''}"
+
+
+def describe_identity(identity: UpgradeIdentity) -> str:
+    """Identify an upgrade that a task has started: ``v1, started 2026-03-01 03:00:00 UTC``."""
+    start = f", started {format_time(identity.started_at)}" if identity.started_at else ""
+    return f"{format_version(identity.target_version)}{start}"
 
 
 def describe_selector(selector: UpgradeSelector) -> str:

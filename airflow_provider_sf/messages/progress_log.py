@@ -20,6 +20,7 @@ from airflow_provider_sf.messages.changes import (
     seconds_between,
 )
 from airflow_provider_sf.messages.descriptions import (
+    describe_identity,
     describe_selector,
     describe_state,
     describe_upgrade,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.upgrades.services import ServiceProgress
+    from airflow_provider_sf.wait.identity import UpgradeIdentity
     from airflow_provider_sf.wait.policy import Policy
     from airflow_provider_sf.wait.state import WaitState
 
@@ -74,10 +76,19 @@ class LogState:
         return cls(record, now, now)
 
 
-def opening_lines(
-    kind: str, name: str, endpoint: str, policy: Policy, limit: tuple[str, float]
+def opening_lines(  # noqa: PLR0917 - all positional
+    kind: str,
+    name: str,
+    endpoint: str,
+    policy: Policy,
+    limit: tuple[str, float],
+    started: UpgradeIdentity | None = None,
 ) -> tuple[str, str]:
-    """Name the target and the expected upgrade; in a second line, the poll interval and the timeouts."""
+    """
+    Name the target and the expected upgrade; in a second line, the poll interval and the timeouts.
+
+    ``started`` is the expected upgrade if the task itself has started it.
+    """
     timeouts = {
         limit[0]: limit[1],
         "start_timeout": policy.start_timeout,
@@ -87,7 +98,8 @@ def opening_lines(
     }
     limits = [f"{key} {format_duration(seconds)}" for key, seconds in timeouts.items() if seconds is not None]
     at_first = " at first" if policy.exponential_backoff else ""
-    expected = f"expected upgrade: {describe_selector(policy.selector)}"
+    upgrade = describe_identity(started) if started else describe_selector(policy.selector)
+    expected = f"expected upgrade: {upgrade}"
     return (
         f"Waiting for the upgrade of {upgrade_subject(kind, name)} at {endpoint}; {expected}",
         f"Polling every {format_duration(policy.poke_interval)}{at_first}; {', '.join(limits)}",

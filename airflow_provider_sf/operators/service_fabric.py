@@ -1,4 +1,4 @@
-"""The operator: read the progress of an upgrade once, and push it."""
+"""The operators. This module has the one that reads the progress once; the others have their own modules."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink, push_link
+from airflow_provider_sf.operators.resume_upgrade import ServiceFabricResumeUpgradeOperator
+from airflow_provider_sf.operators.rollback_upgrade import ServiceFabricRollbackUpgradeOperator
+from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgradeApplicationOperator
 from airflow_provider_sf.upgrades.kinds import DEFAULT_KIND
 from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
 from airflow_provider_sf.wait.parameters import check_name
@@ -15,6 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow.providers.common.compat.sdk import Context
+
+__all__ = [
+    "ServiceFabricResumeUpgradeOperator",
+    "ServiceFabricRollbackUpgradeOperator",
+    "ServiceFabricUpgradeApplicationOperator",
+    "ServiceFabricUpgradeProgressOperator",
+]
 
 
 class ServiceFabricUpgradeProgressOperator(BaseOperator):

@@ -24,6 +24,7 @@ from airflow_provider_sf.wait.parameters import (
     check_poke_interval,
     check_reschedule_mode,
     check_selector_parameters,
+    check_stall_timeout,
     is_rendered_later,
     read_choice,
     read_seconds,
@@ -168,9 +169,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         if self._is_rescheduled:
             check_reschedule_mode(self.kind, self.stall_timeout, self._selected_by)
         check_poke_interval(self.poke_interval, self.max_wait, deferrable=self.deferrable)
-        if self.stall_timeout == 0:
-            msg = "stall_timeout must be more than 0 s: every upgrade pauses for a moment"
-            raise ValueError(msg)
+        check_stall_timeout(self.stall_timeout)
         if self.silent_fail:
             msg = (
                 "silent_fail is not supported: it hides errors; unreachable_timeout retries during an outage"

@@ -17,6 +17,7 @@ from airflow_provider_sf.links.service_fabric import push_link
 from airflow_provider_sf.messages.errors import explained_error
 from airflow_provider_sf.messages.progress_log import LogState, changed_lines, opening_lines
 from airflow_provider_sf.messages.results import failure_message, success_message
+from airflow_provider_sf.messages.rollbacks import no_rollback_message, rollback_message
 from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.messages.timeouts import timeout_message
 from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer
@@ -25,6 +26,8 @@ from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.sensors.earlier_tries import EarlierTries
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
+from airflow_provider_sf.upgrades.outcomes import Outcome
+from airflow_provider_sf.wait.identity import History
 from airflow_provider_sf.wait.state import Verdict, WaitState, xcom_values
 from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step, verdict_of
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_sf.cluster import Cluster
+    from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.wait.policy import Policy
     from airflow_provider_sf.wait.state_machine import Decision, Observation
 
@@ -66,6 +70,10 @@ class WaitSettings:
     deferrable: bool
     live_progress: bool
     push_xcoms: bool
+    wants_rollback: bool = False
+    """Whether the rollback of the expected upgrade is a success of the task."""
+    method_name: str = "execute_complete"
+    """The method of the task with which Airflow resumes it."""
 
 
 def state_from_event(event: object, kind: str, name: str) -> WaitState:
@@ -99,6 +107,7 @@ class WaitTask:
     :param defer: the method ``defer`` of the sensor; it raises
     :param earlier_polls_unknown: True in reschedule mode, where each process starts without the state of the
         process before it
+    :param history: what the task knows of the expected upgrade, if it started that itself
     """
 
     def __init__(
@@ -109,15 +118,23 @@ class WaitTask:
         log: Any,
         defer: Callable[..., None],
         earlier_polls_unknown: bool = False,
+        history: History | None = None,
     ) -> None:
         self._settings = settings
         self._policy = settings.policy
-        self._state = WaitState(began_at=began_at, earlier_polls_unknown=earlier_polls_unknown)
+        known = history or History()
+        self._state = WaitState(
+            began_at=began_at,
+            expected=known.expected,
+            before=known.before,
+            earlier_polls_unknown=earlier_polls_unknown,
+        )
         self._log = log
         self._log_state = LogState()
         self._defer_task = defer
         self.has_ended = False
         self._earlier_tries = EarlierTries(settings.kind, settings.name, settings.policy.selector, log)
+        self._needs_earlier_tries = history is None
 
     def poke(self, context: Context) -> dict[str, Any] | None:
         """Poll, then defer in deferrable mode; return the record if the upgrade has succeeded."""
@@ -137,7 +154,7 @@ class WaitTask:
     def complete(self, context: Context, event: object) -> dict[str, Any]:
         """End the task with the event of its trigger; store first what a retry must know."""
         state = state_from_event(event, self._settings.kind, self._settings.name)
-        self._earlier_tries.keep(context, state)
+        self._keep(context, state)
         return self.end(context, state)
 
     def end(self, context: Context, state: WaitState) -> dict[str, Any]:
@@ -178,18 +195,25 @@ class WaitTask:
         if settings.push_xcoms:
             push_link(context, cluster, settings.kind, settings.name)
         if not self._state.earlier_polls_unknown:
+            expected = self._state.expected
             for line in opening_lines(
-                settings.kind, settings.name, cluster.endpoint, self._policy, settings.limit
+                settings.kind, settings.name, cluster.endpoint, self._policy, settings.limit, expected
             ):
                 self._log.info("%s", line)
-        self._state = self._earlier_tries.continued(context, self._state)
+        if self._needs_earlier_tries:
+            self._state = self._earlier_tries.continued(context, self._state)
         return cluster
+
+    def _keep(self, context: Context, state: WaitState) -> None:
+        """Store what a retry must know, unless the task knows it from the start of the upgrade."""
+        if self._needs_earlier_tries:
+            self._earlier_tries.keep(context, state)
 
     def _poll(self, context: Context) -> Decision:
         before, observation, now = self._state, self._observe(), _now()
         jitter = random()  # noqa: S311 - not a secret
         self._state, decision = step(self._policy, before, observation, now, jitter=jitter)
-        self._earlier_tries.keep(context, self._state)
+        self._keep(context, self._state)
         self._log_state, lines = changed_lines(self._log_state, before, self._state, self._policy, now)
         for level, line in lines:
             self._log.log(level, "%s", line)
@@ -227,7 +251,7 @@ class WaitTask:
                 live_progress=settings.live_progress and settings.push_xcoms,
                 **self._policy.to_dict(),
             ),
-            method_name="execute_complete",
+            method_name=settings.method_name,
             timeout=remaining + DEFERRAL_MARGIN,
         )
 
@@ -236,6 +260,8 @@ class WaitTask:
         policy, record = self._policy, state.record
         if state.ended_by == "upgrade" and record is not None:
             verdict = verdict_of(policy, state, record, _now())
+            if self._settings.wants_rollback:
+                return self._rollback_result(state, record, verdict), state.identified(record)
             if verdict is Verdict.SUCCEEDED:
                 return success_message(state, record), state.identified(record)
             if verdict.bad:
@@ -250,6 +276,16 @@ class WaitTask:
         outcome = "no record" if record is None else f"outcome {record.outcome}"
         msg = f"unknown result of the wait: ended by {state.ended_by!r} with {outcome}"
         return UnexpectedAnswer(msg), state
+
+    def _rollback_result(
+        self, state: WaitState, record: UpgradeProgress, verdict: Verdict
+    ) -> str | UpgradeFailed:
+        """Return the result of a wait for a rollback that the task has requested."""
+        if verdict is Verdict.FAILED and record.outcome is Outcome.ROLLED_BACK:
+            return rollback_message(state, record)
+        if verdict is Verdict.SUCCEEDED:
+            return UpgradeFailed(no_rollback_message(state, record))
+        return UpgradeFailed(failure_message(self._policy, state, record, verdict))
 
     def _reasons(self, state: WaitState, verdict: Verdict) -> tuple[str, ...]:
         """Return why an upgrade failed: from its record, and from calls that are made once."""

@@ -78,6 +78,13 @@ def check_poke_interval(poke_interval: float, max_wait: timedelta | None, *, def
         raise ValueError(msg)
 
 
+def check_stall_timeout(stall_timeout: float | None) -> None:
+    """Refuse a stall timeout that expires at once."""
+    if stall_timeout == 0:
+        msg = "stall_timeout must be more than 0 s: every upgrade pauses for a moment"
+        raise ValueError(msg)
+
+
 def check_name(kind: str, name: Any) -> None:
     """
     Check kind and name when the DAG is parsed. A template or an XComArg is checked when it is rendered.
@@ -87,6 +94,14 @@ def check_name(kind: str, name: Any) -> None:
     row = get_kind(kind)
     if not (row.takes_name and is_rendered_later(name)):
         fill_path(row.progress.path, name)
+
+
+def check_changeable_kind(kind: str, kinds: tuple[str, ...] = ("application", "compose_deployment")) -> str:
+    """Refuse a kind that the calls of an operator do not change."""
+    if kind not in kinds:
+        msg = f"kind must be {' or '.join(map(repr, kinds))}, not {shorten_repr(kind)}"
+        raise ValueError(msg)
+    return kind
 
 
 def is_rendered_later(value: object) -> bool:

@@ -1,0 +1,17 @@
+"""Keep secret values of parameters out of logs and of Airflow's views. Not for DAG files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk.log import mask_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def mask_values(parameters: object, names: Sequence[str]) -> None:
+    """Mask the values of these parameters wherever Airflow shows them."""
+    for name in names:
+        if isinstance(parameters, dict) and (value := parameters.get(name)):
+            mask_secret(str(value))

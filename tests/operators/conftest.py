@@ -1,0 +1,72 @@
+"""Operators that change a simulated cluster, with a clock that a pause moves."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_sf.simulator import Simulator
+
+MODULES = ("operators.start_task", "operators.waiting", "operators.rollback_upgrade", "sensors.wait_task")
+
+
+class Store:
+    """Airflow's task state store: JSON values that survive a retry."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.values.get(key, default)
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = json.loads(json.dumps(value, allow_nan=False))
+
+    def delete(self, key: str) -> None:
+        self.values.pop(key, None)
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture(autouse=True)
+def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pauses move the clock of the simulator, which is also that of the task."""
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(clock.now, timezone.utc)
+
+    for module in MODULES:
+        monkeypatch.setattr(f"airflow_provider_sf.{module}.time", SimpleNamespace(sleep=sleep))
+    for module in ("operators.start_task", "sensors.wait_task"):
+        monkeypatch.setattr(f"airflow_provider_sf.{module}._now", now)
+    monkeypatch.setattr("airflow_provider_sf.operators.waiting.utc_now", now)
+
+
+@pytest.fixture
+def context(ti: Any, store: Store, simulator: Simulator) -> dict[str, Any]:  # noqa: ARG001 - the cluster
+    """The context of a task in an Airflow that keeps state for a retry."""
+    return {"ti": ti, "task_state_store": store}
+
+
+@pytest.fixture
+def starts(simulator: Simulator) -> Callable[[], list[str]]:
+    """Return the target versions of the upgrades that the cluster has accepted."""
+
+    def accepted() -> list[str]:
+        calls = [command for command in simulator.journal if command.call == "start_application_upgrade"]
+        return [command.body["TargetApplicationTypeVersion"] for command in calls]
+
+    return accepted
