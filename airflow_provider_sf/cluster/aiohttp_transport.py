@@ -99,6 +99,7 @@ def _new_session(connector: aiohttp.TCPConnector, timeouts: tuple[float, float])
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=HEADERS,
+        skip_auto_headers=("Content-Type",),
         timeout=aiohttp.ClientTimeout(total=sum(timeouts), sock_connect=timeouts[0]),
     )
 

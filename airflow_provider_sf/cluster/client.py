@@ -33,6 +33,7 @@ from airflow_provider_sf.rest.json_values import number
 from airflow_provider_sf.rest.plain_text import show_setting
 from airflow_provider_sf.rest.protocol import (
     AUTH_FAILURES,
+    json_list,
     json_object,
     request_for,
     server_timeout,
@@ -214,6 +215,11 @@ class Cluster:
         """
         with self._advice_on_refusal():
             return json_object(response)
+
+    def read_list(self, response: Response) -> list[Any]:
+        """Return the JSON list of a response; see :meth:`read`."""
+        with self._advice_on_refusal():
+            return json_list(response)
 
     @contextmanager
     def _advice_on_refusal(self) -> Iterator[None]:

@@ -14,6 +14,8 @@ from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.hooks.async_connection import AsyncConnection
 from airflow_provider_sf.hooks.reading import off_loop_if_large
 from airflow_provider_sf.rest.changes import change_request
+from airflow_provider_sf.rest.json_values import objects
+from airflow_provider_sf.rest.pages import items_of_page
 from airflow_provider_sf.rest.plain_text import show_setting
 from airflow_provider_sf.rest.protocol import request_for
 from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
@@ -91,6 +93,39 @@ class ClusterRequests(BaseHook):
         """Like :meth:`_read`, without blocking the event loop."""
         cluster, response = await self._asend(call, name, body, **query)
         return await off_loop_if_large(response, lambda: read(cluster.read(response)))
+
+    def _read_items(self, read: Callable[[dict[str, Any]], _Read], call: Call) -> list[_Read]:
+        """Send a request, and read the JSON list of its response."""
+        cluster, response = self._send(call)
+        return [read(item) for item in objects(cluster.read_list(response))]
+
+    async def _aread_items(self, read: Callable[[dict[str, Any]], _Read], call: Call) -> list[_Read]:
+        """Like :meth:`_read_items`, without blocking the event loop."""
+        cluster, response = await self._asend(call)
+        items = await off_loop_if_large(response, lambda: objects(cluster.read_list(response)))
+        return [read(item) for item in items]
+
+    def _list(
+        self, read: Callable[[dict[str, Any]], _Read], call: Call, name: str = "", **query: str
+    ) -> list[_Read]:
+        """Return the items of a list, page by page."""
+        page = partial(items_of_page, used_tokens=set())
+        items, token = self._read(page, call, name, **query)
+        while token:
+            more, token = self._read(page, call, name, **query, ContinuationToken=token)
+            items += more
+        return [read(item) for item in items]
+
+    async def _alist(
+        self, read: Callable[[dict[str, Any]], _Read], call: Call, name: str = "", **query: str
+    ) -> list[_Read]:
+        """Like :meth:`_list`, without blocking the event loop."""
+        page = partial(items_of_page, used_tokens=set())
+        items, token = await self._aread(page, call, name, **query)
+        while token:
+            more, token = await self._aread(page, call, name, **query, ContinuationToken=token)
+            items += more
+        return [read(item) for item in items]
 
     def _send(
         self, call: Call, name: str | None = "", body: object = None, **query: str

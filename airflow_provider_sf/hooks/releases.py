@@ -1,27 +1,20 @@
-"""The calls with which a release changes a cluster, and those that it reads first."""
+"""The calls with which a release changes a cluster."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from airflow_provider_sf.hooks.cluster_requests import CHANGE_TIMEOUT, ClusterRequests
 from airflow_provider_sf.rest import release_calls as calls
-from airflow_provider_sf.rest.json_values import text
-from airflow_provider_sf.rest.pages import items_of_page
-from airflow_provider_sf.upgrades.compose_deployments import ComposeDeployment
-from airflow_provider_sf.upgrades.nodes import Node
+from airflow_provider_sf.rest.plain_text import shorten_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
     from airflow_provider_sf.releases.compose_upgrade import ComposeUpgrade
     from airflow_provider_sf.releases.new_application import NewApplication
     from airflow_provider_sf.releases.upgrade_update import UpgradeUpdate
-    from airflow_provider_sf.rest.protocol import Call
-
-_Item = TypeVar("_Item")
 
 
 class ReleaseCalls(ClusterRequests):
@@ -133,64 +126,26 @@ class ReleaseCalls(ClusterRequests):
         """
         Create or upgrade an application resource: ``PUT /Resources/Applications/{applicationResourceName}``.
 
-        The description is the whole wanted state, so the request may be repeated.
+        The description is the whole wanted state, so the request may be repeated. A cluster that is busy
+        with another description answers with HTTP 503, which is ``ResultUnknown``.
 
-        :param description: ApplicationResourceDescription; its ``name`` must be ``name``
+        :param description: ApplicationResourceDescription
+        :raises ValueError: the description is for another name
         """
-        self._change(calls.APPLY_APPLICATION_RESOURCE, name, dict(description), timeout=timeout)
+        body = _described(name, description)
+        self._change(calls.APPLY_APPLICATION_RESOURCE, name, body, timeout=timeout)
 
     async def aapply_application_resource(
         self, name: str, description: Mapping[str, object], *, timeout: float = CHANGE_TIMEOUT
     ) -> None:
         """Like :meth:`apply_application_resource`, without blocking the event loop."""
-        await self._achange(calls.APPLY_APPLICATION_RESOURCE, name, dict(description), timeout=timeout)
-
-    def get_compose_deployment(self, name: str) -> ComposeDeployment:
-        """Return a compose deployment: ``GET /ComposeDeployments/{deploymentName}``."""
-        return self._read(ComposeDeployment.from_answer, calls.COMPOSE_DEPLOYMENT, name)
-
-    async def aget_compose_deployment(self, name: str) -> ComposeDeployment:
-        """Like :meth:`get_compose_deployment`, without blocking the event loop."""
-        return await self._aread(ComposeDeployment.from_answer, calls.COMPOSE_DEPLOYMENT, name)
-
-    def get_cluster_manifest(self) -> str:
-        """Return the manifest of the cluster as XML: ``GET /$/GetClusterManifest``."""
-        return self._read(_manifest, calls.CLUSTER_MANIFEST)
-
-    async def aget_cluster_manifest(self) -> str:
-        """Like :meth:`get_cluster_manifest`, without blocking the event loop."""
-        return await self._aread(_manifest, calls.CLUSTER_MANIFEST)
-
-    def list_nodes(self) -> list[Node]:
-        """Return the nodes of the cluster, page by page: ``GET /Nodes``."""
-        return self._list(Node.from_answer, calls.NODES)
-
-    async def alist_nodes(self) -> list[Node]:
-        """Like :meth:`list_nodes`, without blocking the event loop."""
-        return await self._alist(Node.from_answer, calls.NODES)
-
-    def _list(
-        self, read: Callable[[dict[str, Any]], _Item], call: Call, name: str = "", **query: str
-    ) -> list[_Item]:
-        """Return the items of a list, page by page."""
-        page = partial(items_of_page, used_tokens=set())
-        items, token = self._read(page, call, name, **query)
-        while token:
-            more, token = self._read(page, call, name, **query, ContinuationToken=token)
-            items += more
-        return [read(item) for item in items]
-
-    async def _alist(
-        self, read: Callable[[dict[str, Any]], _Item], call: Call, name: str = "", **query: str
-    ) -> list[_Item]:
-        """Like :meth:`_list`, without blocking the event loop."""
-        page = partial(items_of_page, used_tokens=set())
-        items, token = await self._aread(page, call, name, **query)
-        while token:
-            more, token = await self._aread(page, call, name, **query, ContinuationToken=token)
-            items += more
-        return [read(item) for item in items]
+        body = _described(name, description)
+        await self._achange(calls.APPLY_APPLICATION_RESOURCE, name, body, timeout=timeout)
 
 
-def _manifest(answer: dict[str, Any]) -> str:
-    return text(answer.get("Manifest")) or ""
+def _described(name: str, description: Mapping[str, object]) -> dict[str, object]:
+    """Return the description as a body. The cluster would refuse another name without an explanation."""
+    if description.get("name") != name:
+        msg = f"name must be {shorten_repr(description.get('name'))}, as in the description, not {name!r}"
+        raise ValueError(msg)
+    return dict(description)

@@ -1,4 +1,4 @@
-"""The hook: the calls that read a cluster and its upgrades. Those that drive a release are in its base."""
+"""The hook: the calls that read upgrades and applications. Those that drive a release are in its bases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_sf.auth.settings import describe_security
 from airflow_provider_sf.hooks.cluster_cache import CachedCluster, cached_cluster
+from airflow_provider_sf.hooks.cluster_reads import ClusterReads
 from airflow_provider_sf.hooks.reading import aread_progress, read_answer, read_progress
 from airflow_provider_sf.hooks.releases import ReleaseCalls
 from airflow_provider_sf.provider_info import get_provider_info
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_sf.upgrades import UpgradeProgress
 
 
-class ServiceFabricHook(ReleaseCalls):
+class ServiceFabricHook(ReleaseCalls, ClusterReads):
     """
     Read a Service Fabric cluster through its REST API, and change it for a release.
 

@@ -92,8 +92,8 @@ def code_and_message(document: object) -> tuple[str | None, str | None]:
 
 
 def is_beginning(body: bytes, document: object) -> bool:
-    """Whether a body may be the beginning of a JSON object and not a whole one."""
-    return _start(body) in {b"", b"{"} and document is None
+    """Whether a body may be the beginning of a JSON object or list, and not a whole one."""
+    return _start(body) in {b"", b"{", b"["} and document is None
 
 
 def describe(body: bytes, document: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 from airflow_provider_sf import __version__
@@ -182,6 +182,18 @@ def json_object(response: Response) -> dict[str, Any]:
     :raises Rejected: the cluster refused the request or has not found the name, or answered with a redirect
     :raises UnexpectedAnswer: the status is good, but the body is not a JSON object
     """
+    return _json(response, dict, "a JSON object")
+
+
+def json_list(response: Response) -> list[Any]:
+    """Return the JSON list of a successful response; see :func:`json_object`."""
+    return _json(response, list, "a JSON list")
+
+
+_Json = TypeVar("_Json", dict[str, Any], list[Any])
+
+
+def _json(response: Response, cls: type[_Json], expected: str) -> _Json:
     if response.status != OK:
         raise error_from_response(response)
     body = response.body
@@ -189,12 +201,12 @@ def json_object(response: Response) -> dict[str, Any]:
         msg = f"the response has more than {bodies.MAX_COMMAS} commas: {_CHECK_HOST}"
         raise UnexpectedAnswer(msg, response.status, None, response.endpoint)
     document = bodies.json_document(body)
-    if isinstance(document, dict):
+    if isinstance(document, cls):
         return document
     if not response.has_length and bodies.is_beginning(body, document):
         raise Unreachable(CUT, endpoint=response.endpoint)
     msg = (
-        f"expected a JSON object, got {bodies.describe(body, document)}: check that host is a Service Fabric "
+        f"expected {expected}, got {bodies.describe(body, document)}: check that host is a Service Fabric "
         "cluster, not a proxy or a login page"
     )
     raise UnexpectedAnswer(msg, response.status, None, response.endpoint)

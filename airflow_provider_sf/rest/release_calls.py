@@ -52,6 +52,9 @@ APPLY_APPLICATION_RESOURCE = Call(
 )
 
 CLUSTER_HEALTH = _get("/$/GetClusterHealth", "6.0", "getclusterhealth")
+EVALUATE_CLUSTER_HEALTH = Call(
+    "/$/GetClusterHealth", "6.0", f"{_PAGES}getclusterhealthusingpolicy", method="POST", is_read=True
+)
 CLUSTER_MANIFEST = _get("/$/GetClusterManifest", "6.0", "getclustermanifest")
 NODES = _get("/Nodes", "6.3", "getnodeinfolist")
 REPAIR_TASKS = _get("/$/GetRepairTaskList", "6.0", "getrepairtasklist")

@@ -15,7 +15,7 @@ from airflow_provider_sf.cluster import requests_transport as over_requests
 from airflow_provider_sf.rest import Rejected, ResultUnknown, ServiceFabricError
 from airflow_provider_sf.rest.changes import change_request
 from airflow_provider_sf.rest.protocol import MAX_BODY_BYTES, Call, Request
-from tests.cluster.scripted_gateway import OK, ScriptedGateway, Turn, length_of
+from tests.scripted_gateway import OK, ScriptedGateway, Turn, length_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

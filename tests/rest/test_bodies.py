@@ -82,12 +82,12 @@ def test_large_deep_body_is_no_json() -> None:
     assert json_document(b'{"a": %s' % (b"[" * 2_000_000)) is None
 
 
-@pytest.mark.parametrize("body", [b"", b" \n", b"{", b'{"a": 1', b'\xef\xbb\xbf{"a', b'{"a": [}'])
-def test_beginning_of_an_object(body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"", b" \n", b"{", b"[", b'{"a": 1', b'\xef\xbb\xbf{"a', b'{"a": [}'])
+def test_beginning_of_an_object_or_list(body: bytes) -> None:
     assert is_beginning(body, json_document(body))
 
 
-@pytest.mark.parametrize("body", [b"{}", b"<html", b"[", b"null", b"hello"])
+@pytest.mark.parametrize("body", [b"{}", b"<html", b"[]", b"null", b"hello"])
 def test_other_bodies_are_no_beginning(body: bytes) -> None:
     assert not is_beginning(body, json_document(body))
 

@@ -21,6 +21,7 @@ from airflow_provider_sf.rest.protocol import (
     error_from_response,
     is_about_connection,
     is_missing,
+    json_list,
     json_object,
     normalize_headers,
     received_response,
@@ -181,6 +182,14 @@ def test_too_large_error() -> None:
 @pytest.mark.parametrize("body", [b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}', b' \n{"a": 1}'])
 def test_json_object_with_a_byte_order_mark(body: bytes) -> None:
     assert json_object(Response(200, body)) == {"a": 1}
+
+
+def test_json_list_is_read() -> None:
+    assert json_list(Response(200, b'[{"TaskId": "a"}]')) == [{"TaskId": "a"}]
+    with pytest.raises(UnexpectedAnswer, match="expected a JSON list, got a JSON object without an error"):
+        json_list(Response(200, b"{}"))
+    with pytest.raises(Unreachable, match="closed before the answer was complete"):
+        json_list(Response(200, b'[{"Task', has_length=False))
 
 
 @pytest.mark.parametrize(
