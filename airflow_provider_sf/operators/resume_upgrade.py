@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,15 @@ from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.parameters import check_name, read_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+    from airflow_provider_sf.upgrades import UpgradeProgress
 
-ALREADY_COMPLETED = "FABRIC_E_UPGRADE_DOMAIN_ALREADY_COMPLETED"
+LOOK_AGAIN_SECONDS = 5.0
 
 KEY = "resumed_upgrade_domain"
 """The key in Airflow's task state store: the domain that an earlier try has started."""
@@ -81,15 +83,16 @@ class ServiceFabricResumeUpgradeOperator(BaseOperator):
         hook = ServiceFabricHook(self.service_fabric_conn_id)
         state, max_tries = TaskState(context, KEY), context["ti"].max_tries
         domain = self._expected_domain(context, state)
-        read = partial(hook.get_upgrade_progress, self.name, kind=self.kind)
-        record = read_with_retries(read, self.unreachable_timeout, self.log)
+        get_progress = partial(hook.get_upgrade_progress, self.name, kind=self.kind)
+        read = partial(read_with_retries, get_progress, self.unreachable_timeout, self.log)
+        record = read()
         step = next_resume_step(record, domain)
         self.log.info("%s", resumption_line(step, record))
         if step.domain is None:
             raise ChangeRefused(resumption_line(step, record))
         if not step.is_done:
             state.set({"domain": step.domain, "max_tries": max_tries})
-            self._resume(hook, step.domain)
+            self._resume(hook, read, step.domain)
         return {"upgrade_domain": step.domain, "resumed": not step.is_done}
 
     def _expected_domain(self, context: Context, state: TaskState) -> str | None:
@@ -107,18 +110,15 @@ class ServiceFabricResumeUpgradeOperator(BaseOperator):
             raise ChangeRefused(msg)
         return None
 
-    def _resume(self, hook: ServiceFabricHook, domain: str) -> None:
-        """Start the domain; a repeated request does not start another one."""
-        from airflow_provider_sf.rest import Rejected, ResultUnknown  # noqa: PLC0415 - keeps DAG parsing fast
+    def _resume(self, hook: ServiceFabricHook, read: Callable[[], UpgradeProgress], domain: str) -> None:
+        """Start the domain; if the answer is lost, look whether it has started, and repeat the request."""
+        from airflow_provider_sf.releases.resume import next_resume_step  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.rest import ResultUnknown  # noqa: PLC0415 - see above
 
         try:
             hook.resume_application_upgrade(self.name, domain)
         except ResultUnknown as error:
-            self.log.warning(
-                "The answer to the request was lost; requesting domain %s again: %s", domain, error
-            )
-            try:
+            self.log.warning("The answer to the request was lost; reading the upgrade again: %s", error)
+            time.sleep(LOOK_AGAIN_SECONDS)
+            if not next_resume_step(read(), domain).is_done:
                 hook.resume_application_upgrade(self.name, domain)
-            except Rejected as refused:
-                if refused.code != ALREADY_COMPLETED:
-                    raise

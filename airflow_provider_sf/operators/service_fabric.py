@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink, push_link
 from airflow_provider_sf.operators.resume_upgrade import ServiceFabricResumeUpgradeOperator
 from airflow_provider_sf.operators.rollback_upgrade import ServiceFabricRollbackUpgradeOperator
+from airflow_provider_sf.operators.update_upgrade import ServiceFabricUpdateUpgradeOperator
 from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgradeApplicationOperator
 from airflow_provider_sf.upgrades.kinds import DEFAULT_KIND
 from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ServiceFabricResumeUpgradeOperator",
     "ServiceFabricRollbackUpgradeOperator",
+    "ServiceFabricUpdateUpgradeOperator",
     "ServiceFabricUpgradeApplicationOperator",
     "ServiceFabricUpgradeProgressOperator",
 ]

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.simulator import Simulator
 
-MODULES = ("operators.start_task", "operators.waiting", "operators.rollback_upgrade", "sensors.wait_task")
+MODULES = (
+    "operators.start_task",
+    "operators.waiting",
+    "operators.rollback_upgrade",
+    "operators.resume_upgrade",
+    "sensors.wait_task",
+)
 
 
 class Store:

@@ -30,7 +30,11 @@ class Operator(ServiceFabricUpgradeApplicationOperator):
 
 
 def operator(name: str = SHOP, **keywords: Any) -> Operator:
-    return Operator(task_id="upgrade", name=name, **{"target_version": "v1", "deferrable": False, "poke_interval": 5, **keywords})
+    return Operator(
+        task_id="upgrade",
+        name=name,
+        **{"target_version": "v1", "deferrable": False, "poke_interval": 5, **keywords},
+    )
 
 
 def start_another(version: str = "v2", name: str = SHOP) -> None:
@@ -108,7 +112,7 @@ def test_killed_before_the_request(context: Any, starts: Any, ti: Any) -> None:
     """The state is stored, the request was not sent: the retry looks until it would have been answered."""
     task = operator()
     original = ServiceFabricHook.start_application_upgrade
-    ServiceFabricHook.start_application_upgrade = _killed  # type: ignore[assignment]
+    ServiceFabricHook.start_application_upgrade = _killed
     try:
         with pytest.raises(KeyboardInterrupt):
             task.execute(context)
