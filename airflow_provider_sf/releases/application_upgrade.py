@@ -141,7 +141,9 @@ def described_content(answer: object) -> tuple[str | None, dict[str, str]]:
     """
     Return version and parameters in the description of an answer of the progress call.
 
-    A person cannot change these while the upgrade runs, unlike its mode and its policies.
+    A person cannot change these while the upgrade goes forward, unlike its mode and its policies. During and
+    after a rollback they are those that are restored: GetApplicationUpgradeStatus in
+    ClusterManagerReplica.cpp of microsoft/service-fabric.
     """
     description = value_at(answer, "UpgradeDescription")
     parameters = {

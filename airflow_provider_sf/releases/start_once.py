@@ -6,6 +6,10 @@ that the step contains. After every answer that is not certain, and in every lat
 record shows whether the request has arrived. Service Fabric has no id for a request, so a request is sent
 again only if the record has not changed long after the cluster would have answered.
 
+A rollback on record does not show what it undoes. If its start time is new, it counts as that of the task: a
+task may report the rollback of an upgrade that another person has started in the same second, but it never
+sends a second request, and never reports a success that is not its own.
+
     on record                                nothing sent yet    sent, answer not known
     no upgrade is in progress                Send                LookAgain; long after it was sent, Send again
     deployed already, same parameters        NothingToDo         -

@@ -232,17 +232,19 @@ class Cluster:
             }
         is_back = found.phase in {"back", "back completed"}
         ended_at = self.now if found.ended_at is None else found.ended_at
+        description = found.description
+        if is_back:  # GetApplicationUpgradeStatus shows what is being restored
+            restored = [{"Key": name, "Value": value} for name, value in self.parameters.items()]
+            description = {**description, "TargetApplicationTypeVersion": found.old, "Parameters": restored}
         duration = 0.0 if found.started_at is None else ended_at - found.started_at
         return {
             "Name": "fabric:/shop/web",
-            "TargetApplicationTypeVersion": (
-                found.old if is_back else found.description["TargetApplicationTypeVersion"]
-            ),
+            "TargetApplicationTypeVersion": description["TargetApplicationTypeVersion"],
             "UpgradeState": STATES[found.phase],
             "RollingUpgradeMode": found.mode,
             "StartTimestampUtc": timestamp(found.started_at),
             "FailureTimestampUtc": timestamp(None),
             "FailureReason": found.reason,
             "UpgradeDurationInMilliseconds": f"PT{duration:.6f}S",
-            "UpgradeDescription": found.description,
+            "UpgradeDescription": description,
         }

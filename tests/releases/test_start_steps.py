@@ -172,7 +172,8 @@ def test_new_record_is_the_started_upgrade(before: dict[str, Any], state: str) -
 @pytest.mark.parametrize("state", ["RollingBackInProgress", "RollingBackCompleted"])
 def test_rolled_back_start_is_not_repeated(state: str) -> None:
     """The wait reports that it has failed."""
-    answer = on_record(state, "v0", NOW, UPGRADE.body())
+    restored = {**UPGRADE.body(), "TargetApplicationTypeVersion": "v0", "Parameters": []}
+    answer = on_record(state, "v0", NOW, restored)
     step = next_step(UPGRADE, OPTIONS, sent(on_record()), seen(answer, seconds=9_999))
     assert step == Started(UpgradeIdentity(NOW, "v1", rolled_back=True), BEFORE)
 
