@@ -115,7 +115,7 @@ async def fetch(session: SharedSession, endpoint: str, request: Request) -> Resp
     """
     if not request.is_change:
         return await _exchange(session, session.http, endpoint, request)
-    connector = OneConnection(force_close=True, ssl=session.context or True)
+    connector = OneConnection(ssl=session.context or True)
     async with _new_session(connector, session.timeouts) as http:
         return await _exchange(session, http, endpoint, request)
 

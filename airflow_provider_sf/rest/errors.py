@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from airflow_provider_sf.rest.plain_text import plain_line
+from airflow_provider_sf.rest.plain_text import hide_queries, plain_line
 from airflow_provider_sf.rest.storage_limits import shorten
 
 _MESSAGE_BYTES, _CODE_BYTES, _ENDPOINT_BYTES = 1_500, 256, 512
@@ -29,7 +29,8 @@ class ServiceFabricError(Exception):
 
     ``context`` is what a wait knows about the upgrade. It comes first in the text and is not stored.
 
-    Texts may come from a cluster. Each is put on one line, without control characters, and cut.
+    Texts may come from a cluster. Each is put on one line, without control characters, and cut. The message is
+    without the queries of URLs, which may be secrets.
     """
 
     context = ""
@@ -41,7 +42,7 @@ class ServiceFabricError(Exception):
         code: str | None = None,
         endpoint: str | None = None,
     ) -> None:
-        message = shorten(plain_line(message), _MESSAGE_BYTES) or "no message"
+        message = shorten(hide_queries(plain_line(message)), _MESSAGE_BYTES) or "no message"
         code = code and shorten(plain_line(code), _CODE_BYTES)
         endpoint = endpoint and shorten(plain_line(endpoint), _ENDPOINT_BYTES)
         super().__init__(message, status, code, endpoint)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+_QUERY = re.compile(r"""(https?://[^\s?"'<>]*\?)[^\s"'<>]+""", re.IGNORECASE)
+
 _MAX_SHOWN = 100
 """How many characters of a value a message shows."""
 
@@ -20,6 +22,11 @@ def plain_line(text: str) -> str:
     words = " ".join(text.split()).replace("group::", "group: :")
     # The text may be followed by a colon of the message around it.
     return f"{words[:-1]} :" if words.endswith("group:") else words
+
+
+def hide_queries(text: str) -> str:
+    """Return text without the queries of its URLs: that of a package may contain a signature."""
+    return _QUERY.sub(r"\1***", text)
 
 
 def shorten_repr(value: object) -> str:

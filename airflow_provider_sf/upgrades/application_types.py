@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import objects, text
-from airflow_provider_sf.rest.plain_text import plain_line
+from airflow_provider_sf.rest.plain_text import hide_queries, plain_line
 from airflow_provider_sf.rest.storage_limits import shorten
 
 _DETAILS_BYTES = 1_000
@@ -41,7 +41,7 @@ class ApplicationType:
         if not name or not version:
             msg = "expected a version of an application type, got an object without Name or Version"
             raise UnexpectedAnswer(msg)
-        details = plain_line(text(answer.get("StatusDetails")) or "")
+        details = hide_queries(plain_line(text(answer.get("StatusDetails")) or ""))
         return cls(
             name=name,
             version=version,

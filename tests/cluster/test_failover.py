@@ -13,7 +13,13 @@ from airflow_provider_sf.cluster.failover import (
     Gateways,
     try_gateways,
 )
-from airflow_provider_sf.rest import Rejected, ServiceFabricError, Unreachable
+from airflow_provider_sf.rest import (
+    Rejected,
+    ResultUnknown,
+    ServiceFabricError,
+    UnexpectedAnswer,
+    Unreachable,
+)
 from airflow_provider_sf.rest.protocol import Response
 
 A, B, C = "https://a:19080", "https://b:19080", "https://c:19080"
@@ -40,9 +46,13 @@ class Cluster:
         self.known: dict[tuple[str, ...], Gateways] = {}
         self.now = 1_000.0
 
-    def run(self, *results: AttemptResult, renewable: bool = False) -> tuple[list[Attempt], Response]:
+    def run(
+        self, *results: AttemptResult, renewable: bool = False, is_change: bool = False
+    ) -> tuple[list[Attempt], Response]:
         """Return the attempts and the response; each attempt gets the next result."""
-        attempts = try_gateways(self.known, self.endpoints, lambda: self.now, renewable=renewable)
+        attempts = try_gateways(
+            self.known, self.endpoints, lambda: self.now, renewable=renewable, is_change=is_change
+        )
         tried, answers = [], iter(results)
         try:
             tried.append(next(attempts))
@@ -204,3 +214,44 @@ def test_refusal_of_new_credentials_is_final(cluster: Cluster) -> None:
         [Attempt(A), Attempt(A, with_new_credentials=True), Attempt(B)],
         response(401, B),
     )
+
+
+# Changes: another gateway is tried only if this one has received nothing.
+
+
+@pytest.mark.parametrize("status", [200, 202, 400, 409, 500, 502, 503, 504])
+def test_any_response_ends_a_change(status: int, cluster: Cluster) -> None:
+    assert cluster.run(response(status), is_change=True) == ([Attempt(A)], response(status))
+
+
+@pytest.mark.parametrize("failure", [no_answer(), unverified()])
+def test_change_that_did_not_leave_is_tried_elsewhere(failure: Any, cluster: Cluster) -> None:
+    tried, answer = cluster.run(failure, response(200, B), is_change=True)
+    assert (tried, answer) == ([Attempt(A), Attempt(B)], response(200, B))
+
+
+def test_change_with_unknown_result_is_never_repeated(cluster: Cluster) -> None:
+    lost = ResultUnknown("timed out", endpoint=B)
+    with pytest.raises(ResultUnknown) as raised:
+        cluster.run(no_answer(A), lost, is_change=True)
+    assert raised.value is lost
+    assert [endpoint for endpoint, _ in cluster.known[ALL].cooling_down] == [A, B]
+
+
+def test_gateway_that_failed_a_change_cools_down(cluster: Cluster) -> None:
+    cluster.run(response(503), is_change=True)
+    assert cluster.tried(response(200, B)) == [B]
+
+
+def test_refused_change_is_sent_with_new_credentials(cluster: Cluster) -> None:
+    tried, answer = cluster.run(response(401), response(202), renewable=True, is_change=True)
+    assert (tried, answer) == ([Attempt(A), Attempt(A, with_new_credentials=True)], response(202))
+
+
+def test_unexpected_answer_leaves_a_change_unknown(cluster: Cluster) -> None:
+    strange = UnexpectedAnswer("the response is larger than 4 MiB", endpoint=A)
+    with pytest.raises(UnexpectedAnswer) as raised:
+        cluster.run(strange)
+    assert raised.value is strange
+    with pytest.raises(ResultUnknown, match="may have been made: the response is larger than 4 MiB"):
+        cluster.run(strange, is_change=True)

@@ -9,7 +9,7 @@ from http.client import IncompleteRead
 import pytest
 
 from airflow_provider_sf.cluster.network_errors import network_error
-from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable
 
 SECURE, PLAIN = "https://c:19080", "http://c:19080"
 TIMEOUTS = (5.0, 30.0)
@@ -135,3 +135,28 @@ def test_cut_plain_connection_suggests_https(error: Exception) -> None:
 def test_native_client_port_names_the_gateway_port(error: Exception) -> None:
     message = network_error(error, "https://c:19000", TIMEOUTS).message
     assert message.endswith(" (port 19000 is for native clients: the HTTP gateway listens on 19080)")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionResetError(104, "reset"),
+        IncompleteRead(b""),
+        asyncio.TimeoutError(),
+        tls_error("RECORD_LAYER_FAILURE"),
+        tls_error("TLSV1_ALERT_INTERNAL_ERROR"),
+        tls_error("TLSV1_ALERT_PROTOCOL_VERSION"),
+    ],
+    ids=repr,
+)
+def test_change_that_may_have_left_is_unknown(error: BaseException) -> None:
+    mapped = network_error(error, SECURE, TIMEOUTS, was_sent=True)
+    assert isinstance(mapped, ResultUnknown)
+    assert mapped.message.startswith("result unknown, the change may have been made: ")
+    assert mapped.endpoint == SECURE
+
+
+def test_refused_certificate_is_final_after_a_change() -> None:
+    """A server that refuses the certificate has read no request."""
+    error = network_error(tls_error("TLSV1_ALERT_UNKNOWN_CA"), SECURE, TIMEOUTS, was_sent=True)
+    assert isinstance(error, Rejected)

@@ -8,8 +8,16 @@ import pickle
 
 import pytest
 
-from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
-from airflow_provider_sf.rest.errors import with_advice
+from airflow_provider_sf.rest import (
+    Rejected,
+    ResultUnknown,
+    ServiceFabricError,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from airflow_provider_sf.rest.errors import result_unknown, with_advice
+
+CLASSES = [Unreachable, Rejected, ResultUnknown, UnexpectedAnswer]
 
 
 def copies_of(error: ServiceFabricError) -> list[ServiceFabricError]:
@@ -36,7 +44,7 @@ def test_error_text_is_one_line() -> None:
     )
 
 
-@pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])
+@pytest.mark.parametrize("cls", CLASSES)
 def test_error_round_trip(cls: type[ServiceFabricError]) -> None:
     error = cls("why", 503, "E_ABORT", "http://c")
     for copied in copies_of(error):
@@ -49,7 +57,7 @@ def test_unknown_error_class_is_unexpected() -> None:
     assert str(ServiceFabricError.from_dict({})) == "no message"
 
 
-@pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])
+@pytest.mark.parametrize("cls", CLASSES)
 def test_long_error_is_cut(cls: type[ServiceFabricError]) -> None:
     error = cls("x" * 1_000_000, 503, "y" * 1_000_000, "http://c")
     assert len(json.dumps(error.message)) <= 1_500
@@ -61,7 +69,7 @@ def test_long_error_is_cut(cls: type[ServiceFabricError]) -> None:
         assert copied.to_dict() == error.to_dict()
 
 
-@pytest.mark.parametrize("cls", [Unreachable, Rejected, UnexpectedAnswer])
+@pytest.mark.parametrize("cls", CLASSES)
 def test_words_of_a_cluster_are_plain(cls: type[ServiceFabricError]) -> None:
     """Log, traceback, connection test and XComs show what a cluster answers."""
     evil = "\x1b]52;c;aGk=\x07a\u202eb\x9b31m\r\n::endgroup::"
@@ -117,3 +125,26 @@ def test_advice_keeps_retry_after() -> None:
     advised = with_advice(Unreachable("busy", 503, "E_ABORT", "http://c", retry_after=5.0), "wait")
     assert (str(advised), advised.retry_after) == ("http://c: HTTP 503 E_ABORT: busy (wait)", 5.0)
     assert type(with_advice(Rejected("no"), "stop")) is Rejected
+
+
+def test_unknown_result_keeps_status_and_code() -> None:
+    error = result_unknown(Unreachable("timed out", 504, "FABRIC_E_TIMEOUT", "http://c", retry_after=5.0))
+    assert type(error) is ResultUnknown
+    assert error.to_dict() == {
+        "class": "ResultUnknown",
+        "status": 504,
+        "code": "FABRIC_E_TIMEOUT",
+        "message": (
+            "result unknown, the change may have been made: timed out (read the current state before you "
+            "repeat it)"
+        ),
+        "endpoint": "http://c",
+    }
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_error_hides_queries_of_urls(cls: type[ServiceFabricError]) -> None:
+    """A cluster names the package that it could not download."""
+    error = cls("cannot download https://c/shop.sfpkg?sig=hunter2")
+    assert error.message == "cannot download https://c/shop.sfpkg?***"
+    assert "hunter2" not in json.dumps([str(copied) for copied in copies_of(error)])

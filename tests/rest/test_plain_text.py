@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from airflow_provider_sf.rest.plain_text import plain_line, shorten_repr, show_setting
+from airflow_provider_sf.rest.plain_text import hide_queries, plain_line, shorten_repr, show_setting
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,18 @@ def test_shown_value_is_cut(value: object, text: str) -> None:
 )
 def test_only_harmless_settings_are_shown(value: Any, shown: str) -> None:
     assert show_setting(value, r"[\d.]{1,6}") == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no URL? no change", "no URL? no change"),
+        ("http://c/a", "http://c/a"),
+        ("GET https://c/a.sfpkg?sv=1&sig=a%2Bb= failed", "GET https://c/a.sfpkg?*** failed"),
+        ("'HTTPS://c?sig=a', \"http://d?b\"", "'HTTPS://c?***', \"http://d?***\""),
+        ("<https://c/a?b?c> https://c/?", "<https://c/a?***> https://c/?"),
+    ],
+)
+def test_queries_of_urls_are_hidden(text: str, shown: str) -> None:
+    """The query of a package's address is a password."""
+    assert hide_queries(text) == shown

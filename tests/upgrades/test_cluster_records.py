@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_sf.upgrades.application_types import ApplicationType
 from airflow_provider_sf.upgrades.cluster_health import ClusterHealth
 from airflow_provider_sf.upgrades.compose_deployments import ComposeDeployment
 from airflow_provider_sf.upgrades.nodes import Node, RepairTask
@@ -72,3 +73,13 @@ def test_odd_members_are_not_reported(value: Any) -> None:
     assert RepairTask.from_answer(answer) == RepairTask(empty, empty, empty)
     assert ComposeDeployment.from_answer(answer) == ComposeDeployment(empty, empty, empty, empty)
     assert ClusterHealth.from_answer(answer) == ClusterHealth(empty)
+
+
+def test_status_of_a_type_hides_queries() -> None:
+    """The query of a package's address is a password."""
+    answer = {
+        "Name": "ShopType",
+        "Version": "v2",
+        "StatusDetails": "Downloading https://c/a.sfpkg?sig=b (58%)",
+    }
+    assert ApplicationType.from_answer(answer).status_details == "Downloading https://c/a.sfpkg?*** (58%)"
