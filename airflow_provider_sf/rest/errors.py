@@ -29,8 +29,8 @@ class ServiceFabricError(Exception):
 
     ``context`` is what a wait knows about the upgrade. It comes first in the text and is not stored.
 
-    Texts may come from a cluster. Each is put on one line, without control characters, and cut. The message is
-    without the queries of URLs, which may be secrets.
+    Texts may come from a cluster. Each is put on one line, without control characters, and cut. URLs in the
+    message lose their queries, which may be secrets.
     """
 
     context = ""
