@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -201,3 +202,27 @@ def test_body_always_has_its_length(
         assert b"transfer-encoding" not in head.lower()
         assert (length_of(head), sent) == (len(content), content)
     assert len(server.received) == 2
+
+
+# Secrets.
+
+
+def test_no_error_or_log_line_shows_a_body(
+    transport: Any, gateway: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A body may hold a password, a parameter or the signature of a package, and a cluster may repeat it."""
+    caplog.set_level(logging.DEBUG)
+    address = "https://store/shop.sfpkg?sig=open-sesame"
+    refusal = json.dumps({"Error": {"Code": "FABRIC_E_FILE_NOT_FOUND", "Message": f"No {address} there."}})
+    turns = (Turn((with_body("404 Not Found", refusal.encode()),)), Turn((b"",)))
+    cluster = Cluster((gateway(*turns).url,))
+    request = change_request(
+        CALLS["POST"],
+        "shop",
+        timeout=5,
+        body={"Kind": "ExternalStore", "ApplicationPackageDownloadUri": address},
+    )
+    errors = [change(cluster, transport, request) for _ in turns]
+    assert [type(error) for error in errors] == [Rejected, ResultUnknown]
+    assert "No https://store/shop.sfpkg?*** there." in str(errors[0])
+    assert "sesame" not in caplog.text + repr(request) + "".join(map(str, errors))

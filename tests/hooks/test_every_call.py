@@ -316,6 +316,17 @@ def test_microsofts_client_sends_the_same_line(example: Example, gateway: Any) -
     assert line.partition("&")[0] == example.line.partition("&")[0]
 
 
+@pytest.mark.parametrize("description", [{}, {"name": "other"}, {"name": None}])
+@pytest.mark.parametrize("send", [call, acall])
+def test_resource_must_have_the_name_of_its_path(send: Any, description: Any, gateway: Any) -> None:
+    """The gateway answers with an error that has no text."""
+    example = Example("apply_application_resource", ("shop", description), "", lambda _: None)
+    server = gateway(example)
+    with pytest.raises(ValueError, match=r"^name must be .*, as in the description, not 'shop'$"):
+        send(example)
+    assert server.received == []
+
+
 def methods() -> dict[str, Any]:
     """Return the public methods of the hook that this package defines."""
     found = inspect.getmembers(ServiceFabricHook, callable)
