@@ -13,6 +13,9 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 _APPLICATION = "applicationId"
 """The path parameter for a name that may have several parts."""
 
+_CONTENT = "contentPath"
+"""The path parameter for a path in the image store."""
+
 _SCHEME = "fabric:/"
 
 _MAX_LENGTH = 512
@@ -52,8 +55,8 @@ def fill_path(path: str, name: object) -> str:
         msg = f"{problem}: set name to the {noun_for_key(parameter[1])}, for example {example!r}"
         raise ValueError(msg)
     _check_spelling(name, parameter[1])
-    quoted = application_id(name) if is_application else path_segment(name)
-    return path.replace(parameter[0], quoted)
+    quote_name = {_APPLICATION: application_id, _CONTENT: content_path}.get(parameter[1], path_segment)
+    return path.replace(parameter[0], quote_name(name))
 
 
 def _check_spelling(name: str, parameter: str) -> None:
@@ -89,6 +92,19 @@ def application_id(name: str) -> str:
             msg = f"invalid name {shorten_repr(name)}: the name of an application cannot contain {reserved!r}"
             raise ValueError(msg)
     return "~".join(path_segment(part) for part in parts)
+
+
+def content_path(path: str) -> str:
+    """
+    Quote a path in the image store, such as ``shop/2.0/WebPkg/Code``; its separators stay.
+
+    :raises ValueError: a part of the path is empty, contains ``:`` or is not a valid path segment
+    """
+    parts = path.split("/")
+    if "" in parts or ":" in path:
+        msg = f"invalid path {shorten_repr(path)}: write a path in the image store as 'shop/2.0/Code'"
+        raise ValueError(msg)
+    return "/".join(path_segment(part) for part in parts)
 
 
 def _without_scheme(name: str) -> str:

@@ -1,0 +1,148 @@
+"""Which files of a package go to the image store, in which order and in which pieces. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from airflow_provider_sf.releases.value_checks import check_word
+from airflow_provider_sf.rest import UnexpectedAnswer
+from airflow_provider_sf.rest.json_values import count, objects
+from airflow_provider_sf.rest.plain_text import shorten_repr
+from airflow_provider_sf.rest.url_names import content_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MARKER = "_.dir"
+"""
+The empty file that marks a folder in the image store as complete.
+
+See upload_to_native_imagestore in custom_app.py of microsoft/service-fabric-cli.
+"""
+
+APPLICATION_MANIFEST = "ApplicationManifest.xml"
+
+CHUNK_BYTES = 25 * 1024 * 1024
+"""Larger files are sent in chunks of this size, as Microsoft's client for .NET does."""
+
+_MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PackageFile:
+    """A file of a package: its path in the package, with ``/`` as separator, and its size in bytes."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """A part of a file: its first and its last byte, counted from 0."""
+
+    first: int
+    last: int
+
+    @property
+    def size(self) -> int:
+        """The number of bytes."""
+        return self.last - self.first + 1
+
+    def header(self, total: int) -> str:
+        """Return the Content-Range header for a file of this size."""
+        return f"bytes {self.first}-{self.last}/{total}"
+
+
+def read_application_manifest(manifest: bytes) -> tuple[str, str]:
+    """
+    Return name and version of the application type in an application manifest.
+
+    :raises ValueError: it is not an application manifest, or name or version is invalid
+    """
+    if len(manifest) > _MAX_MANIFEST_BYTES or b"<!DOCTYPE" in manifest:
+        msg = f"{APPLICATION_MANIFEST} is larger than 16 MiB or has a document type definition"
+        raise ValueError(msg)
+    try:
+        root = ET.fromstring(manifest)  # noqa: S314 - without a document type definition
+    except ET.ParseError as error:
+        msg = f"{APPLICATION_MANIFEST} is not XML: {error}"
+        raise ValueError(msg) from error
+    if root.tag.rpartition("}")[2] != "ApplicationManifest":
+        msg = f"{APPLICATION_MANIFEST} is no application manifest: its root is {shorten_repr(root.tag)}"
+        raise ValueError(msg)
+    name, version = root.get("ApplicationTypeName"), root.get("ApplicationTypeVersion")
+    check_word("ApplicationTypeName in the manifest", name)
+    check_word("ApplicationTypeVersion in the manifest", version)
+    return str(name), str(version)
+
+
+def same_manifest(first: str, second: str) -> bool:
+    """Whether two manifests are the same XML, apart from comments, blanks and the order of attributes."""
+    found = _canonical(first)
+    return found is not None and found == _canonical(second)
+
+
+def _canonical(manifest: str) -> str | None:
+    """Return XML in its canonical form; None if it is not XML."""
+    if "<!DOCTYPE" in manifest:
+        return None
+    try:
+        return ET.canonicalize(manifest.lstrip("\ufeff"), strip_text=True, rewrite_prefixes=True)
+    except ET.ParseError:
+        return None
+
+
+def check_paths(folder: str, paths: Iterable[str]) -> None:
+    """
+    Refuse paths that the image store cannot have, before anything is sent.
+
+    :raises ValueError: a path is invalid; the message names it
+    """
+    for path in ("", *paths):
+        content_path(f"{folder}/{path}".rstrip("/"))
+
+
+def markers(paths: Iterable[str]) -> list[str]:
+    """
+    Return the paths of the markers of all folders, for the end of an upload.
+
+    A folder comes after the folders in it, so the root is the last one: it marks the package as complete.
+    """
+    folders = {""}
+    for path in paths:
+        parts = path.split("/")[:-1]
+        folders |= {"/".join(parts[:depth]) for depth in range(1, len(parts) + 1)}
+    ordered = sorted(folders, key=lambda folder: (-folder.count("/") if folder else 1, folder))
+    return [f"{folder}/{MARKER}".lstrip("/") for folder in ordered]
+
+
+def chunks(part: ByteRange, size: int) -> Iterator[ByteRange]:
+    """Yield the pieces of a part of a file that are sent one by one."""
+    for first in range(part.first, part.last + 1, size):
+        yield ByteRange(first, min(first + size - 1, part.last))
+
+
+def missing_ranges(answer: dict[str, Any], session_id: str, size: int) -> list[ByteRange] | None:
+    """
+    Return the parts of a file that the cluster still expects, from UploadSession; None without the session.
+
+    Whether EndPosition is the last byte or the one after it is not documented. It is read as the last byte,
+    so that at most one byte is sent twice.
+
+    :raises UnexpectedAnswer: a range has no positions
+    """
+    wanted = session_id.casefold()
+    for session in objects(answer.get("UploadSessions")):
+        if str(session.get("SessionId")).strip("{}").casefold() == wanted:
+            return [_range(item, size) for item in objects(session.get("ExpectedRanges"))]
+    return None
+
+
+def _range(item: dict[str, Any], size: int) -> ByteRange:
+    first, last = count(item.get("StartPosition")), count(item.get("EndPosition"))
+    if first is None or last is None or first >= size or last < first:
+        msg = "expected a range of an upload session, got an object without valid positions"
+        raise UnexpectedAnswer(msg)
+    return ByteRange(first, min(last, size - 1))

@@ -1,0 +1,369 @@
+"""The calls for application types and the image store, on a simulated cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_sf.hooks import package_upload
+from airflow_provider_sf.hooks.package_upload import (
+    PackageUpload,
+    UploadedPackage,
+    UploadProgress,
+    read_package,
+)
+from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+from airflow_provider_sf.releases import ExternalPackage, ImageStorePackage
+from airflow_provider_sf.releases.package_files import ByteRange, missing_ranges
+from airflow_provider_sf.rest import Rejected, ResultUnknown, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.simulator.commands import ApiRequest
+from airflow_provider_sf.upgrades.image_store import ImageStoreItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from airflow_provider_sf.simulator import Simulator
+
+URI = "https://storage.example/shop.sfpkg?sig=secret"
+MANIFEST = """\
+<ApplicationManifest xmlns="http://schemas.microsoft.com/2011/01/fabric"
+    ApplicationTypeName="StoreType" ApplicationTypeVersion="2.0" />
+"""
+WEB = bytes(range(150))
+FILES = {
+    "ApplicationManifest.xml": MANIFEST.encode(),
+    "WebPkg/ServiceManifest.xml": b'<ServiceManifest Name="WebPkg" Version="2.0" />',
+    "WebPkg/Code/web.exe": WEB,
+    "WebPkg/Code/empty.txt": b"",
+}
+PATH = "shop/2.0"
+TYPE, READ = "/ApplicationTypes/IdleShopType", "api-version=6.0&timeout=25"
+CHUNK = 60
+
+
+def call(name: str, *arguments: Any, **keywords: Any) -> Any:
+    return getattr(ServiceFabricHook(), name)(*arguments, **keywords)
+
+
+def acall(name: str, *arguments: Any, **keywords: Any) -> Any:
+    return asyncio.run(getattr(ServiceFabricHook(), f"a{name}")(*arguments, **keywords))
+
+
+@pytest.fixture(params=[call, acall], ids=["call", "acall"])
+def ask(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """The folder of a package."""
+    for path, data in FILES.items():
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two files are large, and a repetition follows at once."""
+    monkeypatch.setattr(package_upload, "FIRST_PAUSE_SECONDS", 1e-6)
+    monkeypatch.setattr(package_upload, "CHUNK_BYTES", CHUNK)
+
+
+def lines(simulator: Simulator) -> list[str]:
+    return [line.removesuffix(" HTTP/1.1") for line in simulator.requests]
+
+
+def stored(simulator: Simulator) -> dict[str, bytes]:
+    """Return the files in the image store, by their path in the package."""
+    return simulator.state().image_store().folder(PATH)
+
+
+# Application types.
+
+
+def test_type_is_read(ask: Any, simulator: Simulator) -> None:
+    found = ask("get_application_type", "IdleShopType", "v1")
+    assert (found.name, found.version, found.status) == ("IdleShopType", "v1", "Available")
+    assert found.default_parameters == {"Web_InstanceCount": "-1", "Api_InstanceCount": "1"}
+    assert lines(simulator) == [
+        "GET /ApplicationTypes/IdleShopType?api-version=6.0&timeout=25&ApplicationTypeVersion=v1"
+    ]
+
+
+def test_types_are_listed(ask: Any, simulator: Simulator) -> None:
+    found = ask("list_application_types", "IdleShopType")
+    assert [item.version for item in found] == ["v0", "v1", "v2"]
+    assert ask("list_application_types") == []
+    assert lines(simulator)[-1] == "GET /ApplicationTypes?api-version=6.0&timeout=25"
+
+
+def set_answer(recorder: Any, monkeypatch: pytest.MonkeyPatch, status: int, answer: object) -> None:
+    body = json.dumps(answer).encode()
+    recorder.answer = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+    connection = json.dumps({"conn_type": "service_fabric", "host": recorder.url})
+    monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", connection)
+
+
+def test_unknown_type_has_no_versions(ask: Any, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = {"Error": {"Code": "FABRIC_E_APPLICATION_TYPE_NOT_FOUND", "Message": "It does not exist."}}
+    set_answer(recorder, monkeypatch, 404, error)
+    assert ask("list_application_types", "ShopType") == []
+    assert ask("get_application_type", "ShopType", "v1") is None
+
+
+def test_other_refusals_are_raised(ask: Any, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_answer(recorder, monkeypatch, 400, {"Error": {"Code": "E_INVALIDARG", "Message": ""}})
+    for arguments in (
+        ("list_application_types", "ShopType"),
+        ("get_application_type", "ShopType", "v1"),
+        ("delete_image_store_path", "shop"),
+    ):
+        with pytest.raises(Rejected, match="E_INVALIDARG"):
+            ask(*arguments)
+
+
+def test_manifests_are_read(ask: Any, simulator: Simulator) -> None:
+    assert 'ApplicationTypeVersion="v1"' in ask("get_application_manifest", "IdleShopType", "v1")
+    assert 'Name="WebPkg"' in ask("get_service_manifest", "IdleShopType", "v1", "WebPkg")
+    assert lines(simulator) == [
+        f"GET {TYPE}/$/GetApplicationManifest?{READ}&ApplicationTypeVersion=v1",
+        f"GET {TYPE}/$/GetServiceManifest?{READ}&ApplicationTypeVersion=v1&ServiceManifestName=WebPkg",
+    ]
+
+
+def test_type_is_provisioned_and_unprovisioned(ask: Any, simulator: Simulator, clock: Any) -> None:
+    ask("provision_application_type", ExternalPackage(URI, "IdleShopType", "2.0"), timeout=60)
+    assert ask("get_application_type", "IdleShopType", "2.0").status == "Provisioning"
+    clock.now += 20
+    assert ask("get_application_type", "IdleShopType", "2.0").status == "Available"
+    ask("unprovision_application_type", "IdleShopType", "2.0")
+    assert ask("get_application_type", "IdleShopType", "2.0") is None
+    assert [line for line in lines(simulator) if not line.startswith("GET")] == [
+        "POST /ApplicationTypes/$/Provision?api-version=6.2&timeout=60",
+        "POST /ApplicationTypes/IdleShopType/$/Unprovision?api-version=6.0&timeout=300",
+    ]
+    provision, unprovision = simulator.journal
+    assert next(iter(provision.body)) == "Kind"
+    assert unprovision.body == {"ApplicationTypeVersion": "2.0", "Async": False}
+
+
+# The image store.
+
+
+def test_package_is_uploaded(ask: Any, simulator: Simulator, package: Path) -> None:
+    size = sum(map(len, FILES.values()))
+    assert ask("upload_application_package", package, PATH) == UploadedPackage(
+        PATH, "StoreType", "2.0", len(FILES), size
+    )
+    markers = dict.fromkeys(("_.dir", "WebPkg/_.dir", "WebPkg/Code/_.dir"), b"")
+    assert stored(simulator) == FILES | markers
+    uploaded = [command.name for command in simulator.journal if command.call == "upload_file"]
+    assert uploaded[-3:] == [f"{PATH}/{path}" for path in ("WebPkg/Code/_.dir", "WebPkg/_.dir", "_.dir")]
+    ask("provision_application_type", ImageStorePackage(PATH))
+    assert ask("get_application_type", "StoreType", "2.0").status == "Provisioning"
+
+
+def test_content_is_listed_and_deleted(ask: Any, simulator: Simulator, package: Path) -> None:
+    ask("upload_application_package", package, PATH)
+    assert ask("list_image_store") == [ImageStoreItem("shop", is_folder=True)]
+    assert ask("list_image_store", "shop/2.0/WebPkg/Code/web.exe") == [
+        ImageStoreItem("shop/2.0/WebPkg/Code/web.exe", is_folder=False, size=150)
+    ]
+    assert lines(simulator)[-2:] == [
+        "GET /ImageStore?api-version=6.0&timeout=25",
+        "GET /ImageStore/shop/2.0/WebPkg/Code/web.exe?api-version=6.2&timeout=25",
+    ]
+    ask("delete_image_store_path", PATH)
+    ask("delete_image_store_path", PATH)
+    assert lines(simulator)[-1] == "DELETE /ImageStore/shop/2.0?api-version=6.0&timeout=300"
+    assert ask("list_image_store") == []
+
+
+def test_large_file_goes_in_chunks(simulator: Simulator, package: Path) -> None:
+    call("upload_application_package", package, PATH, parallel=1)
+    ranges = [
+        command.query["content-range"]
+        for command in simulator.journal
+        if command.call == "upload_chunk" and command.name.endswith("web.exe")
+    ]
+    assert ranges == ["bytes 0-59/150", "bytes 60-119/150", "bytes 120-149/150"]
+    assert [command.call for command in simulator.journal].count("commit_upload_session") == 2
+    small = [line for line in lines(simulator) if "empty.txt" in line]
+    assert small == ["PUT /ImageStore/shop/2.0/WebPkg/Code/empty.txt?api-version=6.0&timeout=300"]
+
+
+def test_cluster_without_sessions_takes_whole_files(simulator: Simulator, package: Path) -> None:
+    simulator.upload_sessions = False
+    call("upload_application_package", package, PATH, parallel=1)
+    assert stored(simulator).items() >= FILES.items()
+    assert sum("UploadChunk" in line for line in lines(simulator)) == 1
+
+
+@pytest.mark.parametrize("kind", ["lost_after", "lost_before", "unavailable", "timeout_after"])
+@pytest.mark.parametrize("before", [0, 3, 4, 8, 10])
+def test_fault_does_not_end_an_upload(
+    kind: str, before: int, simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether a chunk, a commit, a file or a marker is affected."""
+    respond, counted = simulator.write_faults.respond, iter(range(1000))
+
+    def respond_with_fault(request: Any, change: Callable[[Any], Any]) -> Any:
+        if next(counted) == before:
+            simulator.fault_next_write(kind)
+        return respond(request, change)
+
+    monkeypatch.setattr(simulator.write_faults, "respond", respond_with_fault)
+    call("upload_application_package", package, PATH, parallel=1)
+    assert stored(simulator).items() >= FILES.items()
+    assert f"{PATH}/_.dir" in simulator.state().image_store().files
+
+
+def test_upload_ends_after_several_tries(simulator: Simulator, package: Path) -> None:
+    """No marker is sent, so that the folder is not taken for a package."""
+    simulator.fault_next_write("unavailable", times=1000)
+    with pytest.raises(ResultUnknown, match="503"):
+        call("upload_application_package", package, PATH, parallel=2)
+    assert not any("_.dir" in line for line in lines(simulator))
+
+
+def test_other_image_store_is_refused(recorder: Any, monkeypatch: pytest.MonkeyPatch, package: Path) -> None:
+    """Its address may contain a key."""
+    setting = '<Parameter Name="ImageStoreConnectionString" Value="xstore:AccountKey=secret"/>'
+    manifest = f'<M><FabricSettings><Section Name="Management">{setting}</Section></FabricSettings></M>'
+    set_answer(recorder, monkeypatch, 200, {"Manifest": manifest})
+    with pytest.raises(Rejected, match=r"'xstore'.*package_uri") as raised:
+        call("upload_application_package", package, PATH)
+    assert "secret" not in str(raised.value)
+    assert len(recorder.requests) == 1
+
+
+def test_upload_has_its_own_path(simulator: Simulator, package: Path) -> None:
+    first, second = (call("upload_application_package", package) for _ in range(2))
+    assert first.image_store_path.startswith("StoreType/2.0-")
+    assert first.image_store_path != second.image_store_path
+    assert len(simulator.state().image_store().files) == 2 * (len(FILES) + 3)
+
+
+def test_folder_without_manifest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"contains no ApplicationManifest\.xml"):
+        read_package(tmp_path)
+    with pytest.raises(ValueError, match="does not exist on this worker"):
+        read_package(tmp_path / "missing")
+
+
+def test_link_to_a_folder_is_refused(package: Path) -> None:
+    (package / "link").symlink_to(package / "WebPkg")
+    with pytest.raises(ValueError, match="'link', a link to a folder"):
+        read_package(package)
+
+
+def test_markers_are_no_files_of_a_package(package: Path) -> None:
+    (package / "_.dir").touch()
+    assert sorted(file.path for file in read_package(package, PATH).files) == sorted(FILES)
+
+
+def without_web(package: Path) -> None:
+    """Leave one large file: the manifest."""
+    for path in FILES:
+        if path != "ApplicationManifest.xml":
+            (package / path).unlink()
+
+
+def test_missing_ranges_are_sent_again(
+    simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_web(package)
+    answers = iter([[ByteRange(8, 99)], None, []])
+    asked = missing_ranges
+
+    def missing(answer: dict[str, Any], session_id: str, size: int) -> Any:
+        scripted = next(answers)
+        return asked(answer, session_id, size) if scripted is None else scripted
+
+    monkeypatch.setattr(package_upload, "missing_ranges", missing)
+    call("upload_application_package", package, PATH)
+    ranges = [command.query.get("content-range") for command in simulator.journal]
+    size = len(MANIFEST.encode())
+    assert ranges.count(f"bytes 8-67/{size}") == ranges.count(f"bytes 68-99/{size}") == 1
+    assert stored(simulator)["ApplicationManifest.xml"] == MANIFEST.encode()
+
+
+def test_incomplete_file_is_not_committed(
+    simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_web(package)
+    still = [ByteRange(0, 1)]
+    monkeypatch.setattr(package_upload, "missing_ranges", lambda *_: still)
+    with pytest.raises(Unreachable, match="still expects 1 ranges"):
+        call("upload_application_package", package, PATH)
+    assert simulator.journal[-1].call == "delete_upload_session"
+
+
+def test_lost_session_is_unexpected(package: Path, simulator: Simulator, monkeypatch: Any) -> None:
+    without_web(package)
+    monkeypatch.setattr(package_upload, "missing_ranges", lambda *_: None)
+    with pytest.raises(UnexpectedAnswer, match="does not exist any more"):
+        call("upload_application_package", package, PATH)
+    assert simulator.journal
+
+
+def test_refused_chunk_ends_the_upload(simulator: Simulator, package: Path, monkeypatch: Any) -> None:
+    without_web(package)
+    monkeypatch.setattr(ByteRange, "header", lambda *_: "bytes 9-1/2")
+    with pytest.raises(Rejected, match="RANGE_NOT_SATISFIABLE"):
+        call("upload_application_package", package, PATH)
+    assert list(simulator.journal) == []
+
+
+def test_commit_without_session_is_an_error(simulator: Simulator, package: Path, monkeypatch: Any) -> None:
+    """The file is not in the image store, so an earlier request has not committed it."""
+    without_web(package)
+
+    def delete_session(*_: Any) -> list[ByteRange]:
+        query = f"api-version=6.0&session-id={simulator.journal[-1].query['session-id']}"
+        simulator.change(ApiRequest("DELETE", f"/ImageStore/$/DeleteUploadSession?{query}", b""))
+        return []
+
+    monkeypatch.setattr(package_upload, "missing_ranges", delete_session)
+    with pytest.raises(Rejected, match="INVALID_UPLOAD_SESSION_ID"):
+        call("upload_application_package", package, PATH)
+    assert simulator.journal[-1].call == "delete_upload_session"
+
+
+def test_stopped_upload_sends_nothing(simulator: Simulator, package: Path) -> None:
+    local, cluster = read_package(package, PATH), ServiceFabricHook().get_conn()
+    upload = PackageUpload(local, cluster, logging.getLogger("test"), api_version=None, timeout=60)
+    upload.stop()
+    with pytest.raises(Unreachable, match=r"was stopped before shop/2\.0/"):
+        upload.run(parallel=1)
+    assert simulator.requests == []
+
+
+# Progress.
+
+
+def test_progress_is_logged_when_due(caplog: pytest.LogCaptureFixture) -> None:
+    """After ten percent or ten seconds, and at the end."""
+    times = iter([0.0, 1.0, 2.0, 13.0, 14.0])
+    progress = UploadProgress(2, 100, logging.getLogger("test"), lambda: next(times))
+    with caplog.at_level(logging.INFO):
+        progress.add("a", 9, limit=50)
+        progress.add("a", 5, limit=10)
+        progress.end_file("a", 10)
+        progress.end_file("b", 90)
+    percents = [message.split(" %")[0] for message in caplog.messages]
+    assert percents == ["Uploaded 10", "Uploaded 10", "Uploaded 100"]
+
+
+def test_progress_of_empty_files_is_complete(caplog: pytest.LogCaptureFixture) -> None:
+    progress = UploadProgress(1, 0, logging.getLogger("test"))
+    with caplog.at_level(logging.INFO):
+        progress.end_file("a", 0)
+    assert caplog.messages == ["Uploaded 100 %: 1 of 1 files, 0.0 of 0.0 MiB"]
