@@ -33,6 +33,7 @@ from airflow_provider_sf.rest import (
 from airflow_provider_sf.rest import image_store_calls as calls
 from airflow_provider_sf.rest.changes import change_request
 from airflow_provider_sf.rest.protocol import UNKNOWN_CALL, request_for
+from airflow_provider_sf.upgrades.image_store import items_of_content
 
 if TYPE_CHECKING:
     import os
@@ -243,10 +244,11 @@ class PackageUpload:
                 raise
 
     def _stored_size(self, path: str) -> int | None:
-        """Return the size of a file in the image store."""
-        from airflow_provider_sf.upgrades.image_store import items_of_content  # noqa: PLC0415 - rarely needed
-
-        answer = self._with_retries(path, lambda: self._get(calls.IMAGE_STORE_CONTENT, path))
+        """Return the size of a file in the image store; None if it is not there."""
+        try:
+            answer = self._with_retries(path, lambda: self._get(calls.IMAGE_STORE_CONTENT, path))
+        except Rejected:
+            return None
         return next((item.size for item in items_of_content(answer) if not item.is_folder), None)
 
     def _drop(self, session_id: str) -> None:
