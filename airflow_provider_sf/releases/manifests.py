@@ -21,7 +21,7 @@ _REFERENCE = re.compile(r'"\[([^"\]]+)\]"')
 """A parameter in place of the value of an attribute."""
 
 PACKAGE_KINDS = {"CodePackage": "code", "ConfigPackage": "config", "DataPackage": "data"}
-"""The elements of a service manifest whose contents have versions, and what they hold."""
+"""The packages in a service manifest: the element of each kind, and its name here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def _restarts(
     *,
     is_forced: bool,
 ) -> tuple[str, ...]:
-    """Return the service manifests, in both versions, whose code changes; if forced, all that change."""
+    """Return the service manifests of both versions with new code; if forced, all with a change."""
     old, new = manifests
     changed = {item.service_manifest for item in packages if is_forced or item.kind == "code"}
     return _sorted(changed & old.keys() & new.keys())

@@ -50,7 +50,7 @@ class ParameterChanges(Record):
 
 @dataclass(frozen=True, slots=True)
 class PackageChange(Record):
-    """A package of a service whose version changes; null is "not there"."""
+    """A package with a new version; a version of null is "not there"."""
 
     service_manifest: str
     kind: str
@@ -93,7 +93,7 @@ class UpgradePlan(Record):
     parameters: ParameterChanges
     packages: tuple[PackageChange, ...]
     restarts: tuple[str, ...]
-    """The service manifests whose processes restart."""
+    """The service manifests with processes that restart."""
     default_services: ServiceChanges
     updates_default_services: bool
     """Whether the cluster changes and deletes default services in an upgrade."""
