@@ -1,4 +1,4 @@
-"""Keep secret values of parameters out of logs and of Airflow's views. Not for DAG files."""
+"""Keep secrets out of logs and of Airflow's views. Not for DAG files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from airflow.sdk.log import mask_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+def mask(secret: str) -> None:
+    """Mask a text wherever Airflow shows it."""
+    mask_secret(secret)
 
 
 def mask_values(parameters: object, names: Sequence[str]) -> None:

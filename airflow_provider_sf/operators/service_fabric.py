@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink, push_link
+from airflow_provider_sf.operators.apply_application_resource import (
+    ServiceFabricApplyApplicationResourceOperator,
+)
 from airflow_provider_sf.operators.resume_upgrade import ServiceFabricResumeUpgradeOperator
 from airflow_provider_sf.operators.rollback_upgrade import ServiceFabricRollbackUpgradeOperator
 from airflow_provider_sf.operators.update_upgrade import ServiceFabricUpdateUpgradeOperator
 from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgradeApplicationOperator
+from airflow_provider_sf.operators.upgrade_compose_deployment import (
+    ServiceFabricUpgradeComposeDeploymentOperator,
+)
 from airflow_provider_sf.upgrades.kinds import DEFAULT_KIND
 from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
 from airflow_provider_sf.wait.parameters import check_name
@@ -21,10 +27,12 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 __all__ = [
+    "ServiceFabricApplyApplicationResourceOperator",
     "ServiceFabricResumeUpgradeOperator",
     "ServiceFabricRollbackUpgradeOperator",
     "ServiceFabricUpdateUpgradeOperator",
     "ServiceFabricUpgradeApplicationOperator",
+    "ServiceFabricUpgradeComposeDeploymentOperator",
     "ServiceFabricUpgradeProgressOperator",
 ]
 

@@ -136,7 +136,7 @@ class ServiceFabricUpdateUpgradeOperator(BaseOperator):
         policy, limit = record.monitoring_policy, update.upgrade_timeout
         if limit is None or update.upgrade_domain_timeout is not None:
             return update
-        present = policy and policy.domain_timeout_seconds
+        present = policy.domain_timeout_seconds if policy else None
         is_shorter = present is not None and present <= limit.total_seconds()
         return update if is_shorter else replace(update, upgrade_domain_timeout=limit)
 

@@ -12,7 +12,12 @@ from airflow_provider_sf.operators.waiting import WaitingOperator
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.parameters import merged, read_parameters
 from airflow_provider_sf.releases.policies import ApplicationHealthPolicy, MonitoringPolicy
-from airflow_provider_sf.wait.parameters import is_rendered_later, read_choice, read_seconds
+from airflow_provider_sf.wait.parameters import (
+    check_request_timeout,
+    is_rendered_later,
+    read_choice,
+    read_seconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +31,6 @@ if TYPE_CHECKING:
     from airflow_provider_sf.sensors.wait_task import WaitTask
     from airflow_provider_sf.upgrades.applications import Application
     from airflow_provider_sf.wait.identity import History
-
-MAX_REQUEST_SECONDS = 600.0
-"""Service Fabric refuses a longer time limit: the setting MaxOperationTimeout of NamingService."""
 
 STATE_KEY = "upgrade_start"
 """The key in Airflow's task state store, and of the XCom."""
@@ -121,7 +123,7 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         self.parameters_from = read_choice("parameters_from", parameters_from, ("application", "manifest"))
         self.sensitive_parameters = tuple(sensitive_parameters)
         self.mode = mode
-        self.monitoring_policy = _monitoring_policy(mode, monitoring_policy, failure_action)
+        self.monitoring_policy = monitoring_policy_for(mode, monitoring_policy, failure_action)
         self.health_policy = health_policy
         self.force_restart = force_restart
         self.sort_order = sort_order
@@ -132,7 +134,7 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         self.require_healthy = require_healthy
         self.store_parameters = store_parameters
         self.rollback_on_kill = rollback_on_kill
-        self.request_timeout = read_seconds("request_timeout", request_timeout)
+        self.request_timeout = check_request_timeout(read_seconds("request_timeout", request_timeout))
         self._check()
 
     def _check(self) -> None:
@@ -142,9 +144,6 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         name = "fabric:/a" if is_rendered_later(self.name) else self.name
         version = "v" if is_rendered_later(self.target_version) else str(self.target_version)
         self._description(name, version, parameters)
-        if not 1 <= self.request_timeout <= MAX_REQUEST_SECONDS:
-            msg = f"request_timeout must be from 1 to 600 seconds, not {self.request_timeout:g}"
-            raise ValueError(msg)
         missing = [] if is_later else [key for key in self.sensitive_parameters if key not in parameters]
         if missing:
             msg = f"sensitive_parameters names parameters that are not set: {', '.join(missing)}"
@@ -291,7 +290,7 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
             context["ti"].xcom_push(key=STATE_KEY, value=report.to_dict())
 
 
-def _monitoring_policy(
+def monitoring_policy_for(
     mode: str, policy: MonitoringPolicy | None, failure_action: str | None
 ) -> MonitoringPolicy | None:
     """Return the policy of a monitored upgrade; the other modes check no health."""

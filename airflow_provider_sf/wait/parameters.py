@@ -85,6 +85,18 @@ def check_stall_timeout(stall_timeout: float | None) -> None:
         raise ValueError(msg)
 
 
+MAX_REQUEST_SECONDS = 600.0
+"""Service Fabric refuses a longer time limit: the setting MaxOperationTimeout of NamingService."""
+
+
+def check_request_timeout(seconds: float) -> float:
+    """Refuse a time limit of a request that the cluster would refuse."""
+    if not 1 <= seconds <= MAX_REQUEST_SECONDS:
+        msg = f"request_timeout must be from 1 to {MAX_REQUEST_SECONDS:g} seconds, not {seconds:g}"
+        raise ValueError(msg)
+    return seconds
+
+
 def check_name(kind: str, name: Any) -> None:
     """
     Check kind and name when the DAG is parsed. A template or an XComArg is checked when it is rendered.

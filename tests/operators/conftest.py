@@ -19,6 +19,7 @@ MODULES = (
     "operators.waiting",
     "operators.rollback_upgrade",
     "operators.resume_upgrade",
+    "operators.generated_version",
     "sensors.wait_task",
 )
 
@@ -58,7 +59,8 @@ def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"airflow_provider_sf.{module}.time", SimpleNamespace(sleep=sleep))
     for module in ("operators.start_task", "sensors.wait_task"):
         monkeypatch.setattr(f"airflow_provider_sf.{module}._now", now)
-    monkeypatch.setattr("airflow_provider_sf.operators.waiting.utc_now", now)
+    for module in ("operators.waiting", "operators.generated_version"):
+        monkeypatch.setattr(f"airflow_provider_sf.{module}.utc_now", now)
 
 
 @pytest.fixture

@@ -108,16 +108,15 @@ def test_lost_answer_starts_one_upgrade(
     assert "did not confirm the start" in caplog.text
 
 
-def test_killed_before_the_request(context: Any, starts: Any, ti: Any) -> None:
+def test_killed_before_the_request(
+    context: Any, starts: Any, ti: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The state is stored, the request was not sent: the retry looks until it would have been answered."""
     task = operator()
-    original = ServiceFabricHook.start_application_upgrade
-    ServiceFabricHook.start_application_upgrade = _killed
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(ServiceFabricHook, "start_application_upgrade", _killed)
         with pytest.raises(KeyboardInterrupt):
             task.execute(context)
-    finally:
-        ServiceFabricHook.start_application_upgrade = original  # type: ignore[method-assign]
     ti.try_number = 2
     assert operator().execute(context)["outcome"] == "succeeded"
     assert starts() == ["v1"]

@@ -1,0 +1,200 @@
+"""Compose deployments and application resources are upgraded exactly once, whatever fails."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_sf.exceptions import ChangeRefused, UpgradeFailed
+from airflow_provider_sf.operators.service_fabric import (
+    ServiceFabricApplyApplicationResourceOperator,
+    ServiceFabricUpgradeComposeDeploymentOperator,
+)
+from tests.sensors.running import fire
+
+if TYPE_CHECKING:
+    from airflow_provider_sf.simulator import Simulator
+
+LOG: Any = logging.getLogger("operator")
+STARTS = {"start_compose_upgrade", "upgrade_application_resource"}
+
+
+class Compose(ServiceFabricUpgradeComposeDeploymentOperator):
+    log = LOG
+
+
+class Resource(ServiceFabricApplyApplicationResourceOperator):
+    log = LOG
+
+
+def compose(name: str = "idle-shop", **keywords: Any) -> Compose:
+    file = keywords.pop("version", "1")
+    return Compose(
+        task_id="upgrade",
+        **{"name": name, "compose_file": f"# {file}", "deferrable": False, "poke_interval": 5, **keywords},
+    )
+
+
+def resource(name: str = "idle-shop", **keywords: Any) -> Resource:
+    description = {"name": name, "properties": {"description": keywords.pop("version", "1")}}
+    return Resource(
+        task_id="upgrade",
+        **{"name": name, "description": description, "deferrable": False, "poke_interval": 5, **keywords},
+    )
+
+
+both = pytest.mark.parametrize("make", [compose, resource])
+
+
+def starts(simulator: Simulator) -> int:
+    return sum(command.call in STARTS for command in simulator.journal)
+
+
+@both
+def test_upgrade_is_started_and_awaited(make: Any, context: Any, simulator: Simulator, ti: Any) -> None:
+    record = make().execute(context)
+    assert (record["outcome"], record["target_version"]) == ("succeeded", "v1")
+    assert starts(simulator) == 1
+    assert ti.xcoms["upgrade_start"]["before"]["version"] in {"v0", None}
+
+
+@both
+def test_rollback_fails_the_task(make: Any, context: Any, simulator: Simulator) -> None:
+    with pytest.raises(UpgradeFailed, match="was rolled back"):
+        make("idle_rolled_back-shop").execute(context)
+    assert starts(simulator) == 1
+
+
+@both
+@pytest.mark.parametrize("fault", ["lost_after", "lost_before", "unavailable", "timeout_after"])
+def test_lost_answer_starts_one_upgrade(make: Any, fault: str, context: Any, simulator: Simulator) -> None:
+    simulator.fault_next_write(fault)
+    assert make().execute(context)["outcome"] == "succeeded"
+    assert starts(simulator) == 1
+
+
+@both
+@pytest.mark.parametrize("seconds", [0, 120, 3_600])
+def test_retry_finds_the_started_upgrade(
+    make: Any, seconds: float, context: Any, clock: Any, simulator: Simulator
+) -> None:
+    with pytest.raises(TaskDeferred):
+        make(deferrable=True).execute(context)
+    clock.now += seconds
+    context["ti"].try_number = 2
+    assert make().execute(context)["outcome"] == "succeeded"
+    assert starts(simulator) == 1
+
+
+@both
+def test_deferred_wait_resumes_to_the_record(make: Any, context: Any, clock: Any) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        make(deferrable=True).execute(context)
+    clock.now += 3_600
+    record = make(deferrable=True).execute_complete(context, fire(deferred.value))
+    assert record["outcome"] == "succeeded"
+
+
+@both
+def test_upgrade_in_progress_is_not_disturbed(
+    make: Any, context: Any, simulator: Simulator, store: Any, clock: Any
+) -> None:
+    with pytest.raises(TaskDeferred):
+        make(deferrable=True).execute(context)
+    clock.now += 100
+    store.values.clear()
+    with pytest.raises(ChangeRefused, match="another upgrade is in progress"):
+        make(version="2").execute(context)
+    assert starts(simulator) == 1
+
+
+@both
+def test_task_waits_for_another_upgrade(
+    make: Any, context: Any, simulator: Simulator, store: Any, clock: Any
+) -> None:
+    with pytest.raises(TaskDeferred):
+        make(deferrable=True).execute(context)
+    clock.now += 100
+    store.values.clear()
+    assert make(version="2", if_upgrading="wait").execute(context)["target_version"] == "v2"
+    assert starts(simulator) == 2
+
+
+@both
+def test_deferred_task_waits_for_another_upgrade(
+    make: Any, context: Any, simulator: Simulator, store: Any, clock: Any
+) -> None:
+    with pytest.raises(TaskDeferred):
+        make("idle_rolled_back-shop", deferrable=True).execute(context)
+    clock.now += 100
+    store.values.clear()
+    waiting = make("idle_rolled_back-shop", version="2", if_upgrading="wait", deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        waiting.execute(context)
+    clock.now += 3_600
+    with pytest.raises(TaskDeferred):
+        waiting.start_after_other(context, fire(deferred.value))
+    assert starts(simulator) == 2
+
+
+def test_same_description_needs_no_upgrade(context: Any, simulator: Simulator, ti: Any, clock: Any) -> None:
+    resource().execute(context)
+    clock.now += 3_600
+    ti.max_tries = 1
+    assert resource().execute(context)["outcome"] == "succeeded"
+    assert starts(simulator) == 1
+
+
+@both
+def test_refusal_of_the_cluster_is_shown(make: Any, context: Any, store: Any, monkeypatch: Any) -> None:
+    from airflow_provider_sf.rest import Rejected  # noqa: PLC0415
+
+    def refuse(*_: Any) -> bool:
+        msg = "the file is invalid"
+        raise Rejected(msg, 400, "FABRIC_E_X")
+
+    task = make()
+    monkeypatch.setattr(type(task), "send", refuse)
+    with pytest.raises(ChangeRefused, match="the file is invalid"):
+        task.execute(context)
+    assert not store.values
+
+
+@both
+def test_request_that_is_never_answered(make: Any, context: Any, simulator: Simulator) -> None:
+    simulator.fault_next_write("lost_before", times=9)
+    with pytest.raises(ChangeRefused, match="never answered"):
+        make().execute(context)
+    assert starts(simulator) == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "keywords", "message"),
+    [
+        (compose, {"registry_user": "a"}, "belong together"),
+        (compose, {"compose_file": " "}, "compose_file must be the content"),
+        (compose, {"mode": "Fast"}, "mode must be one of"),
+        (compose, {"if_upgrading": "supersede"}, "if_upgrading must be"),
+        (resource, {"description": {"name": "other"}}, "its member 'name' is 'other'"),
+        (resource, {"request_timeout": 0}, "request_timeout must be"),
+    ],
+)
+def test_invalid_value_is_refused(make: Any, keywords: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(**keywords)
+
+
+def test_description_must_be_a_dict(context: Any) -> None:
+    with pytest.raises(ValueError, match="description must be a dict, not str"):
+        Resource(task_id="a", name="idle-shop", description="{{ params.d }}").execute(context)
+
+
+def test_password_is_sent_and_masked(context: Any, simulator: Simulator) -> None:
+    task = compose(registry_user="me", registry_password="open sesame")
+    task.render_template_fields({})
+    task.execute(context)
+    assert simulator.journal[-1].body["RegistryCredential"]["RegistryPassword"] == "open sesame"
+    assert "sesame" not in str(context["task_state_store"].values)
