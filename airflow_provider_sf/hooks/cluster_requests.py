@@ -173,9 +173,9 @@ class ClusterRequests(BaseHook):
         timeout: float,
         headers: tuple[tuple[str, str], ...] = (),
         **query: str,
-    ) -> None:
+    ) -> int:
         """
-        Send a request that changes the cluster, once.
+        Send a request that changes the cluster, once; return the HTTP status of the answer.
 
         :raises ServiceFabricError: see ``Cluster.send`` and ``Cluster.check``
         """
@@ -183,6 +183,7 @@ class ClusterRequests(BaseHook):
         cluster = self.get_conn()
         response = cluster.send(self._versioned(make, cluster))
         cluster.check(self._check_expiry(response))
+        return response.status
 
     async def _achange(
         self,
@@ -193,12 +194,13 @@ class ClusterRequests(BaseHook):
         timeout: float,
         headers: tuple[tuple[str, str], ...] = (),
         **query: str,
-    ) -> None:
+    ) -> int:
         """Like :meth:`_change`, without blocking the event loop."""
         make = partial(change_request, call, name, timeout=timeout, body=body, headers=headers, **query)
         connection = AsyncConnection(self.service_fabric_conn_id, self.get_conn, self._warn)
         cluster, response = await connection.send(partial(self._versioned, make))
         cluster.check(self._check_expiry(response))
+        return response.status
 
     def _versioned(self, make: Callable[..., Request], cluster: Cluster) -> Request:
         """Return a request with the api-version of the hook or the connection, if they set one."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from airflow_provider_sf.releases.new_application import NewApplication
     from airflow_provider_sf.releases.upgrade_update import UpgradeUpdate
 
+UNCHANGED = 201
+"""The HTTP status for an application resource that has this description already."""
+
 
 class ReleaseCalls(ClusterRequests):
     """
@@ -122,25 +125,27 @@ class ReleaseCalls(ClusterRequests):
 
     def apply_application_resource(
         self, name: str, description: Mapping[str, object], *, timeout: float = CHANGE_TIMEOUT
-    ) -> None:
+    ) -> bool:
         """
         Create or upgrade an application resource: ``PUT /Resources/Applications/{applicationResourceName}``.
 
         The description is the whole wanted state, so the request may be repeated. A cluster that is busy
         with another description answers with HTTP 503, which is ``ResultUnknown``.
 
+        Return whether the cluster deploys it now; False if the resource is so already.
+
         :param description: ApplicationResourceDescription
         :raises ValueError: the description is for another name
         """
         body = _described(name, description)
-        self._change(calls.APPLY_APPLICATION_RESOURCE, name, body, timeout=timeout)
+        return self._change(calls.APPLY_APPLICATION_RESOURCE, name, body, timeout=timeout) != UNCHANGED
 
     async def aapply_application_resource(
         self, name: str, description: Mapping[str, object], *, timeout: float = CHANGE_TIMEOUT
-    ) -> None:
+    ) -> bool:
         """Like :meth:`apply_application_resource`, without blocking the event loop."""
         body = _described(name, description)
-        await self._achange(calls.APPLY_APPLICATION_RESOURCE, name, body, timeout=timeout)
+        return await self._achange(calls.APPLY_APPLICATION_RESOURCE, name, body, timeout=timeout) != UNCHANGED
 
 
 def _described(name: str, description: Mapping[str, object]) -> dict[str, object]:
