@@ -1,11 +1,11 @@
 """
-Upgrade the cluster itself in a maintenance window, if no other upgrade of the cluster runs.
+Wait for the upgrade of the cluster itself in a maintenance window, if no other one runs before.
 
-    before -> idle -> start -> wait -> report
+    before -> idle -> wait -> report
 
 ``before`` reads the latest upgrade of the cluster. A cluster has only one upgrade at a time, so it needs no
-name. ``idle`` skips the other tasks if an upgrade is running or paused. Replace ``start`` by your own task
-that starts the upgrade. ``wait`` is deferred. It fails in these cases:
+name. ``idle`` skips the other tasks if an upgrade is running or paused. Azure, or your own task after
+``idle``, starts the upgrade. ``wait`` is deferred. It fails in these cases:
 
 - The upgrade is paused: at night there is no person to resume it.
 - The upgrade makes no progress for an hour. The error names the safety checks that are pending.
@@ -31,7 +31,7 @@ from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSenso
 
 with DAG(
     dag_id="cluster_patch_window",
-    description="Upgrade a Service Fabric cluster in a maintenance window.",
+    description="Wait for the upgrade of a Service Fabric cluster in a maintenance window.",
     schedule=None,  # for example "0 1 * * SUN"
     catchup=False,
     tags=["service-fabric"],
@@ -44,11 +44,6 @@ with DAG(
         """Return whether no upgrade of the cluster is running or paused."""
         print(f"The cluster is at {record['target_version']}: {record['outcome']}")
         return record["outcome"] in {"not_upgraded", "succeeded", "rolled_back"}
-
-    @task
-    def start() -> None:
-        """Start the upgrade: replace this by your own code, for example POST /$/Upgrade."""
-        print("The upgrade of the cluster starts here.")
 
     wait = ServiceFabricUpgradeSensor(
         task_id="wait",
@@ -69,7 +64,7 @@ with DAG(
         print(f"The cluster went to {record['target_version']} in {record['duration_seconds']} s")
         print(f"Its gateway runs {version}")
 
-    idle(before.output) >> start() >> wait  # type: ignore[arg-type]  # an XComArg stands for its value
+    idle(before.output) >> wait  # type: ignore[arg-type]  # an XComArg stands for its value
     report(wait.output)  # type: ignore[arg-type]
 
 if __name__ == "__main__":

@@ -1,19 +1,20 @@
 """
-Release a classic application if it is healthy, and print the reasons of a rollback.
+Release a classic application: start exactly one upgrade, wait for it, and print the reasons of a rollback.
 
-    healthy -> snapshot -> start -> wait -> announce
-                                      `--> explain    (only if wait failed)
+    upgrade -> announce
+       `-----> explain    (only if upgrade failed)
 
-Service Fabric rolls back a monitored upgrade if the application is unhealthy, even if it was unhealthy
-before. So ``healthy`` checks it first and fails with the problems. ``snapshot`` reads the latest upgrade
-before the start. Replace ``start`` by your own task that starts the upgrade. ``wait`` is deferred.
-``explain`` prints the reasons that Service Fabric reports for a rollback: upgrade domain, safety checks,
-unhealthy parts.
+``upgrade`` fails before it changes anything if the application is unhealthy: Service Fabric would roll back
+the upgrade. Then it starts the upgrade to the new version and is deferred until the upgrade has ended. The
+parameters that the DAG does not set keep their values. If a worker dies or an answer is lost, a retry finds the
+upgrade and does not start another one. ``explain`` prints the reasons that Service Fabric reports for a
+rollback: upgrade domain, safety checks, unhealthy parts.
 
-To run it without a cluster, start the simulator: ``python -m airflow_provider_sf.simulator --speed 10``.
-Its application upgrades itself. Try also ``fabric:/rolled_back-shop/web``. For your own application:
+To run it without a cluster, start the simulator: ``python -m airflow_provider_sf.simulator --speed 10``. Try
+also ``fabric:/idle_rolled_back-shop/web``. For your own application, provision the new version first:
 
-    airflow dags trigger release_classic_application --conf '{"application": "fabric:/shop/web"}'
+    airflow dags trigger release_classic_application \\
+        --conf '{"application": "fabric:/shop/web", "version": "2.0.0"}'
 """
 
 from __future__ import annotations
@@ -21,51 +22,36 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
+from airflow.providers.common.compat.sdk import DAG, task
 
-from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
-from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
-from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
-
-APPLICATION = "{{ params.application }}"
+from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeApplicationOperator
+from airflow_provider_sf.releases import MonitoringPolicy
 
 with DAG(
     dag_id="release_classic_application",
-    description="Release a classic Service Fabric application that is healthy, and explain a rollback.",
+    description="Release a classic Service Fabric application, and explain a rollback.",
     schedule=None,
     catchup=False,
-    params={"application": "fabric:/previous_first-shop/web"},
+    max_active_runs=1,  # two runs at once would start two upgrades
+    params={"application": "fabric:/idle-shop/web", "version": "v1"},
     default_args={"retries": 1, "retry_delay": timedelta(seconds=10)},
     tags=["service-fabric"],
     doc_md=__doc__,
 ) as dag:
-
-    @task
-    def healthy(application: str) -> None:
-        """Fail if the health state of the application is Error."""
-        health = ServiceFabricHook().get_application_health(application)
-        if health.aggregated_health_state == "Error":
-            raise AirflowFailException(
-                "\n".join([f"{application} is unhealthy:", *health.unhealthy_evaluations])
-            )
-        print(f"{application} is {health.aggregated_health_state}")
-
-    snapshot = ServiceFabricUpgradeProgressOperator(task_id="snapshot", name=APPLICATION, kind="application")
-
-    @task
-    def start(application: str) -> None:
-        """Start the upgrade: replace this by your code, for example POST /Applications/{id}/$/Upgrade."""
-        print(f"The upgrade of {application} starts here.")
-
-    wait = ServiceFabricUpgradeSensor(
-        task_id="wait",
-        name=APPLICATION,
-        kind="application",
-        previous=snapshot.output,
+    upgrade = ServiceFabricUpgradeApplicationOperator(
+        task_id="upgrade",
+        name="{{ params.application }}",
+        target_version="{{ params.version }}",
+        parameters={"Web_InstanceCount": "3"},
+        monitoring_policy=MonitoringPolicy(
+            health_check_stable=timedelta(minutes=1),
+            health_check_retry=timedelta(minutes=5),
+            upgrade_timeout=timedelta(hours=1),
+        ),
+        require_healthy=True,
         deferrable=True,
         poke_interval=timedelta(seconds=10),
         timeout=timedelta(hours=2),
-        stall_timeout=timedelta(hours=1),
     )
 
     @task
@@ -76,11 +62,11 @@ with DAG(
     @task(trigger_rule="one_failed")
     def explain(ti: Any = None) -> None:
         """Print why the upgrade did not succeed."""
-        state = ti.xcom_pull(task_ids="wait", key="upgrade_wait") or {"message": "", "reasons": []}
+        state = ti.xcom_pull(task_ids="upgrade", key="upgrade_wait") or {"message": "", "reasons": []}
         print("\n".join([str(state["message"]), *state["reasons"]]))
 
-    healthy(APPLICATION) >> snapshot >> start(APPLICATION) >> wait >> explain()
-    announce(wait.output)  # type: ignore[arg-type]  # an XComArg stands for its value
+    upgrade >> explain()
+    announce(upgrade.output)  # type: ignore[arg-type]  # an XComArg stands for its value
 
 if __name__ == "__main__":
     dag.test()

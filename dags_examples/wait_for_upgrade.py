@@ -1,12 +1,13 @@
 """
-Start an upgrade of an application resource, wait for it, and print an audit.
+Wait for an upgrade that another tool starts, and print an audit.
 
-    snapshot -> start -> wait -> audit
+    snapshot -> wait -> audit
 
-``snapshot`` reads the latest upgrade before the start. Replace ``start`` by your own task that starts the
-upgrade. ``wait`` gets the snapshot as ``previous``, so that it never accepts the old upgrade as the new
-one. It is deferred until the new upgrade ends. If the upgrade does not succeed, ``wait`` fails with the
-reason. ``audit`` prints a summary of both records.
+``snapshot`` reads the latest upgrade before the other tool starts its own. ``wait`` gets the snapshot as
+``previous``, so that it never accepts the old upgrade as the new one. It is deferred until the new upgrade
+ends. If the upgrade does not succeed, ``wait`` fails with the reason. ``audit`` prints a summary of both
+records. If your tool is a task of the DAG, put it between ``snapshot`` and ``wait``. To start the upgrade
+with this provider, see ``release_classic_application.py``.
 
 To run it without a cluster: ``make demo`` starts a simulated cluster, in which the application upgrades
 itself. For your own cluster, create the connection ``service_fabric_default`` and trigger the DAG with the
@@ -30,7 +31,7 @@ APPLICATION = "{{ params.application }}"
 
 with DAG(
     dag_id="wait_for_upgrade",
-    description="Start a Service Fabric upgrade, wait for it, and print an audit.",
+    description="Wait for a Service Fabric upgrade that another tool starts, and print an audit.",
     schedule=None,
     catchup=False,
     params={"application": "previous_first-shop"},
@@ -39,11 +40,6 @@ with DAG(
     doc_md=__doc__,
 ) as dag:
     snapshot = ServiceFabricUpgradeProgressOperator(task_id="snapshot", name=APPLICATION)
-
-    @task
-    def start(application: str) -> None:
-        """Start the upgrade: replace this by your code, for example PUT /Resources/Applications/{name}."""
-        print(f"The upgrade of {application} starts here.")
 
     wait = ServiceFabricUpgradeSensor(
         task_id="wait",
@@ -65,7 +61,7 @@ with DAG(
         print(f"  took      {after['duration_seconds']} s")
         print(f"  replicas  {replicas} in {len(after['services'])} services")
 
-    snapshot >> start(APPLICATION) >> wait
+    snapshot >> wait
     audit(snapshot.output, wait.output)  # type: ignore[arg-type]  # an XComArg stands for its value
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class Show:
 SHOWS = {
     "upgrade": Show(
         dag_id="wait_for_upgrade",
-        ends=dict.fromkeys(("snapshot", "start", "wait", "audit"), "success"),
+        ends=dict.fromkeys(("snapshot", "wait", "audit"), "success"),
         speaker="audit",
         record="return_value",
         result="the task waited deferred, and no worker ran a task in that time",

@@ -29,7 +29,6 @@ ENDS = {
         "success",
         ["audit", -1, "success"],
         ["snapshot", -1, "success"],
-        ["start", -1, "success"],
         ["wait", -1, "success"],
     ],
     "rollback_is_red": [
@@ -42,17 +41,13 @@ ENDS = {
         "success",
         ["announce", -1, "success"],
         ["explain", -1, "skipped"],
-        ["healthy", -1, "success"],
-        ["snapshot", -1, "success"],
-        ["start", -1, "success"],
-        ["wait", -1, "success"],
+        ["upgrade", -1, "success"],
     ],
     "cluster_patch_window": [
         "success",
         ["before", -1, "success"],
         ["idle", -1, "success"],
         ["report", -1, "success"],
-        ["start", -1, "success"],
         ["wait", -1, "success"],
     ],
     "release_train": [
@@ -67,7 +62,7 @@ ENDS = {
 PRINTED = {
     "wait_for_upgrade": "application_resource previous_first-shop: succeeded",
     "rollback_is_red": "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back at",
-    "release_classic_application": "fabric:/previous_first-shop/web is at v2",
+    "release_classic_application": "fabric:/idle-shop/web is at v1",
     "cluster_patch_window": "The cluster went to 10.1.2338.9590",
     "release_train": "1 of 3 upgrades did not succeed: rolled_back-cart",
 }
