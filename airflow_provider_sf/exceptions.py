@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 
 class UpgradeFailed(AirflowFailException):
@@ -15,3 +15,7 @@ class ChangeRefused(AirflowFailException):
 
     Airflow does not retry it. The message says what is on record and what to do.
     """
+
+
+class ProvisionFailed(AirflowException):
+    """The cluster could not provision the application type. Airflow retries it if the task has retries."""

@@ -19,6 +19,7 @@ from airflow_provider_sf.releases.package_files import (
     PackageFile,
     check_paths,
     chunks,
+    manifest_hash,
     markers,
     missing_ranges,
     read_application_manifest,
@@ -63,6 +64,8 @@ class UploadedPackage:
     image_store_path: str
     type_name: str
     type_version: str
+    manifest_sha256: str | None
+    """The hash of the application manifest, see :func:`manifest_hash`."""
     files: int
     bytes: int
 
@@ -75,6 +78,7 @@ class LocalPackage:
     image_store_path: str
     type_name: str
     type_version: str
+    manifest_sha256: str | None
     files: tuple[PackageFile, ...]
 
     @property
@@ -96,11 +100,12 @@ def read_package(folder: str | os.PathLike[str], image_store_path: str | None = 
         problem = f"contains no {APPLICATION_MANIFEST}" if root.is_dir() else "does not exist on this worker"
         msg = f"the package folder {str(folder)!r} {problem}: set package to the folder of a built package"
         raise ValueError(msg)
-    name, version = read_application_manifest(manifest.read_bytes())
+    content = manifest.read_bytes()
+    name, version = read_application_manifest(content)
     files = tuple(_files(root))
     path = image_store_path or f"{name}/{version}-{uuid4().hex[:8]}"
     check_paths(path, [file.path for file in files])
-    return LocalPackage(root, path, name, version, files)
+    return LocalPackage(root, path, name, version, manifest_hash(content), files)
 
 
 def _files(root: Path) -> list[PackageFile]:
@@ -170,6 +175,7 @@ class PackageUpload:
             package.image_store_path,
             package.type_name,
             package.type_version,
+            package.manifest_sha256,
             len(package.files),
             package.size,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -78,20 +79,22 @@ def read_application_manifest(manifest: bytes) -> tuple[str, str]:
     return str(name), str(version)
 
 
-def same_manifest(first: str, second: str) -> bool:
-    """Whether two manifests are the same XML, apart from comments, blanks and the order of attributes."""
-    found = _canonical(first)
-    return found is not None and found == _canonical(second)
+def manifest_hash(manifest: str | bytes) -> str | None:
+    """
+    Return the SHA-256 hash of a manifest; None if it is not XML.
 
-
-def _canonical(manifest: str) -> str | None:
-    """Return XML in its canonical form; None if it is not XML."""
-    if "<!DOCTYPE" in manifest:
+    Comments, blanks around texts, the order of attributes and the prefixes of namespaces do not matter.
+    """
+    text = manifest if isinstance(manifest, str) else manifest.decode("latin-1")
+    if "<!DOCTYPE" in text:
         return None
     try:
-        return ET.canonicalize(manifest.lstrip("\ufeff"), strip_text=True, rewrite_prefixes=True)
+        # A string is parsed whatever encoding it declares; bytes are decoded by it.
+        root = ET.fromstring(text.lstrip("\ufeff") if text is manifest else manifest)  # noqa: S314 - see above
     except ET.ParseError:
         return None
+    canonical = ET.canonicalize(ET.tostring(root, "unicode"), strip_text=True, rewrite_prefixes=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def check_paths(folder: str, paths: Iterable[str]) -> None:

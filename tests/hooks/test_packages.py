@@ -18,7 +18,7 @@ from airflow_provider_sf.hooks.package_upload import (
 )
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.releases import ExternalPackage, ImageStorePackage
-from airflow_provider_sf.releases.package_files import ByteRange, missing_ranges
+from airflow_provider_sf.releases.package_files import ByteRange, manifest_hash, missing_ranges
 from airflow_provider_sf.rest import Rejected, ResultUnknown, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.simulator.commands import ApiRequest
 from airflow_provider_sf.upgrades.image_store import ImageStoreItem
@@ -160,7 +160,7 @@ def test_type_is_provisioned_and_unprovisioned(ask: Any, simulator: Simulator, c
 def test_package_is_uploaded(ask: Any, simulator: Simulator, package: Path) -> None:
     size = sum(map(len, FILES.values()))
     assert ask("upload_application_package", package, PATH) == UploadedPackage(
-        PATH, "StoreType", "2.0", len(FILES), size
+        PATH, "StoreType", "2.0", manifest_hash(MANIFEST), len(FILES), size
     )
     markers = dict.fromkeys(("_.dir", "WebPkg/_.dir", "WebPkg/Code/_.dir"), b"")
     assert stored(simulator) == FILES | markers
