@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -50,9 +51,9 @@ class GeneratedVersionOperator(WaitingOperator):
         self.if_upgrading = read_choice("if_upgrading", if_upgrading, ("fail", "wait"))
         self.request_timeout = check_request_timeout(read_seconds("request_timeout", request_timeout))
 
+    @abstractmethod
     def send(self, hook: ServiceFabricHook) -> bool:
         """Send the request once; return False if nothing has to change."""
-        raise NotImplementedError
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the upgrade, unless that was done; then wait."""

@@ -19,6 +19,7 @@ from airflow_provider_sf.operators.service_fabric import (
 from airflow_provider_sf.releases import ApplicationHealthPolicy, MonitoringPolicy
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.compose_upgrade import ComposeUpgrade
+from airflow_provider_sf.rest import Rejected
 from tests.sensors.running import fire
 
 if TYPE_CHECKING:
@@ -174,6 +175,33 @@ def test_upgrade_that_completes_first_fails(
     clock.now += 100
     monkeypatch.setattr(ServiceFabricHook, "rollback_application_upgrade", lambda *_: None)
     with pytest.raises(UpgradeFailed, match="completed before its rollback started"):
+        rollback().execute(context)
+
+
+def test_refused_rollback_is_an_error(context: Any, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        msg = "no"
+        raise Rejected(msg, 403)
+
+    start()
+    clock.now += 100
+    monkeypatch.setattr(ServiceFabricHook, "rollback_application_upgrade", refuse)
+    with pytest.raises(Rejected, match="HTTP 403: no"):
+        rollback().execute(context)
+
+
+def test_upgrade_may_end_before_the_request(
+    context: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(hook: ServiceFabricHook, name: str) -> None:
+        clock.now += 3_600
+        original(hook, name)
+
+    original = ServiceFabricHook.rollback_application_upgrade
+    start()
+    clock.now += 100
+    monkeypatch.setattr(ServiceFabricHook, "rollback_application_upgrade", end)
+    with pytest.raises(ChangeRefused, match="no upgrade is in progress"):
         rollback().execute(context)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,9 +14,14 @@ from airflow_provider_sf.operators.service_fabric import (
     ServiceFabricApplyApplicationResourceOperator,
     ServiceFabricUpgradeComposeDeploymentOperator,
 )
+from airflow_provider_sf.releases.generated_version import NextStep, RequestState, next_step
+from airflow_provider_sf.releases.start_state import StartOptions
+from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.upgrades import UpgradeProgress
 from tests.sensors.running import fire
 
 if TYPE_CHECKING:
+    from airflow_provider_sf.rest import ServiceFabricError
     from airflow_provider_sf.simulator import Simulator
 
 LOG: Any = logging.getLogger("operator")
@@ -148,19 +154,59 @@ def test_same_description_needs_no_upgrade(context: Any, simulator: Simulator, t
     assert starts(simulator) == 1
 
 
-@both
-def test_refusal_of_the_cluster_is_shown(make: Any, context: Any, store: Any, monkeypatch: Any) -> None:
-    from airflow_provider_sf.rest import Rejected  # noqa: PLC0415
+REFUSALS: list[tuple[ServiceFabricError, type[Exception]]] = [
+    (Rejected("the file is invalid", 400, "FABRIC_E_X"), ChangeRefused),
+    (Unreachable("something else is in progress", 409, "FABRIC_E_WRITE_CONFLICT"), Unreachable),
+]
 
+
+@both
+@pytest.mark.parametrize(("error", "raised"), REFUSALS)
+def test_refusal_keeps_no_state(
+    make: Any, error: Exception, raised: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: Any) -> bool:
-        msg = "the file is invalid"
-        raise Rejected(msg, 400, "FABRIC_E_X")
+        raise error
 
     task = make()
     monkeypatch.setattr(type(task), "send", refuse)
-    with pytest.raises(ChangeRefused, match="the file is invalid"):
+    with pytest.raises(raised, match=error.args[0]):
         task.execute(context)
-    assert not store.values
+    assert not context["task_state_store"].values
+
+
+@both
+def test_task_need_not_wait_or_push(make: Any, context: Any, simulator: Simulator, ti: Any) -> None:
+    make(wait_for_completion=False, do_xcom_push=False).execute(context)
+    assert starts(simulator) == 1
+    assert not ti.xcoms
+
+
+@pytest.mark.parametrize(
+    ("state", "keywords", "expected"),
+    [
+        ("RollingSideways", {}, NextStep.UNKNOWN_STATE),
+        ("RollingForwardCompleted", {"is_accepted": True, "late": True}, NextStep.NOT_ON_RECORD),
+        ("RollingForwardCompleted", {"is_accepted": True}, NextStep.LOOK_AGAIN),
+        ("RollingForwardCompleted", {"late": True}, NextStep.SEND),
+        ("RollingForwardCompleted", {"late": True, "sends": 3}, NextStep.NEVER_ANSWERED),
+    ],
+)
+def test_record_without_a_change(state: str, keywords: Any, expected: NextStep) -> None:
+    start = datetime(2026, 3, 1, tzinfo=timezone.utc)
+    record = UpgradeProgress(
+        kind="compose_deployment",
+        name="shop",
+        state=state,
+        target_version="v1",
+        started_at=start,
+        failed_at=None,
+        rolling_upgrade_mode="Monitored",
+        upgrade_kind="Rolling",
+    )
+    now = start + timedelta(hours=1 if keywords.pop("late", False) else 0)
+    request = RequestState(record, 0, sent_at=start, answer_due_at=start, **keywords)
+    assert next_step(StartOptions(), request, record, now, is_repeatable=False) is expected
 
 
 @both

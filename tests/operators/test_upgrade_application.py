@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -285,10 +287,66 @@ def test_refusal_of_the_cluster_is_shown(context: Any, starts: Any, store: Any) 
     assert not store.values
 
 
-def test_unhealthy_application_is_not_upgraded(context: Any, starts: Any) -> None:
+def test_healthy_application_is_upgraded(context: Any, starts: Any) -> None:
     healthy = operator(require_healthy=ApplicationHealthPolicy(consider_warning_as_error=True))
     assert healthy.execute(context)["outcome"] == "succeeded"
     assert starts() == ["v1"]
+
+
+def test_unhealthy_application_is_not_upgraded(context: Any, starts: Any, clock: Any) -> None:
+    name = "fabric:/idle_failed-shop/web"
+    start_another(name=name)
+    clock.now += 3_600
+    with pytest.raises(ChangeRefused, match=r"its health state is Error \(require_healthy\): Error: "):
+        operator(name, require_healthy=True).execute(context)
+    assert starts() == ["v2"]
+
+
+def test_refused_connection_keeps_no_state(
+    simulator: Simulator, context: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster goes down between the look and the request: certainly nothing was sent."""
+
+    def send(hook: ServiceFabricHook, *arguments: Any, **keywords: Any) -> None:
+        simulator.down(0)
+        original(hook, *arguments, **keywords)
+
+    original = ServiceFabricHook.start_application_upgrade
+    monkeypatch.setattr(ServiceFabricHook, "start_application_upgrade", send)
+    with pytest.raises(Unreachable):
+        operator().execute(context)
+    simulator.up(0)
+    assert not simulator.journal
+    assert not store.values
+
+
+def test_outage_before_the_start_is_retried(
+    simulator: Simulator, context: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator.fault(0, "unavailable")
+
+    def pause(_: float) -> None:
+        simulator.fault(0, None)
+
+    monkeypatch.setattr(
+        "airflow_provider_sf.operators.retrying.time", SimpleNamespace(monotonic=time.monotonic, sleep=pause)
+    )
+    with caplog.at_level("WARNING"):
+        assert operator().execute(context)["outcome"] == "succeeded"
+    assert "cluster unreachable; retrying for up to 5m00s (unreachable_timeout)" in caplog.text
+
+
+def test_execution_timeout_limits_a_deferred_wait(context: Any, ti: Any) -> None:
+    task = operator(deferrable=True, execution_timeout=timedelta(minutes=5))
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(context)
+    assert deferred.value.timeout <= timedelta(minutes=15)
+    assert ti.xcoms
+
+
+def test_nothing_is_pushed_without_xcoms(context: Any, ti: Any) -> None:
+    operator(do_xcom_push=False).execute(context)
+    assert not ti.xcoms
 
 
 @pytest.mark.parametrize(
