@@ -41,6 +41,7 @@ ARROWS: dict[str, set[str]] = {
         "upgrades",
         "wait",
     },
+    "task_groups": {"operators", "releases", "wait"},
     "sensors": {
         "cluster",
         "exceptions",

@@ -43,6 +43,12 @@ ENDS = {
         ["explain", -1, "skipped"],
         ["upgrade", -1, "success"],
     ],
+    "release_package": [
+        "success",
+        ["release.provision", -1, "success"],
+        ["release.unprovision", -1, "success"],
+        ["release.upgrade", -1, "success"],
+    ],
     "cluster_patch_window": [
         "success",
         ["before", -1, "success"],
@@ -63,6 +69,7 @@ PRINTED = {
     "wait_for_upgrade": "application_resource previous_first-shop: succeeded",
     "rollback_is_red": "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back at",
     "release_classic_application": "fabric:/idle-shop/web is at v1",
+    "release_package": "Upgrade of application 'fabric:/idle-store/web' to v3 completed",
     "cluster_patch_window": "The cluster went to 10.1.2338.9590",
     "release_train": "1 of 3 upgrades did not succeed: rolled_back-cart",
 }

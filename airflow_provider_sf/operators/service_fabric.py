@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink, push_link
+from airflow_provider_sf.operators.application_types import ServiceFabricProvisionApplicationTypeOperator
 from airflow_provider_sf.operators.apply_application_resource import (
     ServiceFabricApplyApplicationResourceOperator,
 )
+from airflow_provider_sf.operators.create_application import ServiceFabricCreateApplicationOperator
+from airflow_provider_sf.operators.packages import ServiceFabricUploadApplicationPackageOperator
 from airflow_provider_sf.operators.resume_upgrade import ServiceFabricResumeUpgradeOperator
 from airflow_provider_sf.operators.rollback_upgrade import ServiceFabricRollbackUpgradeOperator
+from airflow_provider_sf.operators.unprovision import ServiceFabricUnprovisionApplicationTypeOperator
 from airflow_provider_sf.operators.update_upgrade import ServiceFabricUpdateUpgradeOperator
 from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgradeApplicationOperator
 from airflow_provider_sf.operators.upgrade_compose_deployment import (
@@ -28,12 +32,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ServiceFabricApplyApplicationResourceOperator",
+    "ServiceFabricCreateApplicationOperator",
+    "ServiceFabricProvisionApplicationTypeOperator",
     "ServiceFabricResumeUpgradeOperator",
     "ServiceFabricRollbackUpgradeOperator",
+    "ServiceFabricUnprovisionApplicationTypeOperator",
     "ServiceFabricUpdateUpgradeOperator",
     "ServiceFabricUpgradeApplicationOperator",
     "ServiceFabricUpgradeComposeDeploymentOperator",
     "ServiceFabricUpgradeProgressOperator",
+    "ServiceFabricUploadApplicationPackageOperator",
 ]
 
 

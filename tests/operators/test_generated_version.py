@@ -234,8 +234,9 @@ def test_invalid_value_is_refused(make: Any, keywords: Any, message: str) -> Non
 
 
 def test_description_must_be_a_dict(context: Any) -> None:
+    description: Any = "{{ params.d }}"
     with pytest.raises(ValueError, match="description must be a dict, not str"):
-        Resource(task_id="a", name="idle-shop", description="{{ params.d }}").execute(context)
+        Resource(task_id="a", name="idle-shop", description=description).execute(context)
 
 
 def test_password_is_sent_and_masked(context: Any, simulator: Simulator) -> None:
