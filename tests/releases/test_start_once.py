@@ -66,6 +66,7 @@ class Task:
     deaths: list[int]
     faults: list[str]
     delays: list[float]
+    forward_seconds: float
     retry_after: list[float]
     clears: list[float]
     log: list[str] = field(default_factory=list)
@@ -187,8 +188,7 @@ class Task:
         self.sends += 1
         self.note(f"sends, {fault}")
         answers: list[str] = []
-        prepare_seconds = 20.0 + delay
-        start = Start("ours", upgrade.body(), self.ends, prepare_seconds, answer=answers.append)
+        start = Start("ours", upgrade.body(), self.ends, delay, self.forward_seconds, answer=answers.append)
         start.deadline, start.looked_at = self.cluster.now + REQUEST_SECONDS, self.cluster.now
         if fault == "refused":
             return Unreachable("connection refused")
@@ -247,7 +247,8 @@ def act(task: Task, other: tuple[float, str]) -> None:
 
 STARTS = ["starts v2", "starts v1 otherwise", "starts v0", "starts the same"]
 OTHERS = [*STARTS, "rolls back", "updates", "freezes", "resumes"]
-SECONDS = st.floats(0, 900).map(lambda second: round(second, 1))
+SECONDS = st.sampled_from([0.0, 2.0, 15.0, 100.0, 299.0, 365.0]) | st.floats(0, 900).map(round)
+DELAYS = st.sampled_from([0.0, 1.0, 60.0, REQUEST_SECONDS]) | st.floats(0, REQUEST_SECONDS).map(round)
 
 
 @st.composite
@@ -257,7 +258,7 @@ def tasks(draw: st.DrawFn, *, others: bool = True, keeps_state: bool | None = No
         if_upgrading=draw(st.sampled_from(["fail", "wait", "supersede"])),
         keeps_state=draw(st.booleans()) if keeps_state is None else keeps_state,
         ends=draw(st.sampled_from(["succeeds", "succeeds", "rolls back", "fails", "pauses", "invalid"])),
-        deaths=draw(st.lists(st.integers(1, 40), max_size=4)),
+        deaths=draw(st.lists(st.integers(1, 10), max_size=4)),
         faults=draw(
             st.lists(
                 st.sampled_from(["answered", "answered", "lost before", "lost after", "late", "refused"]),
@@ -265,7 +266,8 @@ def tasks(draw: st.DrawFn, *, others: bool = True, keeps_state: bool | None = No
                 max_size=4,
             )
         ),
-        delays=draw(st.lists(st.floats(0, REQUEST_SECONDS), min_size=1, max_size=3)),
+        delays=draw(st.lists(DELAYS, min_size=1, max_size=3)),
+        forward_seconds=draw(st.sampled_from([1.0, 20.0, 200.0])),
         retry_after=draw(st.lists(st.sampled_from([0.0, 30.0, 300.0]), min_size=1, max_size=3)),
         clears=draw(st.lists(st.sampled_from([1.0, 100.0, 1_000.0]), max_size=2)),
     )

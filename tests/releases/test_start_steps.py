@@ -178,6 +178,14 @@ def test_rolled_back_start_is_not_repeated(state: str) -> None:
     assert step == Started(UpgradeIdentity(NOW, "v1", rolled_back=True), BEFORE)
 
 
+def test_early_rollback_is_not_repeated() -> None:
+    """Neither the upgrade before nor the one that was rolled back has a start time."""
+    before = sent(on_record(start=None))
+    assert before.before.was_upgraded
+    answer = on_record("RollingBackCompleted", "v0", None)
+    assert isinstance(next_step(UPGRADE, OPTIONS, before, seen(answer, seconds=9_999)), Started)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
