@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.exceptions import ChangeRefused
 from airflow_provider_sf.operators.polling import PollingOperator, value_or_example
+from airflow_provider_sf.releases.start_report import version_before
 from airflow_provider_sf.releases.value_checks import check_word
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class ServiceFabricUnprovisionApplicationTypeOperator(PollingOperator):
     :param type_version: the version to unprovision; templated
     :param keep: or the number of newest versions to keep, by the numbers in the version, in use or not
     :param protected: with ``keep``: more versions to keep; templated
+    :param upgrade: with ``keep``: the XCom ``upgrade_start`` of a task that has upgraded an application; the
+        version from before that upgrade is kept, since Service Fabric does not report it; templated
 
     The other parameters are those of :class:`PollingOperator`.
 
@@ -44,7 +47,13 @@ class ServiceFabricUnprovisionApplicationTypeOperator(PollingOperator):
     :raises ServiceFabricError: the cluster could not be reached, or refused the credentials; retried
     """
 
-    template_fields: Sequence[str] = ("type_name", "type_version", "protected", "service_fabric_conn_id")
+    template_fields: Sequence[str] = (
+        "type_name",
+        "type_version",
+        "protected",
+        "upgrade",
+        "service_fabric_conn_id",
+    )
 
     def __init__(
         self,
@@ -53,6 +62,7 @@ class ServiceFabricUnprovisionApplicationTypeOperator(PollingOperator):
         type_version: str | XComArg | None = None,
         keep: int | None = None,
         protected: Sequence[str] | XComArg = (),
+        upgrade: dict[str, Any] | XComArg | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -60,6 +70,7 @@ class ServiceFabricUnprovisionApplicationTypeOperator(PollingOperator):
         self.type_version = type_version
         self.keep = keep
         self.protected = protected
+        self.upgrade = upgrade
         if (type_version is None) is (keep is None):
             msg = "set exactly one of type_version and keep"
             raise ValueError(msg)
@@ -93,6 +104,8 @@ class ServiceFabricUnprovisionApplicationTypeOperator(PollingOperator):
         in_use = self._versions_in_use(hook)
         types = self.read(partial(hook.list_application_types, str(self.type_name)))
         protected = [str(version) for version in self.protected]  # type: ignore[union-attr]  # rendered
+        if self.upgrade is not None:
+            protected += version_before(self.upgrade)
         chosen = versions_to_unprovision(types, in_use, self.keep or 1, protected)
         kept = [found.version for found in types if found.version not in chosen]
         self.log.info(

@@ -74,6 +74,18 @@ def started_identity(value: object, kind: str, name: str) -> UpgradeIdentity:
     return UpgradeIdentity.from_record(report)
 
 
+def version_before(value: object) -> list[str]:
+    """
+    Return the version that was deployed before an upgrade, in a list; an empty list if it is not known.
+
+    :param value: the XCom ``upgrade_start`` of a task, or its text
+    :raises ValueError: it is something else
+    """
+    report = read_report(value)
+    before = report.before if isinstance(report, StartReport) else None
+    return [before.version] if before and before.version else []
+
+
 def read_report(value: object) -> StartReport | UpgradeProgress:
     """
     Read the XCom ``upgrade_start``, or a record of an upgrade.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import task_group
+from airflow.providers.common.compat.sdk import XComArg, task_group
 
 from airflow_provider_sf.operators.service_fabric import (
     ServiceFabricProvisionApplicationTypeOperator,
@@ -14,8 +14,6 @@ from airflow_provider_sf.operators.service_fabric import (
 from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import XComArg
-
     from airflow_provider_sf.releases import ApplicationHealthPolicy, MonitoringPolicy
 
 
@@ -55,7 +53,8 @@ def release_application(
     :param monitoring_policy: the health checks and time limits of the upgrade
     :param health_policy: what counts as healthy during the upgrade
     :param require_healthy: whether, or by which policy, the application must be healthy before the start
-    :param keep: unprovision all versions but this number of the newest; None removes no version
+    :param keep: unprovision all versions but this number of the newest, those in use, and the one before the
+        upgrade; None removes no version
     :param service_fabric_conn_id: the connection to the cluster; it needs the role Admin
     :param deferrable: wait for the upgrade in the triggerer
     :param upgrade_options: further parameters of ``ServiceFabricUpgradeApplicationOperator``
@@ -89,6 +88,7 @@ def release_application(
             task_id="unprovision",
             type_name=type_name,
             keep=keep,
+            upgrade=XComArg(upgrade, key="upgrade_start"),
             service_fabric_conn_id=service_fabric_conn_id,
         )
         upgrade >> unprovision

@@ -16,8 +16,10 @@ from airflow_provider_sf.operators.application_types import ServiceFabricProvisi
 from airflow_provider_sf.operators.create_application import ServiceFabricCreateApplicationOperator
 from airflow_provider_sf.operators.packages import ServiceFabricUploadApplicationPackageOperator
 from airflow_provider_sf.operators.unprovision import ServiceFabricUnprovisionApplicationTypeOperator
+from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgradeApplicationOperator
 from airflow_provider_sf.releases import ExternalPackage
 from airflow_provider_sf.releases.package_files import manifest_hash
+from airflow_provider_sf.releases.start_report import version_before
 from airflow_provider_sf.rest import Rejected, ResultUnknown
 
 if TYPE_CHECKING:
@@ -302,6 +304,19 @@ def test_keep_leaves_what_is_needed(context: Any, simulator: Simulator) -> None:
     assert result == {"type_name": TYPE, "unprovisioned": ["v1"], "missing": [], "in_use": []}
     assert versions(simulator) == ["v0", "v2"]
     assert unprovision(keep=1).execute(context)["unprovisioned"] == []
+
+
+def test_version_before_the_upgrade_is_kept(context: Any, simulator: Simulator, ti: Any) -> None:
+    """Service Fabric does not report it after the upgrade."""
+    task = ServiceFabricUpgradeApplicationOperator(
+        task_id="upgrade", name="fabric:/idle-shop/web", target_version="v1", wait_for_completion=False
+    )
+    task.execute(context)
+    start = ti.xcoms["upgrade_start"]
+    assert version_before(start) == ["v0"]
+    assert version_before(str({**start, "before": None})) == []
+    assert "v0" not in unprovision(keep=1, upgrade=start).execute(context)["unprovisioned"]
+    assert simulator.journal
 
 
 def test_protected_version_is_kept(context: Any, simulator: Simulator) -> None:
