@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from airflow_provider_sf.hooks.upload_progress import MIB, UploadProgress
 from airflow_provider_sf.releases.package_files import (
     APPLICATION_MANIFEST,
     CHUNK_BYTES,
@@ -28,13 +28,11 @@ from airflow_provider_sf.rest import (
     Rejected,
     ResultUnknown,
     ServiceFabricError,
-    UnexpectedAnswer,
     Unreachable,
 )
 from airflow_provider_sf.rest import image_store_calls as calls
 from airflow_provider_sf.rest.changes import change_request
-from airflow_provider_sf.rest.protocol import UNKNOWN_CALL, request_for
-from airflow_provider_sf.upgrades.image_store import items_of_content
+from airflow_provider_sf.rest.protocol import UNKNOWN_CALL, is_missing, request_for
 
 if TYPE_CHECKING:
     import os
@@ -51,10 +49,7 @@ FIRST_PAUSE_SECONDS = 1.0
 REPAIRS = 3
 """How often the missing ranges of a file are sent again."""
 
-LOG_SECONDS, LOG_PERCENT = 10.0, 10
-
-_INVALID_SESSION = "FABRIC_E_INVALID_UPLOAD_SESSION_ID"
-_MIB = 1024 * 1024
+_RANGE_REFUSED = "FABRIC_E_UPLOAD_SESSION_RANGE_NOT_SATISFIABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +152,7 @@ class PackageUpload:
         self._log.info(
             "Uploading %s %s to the image store as %s: %d files, %.1f MiB",
             *(package.type_name, package.type_version, package.image_store_path),
-            *(len(package.files), package.size / _MIB),
+            *(len(package.files), package.size / MIB),
         )
         with ThreadPoolExecutor(parallel, thread_name_prefix="upload") as pool:
             largest_first = sorted(package.files, key=lambda file: -file.size)
@@ -204,15 +199,20 @@ class PackageUpload:
                 if not self._chunk(path, part, size, content, session_id):
                     return False
             parts = self._missing(path, session_id, size)
-            if not parts:
-                self._commit(path, size, session_id)
+            if not parts and self._commit(path, session_id):
                 return True
+            parts = parts or [ByteRange(0, size - 1)]
         self._drop(session_id)
         msg = f"the upload of {path} is incomplete: the cluster still expects {len(parts)} ranges of it"
         raise Unreachable(msg, endpoint=self._cluster.endpoint)
 
     def _chunk(self, path: str, part: ByteRange, size: int, content: BinaryIO, session_id: str) -> bool:
-        """Send a part of a file; return False if the cluster does not have the call."""
+        """
+        Send a part of a file; return False if the cluster does not have the call.
+
+        Old runtimes refuse a part that they have already, for example after a lost answer: see
+        UploadSessionMetadata.cpp of microsoft/service-fabric. The missing parts are read before the commit.
+        """
         if not self._has_sessions:
             return False
         content.seek(part.first)
@@ -222,40 +222,42 @@ class PackageUpload:
             self._with_retries(path, lambda: self._change(calls.UPLOAD_CHUNK, path, data, headers, query))
         except Rejected as error:
             # Gateways on Linux have no upload sessions: imagestorehandler.cpp of microsoft/service-fabric.
-            if error.code != UNKNOWN_CALL:
+            if error.code == UNKNOWN_CALL:
+                self._has_sessions = False
+                self._log.info("The cluster accepts no chunks; sending each large file in one request")
+                return False
+            if error.code != _RANGE_REFUSED:
                 self._drop(session_id)
                 raise
-            self._has_sessions = False
-            self._log.info("The cluster accepts no chunks; sending each large file in one request")
-            return False
         self._progress.add(path, part.size, limit=size)
         return True
 
     def _missing(self, path: str, session_id: str, size: int) -> list[ByteRange]:
-        """Return the parts that the cluster still expects."""
-        answer = self._with_retries(path, lambda: self._session(session_id))
-        found = missing_ranges(answer, session_id, size)
-        if found is None:
-            msg = f"the upload session of {path} does not exist any more"
-            raise UnexpectedAnswer(msg, endpoint=self._cluster.endpoint)
-        return found
+        """Return the parts that the cluster still expects: all if it has lost the session."""
+        try:
+            answer = self._with_retries(path, lambda: self._session(session_id))
+        except Rejected as error:
+            if not is_missing(error):
+                raise
+            answer = {}
+        return missing_ranges(answer, session_id, size)
 
-    def _commit(self, path: str, size: int, session_id: str) -> None:
-        """Make the chunks a file. After a lost answer, the session is gone if that was done."""
+    def _commit(self, path: str, session_id: str) -> bool:
+        """
+        Make the chunks a file; return False if the cluster does not have the session.
+
+        It has lost the session, as a new primary of the image store does, or an earlier request with a lost
+        answer has committed it. Sending the file again is right in both cases.
+        """
         query = {"session-id": session_id}
         try:
             self._with_retries(path, lambda: self._change(calls.COMMIT_UPLOAD_SESSION, "", None, (), query))
         except Rejected as error:
-            if error.code != _INVALID_SESSION or self._stored_size(path) != size:
+            if not is_missing(error):
                 raise
-
-    def _stored_size(self, path: str) -> int | None:
-        """Return the size of a file in the image store; None if it is not there."""
-        try:
-            answer = self._with_retries(path, lambda: self._get(calls.IMAGE_STORE_CONTENT, path))
-        except Rejected:
-            return None
-        return next((item.size for item in items_of_content(answer) if not item.is_folder), None)
+            self._log.warning("The cluster has lost the upload session of %s; sending the file again", path)
+            return False
+        return True
 
     def _drop(self, session_id: str) -> None:
         """Delete a session that will not be completed, if that is possible."""
@@ -263,11 +265,8 @@ class PackageUpload:
             self._change(calls.DELETE_UPLOAD_SESSION, "", None, (), {"session-id": session_id})
 
     def _session(self, session_id: str) -> dict[str, Any]:
-        return self._get(calls.UPLOAD_SESSION, "", **{"session-id": session_id})
-
-    def _get(self, call: Call, name: str, **query: str) -> dict[str, Any]:
-        limit = self._cluster.server_timeout
-        request = request_for(call, name, api_version=self._api_version, timeout=limit, **query)
+        limit, query = self._cluster.server_timeout, {"session-id": session_id}
+        request = request_for(calls.UPLOAD_SESSION, api_version=self._api_version, timeout=limit, **query)
         return self._cluster.read(self._cluster.send(request))
 
     def _change(
@@ -303,41 +302,3 @@ class PackageUpload:
                 self._stopped.wait(FIRST_PAUSE_SECONDS * 2 ** (tries - 1))
         msg = f"the upload was stopped before {path} was complete"
         raise Unreachable(msg, endpoint=self._cluster.endpoint)
-
-
-class UploadProgress:
-    """
-    Log how much was uploaded, every 10 seconds or 10 percent. Several threads may use it.
-
-    :param total: the number of bytes of all files
-    """
-
-    def __init__(self, files: int, total: int, log: Any, clock: Callable[[], float] = time.monotonic) -> None:
-        self._files, self._total, self._log, self._clock = files, total, log, clock
-        self._lock = threading.Lock()
-        self._ended = 0
-        self._bytes: dict[str, int] = {}
-        self._logged_percent, self._logged_at = 0, clock()
-
-    def add(self, path: str, size: int, *, limit: int) -> None:
-        """Count bytes of a file that is not complete; it has ``limit`` bytes, also if some are sent twice."""
-        with self._lock:
-            self._bytes[path] = min(limit, self._bytes.get(path, 0) + size)
-            self._log_if_due()
-
-    def end_file(self, path: str, size: int) -> None:
-        """Count a complete file."""
-        with self._lock:
-            self._bytes[path] = size
-            self._ended += 1
-            self._log_if_due()
-
-    def _log_if_due(self) -> None:
-        done, now = sum(self._bytes.values()), self._clock()
-        percent = done * 100 // self._total if self._total else 100
-        is_due = percent >= self._logged_percent + LOG_PERCENT or now >= self._logged_at + LOG_SECONDS
-        if not is_due and self._ended < self._files:
-            return
-        self._logged_percent, self._logged_at = percent, now
-        amounts = (self._ended, self._files, done / _MIB, self._total / _MIB)
-        self._log.info("Uploaded %d %%: %d of %d files, %.1f of %.1f MiB", percent, *amounts)

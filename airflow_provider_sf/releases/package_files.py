@@ -127,12 +127,12 @@ def chunks(part: ByteRange, size: int) -> Iterator[ByteRange]:
         yield ByteRange(first, min(first + size - 1, part.last))
 
 
-def missing_ranges(answer: dict[str, Any], session_id: str, size: int) -> list[ByteRange] | None:
+def missing_ranges(answer: dict[str, Any], session_id: str, size: int) -> list[ByteRange]:
     """
-    Return the parts of a file that the cluster still expects, from UploadSession; None without the session.
+    Return the parts of a file that the cluster still expects, from UploadSession; all without the session.
 
-    Whether EndPosition is the last byte or the one after it is not documented. It is read as the last byte,
-    so that at most one byte is sent twice.
+    EndPosition is the last byte, see GetNextExpectedRanges in UploadSessionMetadata.cpp of
+    microsoft/service-fabric.
 
     :raises UnexpectedAnswer: a range has no positions
     """
@@ -140,7 +140,7 @@ def missing_ranges(answer: dict[str, Any], session_id: str, size: int) -> list[B
     for session in objects(answer.get("UploadSessions")):
         if str(session.get("SessionId")).strip("{}").casefold() == wanted:
             return [_range(item, size) for item in objects(session.get("ExpectedRanges"))]
-    return None
+    return [ByteRange(0, size - 1)]
 
 
 def _range(item: dict[str, Any], size: int) -> ByteRange:

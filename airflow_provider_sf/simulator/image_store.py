@@ -47,6 +47,11 @@ class UploadSession:
             found.append((position, self.size - 1))
         return found
 
+    def takes(self, place: Range) -> bool:
+        """Whether a range is missing as a whole, or was uploaded as a whole: UploadSessionMetadata.cpp."""
+        open_ranges = [pair for pair in self.missing() if pair[0] <= place.last and place.first <= pair[1]]
+        return all(first <= place.first and place.last <= last for first, last in open_ranges)
+
     def content(self) -> bytes:
         """Return the file."""
         content = bytearray(self.size)

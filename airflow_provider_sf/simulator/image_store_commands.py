@@ -26,7 +26,7 @@ def session_of(state: ClusterState, request: ApiRequest) -> UploadSession:
     """
     session = state.image_store().sessions.get(session_id(state, request))
     if session is None:
-        raise Refusal(_INVALID_SESSION)
+        raise Refusal(_UNKNOWN_SESSION)
     return session
 
 
@@ -45,8 +45,10 @@ def session_id(state: ClusterState, request: ApiRequest) -> str:
 
 
 _INVALID_SESSION = fabric_error(
-    400, "FABRIC_E_INVALID_UPLOAD_SESSION_ID", "The upload session id is invalid or does not exist."
+    400, "FABRIC_E_INVALID_UPLOAD_SESSION_ID", "The upload session id is not a GUID."
 )
+_UNKNOWN_SESSION = fabric_error(404, "NotFound", "The upload session does not exist.")
+"""The code of uploadsessionmap.cpp of microsoft/service-fabric."""
 
 
 def _upload_file(_: ClusterState, name: str, __: ApiRequest) -> Decision:
@@ -60,6 +62,9 @@ def _upload_chunk(state: ClusterState, name: str, request: ApiRequest) -> Decisi
     if session is not None and (session.path, session.size) != (path, place.size):
         message = "The upload session id is in use for another file."
         raise Refusal(fabric_error(409, "FABRIC_E_UPLOAD_SESSION_ID_CONFLICT", message))
+    if session is not None and not session.takes(place):
+        message = "A part of the range was uploaded before."
+        raise Refusal(fabric_error(400, "FABRIC_E_UPLOAD_SESSION_RANGE_NOT_SATISFIABLE", message))
     return Decision(path)
 
 
@@ -67,7 +72,7 @@ def _commit(state: ClusterState, _: str, request: ApiRequest) -> Decision:
     session = session_of(state, request)
     if session.missing():
         message = f"Ranges of the file were not uploaded: {session.missing()}"
-        raise Refusal(fabric_error(400, "FABRIC_E_UPLOAD_SESSION_RANGE_NOT_SATISFIABLE", message))
+        raise Refusal(fabric_error(400, "E_INVALIDARG", message))  # see UploadSessionMetadata.cpp
     return Decision(session.path)
 
 

@@ -107,9 +107,9 @@ def _version(state: ClusterState, name: str, request: ApiRequest) -> TypeVersion
 
 
 def _sessions(state: ClusterState, _: str, request: ApiRequest) -> HttpResponse:
-    """Return UploadSession by the id of the session."""
+    """Return UploadSession by the id of the session; no content without one, see imagestorehandler.cpp."""
     session = state.image_store().sessions.get(session_id(state, request))
-    return json_response({"UploadSessions": [session.info()] if session else []})
+    return json_response({"UploadSessions": [session.info()]}) if session else NO_CONTENT
 
 
 def _sessions_of_path(state: ClusterState, name: str, _: ApiRequest) -> HttpResponse:
@@ -117,7 +117,8 @@ def _sessions_of_path(state: ClusterState, name: str, _: ApiRequest) -> HttpResp
     sessions = [
         session for session in state.image_store().sessions.values() if session.path == store_path(name)
     ]
-    return json_response({"UploadSessions": [session.info() for session in sessions]})
+    infos = [session.info() for session in sessions]
+    return json_response({"UploadSessions": infos}) if infos else NO_CONTENT
 
 
 def _compose_status(state: ClusterState, name: str, _: ApiRequest) -> HttpResponse:

@@ -13,13 +13,13 @@ from airflow_provider_sf.hooks import package_upload
 from airflow_provider_sf.hooks.package_upload import (
     PackageUpload,
     UploadedPackage,
-    UploadProgress,
     read_package,
 )
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+from airflow_provider_sf.hooks.upload_progress import UploadProgress
 from airflow_provider_sf.releases import ExternalPackage, ImageStorePackage
 from airflow_provider_sf.releases.package_files import ByteRange, manifest_hash, missing_ranges
-from airflow_provider_sf.rest import Rejected, ResultUnknown, UnexpectedAnswer, Unreachable
+from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable
 from airflow_provider_sf.simulator.commands import ApiRequest
 from airflow_provider_sf.upgrades.image_store import ImageStoreItem
 
@@ -306,33 +306,74 @@ def test_incomplete_file_is_not_committed(
     assert simulator.journal[-1].call == "delete_upload_session"
 
 
-def test_lost_session_is_unexpected(package: Path, simulator: Simulator, monkeypatch: Any) -> None:
+def drop_session(simulator: Simulator) -> None:
+    """Delete the session of the latest chunk, as a new primary of the image store does."""
+    query = f"api-version=6.0&session-id={simulator.journal[-1].query['session-id']}"
+    simulator.change(ApiRequest("DELETE", f"/ImageStore/$/DeleteUploadSession?{query}", b""))
+
+
+@pytest.mark.parametrize("name", ["_session", "_commit"])
+def test_lost_session_is_sent_again(
+    name: str, simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the session is lost before its missing ranges are read, or after that."""
     without_web(package)
-    monkeypatch.setattr(package_upload, "missing_ranges", lambda *_: None)
-    with pytest.raises(UnexpectedAnswer, match="does not exist any more"):
+    counted, original = iter(range(1000)), getattr(PackageUpload, name)
+
+    def lose_first(self: PackageUpload, *arguments: Any) -> Any:
+        if next(counted) == 0:
+            drop_session(simulator)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(PackageUpload, name, lose_first)
+    call("upload_application_package", package, PATH)
+    assert stored(simulator)["ApplicationManifest.xml"] == MANIFEST.encode()
+    calls = [command.call for command in simulator.journal]
+    assert calls.count("upload_chunk") == 6
+    assert calls.count("commit_upload_session") == 1
+
+
+@pytest.mark.parametrize("call_name", ["_session", "_change"])
+def test_other_refusal_ends_the_upload(
+    call_name: str, simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_web(package)
+    original = getattr(PackageUpload, call_name)
+
+    def refuse(self: PackageUpload, *arguments: Any) -> Any:
+        if call_name == "_session" or "Commit" in arguments[0].path:
+            msg = "no"
+            raise Rejected(msg, 403, "E_ACCESSDENIED")
+        return original(self, *arguments)
+
+    monkeypatch.setattr(PackageUpload, call_name, refuse)
+    with pytest.raises(Rejected, match="E_ACCESSDENIED"):
         call("upload_application_package", package, PATH)
-    assert simulator.journal
+    assert [command.call for command in simulator.journal] == ["upload_chunk"] * 3
 
 
-def test_refused_chunk_ends_the_upload(simulator: Simulator, package: Path, monkeypatch: Any) -> None:
+def test_refused_range_is_sent_if_missing(
+    simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster may refuse a range that it has already. Only its list of missing ranges counts."""
     without_web(package)
-    monkeypatch.setattr(ByteRange, "header", lambda *_: "bytes 9-1/2")
-    with pytest.raises(Rejected, match="RANGE_NOT_SATISFIABLE"):
-        call("upload_application_package", package, PATH)
-    assert list(simulator.journal) == []
+    original, refused = ByteRange.header, iter([False, True])
+
+    def header(part: ByteRange, total: int) -> str:
+        return "bytes 9-1/2" if next(refused, False) else original(part, total)
+
+    monkeypatch.setattr(ByteRange, "header", header)
+    call("upload_application_package", package, PATH)
+    assert stored(simulator)["ApplicationManifest.xml"] == MANIFEST.encode()
 
 
-def test_commit_without_session_is_an_error(simulator: Simulator, package: Path, monkeypatch: Any) -> None:
-    """The file is not in the image store, so an earlier request has not committed it."""
+def test_chunk_for_another_file_ends_the_upload(
+    simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     without_web(package)
-
-    def delete_session(*_: Any) -> list[ByteRange]:
-        query = f"api-version=6.0&session-id={simulator.journal[-1].query['session-id']}"
-        simulator.change(ApiRequest("DELETE", f"/ImageStore/$/DeleteUploadSession?{query}", b""))
-        return []
-
-    monkeypatch.setattr(package_upload, "missing_ranges", delete_session)
-    with pytest.raises(Rejected, match="INVALID_UPLOAD_SESSION_ID"):
+    original = ByteRange.header
+    monkeypatch.setattr(ByteRange, "header", lambda part, total: original(part, total + part.first))
+    with pytest.raises(Rejected, match="SESSION_ID_CONFLICT"):
         call("upload_application_package", package, PATH)
     assert simulator.journal[-1].call == "delete_upload_session"
 

@@ -118,7 +118,7 @@ def test_missing_ranges_are_those_of_the_session() -> None:
     answer["UploadSessions"] = other + answer["UploadSessions"]
     assert missing_ranges(answer, SESSION, 30) == [ByteRange(0, 9), ByteRange(20, 29)]
     assert missing_ranges(sessions(session_id=f"{{{SESSION.upper()}}}"), SESSION, 30) == []
-    assert missing_ranges({"UploadSessions": other}, SESSION, 30) is None
+    assert missing_ranges({"UploadSessions": other}, SESSION, 30) == [ByteRange(0, 29)]
 
 
 @pytest.mark.parametrize("found", [(None, "1"), ("1", "x"), ("30", "31"), ("5", "4")])

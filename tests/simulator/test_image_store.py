@@ -13,7 +13,8 @@ from tests.simulator.published import client, unknown_members
 SESSION = "0f5c7be1-93d4-4a82-a6ef-1b2c8d7e9f60"
 OTHER = "0f5c7be1-93d4-4a82-a6ef-1b2c8d7e9f61"
 RANGE = "FABRIC_E_UPLOAD_SESSION_RANGE_NOT_SATISFIABLE"
-UNKNOWN = (400, "FABRIC_E_INVALID_UPLOAD_SESSION_ID")
+UNKNOWN = (404, "NotFound")
+NO_GUID = (400, "FABRIC_E_INVALID_UPLOAD_SESSION_ID")
 
 
 @pytest.fixture
@@ -90,16 +91,25 @@ def test_chunks_in_any_order_become_a_file(driven: Driven) -> None:
     assert missing(driven) == [(0, 5)]
     chunk(driven, "0-2/10", b"012")
     assert missing(driven) == [(3, 5)]
-    assert session(driven, "POST", "CommitUploadSession") == (400, RANGE)
+    assert session(driven, "POST", "CommitUploadSession") == (400, "E_INVALIDARG")
     chunk(driven, "3-5/10", b"345")
     chunk(driven, "3-5/10", b"345")
     assert missing(driven) == []
     assert listed(driven) == ([], [])
     assert session(driven, "POST", "CommitUploadSession") == (200, "")
     assert driven.simulator.state().image_store().files["a.bin"].data == b"0123456789"
-    assert session(driven, "GET", "GetUploadSession") == (200, {"UploadSessions": []})
+    assert session(driven, "GET", "GetUploadSession") == (204, "")
     assert session(driven, "POST", "CommitUploadSession") == UNKNOWN
     assert chunk(driven, "0-0/5", b"0") == (200, "")  # the id is free again
+
+
+def test_chunk_must_not_overlap_others(driven: Driven) -> None:
+    chunk(driven, "2-5/10", b"2345")
+    assert chunk(driven, "3-4/10", b"34") == (200, "")
+    assert chunk(driven, "0-2/10", b"012") == (400, RANGE)
+    assert chunk(driven, "0-9/10", b"0123456789") == (400, RANGE)
+    assert chunk(driven, "0-1/10", b"01") == (200, "")
+    assert missing(driven) == [(6, 9)]
 
 
 def test_incomplete_session_expects_its_end() -> None:
@@ -117,13 +127,14 @@ def test_sessions_of_a_path_are_listed(driven: Driven) -> None:
         (SESSION, "2"),
         (OTHER, "3"),
     ]
+    assert driven.send("GET", "/ImageStore/c.bin/$/GetUploadSession") == (204, "")
 
 
 def test_session_is_dropped(driven: Driven) -> None:
     chunk(driven, "0-0/2", b"0")
     assert session(driven, "DELETE", "DeleteUploadSession") == (200, "")
     assert session(driven, "DELETE", "DeleteUploadSession") == UNKNOWN
-    assert session(driven, "GET", "GetUploadSession", "no guid") == UNKNOWN
+    assert session(driven, "GET", "GetUploadSession", "no guid") == NO_GUID
 
 
 @pytest.mark.parametrize("place", ["5-4/10", "0-10/10", "0-3/10", "0-4", "x"])
