@@ -188,7 +188,8 @@ def _step_after_request(upgrade: ApplicationUpgrade, state: StartState, seen: Se
     if _is_unchanged(state, progress):
         return _step_without_change(upgrade, state, seen)
     if not progress.going_back and not _is_of_request(state, progress):
-        return Refused("another upgrade was started at the same time")
+        accepted = "the cluster has accepted it, but " if state.is_accepted else ""
+        return Refused(f"{accepted}another upgrade was started at the same time")
     is_early = progress.outcome.active and progress.started_at is None
     if is_early and seen.now <= state.answer_due_at:
         return LookAgain(LOOK_AGAIN_SECONDS, "the upgrade has no start time yet")

@@ -214,6 +214,13 @@ def test_upgrade_of_another_is_refused(answer: dict[str, Any]) -> None:
     assert step == Refused("another upgrade was started at the same time")
 
 
+def test_refusal_says_that_the_start_was_accepted() -> None:
+    """Two tasks have sent different upgrades at once; Service Fabric rolls back the first."""
+    state = replace(sent(on_record()), is_accepted=True)
+    step = next_step(UPGRADE, OPTIONS, state, seen(theirs(start=NOW)))
+    assert step == Refused("the cluster has accepted it, but another upgrade was started at the same time")
+
+
 def test_record_without_description_counts_by_version() -> None:
     found = on_record("RollingForwardInProgress", "v1", NOW)
     assert isinstance(next_step(UPGRADE, OPTIONS, sent(NEVER), seen(found)), Started)
