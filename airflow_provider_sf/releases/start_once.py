@@ -153,16 +153,29 @@ def _first_step(upgrade: ApplicationUpgrade, options: StartOptions, seen: Seen) 
     is_blind = options.is_retry and not options.keeps_state
     if is_blind and _may_be_of_earlier_try(upgrade, options, progress):
         return Started(_identity(upgrade, progress), None)
-    if progress.outcome.active and options.if_upgrading == "wait":
-        return WaitForOther(UpgradeIdentity.from_record(progress))
-    if progress.outcome.active and options.if_upgrading == "fail":
-        return Refused("another upgrade is in progress (if_upgrading='fail'), so nothing was sent")
+    if progress.outcome.active and options.if_upgrading != "supersede":
+        return _step_during_other(options, progress)
     if _goes_forward(progress) and upgrade.matches_description(progress.raw):
         return Started(_identity(upgrade, progress), None)  # the request could only roll it back
     has_failed = progress.outcome is Outcome.FAILED
     if not progress.outcome.active and not has_failed and _is_deployed(upgrade, seen):
         return _same_version(options)
+    if is_blind and _may_still_arrive(options, seen.now):
+        return LookAgain(LOOK_AGAIN_SECONDS, "a request of an earlier try may still arrive")
     return Send(_state_of(upgrade, options, seen, sends=1))
+
+
+def _step_during_other(options: StartOptions, progress: UpgradeProgress) -> WaitForOther | Refused:
+    if options.if_upgrading == "wait":
+        return WaitForOther(UpgradeIdentity.from_record(progress))
+    return Refused("another upgrade is in progress (if_upgrading='fail'), so nothing was sent")
+
+
+def _may_still_arrive(options: StartOptions, now: datetime) -> bool:
+    """Whether a request of an earlier try, of which nothing is stored, may not be on record yet."""
+    if options.try_began_at is None:
+        return False
+    return now <= options.try_began_at + timedelta(seconds=options.request_seconds) + LATE
 
 
 def _step_after_clear(

@@ -23,7 +23,8 @@ class StartOptions:
     What the user wants, and what the task knows of itself.
 
     ``keeps_state`` is false if Airflow keeps nothing for a retry. ``max_tries`` is Airflow's number, which
-    rises when a person clears the task.
+    rises when a person clears the task. ``try_began_at`` is when this try began: an earlier one has sent
+    nothing after that.
     """
 
     if_same_version: str = "succeed"
@@ -32,6 +33,7 @@ class StartOptions:
     keeps_state: bool = True
     max_tries: int = 0
     run_started_at: datetime | None = None
+    try_began_at: datetime | None = None
     request_seconds: float = 300.0
 
 

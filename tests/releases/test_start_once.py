@@ -117,6 +117,7 @@ class Task:
             keeps_state=self.keeps_state,
             max_tries=self.max_tries,
             run_started_at=at(0),
+            try_began_at=at(self.cluster.now),
             request_seconds=REQUEST_SECONDS,
         )
         state = None if self.stored is None else StartState.from_dict(self.stored)

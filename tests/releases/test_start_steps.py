@@ -392,6 +392,16 @@ def test_retry_without_state_takes_recent_rollback(start: datetime, expected: ty
     assert isinstance(next_step(UPGRADE, BLIND, None, seen(answer)), expected)
 
 
+def test_retry_without_state_waits_for_late_request() -> None:
+    """It does not know when the earlier try has sent its request, only that this was before it began."""
+    retry = replace(BLIND, try_began_at=NOW)
+    late = LookAgain(5.0, "a request of an earlier try may still arrive")
+    assert next_step(UPGRADE, retry, None, seen(NEVER, seconds=360)) == late
+    assert isinstance(next_step(UPGRADE, retry, None, seen(NEVER, seconds=361)), Send)
+    assert isinstance(next_step(UPGRADE, replace(retry, is_retry=False), None, seen(NEVER)), Send)
+    assert isinstance(next_step(UPGRADE, replace(retry, keeps_state=True), None, seen(NEVER)), Send)
+
+
 def test_retry_without_state_ignores_older_upgrade() -> None:
     assert isinstance(next_step(UPGRADE, BLIND, None, seen(ours("RollingForwardCompleted", EARLIER))), Send)
 
