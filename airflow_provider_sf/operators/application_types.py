@@ -89,9 +89,9 @@ class ServiceFabricProvisionApplicationTypeOperator(PollingOperator):
             package_uri=value_or_example(package_uri, "https://host/a.sfpkg"),
         )
 
-    def render_template_fields(self, context: Context, *arguments: Any, **keywords: Any) -> None:
+    def _do_render_template_fields(self, *arguments: Any, **keywords: Any) -> None:
         """Render the templates; then mask the query of the address, also in Airflow's own views."""
-        super().render_template_fields(context, *arguments, **keywords)
+        super()._do_render_template_fields(*arguments, **keywords)  # a mapped task calls only this method
         self._mask()
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature

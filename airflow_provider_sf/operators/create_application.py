@@ -88,9 +88,9 @@ class ServiceFabricCreateApplicationOperator(PollingOperator):
             parameters=known,
         )
 
-    def render_template_fields(self, context: Context, *arguments: Any, **keywords: Any) -> None:
+    def _do_render_template_fields(self, *arguments: Any, **keywords: Any) -> None:
         """Render the templates; then mask the parameters that are secrets, also in Airflow's own views."""
-        super().render_template_fields(context, *arguments, **keywords)
+        super()._do_render_template_fields(*arguments, **keywords)  # a mapped task calls only this method
         if self.sensitive_parameters:
             from airflow_provider_sf.operators.masking import mask_values  # noqa: PLC0415 - keeps DAG parsing fast
 

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from airflow.sdk.log import mask_secret
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+
+def mask_function_in(module: str) -> Callable[[str], None] | None:
+    """Return Airflow's function from a module; None if this version of Airflow does not have it there."""
+    try:
+        found: Callable[[str], None] | None = getattr(import_module(module), "mask_secret", None)
+    except ImportError:
+        return None
+    return found
+
+
+# Not from common-compat: its oldest supported version does not have the name.
+_MODULES = (
+    "airflow.sdk.log",
+    "airflow.sdk.execution_time.secrets_masker",
+    "airflow.utils.log.secrets_masker",
+)
+mask_secret = next(filter(None, map(mask_function_in, _MODULES)))
 
 
 def mask(secret: str) -> None:
@@ -24,9 +41,10 @@ def mask_values(parameters: object, names: Sequence[str]) -> None:
 
 
 def mask_address(address: str) -> None:
-    """Mask the query of an address and the signature in it; a SAS token is such a query."""
-    query = urlsplit(address).query
-    values = parse_qs(query)
-    for secret in (query, *(value for name in ("sig", "token") for value in values.get(name, []))):
+    """Mask the query of an address, the signature in it, and a password; a SAS token is such a query."""
+    parts = urlsplit(address)
+    values = parse_qs(parts.query)
+    signatures = [value for name in ("sig", "token") for value in values.get(name, [])]
+    for secret in (parts.query, parts.password, *signatures):
         if secret:
             mask_secret(secret)

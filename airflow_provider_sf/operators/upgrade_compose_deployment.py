@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
+    from airflow.providers.common.compat.sdk import XComArg
 
     from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
     from airflow_provider_sf.releases import ApplicationHealthPolicy, MonitoringPolicy
@@ -84,9 +84,9 @@ class ServiceFabricUpgradeComposeDeploymentOperator(GeneratedVersionOperator):
         known_name = "shop" if is_rendered_later(name) else name
         self._upgrade(known_name, "a" if self._is_file_rendered_later() else str(compose_file))
 
-    def render_template_fields(self, context: Context, *arguments: Any, **keywords: Any) -> None:
+    def _do_render_template_fields(self, *arguments: Any, **keywords: Any) -> None:
         """Render the templates; then mask the password, also in Airflow's own views."""
-        super().render_template_fields(context, *arguments, **keywords)
+        super()._do_render_template_fields(*arguments, **keywords)  # a mapped task calls only this method
         if self.registry_password:
             from airflow_provider_sf.operators.masking import mask  # noqa: PLC0415 - keeps DAG parsing fast
 
