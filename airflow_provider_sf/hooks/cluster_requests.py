@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.rest.protocol import Call, Request, Response
 
+    PageReader = Callable[..., tuple[list[dict[str, Any]], str]]
+    """A function such as :func:`items_of_page`."""
+
 CONN_TYPE = "service_fabric"
 
 CHANGE_TIMEOUT = 300.0
@@ -106,10 +109,16 @@ class ClusterRequests(BaseHook):
         return [read(item) for item in items]
 
     def _list(
-        self, read: Callable[[dict[str, Any]], _Read], call: Call, name: str = "", **query: str
+        self,
+        read: Callable[[dict[str, Any]], _Read],
+        call: Call,
+        name: str = "",
+        *,
+        page_of: PageReader = items_of_page,
+        **query: str,
     ) -> list[_Read]:
         """Return the items of a list, page by page."""
-        page = partial(items_of_page, used_tokens=set())
+        page = partial(page_of, used_tokens=set())
         items, token = self._read(page, call, name, **query)
         while token:
             more, token = self._read(page, call, name, **query, ContinuationToken=token)
@@ -117,10 +126,16 @@ class ClusterRequests(BaseHook):
         return [read(item) for item in items]
 
     async def _alist(
-        self, read: Callable[[dict[str, Any]], _Read], call: Call, name: str = "", **query: str
+        self,
+        read: Callable[[dict[str, Any]], _Read],
+        call: Call,
+        name: str = "",
+        *,
+        page_of: PageReader = items_of_page,
+        **query: str,
     ) -> list[_Read]:
         """Like :meth:`_list`, without blocking the event loop."""
-        page = partial(items_of_page, used_tokens=set())
+        page = partial(page_of, used_tokens=set())
         items, token = await self._aread(page, call, name, **query)
         while token:
             more, token = await self._aread(page, call, name, **query, ContinuationToken=token)

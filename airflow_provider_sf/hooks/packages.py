@@ -13,7 +13,7 @@ from airflow_provider_sf.rest import image_store_calls as image_store
 from airflow_provider_sf.rest import release_calls as calls
 from airflow_provider_sf.upgrades.application_types import ApplicationType
 from airflow_provider_sf.upgrades.cluster_manifests import manifest_of, setting_of
-from airflow_provider_sf.upgrades.image_store import ImageStoreItem, items_of_content
+from airflow_provider_sf.upgrades.image_store import ImageStoreItem, page_of_content
 
 if TYPE_CHECKING:
     import os
@@ -140,17 +140,17 @@ class PackageCalls(ClusterRequests):
 
     def list_image_store(self, path: str = "") -> list[ImageStoreItem]:
         """
-        Return what a folder of the image store contains: ``GET /ImageStore/{contentPath}``.
+        Return what a folder of the image store contains, page by page: ``GET /ImageStore/{contentPath}``.
 
         :param path: such as ``shop/2.0``; empty is the root
         """
         call = image_store.IMAGE_STORE_CONTENT if path else image_store.IMAGE_STORE_ROOT
-        return self._read(items_of_content, call, path)
+        return self._list(ImageStoreItem.from_answer, call, path, page_of=page_of_content)
 
     async def alist_image_store(self, path: str = "") -> list[ImageStoreItem]:
         """Like :meth:`list_image_store`, without blocking the event loop."""
         call = image_store.IMAGE_STORE_CONTENT if path else image_store.IMAGE_STORE_ROOT
-        return await self._aread(items_of_content, call, path)
+        return await self._alist(ImageStoreItem.from_answer, call, path, page_of=page_of_content)
 
     def delete_image_store_path(self, path: str, *, timeout: float = CHANGE_TIMEOUT) -> None:
         """

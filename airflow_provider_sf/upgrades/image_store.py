@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from airflow_provider_sf.rest.json_values import count, objects, text
+from airflow_provider_sf.rest.pages import next_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,17 +18,21 @@ class ImageStoreItem:
     is_folder: bool
     size: int | None = None
 
+    @classmethod
+    def from_answer(cls, answer: dict[str, Any]) -> ImageStoreItem:
+        """Read FileInfo, which has a size, or FolderInfo."""
+        is_folder = "FileSize" not in answer
+        return cls(text(answer.get("StoreRelativePath")) or "", is_folder, count(answer.get("FileSize")))
 
-def items_of_content(answer: dict[str, Any]) -> list[ImageStoreItem]:
-    """Read ImageStoreContent: first the folders, then the files."""
-    folders = [
-        ImageStoreItem(text(item.get("StoreRelativePath")) or "", is_folder=True)
-        for item in objects(answer.get("StoreFolders"))
-    ]
-    files = [
-        ImageStoreItem(
-            text(item.get("StoreRelativePath")) or "", is_folder=False, size=count(item.get("FileSize"))
-        )
-        for item in objects(answer.get("StoreFiles"))
-    ]
-    return folders + files
+
+def page_of_content(answer: dict[str, Any], used_tokens: set[str]) -> tuple[list[dict[str, Any]], str]:
+    """
+    Return one page of ImageStoreContent, first the folders, and the token of the next page.
+
+    The token is not documented. The gateway quotes it like a URL: see OnListPagedContentComplete in
+    imagestorehandler.cpp of microsoft/service-fabric.
+
+    :raises UnexpectedAnswer: the next token was used before
+    """
+    items = objects(answer.get("StoreFolders")) + objects(answer.get("StoreFiles"))
+    return items, unquote(next_token(answer, used_tokens))

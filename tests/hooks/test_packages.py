@@ -22,6 +22,7 @@ from airflow_provider_sf.releases.package_files import ByteRange, manifest_hash,
 from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable
 from airflow_provider_sf.simulator.commands import ApiRequest
 from airflow_provider_sf.upgrades.image_store import ImageStoreItem
+from tests.scripted_gateway import ScriptedGateway, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,6 +185,27 @@ def test_content_is_listed_and_deleted(ask: Any, simulator: Simulator, package: 
     ask("delete_image_store_path", PATH)
     assert lines(simulator)[-1] == "DELETE /ImageStore/shop/2.0?api-version=6.0&timeout=300"
     assert ask("list_image_store") == []
+
+
+def test_content_of_a_large_folder_has_pages(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Microsoft's documents do not mention them."""
+    folder, file = (
+        {"StoreRelativePath": "a/b", "FileCount": "1"},
+        {"StoreRelativePath": "a/c", "FileSize": "7"},
+    )
+    pages = (
+        {"StoreFolders": [folder], "StoreFiles": [], "ContinuationToken": "a%2Fb c"},
+        {"StoreFiles": [file]},
+    )
+    bodies = [json.dumps(page).encode() for page in pages]
+    answers = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body) for body in bodies]
+    gateway = ScriptedGateway(*(Turn((answer,)) for answer in answers))
+    connection = json.dumps({"conn_type": "service_fabric", "host": gateway.url})
+    monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", connection)
+    items = ask("list_image_store", "a")
+    gateway.close()
+    assert items == [ImageStoreItem("a/b", is_folder=True), ImageStoreItem("a/c", is_folder=False, size=7)]
+    assert b"GET /ImageStore/a?api-version=6.2&timeout=25&ContinuationToken=a/b%20c " in gateway.received[1]
 
 
 def test_large_file_goes_in_chunks(simulator: Simulator, package: Path) -> None:
