@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_sf.hooks.cluster_requests import CHANGE_TIMEOUT, ClusterRequests
 from airflow_provider_sf.hooks.package_upload import PackageUpload, UploadedPackage, read_package
+from airflow_provider_sf.releases.package_files import other_files
 from airflow_provider_sf.rest import Rejected
 from airflow_provider_sf.rest import image_store_calls as image_store
 from airflow_provider_sf.rest import release_calls as calls
+from airflow_provider_sf.rest.protocol import is_missing
 from airflow_provider_sf.upgrades.application_types import ApplicationType
 from airflow_provider_sf.upgrades.cluster_manifests import manifest_of, setting_of
 from airflow_provider_sf.upgrades.image_store import ImageStoreItem, page_of_content
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator
 
+    from airflow_provider_sf.hooks.package_upload import LocalPackage
     from airflow_provider_sf.releases import ExternalPackage, ImageStorePackage
 
 TYPE_NOT_FOUND = "FABRIC_E_APPLICATION_TYPE_NOT_FOUND"
@@ -188,13 +192,29 @@ class PackageCalls(ClusterRequests):
         :param parallel: how many files are uploaded at once
         :param timeout: how many seconds the cluster may take for one file or chunk, at most 600
         :raises ValueError: the folder is no application package; nothing was sent
-        :raises Rejected: the image store of the cluster is not ``fabric:ImageStore``, or a file was refused
+        :raises Rejected: the image store is not ``fabric:ImageStore``, the folder contains files of another
+            package, or a file was refused
         """
         package = read_package(folder, image_store_path)
         _check_image_store(setting_of(self._read(manifest_of, calls.CLUSTER_MANIFEST), *_IMAGE_STORE))
+        _check_folder(package, list(self._files_below(package.image_store_path)))
         cluster = self.get_conn()
         version = self.api_version or cluster.api_version
         return PackageUpload(package, cluster, self.log, api_version=version, timeout=timeout).run(parallel)
+
+    def _files_below(self, path: str, folder: str = "") -> Iterator[str]:
+        """Yield the files below a path of the image store, relative to it; nothing if it does not exist."""
+        try:
+            items = self.list_image_store(f"{path}/{folder}".rstrip("/"))
+        except Rejected as error:
+            _check_path_is_missing(error)
+            return
+        for item in items:
+            inner = f"{folder}/{item.name}".lstrip("/")
+            if item.is_folder:
+                yield from self._files_below(path, inner)
+            else:
+                yield inner
 
     async def aupload_application_package(
         self,
@@ -223,6 +243,18 @@ def _check_image_store(connection: str | None) -> None:
         raise Rejected(msg)
 
 
+def _check_folder(package: LocalPackage, stored: list[str]) -> None:
+    """Refuse a folder with other files. Those of an earlier try are replaced."""
+    others = other_files(stored, (file.path for file in package.files))
+    if others:
+        msg = (
+            f"the folder {package.image_store_path!r} of the image store contains {len(others)} files that "
+            f"are not in the package, for example {others[0]!r}: set another image_store_path, or delete the "
+            "folder with ServiceFabricHook.delete_image_store_path"
+        )
+        raise Rejected(msg)
+
+
 def _none_if_not_found(error: Rejected) -> list[ApplicationType]:
     if error.code == TYPE_NOT_FOUND:
         return []
@@ -234,5 +266,5 @@ def _version_in(found: list[ApplicationType], version: str) -> ApplicationType |
 
 
 def _check_path_is_missing(error: Rejected) -> None:
-    if error.code not in MISSING_PATHS:
+    if error.code not in MISSING_PATHS and not is_missing(error):
         raise error

@@ -107,6 +107,17 @@ def check_paths(folder: str, paths: Iterable[str]) -> None:
         content_path(f"{folder}/{path}".rstrip("/"))
 
 
+def other_files(stored: Iterable[str], paths: Iterable[str]) -> list[str]:
+    """
+    Return the stored files that are no files of a package.
+
+    An upload cannot remove them, so they would become a part of the package. An image store on Windows does
+    not distinguish upper and lower case.
+    """
+    own = {path.casefold() for path in paths}
+    return [path for path in stored if path.casefold() not in own and path.rpartition("/")[2] != MARKER]
+
+
 def markers(paths: Iterable[str]) -> list[str]:
     """
     Return the paths of the markers of all folders, for the end of an upload.

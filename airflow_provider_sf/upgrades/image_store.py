@@ -18,6 +18,11 @@ class ImageStoreItem:
     is_folder: bool
     size: int | None = None
 
+    @property
+    def name(self) -> str:
+        """The last part of the path, which a cluster on Windows separates by backslashes."""
+        return self.path.replace("\\", "/").rpartition("/")[2]
+
     @classmethod
     def from_answer(cls, answer: dict[str, Any]) -> ImageStoreItem:
         """Read FileInfo, which has a size, or FolderInfo."""

@@ -247,6 +247,17 @@ def test_fault_does_not_end_an_upload(
     assert f"{PATH}/_.dir" in simulator.state().image_store().files
 
 
+def test_folder_with_other_files_is_refused(simulator: Simulator, package: Path) -> None:
+    """An earlier upload of another package would become a part of this one."""
+    call("upload_application_package", package, PATH)
+    call("upload_application_package", package, PATH)
+    (package / "WebPkg/Code/empty.txt").unlink()
+    sent = len(simulator.journal)
+    with pytest.raises(Rejected, match=r"'shop/2\.0'.* 1 files .*'WebPkg/Code/empty\.txt'"):
+        call("upload_application_package", package, PATH)
+    assert len(simulator.journal) == sent
+
+
 def test_upload_ends_after_several_tries(simulator: Simulator, package: Path) -> None:
     """No marker is sent, so that the folder is not taken for a package."""
     simulator.fault_next_write("unavailable", times=1000)

@@ -15,6 +15,7 @@ from airflow_provider_sf.releases.package_files import (
     manifest_hash,
     markers,
     missing_ranges,
+    other_files,
     read_application_manifest,
 )
 from airflow_provider_sf.rest import UnexpectedAnswer
@@ -110,6 +111,11 @@ def test_chunks_cover_a_range_exactly(length: int, first: int, size: int) -> Non
     positions = [position for part in parts for position in range(part.first, part.last + 1)]
     assert positions == list(range(first, first + length))
     assert max(part.size for part in parts) <= size
+
+
+def test_other_files_are_not_in_the_package() -> None:
+    stored = ["A.txt", "Code/b.txt", "Code/_.dir", "_.dir", "c.txt"]
+    assert other_files(stored, ["a.txt", "Code/b.txt", "d.txt"]) == ["c.txt"]
 
 
 def test_missing_ranges_are_those_of_the_session() -> None:
