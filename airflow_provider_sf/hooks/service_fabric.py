@@ -10,6 +10,7 @@ from airflow_provider_sf.auth.settings import describe_security
 from airflow_provider_sf.hooks.cluster_cache import CachedCluster, cached_cluster
 from airflow_provider_sf.hooks.cluster_reads import ClusterReads
 from airflow_provider_sf.hooks.packages import PackageCalls
+from airflow_provider_sf.hooks.plans import PlanCalls
 from airflow_provider_sf.hooks.reading import aread_progress, read_answer, read_progress
 from airflow_provider_sf.hooks.releases import ReleaseCalls
 from airflow_provider_sf.provider_info import get_provider_info
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from airflow_provider_sf.upgrades import UpgradeProgress
 
 
-class ServiceFabricHook(ReleaseCalls, ClusterReads, PackageCalls):
+class ServiceFabricHook(ReleaseCalls, ClusterReads, PackageCalls, PlanCalls):
     """
     Read a Service Fabric cluster through its REST API, and change it for a release.
 

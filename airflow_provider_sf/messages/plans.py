@@ -13,6 +13,7 @@ from airflow_provider_sf.messages.formatting import (
     pluralize,
     upgrade_subject,
 )
+from airflow_provider_sf.releases.upgrade_plan import SERVICE_MANIFESTS, SETTING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,8 @@ def _rows(plan: UpgradePlan) -> Iterator[tuple[str, str]]:
     yield from _package_rows(plan)
     yield from _service_rows(plan)
     yield from _domain_rows(plan)
+    for what in plan.not_read:
+        yield "not read", what
     if plan.health_state:
         yield "health now", one_line(plan.health_state)
     if plan.minimum_seconds:
@@ -68,7 +71,8 @@ def _parameter_rows(plan: UpgradePlan) -> Iterator[tuple[str, str]]:
 
 
 def _package_rows(plan: UpgradePlan) -> Iterator[tuple[str, str]]:
-    yield "restart", list_names(plan.restarts) or "no processes"
+    nothing = "not known" if SERVICE_MANIFESTS in plan.not_read else "no processes"
+    yield "restart", list_names(plan.restarts) or nothing
     for item in plan.packages[:_MAX_ROWS]:
         yield f"{item.kind} package", _package(item)
     if len(plan.packages) > _MAX_ROWS:
@@ -90,6 +94,7 @@ def _service_rows(plan: UpgradePlan) -> Iterator[tuple[str, str]]:
     texts = [f"{what}: {list_names(names)}" for what, names in groups.items() if names]
     if texts:
         allowed = "true" if plan.updates_default_services else "false"
+        allowed = "not known" if SETTING in plan.not_read else allowed
         yield "default services", f"{'; '.join(texts)} (EnableDefaultServicesUpgrade is {allowed})"
 
 

@@ -66,6 +66,7 @@ def plan_of(inputs: PlanInputs) -> UpgradePlan:
         domains=domains,
         health_state=inputs.health.aggregated_health_state if inputs.health else None,
         minimum_seconds=_minimum_seconds(upgrade, len(domains)),
+        not_read=tuple(inputs.unread),
     )
     problems = tuple(fitting_texts(problems_of(plan, inputs), _PROBLEMS_BYTES))
     limited, omitted = _limited(replace(plan, problems=problems))

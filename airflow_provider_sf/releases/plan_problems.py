@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.releases.upgrade_plan import SETTING, TARGET_TYPE
 from airflow_provider_sf.rest.json_values import iso
 from airflow_provider_sf.rest.plain_text import plain_line, shorten_repr
 
@@ -22,10 +23,15 @@ def problems_of(plan: UpgradePlan, inputs: PlanInputs) -> Iterator[str]:
     yield from _problems_of_record(plan, inputs)
     yield from _problems_of_content(plan)
     yield from _problems_of_health(plan, inputs)
+    for what, reason in inputs.unread.items():
+        if reason:
+            yield f"{what} could not be read, so the plan is not complete: {reason}"
 
 
 def _problems_of_type(plan: UpgradePlan, inputs: PlanInputs) -> Iterator[str]:
     found = inputs.target_type
+    if TARGET_TYPE in inputs.unread:
+        return
     what = f"{plan.type_name} {plan.target_version!r}"
     if found is None:
         yield f"{what} is not provisioned, so Service Fabric refuses the upgrade; provision it first"
@@ -50,7 +56,7 @@ def _problems_of_content(plan: UpgradePlan) -> Iterator[str]:
             f"{_names(plan.parameters.unknown)}: the manifest of {plan.target_version!r} does not declare "
             "such parameters, so Service Fabric refuses the upgrade; remove them"
         )
-    if services.changed and not plan.updates_default_services:
+    if services.changed and not plan.updates_default_services and SETTING not in plan.not_read:
         yield (
             f"{_names(services.changed)}: default services may not change, so Service Fabric refuses the "
             "upgrade; set ClusterManager/EnableDefaultServicesUpgrade of the cluster to true, or keep their "

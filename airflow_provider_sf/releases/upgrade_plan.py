@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from airflow_provider_sf.upgrades.nodes import Node
 
 
+TARGET_TYPE = "the new version of the application type"
+MANIFESTS = "the application manifests"
+SERVICE_MANIFESTS = "all service manifests"
+NODES = "the nodes"
+HEALTH = "the health of the application"
+SETTING = "the setting ClusterManager/EnableDefaultServicesUpgrade"
+
+
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
     """What was read from the cluster for a plan. ``None`` and empty mappings mean "not read"."""
@@ -34,6 +42,8 @@ class PlanInputs:
     health: ApplicationHealth | None = None
     updates_default_services: bool | None = None
     """The setting ClusterManager/EnableDefaultServicesUpgrade; None is its default, false."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """What could not be read, and why; no reason if another problem says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +113,6 @@ class UpgradePlan(Record):
     minimum_seconds: float
     """The health checks of all domains; the upgrade of the nodes comes on top."""
     problems: tuple[str, ...] = ()
+    not_read: tuple[str, ...] = ()
+    """What could not be read, so that the plan says nothing about it."""
     omitted: int = 0
