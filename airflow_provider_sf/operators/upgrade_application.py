@@ -11,7 +11,7 @@ from airflow_provider_sf.operators.task_state import TaskState
 from airflow_provider_sf.operators.waiting import WaitingOperator
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.parameters import merged, read_parameters
-from airflow_provider_sf.releases.policies import ApplicationHealthPolicy, MonitoringPolicy
+from airflow_provider_sf.releases.policies import monitoring_policy_for
 from airflow_provider_sf.wait.parameters import (
     check_request_timeout,
     is_rendered_later,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
     from airflow_provider_sf.operators.start_task import StartResult
+    from airflow_provider_sf.releases.policies import ApplicationHealthPolicy, MonitoringPolicy
     from airflow_provider_sf.releases.start_once import Seen, StartOptions, WaitForOther
     from airflow_provider_sf.sensors.wait_task import WaitTask
     from airflow_provider_sf.upgrades.applications import Application
@@ -72,6 +73,8 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         so that another task can restore them; do not use it if one of them is a secret
     :param rollback_on_kill: roll the upgrade back if this task is killed while its worker runs
     :param request_timeout: how long the cluster may validate the request; 5 minutes, at most 10
+    :param plan: only read: log what the upgrade would do and what would stop it, return that as an
+        ``UpgradePlan`` and succeed, also if it has ``problems``; values of parameters are not in it
 
     The parameters of a wait are those of the sensor: ``wait_for_completion``, ``deferrable``,
     ``poke_interval``, ``timeout``, ``start_timeout``, ``stall_timeout``, ``unknown_state_timeout``,
@@ -115,6 +118,7 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         store_parameters: bool = False,
         rollback_on_kill: bool = False,
         request_timeout: timedelta | float = 300.0,
+        plan: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
@@ -135,6 +139,7 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         self.store_parameters = store_parameters
         self.rollback_on_kill = rollback_on_kill
         self.request_timeout = check_request_timeout(read_seconds("request_timeout", request_timeout))
+        self.plan = plan
         self._check()
 
     def _check(self) -> None:
@@ -158,7 +163,11 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
             mask_values(self.parameters, self.sensitive_parameters)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Start the upgrade, unless that was done; then wait."""
+        """Start the upgrade, unless that was done; then wait. Or only plan it."""
+        if self.plan:
+            from airflow_provider_sf.operators.upgrade_dry_run import dry_run  # noqa: PLC0415 - keeps DAG parsing fast
+
+            return dry_run(self, self._describe)
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.operators.start_task import StartTask  # noqa: PLC0415 - see above
         from airflow_provider_sf.releases.start_once import NothingToDo, Started  # noqa: PLC0415 - see above
@@ -288,17 +297,3 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         if self.do_xcom_push:
             report = result.report(store_parameters=self.store_parameters)
             context["ti"].xcom_push(key=STATE_KEY, value=report.to_dict())
-
-
-def monitoring_policy_for(
-    mode: str, policy: MonitoringPolicy | None, failure_action: str | None
-) -> MonitoringPolicy | None:
-    """Return the policy of a monitored upgrade; the other modes check no health."""
-    if mode != "Monitored":
-        for name, value in {"monitoring_policy": policy, "failure_action": failure_action}.items():
-            if value is not None:
-                msg = f"{name} belongs to the mode 'Monitored', not to {mode!r}: remove it, or change mode"
-                raise ValueError(msg)
-        return None
-    policy = policy or MonitoringPolicy()
-    return policy if failure_action is None else replace(policy, failure_action=failure_action)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.operators.generated_version import GeneratedVersionOperator
-from airflow_provider_sf.operators.upgrade_application import monitoring_policy_for
 from airflow_provider_sf.releases.compose_upgrade import ComposeUpgrade, RegistryCredential
+from airflow_provider_sf.releases.policies import monitoring_policy_for
 from airflow_provider_sf.wait.parameters import is_rendered_later
 
 if TYPE_CHECKING:

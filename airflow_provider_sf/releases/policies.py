@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -156,3 +156,17 @@ class ApplicationHealthPolicy:
                 {"Key": name, "Value": policy.body()} for name, policy in self.service_types.items()
             ],
         }
+
+
+def monitoring_policy_for(
+    mode: str, policy: MonitoringPolicy | None, failure_action: str | None
+) -> MonitoringPolicy | None:
+    """Return the policy of a monitored upgrade; the other modes check no health."""
+    if mode != "Monitored":
+        for name, value in {"monitoring_policy": policy, "failure_action": failure_action}.items():
+            if value is not None:
+                msg = f"{name} belongs to the mode 'Monitored', not to {mode!r}: remove it, or change mode"
+                raise ValueError(msg)
+        return None
+    policy = policy or MonitoringPolicy()
+    return policy if failure_action is None else replace(policy, failure_action=failure_action)
