@@ -15,7 +15,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-sf",
         "name": _INTEGRATION,
-        "description": "Start Azure Service Fabric upgrades exactly once; wait for them without a worker slot.",
+        "description": "Start Azure Service Fabric upgrades exactly once; wait without a worker slot.",
         "integrations": [
             {
                 "integration-name": _INTEGRATION,

@@ -63,7 +63,7 @@ def refusal_message(name: str, reason: str, seen: Seen) -> str:
     subject = upgrade_subject("application", name)
     return "\n".join(
         [
-            f"Upgrade of {subject} was not started: {one_line(reason, _MAX_REASON_LENGTH)}.",
+            f"Upgrade of {subject} does not run: {one_line(reason, _MAX_REASON_LENGTH)}.",
             f"{found_line(seen, name)}.",
             "This task is not retried. Next: solve the problem, then clear the task.",
         ]

@@ -12,6 +12,7 @@ from airflow_provider_sf.operators.waiting import WaitingOperator
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.parameters import merged, read_parameters
 from airflow_provider_sf.releases.policies import monitoring_policy_for
+from airflow_provider_sf.releases.start_report import restored
 from airflow_provider_sf.wait.parameters import (
     check_request_timeout,
     is_rendered_later,
@@ -42,12 +43,15 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
     Start one upgrade of a classic application, and wait until it has succeeded.
 
     The task starts the upgrade at most once, also if a worker is killed, an answer is lost, the task is
-    retried or cleared. It never starts one while another upgrade is in progress, unless ``if_upgrading`` is
-    ``"supersede"``: Service Fabric would roll the other one back. Parameters that are not given keep their
-    values. See https://learn.microsoft.com/rest/api/servicefabric/sfclient-api-startapplicationupgrade
+    retried or cleared. It never starts one while it sees another upgrade in progress, unless ``if_upgrading``
+    is ``"supersede"``: Service Fabric would roll the other one back. Two tasks that start at the same moment
+    cannot see each other: use ``max_active_runs=1`` or a pool with one slot. Parameters that are not given
+    keep their values. See https://learn.microsoft.com/rest/api/servicefabric/sfclient-api-startapplicationupgrade
 
     :param name: the application (``fabric:/shop/web``, ``shop/web``, ``shop~web``); templated
     :param target_version: the new version of its application type, which must be provisioned; templated
+    :param restore: instead of ``target_version`` and ``parameters``: the XCom ``upgrade_start`` of another
+        task, to go back to the version and the parameters from before its upgrade; templated
     :param parameters: the parameters to set, as a dict of strings; templated
     :param parameters_from: what the other parameters are: ``"application"`` keeps their present values,
         ``"manifest"`` sets them to the defaults of the new version
@@ -89,7 +93,13 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
     :raises ServiceFabricError: the cluster could not be reached; a retry finds what this try has started
     """
 
-    template_fields: Sequence[str] = ("name", "service_fabric_conn_id", "target_version", "parameters")
+    template_fields: Sequence[str] = (
+        "name",
+        "service_fabric_conn_id",
+        "target_version",
+        "parameters",
+        "restore",
+    )
     template_fields_renderers = {"parameters": "json"}  # noqa: RUF012 - Airflow declares it so
     kind = "application"
 
@@ -100,8 +110,9 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         self,
         *,
         name: str,
-        target_version: str | XComArg,
+        target_version: str | XComArg | None = None,
         parameters: dict[str, str] | XComArg | None = None,
+        restore: dict[str, Any] | XComArg | None = None,
         parameters_from: str = "application",
         sensitive_parameters: Sequence[str] = (),
         mode: str = "Monitored",
@@ -124,6 +135,7 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         super().__init__(name=name, **kwargs)
         self.target_version = target_version
         self.parameters = parameters
+        self.restore = restore
         self.parameters_from = read_choice("parameters_from", parameters_from, ("application", "manifest"))
         self.sensitive_parameters = tuple(sensitive_parameters)
         self.mode = mode
@@ -147,8 +159,12 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         is_later = is_rendered_later(self.parameters)
         parameters = {} if is_later else read_parameters(self.parameters)
         name = "fabric:/a" if is_rendered_later(self.name) else self.name
-        version = "v" if is_rendered_later(self.target_version) else str(self.target_version)
+        is_known = self.restore is None and not is_rendered_later(self.target_version)
+        version = str(self.target_version) if is_known else "v"
         self._description(name, version, parameters)
+        if self.restore is not None and not self.target_version is self.parameters is None:
+            msg = "restore sets version and parameters: remove target_version and parameters, or restore"
+            raise ValueError(msg)
         missing = [] if is_later else [key for key in self.sensitive_parameters if key not in parameters]
         if missing:
             msg = f"sensitive_parameters names parameters that are not set: {', '.join(missing)}"
@@ -231,12 +247,14 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
 
     def _describe(self, application: Application) -> ApplicationUpgrade:
         """Return the request for the application as it is now."""
-        keeps_current = self.parameters_from == "application"
-        parameters = merged(
-            application.parameters, read_parameters(self.parameters), keeps_current=keeps_current
-        )
+        version, keeps_current = str(self.target_version), self.parameters_from == "application"
+        if self.restore is not None:
+            version, parameters = restored(self.restore, application.parameters)
+        else:
+            new = read_parameters(self.parameters)
+            parameters = merged(application.parameters, new, keeps_current=keeps_current)
         identity = (application.raw or {}).get("ManagedApplicationIdentity")
-        upgrade = self._description(self.name, str(self.target_version), parameters)
+        upgrade = self._description(self.name, version, parameters)
         return replace(upgrade, managed_identity=identity if isinstance(identity, dict) else None)
 
     def _description(self, name: str, version: str, parameters: dict[str, str]) -> ApplicationUpgrade:

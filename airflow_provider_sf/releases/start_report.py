@@ -6,13 +6,17 @@ import ast
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_sf.releases.parameters import sha256_of
 from airflow_provider_sf.rest.plain_text import shorten_repr
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.serialization import REQUIRED, Record
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wait.identity import UpgradeIdentity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SCHEMA = "service_fabric.upgrade_start/1"
 
@@ -84,6 +88,30 @@ def version_before(value: object) -> list[str]:
     report = read_report(value)
     before = report.before if isinstance(report, StartReport) else None
     return [before.version] if before and before.version else []
+
+
+def restored(value: object, current: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """
+    Return the version and the parameters from before an upgrade.
+
+    :param value: the XCom ``upgrade_start`` of the task that upgraded, or its text
+    :param current: the present parameters; they are those from before if the upgrade did not change them
+    :raises ValueError: it is something else, or it does not contain the parameters
+    """
+    report = read_report(value)
+    before = report.before if isinstance(report, StartReport) else None
+    if before is None or not before.version:
+        msg = "restore must be the XCom 'upgrade_start' of a task that has started an upgrade"
+        raise ValueError(msg)
+    for parameters in (dict(before.values), dict(current)):
+        if sha256_of(parameters) == before.parameters_sha256:
+            return before.version, parameters
+    msg = (
+        f"the parameters of version {before.version!r} are not known: they were changed since, and "
+        "upgrade_start has no values. Set store_parameters=True in the task that upgrades, or set "
+        "target_version and parameters"
+    )
+    raise ValueError(msg)
 
 
 def read_report(value: object) -> StartReport | UpgradeProgress:

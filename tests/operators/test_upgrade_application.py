@@ -366,6 +366,7 @@ def test_nothing_is_pushed_without_xcoms(context: Any, ti: Any) -> None:
         ({"if_upgrading": "force"}, "if_upgrading must be"),
         ({"if_same_version": "skip"}, "if_same_version must be"),
         ({"target_version": ""}, "target_version"),
+        ({"restore": {}}, "restore sets version and parameters"),
         ({"sort_order": "Random"}, "sort_order must be one of"),
         ({"instance_close_delay": 5}, "instance_close_delay must be a timedelta"),
         ({"request_timeout": timedelta(hours=1)}, "request_timeout must be from 1 to 600 seconds"),
@@ -378,9 +379,38 @@ def test_invalid_value_is_refused_at_parse_time(keywords: Any, message: str) -> 
         operator(**{"name": SHOP, **keywords})
 
 
+@pytest.mark.parametrize(
+    "keywords", [{"parameters": {"Web_InstanceCount": "7"}, "store_parameters": True}, {}]
+)
+def test_version_from_before_is_restored(
+    keywords: Any, context: Any, simulator: Simulator, clock: Any
+) -> None:
+    """Without stored values the parameters must be unchanged."""
+    operator(**keywords).execute(context)
+    start = context["ti"].xcoms["upgrade_start"]
+    clock.now += 3_600
+    context["task_state_store"].values.clear()
+    record = operator(target_version=None, restore=str(start)).execute(context)
+    assert (record["outcome"], record["target_version"]) == ("succeeded", "v0")
+    assert simulator.journal[-1].body["Parameters"] == [{"Key": "Web_InstanceCount", "Value": "-1"}]
+
+
+def test_unknown_parameters_are_not_restored(context: Any, ti: Any, clock: Any, starts: Any) -> None:
+    operator(parameters={"Web_InstanceCount": "7"}).execute(context)
+    start = ti.xcoms["upgrade_start"]
+    clock.now += 3_600
+    context["task_state_store"].values.clear()
+    for wrong, message in {str(start): "Set store_parameters=True", "{}": "upgrade must be the XCom"}.items():
+        with pytest.raises(ValueError, match=message):
+            operator(target_version=None, restore=wrong).execute(context)
+    with pytest.raises(ValueError, match="restore must be the XCom"):
+        operator(target_version=None, restore={**start, "before": None}).execute(context)
+    assert starts() == ["v1"]
+
+
 def test_templates_are_checked_in_the_task() -> None:
     task = operator("{{ params.name }}", target_version="{{ params.version }}", parameters="{{ params.p }}")
-    assert task.template_fields == ("name", "service_fabric_conn_id", "target_version", "parameters")
+    assert {"name", "service_fabric_conn_id", "target_version", "parameters"} <= set(task.template_fields)
 
 
 def test_kill_rolls_back_only_if_asked(context: Any, simulator: Simulator) -> None:
