@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +25,9 @@ _MODULES = (
     "airflow.sdk.execution_time.secrets_masker",
     "airflow.utils.log.secrets_masker",
 )
+_SIGNATURES = ("sig=", "token=")
+"""The parts of a query that are secrets, alone or in another text."""
+
 mask_secret = next(filter(None, map(mask_function_in, _MODULES)))
 
 
@@ -41,10 +44,17 @@ def mask_values(parameters: object, names: Sequence[str]) -> None:
 
 
 def mask_address(address: str) -> None:
-    """Mask the query of an address, the signature in it, and a password; a SAS token is such a query."""
-    parts = urlsplit(address)
-    values = parse_qs(parts.query)
-    signatures = [value for name in ("sig", "token") for value in values.get(name, [])]
-    for secret in (parts.query, parts.password, *signatures):
+    """
+    Mask the query of an address, the signature in it as it is written and decoded, and a password.
+
+    A SAS token is such a query. An address that cannot be parsed is masked as a whole.
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        mask_secret(address)
+        return
+    written = [part.partition("=")[2] for part in parts.query.split("&") if part.startswith(_SIGNATURES)]
+    for secret in (parts.query, parts.password, *written, *map(unquote, written)):
         if secret:
             mask_secret(secret)

@@ -79,6 +79,16 @@ def test_password_of_an_address_is_masked(masked: list[str]) -> None:
     assert masked == ["sv=1", SECRET]
 
 
+def test_signature_is_masked_as_it_is_written(masked: list[str]) -> None:
+    masking.mask_address("https://storage.example/shop.sfpkg?sv=1&sig=a%2Bb%3D")
+    assert masked == ["sv=1&sig=a%2Bb%3D", "a%2Bb%3D", "a+b="]
+
+
+def test_invalid_address_is_masked_as_a_whole(masked: list[str]) -> None:
+    masking.mask_address("https://[open-sesame")
+    assert masked == ["https://[open-sesame"]
+
+
 @pytest.mark.parametrize("module", ["airflow.nowhere", "airflow_provider_sf.exceptions"])
 def test_function_may_be_in_another_module(module: str) -> None:
     """Airflow has moved it several times."""
