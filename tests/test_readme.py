@@ -16,6 +16,7 @@ from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.messages.progress_log import LogState, changed_lines, opening_lines
 from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.provider_info import get_provider_info
+from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import Authority
 from airflow_provider_sf.simulator.model import progress_body
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
@@ -26,6 +27,7 @@ from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import Verdict, WaitState
 from airflow_provider_sf.wait.state_machine import step
 from tests.simulated_waits import KIND, START, subject_name
+from tests.test_example_dags import RUN, run
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 ROOT = Path(__file__).parent.parent
@@ -155,3 +157,27 @@ def test_readme_error_is_the_real_error() -> None:
     assert record is not None
     state = replace(state, reasons=failure_reasons([FailureDetails.from_record(record)]))
     assert text_blocks()[1].strip() == failure_message(Policy(15.0), state, record, Verdict.FAILED)
+
+
+@pytest.mark.live
+def test_readme_release_runs_offline(tmp_path: Path) -> None:
+    """The first DAG of the README is a whole release: exactly one upgrade, and it succeeds."""
+    readme = PAGES[0].read_text()
+    code = (
+        readme.partition("```python\n")[2]
+        .partition("```")[0]
+        .replace("max_active_runs=1):", "max_active_runs=1) as dag:")
+    )
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    (dags / "release.py").write_text(code)
+    with Simulator(speed=20.0) as simulator:
+        environment = {
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT": f"service-fabric://127.0.0.1:{simulator.port}",
+        }
+        run(["-m", "airflow", "db", "migrate"], tmp_path, **environment)
+        run(["-m", "airflow", "dags", "reserialize"], tmp_path, **environment)
+        text = run(["-c", RUN, str(dags / "release.py")], tmp_path, **environment)
+        assert [command.call for command in simulator.journal] == ["start_application_upgrade"]
+    assert 'STATES ["success", ["upgrade", -1, "success"]]' in text
