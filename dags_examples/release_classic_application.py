@@ -6,15 +6,15 @@ Release a classic application: start exactly one upgrade, wait for it, and print
 
 ``upgrade`` fails before it changes anything if the application is unhealthy: Service Fabric would roll back
 the upgrade. Then it starts the upgrade to the new version and is deferred until the upgrade has ended. The
-parameters that the DAG does not set keep their values. If a worker dies or an answer is lost, a retry finds the
-upgrade and does not start another one. ``explain`` prints the reasons that Service Fabric reports for a
+parameters that the DAG does not set keep their values. If a worker dies or an answer is lost, a retry finds
+the upgrade and does not start another one. ``explain`` prints the reasons that Service Fabric reports for a
 rollback: upgrade domain, safety checks, unhealthy parts.
 
 To run it without a cluster, start the simulator: ``python -m airflow_provider_sf.simulator --speed 10``. Try
 also ``fabric:/idle_rolled_back-shop/web``. For your own application, provision the new version first:
 
-    airflow dags trigger release_classic_application \\
-        --conf '{"application": "fabric:/shop/web", "version": "2.0.0"}'
+    airflow dags trigger release_classic_application --conf '{"application": "fabric:/shop/web",
+        "version": "2.0.0"}'
 """
 
 from __future__ import annotations

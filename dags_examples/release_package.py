@@ -3,13 +3,13 @@ Release a new version from its package, and remove old versions: a whole release
 
     release.provision -> release.upgrade -> release.unprovision
 
-``provision`` lets the cluster download the package and waits until the version is available. ``upgrade`` starts
-exactly one upgrade and is deferred until it has ended. ``unprovision`` keeps the two newest versions and all
-that are in use, so that you can go back to the version before. A retry of any task changes nothing more.
+``provision`` lets the cluster download the package and waits until the version is available. ``upgrade``
+starts exactly one upgrade and is deferred until it has ended. ``unprovision`` keeps the two newest versions,
+all that are in use, and the one from before the upgrade. A retry of any task changes nothing more.
 
 To run it without a cluster, start the simulator: ``python -m airflow_provider_sf.simulator --speed 10``. For
-your own cluster, put the address of the package with its SAS token into the variable ``store_package``: Airflow
-stores the text of a DAG file, but it masks what comes from a template.
+your own cluster, put the address of the package with its SAS token into the variable ``store_package``:
+Airflow stores the text of a DAG file, but it masks what comes from a template.
 
     airflow variables set store_package 'https://packages.example.com/store-v3.sfpkg?sv=...'
 """

@@ -621,7 +621,7 @@ def test_defaults_of_a_stored_policy_never_change() -> None:
 
 
 def test_unknown_policy_field_is_refused() -> None:
-    with pytest.raises(ValueError, match="unknown settings of a wait: hope, patience$"):
+    with pytest.raises(ValueError, match=r"unknown settings of a wait: hope, patience$"):
         Policy.from_dict({"poke_interval": 15.0, "patience": 3, "hope": 1})
 
 
