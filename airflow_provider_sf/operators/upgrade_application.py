@@ -242,6 +242,7 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
             keeps_state=keeps_state,
             max_tries=ti.max_tries,
             run_started_at=getattr(dag_run, "start_date", None),
+            try_began_at=getattr(ti, "start_date", None),
             request_seconds=self.request_timeout,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,14 +11,17 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_sf.exceptions import ChangeRefused, UpgradeFailed
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+from airflow_provider_sf.operators import start_task, waiting
 from airflow_provider_sf.operators.service_fabric import (
     ServiceFabricResumeUpgradeOperator,
     ServiceFabricRollbackUpgradeOperator,
     ServiceFabricUpdateUpgradeOperator,
 )
+from airflow_provider_sf.operators.task_state import TaskState
 from airflow_provider_sf.releases import ApplicationHealthPolicy, MonitoringPolicy
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.compose_upgrade import ComposeUpgrade
+from airflow_provider_sf.releases.start_report import StartReport
 from airflow_provider_sf.rest import Rejected
 from tests.sensors.running import fire
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_sf.simulator import Simulator
 
 SHOP = "fabric:/idle-shop/web"
+CLOCKS = (start_task._now, waiting.utc_now)
 LOG: Any = logging.getLogger("operator")
 
 
@@ -176,6 +180,68 @@ def test_upgrade_that_completes_first_fails(
     monkeypatch.setattr(ServiceFabricHook, "rollback_application_upgrade", lambda *_: None)
     with pytest.raises(UpgradeFailed, match="completed before its rollback started"):
         rollback().execute(context)
+
+
+def test_upgrade_that_fails_first_fails(context: Any, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    start(name="fabric:/idle_failed-shop/web")
+    clock.now += 100
+    monkeypatch.setattr(ServiceFabricHook, "rollback_application_upgrade", lambda *_: None)
+    with pytest.raises(UpgradeFailed, match=r"failed in domain UD3 .*\(Failed\)"):
+        rollback(name="fabric:/idle_failed-shop/web").execute(context)
+
+
+def test_rollback_in_manual_mode_may_be_late(
+    context: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record shows an accepted rollback only after the cluster manager has processed it."""
+    looks: list[str] = []
+
+    def request(_: ServiceFabricHook, name: str) -> None:
+        looks.append(name)
+
+    def get_progress(hook: ServiceFabricHook, *arguments: Any, **keywords: Any) -> Any:
+        if looks:
+            looks.append("look")
+        if len(looks) == 4:
+            rollback_now(hook, SHOP)
+        return read(hook, *arguments, **keywords)
+
+    start("UnmonitoredManual")
+    clock.now += 200
+    rollback_now = ServiceFabricHook.rollback_application_upgrade
+    read = ServiceFabricHook.get_upgrade_progress
+    monkeypatch.setattr(ServiceFabricHook, "rollback_application_upgrade", request)
+    monkeypatch.setattr(ServiceFabricHook, "get_upgrade_progress", get_progress)
+    assert rollback().execute(context)["outcome"] == "rolled_back"
+    assert looks[:3] == [SHOP, "look", "look"]
+
+
+def test_start_of_a_task_selects_its_upgrade(context: Any, clock: Any) -> None:
+    start()
+    clock.now += 100
+    record = ServiceFabricHook().get_upgrade_progress(SHOP, kind="application")
+    report = StartReport(
+        kind="application",
+        name=SHOP,
+        target_version="v1",
+        how="started",
+        posted_at=None,
+        started_at=record.started_at,
+    )
+    assert rollback(upgrade=report.to_dict()).execute(context)["outcome"] == "rolled_back"
+
+
+def test_state_needs_no_store() -> None:
+    """Airflow before 3.3 has none."""
+    state = TaskState({}, "key")  # type: ignore[typeddict-item]
+    state.set({"a": 1})
+    state.delete()
+    assert state.get() is None
+
+
+def test_clocks_have_a_time_zone() -> None:
+    """Most tests replace them. They are read before the fixture does."""
+    assert all(now().tzinfo is timezone.utc for now in CLOCKS)
 
 
 def test_refused_rollback_is_an_error(context: Any, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:

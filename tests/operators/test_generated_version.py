@@ -130,6 +130,19 @@ def test_task_waits_for_another_upgrade(
 
 
 @both
+def test_rollback_of_another_upgrade_ends_the_wait(
+    make: Any, context: Any, simulator: Simulator, store: Any, clock: Any
+) -> None:
+    with pytest.raises(TaskDeferred):
+        make("idle_rolled_back-shop", deferrable=True).execute(context)
+    clock.now += 100
+    store.values.clear()
+    with pytest.raises(UpgradeFailed, match="was rolled back"):
+        make("idle_rolled_back-shop", version="2", if_upgrading="wait").execute(context)
+    assert starts(simulator) == 2
+
+
+@both
 def test_deferred_task_waits_for_another_upgrade(
     make: Any, context: Any, simulator: Simulator, store: Any, clock: Any
 ) -> None:

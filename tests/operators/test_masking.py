@@ -79,6 +79,24 @@ def test_password_of_an_address_is_masked(masked: list[str]) -> None:
     assert masked == ["sv=1", SECRET]
 
 
+def test_missing_value_is_not_masked(masked: list[str]) -> None:
+    masking.mask_values({"A": "", "C": "c"}, ["A", "B", "C"])
+    masking.mask_values(None, ["A"])
+    assert masked == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("operator", "keywords"),
+    [
+        (ServiceFabricUpgradeApplicationOperator, {"target_version": "1"}),
+        (ServiceFabricUpgradeComposeDeploymentOperator, {"compose_file": "version: '3'"}),
+    ],
+)
+def test_task_without_secrets_masks_nothing(operator: Any, keywords: Any, masked: list[str]) -> None:
+    operator(task_id="a", name="shop", **keywords).render_template_fields(context())
+    assert not masked
+
+
 def test_signature_is_masked_as_it_is_written(masked: list[str]) -> None:
     masking.mask_address("https://storage.example/shop.sfpkg?sv=1&sig=a%2Bb%3D")
     assert masked == ["sv=1&sig=a%2Bb%3D", "a%2Bb%3D", "a+b="]

@@ -324,9 +324,12 @@ def test_outage_before_the_start_is_retried(
     simulator: Simulator, context: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     simulator.fault(0, "unavailable")
+    pauses: list[float] = []
 
-    def pause(_: float) -> None:
-        simulator.fault(0, None)
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) > 1:
+            simulator.fault(0, None)
 
     monkeypatch.setattr(
         "airflow_provider_sf.operators.retrying.time", SimpleNamespace(monotonic=time.monotonic, sleep=pause)
