@@ -232,8 +232,8 @@ def test_start_of_a_task_selects_its_upgrade(context: Any, clock: Any) -> None:
 
 
 def test_state_needs_no_store() -> None:
-    """Airflow before 3.3 has none."""
-    state = TaskState({}, "key")  # type: ignore[typeddict-item]
+    """Airflow before 3.3 has no store."""
+    state = TaskState({}, "key")
     state.set({"a": 1})
     state.delete()
     assert state.get() is None
