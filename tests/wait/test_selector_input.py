@@ -364,3 +364,18 @@ def test_previous_of_every_kind(kind: str) -> None:
             ValueError, match=f"^previous is a record of {kind} '{name}': set it to a record of {other} '"
         ):
             check_previous(before, other, "shop" if KINDS[other].takes_name else "")
+
+
+@pytest.mark.parametrize("year", [1970, 8999])
+def test_first_and_last_year_are_accepted(year: int) -> None:
+    selector = read_selector(
+        started_after=f"{year}-06-01T00:00:00Z", clock_skew=0.0, accept_current_version=False
+    )
+    assert selector.started_after is not None
+    assert selector.started_after.year == year
+
+
+@pytest.mark.parametrize("year", [1969, 9000])
+def test_year_before_or_after_is_refused(year: int) -> None:
+    with pytest.raises(ValueError, match=r"started_after is out of range \(1970-8999\)"):
+        read_selector(started_after=f"{year}-06-01T00:00:00Z", clock_skew=0.0, accept_current_version=False)
