@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_WITHIN_SECONDS = 600.0
+BUSY_DATABASE_TRIES = 5
 REQUEST_TIMEOUT = 30.0
 
 
@@ -152,11 +153,18 @@ class LiveAirflow:
     def trigger(self, dag_id: str, **conf: Any) -> str:
         """Start a run of a DAG and return its id."""
         self.wait_until(lambda: self._is_known(dag_id), f"DAG {dag_id} was not found", "dag-processor")
-        return str(
-            self.call("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})[
-                "dag_run_id"
-            ]
-        )
+        run_id = f"manual__{dag_id}-{time.time_ns()}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        for _ in range(BUSY_DATABASE_TRIES - 1):
+            try:
+                self.call("POST", f"dags/{dag_id}/dagRuns", json=body)
+            except LiveAirflowError as error:
+                if "Database error" not in str(error):  # SQLite is locked by another part of Airflow
+                    raise
+                time.sleep(2.0)
+            else:
+                return run_id
+        return str(self.call("POST", f"dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a run: queued, running, success, failed."""
