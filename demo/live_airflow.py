@@ -158,7 +158,7 @@ class LiveAirflow:
         for _ in range(BUSY_DATABASE_TRIES - 1):
             try:
                 self.call("POST", f"dags/{dag_id}/dagRuns", json=body)
-            except LiveAirflowError as error:
+            except LiveAirflowError as error:  # noqa: PERF203 - it is the purpose of the loop
                 if "Database error" not in str(error):  # SQLite is locked by another part of Airflow
                     raise
                 time.sleep(2.0)
