@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.exceptions import ChangeRefused, UpgradeFailed
+from airflow_provider_sf.exceptions import ChangeRefused
 from airflow_provider_sf.operators.task_state import TaskState
 from airflow_provider_sf.operators.waiting import WaitingOperator, utc_now
 from airflow_provider_sf.wait.parameters import check_request_timeout, read_choice, read_seconds
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
     from airflow_provider_sf.releases.generated_version import NextStep, RequestState
     from airflow_provider_sf.releases.start_state import StartOptions
-    from airflow_provider_sf.sensors.wait_task import WaitTask
     from airflow_provider_sf.upgrades import UpgradeProgress
 
 STATE_KEY = "upgrade_start"
@@ -64,7 +63,7 @@ class GeneratedVersionOperator(WaitingOperator):
         hook = ServiceFabricHook(self.service_fabric_conn_id)
         step, state, record = self._start(hook, context)
         if step is NextStep.WAIT_FOR_OTHER:
-            return self._wait_for_other(context, record)
+            return self.wait_for_other(context, UpgradeIdentity.from_record(record))
         if self.do_xcom_push and state is not None:
             context["ti"].xcom_push(key=STATE_KEY, value=self._report(state))
         if step is NextStep.SEND or not self.wait_for_completion:  # nothing has to change
@@ -73,14 +72,6 @@ class GeneratedVersionOperator(WaitingOperator):
         return self.poll_until_ended(
             context, self._wait_task(History(expected=UpgradeIdentity.from_record(record), before=before))
         )
-
-    def start_after_other(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Start the upgrade after another one has ended."""
-        try:
-            self._wait_task_for_other(None).complete(context, event)
-        except UpgradeFailed as ended:
-            self.log.info("The other upgrade has ended: %s", ended)
-        return self.execute(context)
 
     def _start(
         self, hook: ServiceFabricHook, context: Context
@@ -159,20 +150,3 @@ class GeneratedVersionOperator(WaitingOperator):
 
         before = {"version": state.before.target_version, "started_at": iso(state.before.started_at)}
         return {"kind": self.kind, "name": self.name, "posted_at": iso(state.sent_at), "before": before}
-
-    def _wait_for_other(self, context: Context, record: UpgradeProgress) -> dict[str, Any]:
-        """Wait until another upgrade has ended; then start this one."""
-        from airflow_provider_sf.wait.identity import History, UpgradeIdentity  # noqa: PLC0415 - keeps DAG parsing fast
-
-        self.log.info("Waiting until another upgrade has ended")
-        history = History(expected=UpgradeIdentity.from_record(record))
-        try:
-            self.poll_until_ended(context, self._wait_task_for_other(history))
-        except UpgradeFailed as ended:
-            self.log.info("The other upgrade has ended: %s", ended)
-        return self.execute(context)
-
-    def _wait_task_for_other(self, history: Any) -> WaitTask:
-        return self.make_wait_task(
-            history, push_xcoms=False, live_progress=False, method_name="start_after_other"
-        )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.exceptions import ChangeRefused, UpgradeFailed
+from airflow_provider_sf.exceptions import ChangeRefused
 from airflow_provider_sf.operators.task_state import TaskState
 from airflow_provider_sf.operators.waiting import WaitingOperator
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
@@ -29,10 +29,8 @@ if TYPE_CHECKING:
     from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
     from airflow_provider_sf.operators.start_task import StartResult
     from airflow_provider_sf.releases.policies import ApplicationHealthPolicy, MonitoringPolicy
-    from airflow_provider_sf.releases.start_once import Seen, StartOptions, WaitForOther
-    from airflow_provider_sf.sensors.wait_task import WaitTask
+    from airflow_provider_sf.releases.start_once import Seen, StartOptions
     from airflow_provider_sf.upgrades.applications import Application
-    from airflow_provider_sf.wait.identity import History
 
 STATE_KEY = "upgrade_start"
 """The key in Airflow's task state store, and of the XCom."""
@@ -67,7 +65,7 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         ``ReverseNumeric`` or ``ReverseLexicographical``
     :param instance_close_delay: how long stateless instances finish their requests before they close; None is
         the setting of each service
-    :param replica_set_check_timeout: how long a domain waits for its replicas; None is for ever
+    :param replica_set_check_timeout: how long a domain waits for its replicas; None is without limit
     :param if_same_version: ``"succeed"`` or ``"fail"`` if version and parameters are deployed already
     :param if_upgrading: if another upgrade is in progress: ``"fail"``, ``"wait"`` until it has ended, or
         ``"supersede"``, which rolls it back first
@@ -210,16 +208,8 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         elif isinstance(result.step, NothingToDo):
             self._push_start(context, result)
         else:
-            return self._wait_for_other(context, result.step)
+            return self.wait_for_other(context, result.step.upgrade)
         return result.first.progress.to_dict()
-
-    def start_after_other(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Start the upgrade after another one has ended."""
-        try:
-            self._wait_task_for_other(None).complete(context, event)
-        except UpgradeFailed as ended:
-            self.log.info("The other upgrade has ended: %s", ended)
-        return self.execute(context)
 
     def on_kill(self) -> None:
         """Roll the upgrade back, if the user wants that."""
@@ -286,23 +276,6 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         state = health.aggregated_health_state or "not known"
         reason = f"its health state is {state} (require_healthy): {reasons}"
         raise ChangeRefused(refusal_message(self.name, reason, seen))
-
-    def _wait_for_other(self, context: Context, step: WaitForOther) -> dict[str, Any]:
-        """Wait until another upgrade has ended; then start this one."""
-        from airflow_provider_sf.messages.descriptions import describe_identity  # noqa: PLC0415 - keeps DAG parsing fast
-        from airflow_provider_sf.wait.identity import History  # noqa: PLC0415 - see above
-
-        self.log.info("Waiting until another upgrade has ended: %s", describe_identity(step.upgrade))
-        try:
-            self.poll_until_ended(context, self._wait_task_for_other(History(expected=step.upgrade)))
-        except UpgradeFailed as ended:
-            self.log.info("The other upgrade has ended: %s", ended)
-        return self.execute(context)
-
-    def _wait_task_for_other(self, history: History | None) -> WaitTask:
-        return self.make_wait_task(
-            history, push_xcoms=False, live_progress=False, method_name="start_after_other"
-        )
 
     def _push_start(self, context: Context, result: StartResult) -> None:
         """Log and push how the upgrade was started."""

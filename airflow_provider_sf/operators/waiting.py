@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
+from airflow_provider_sf.exceptions import UpgradeFailed
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink
 from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.parameters import (
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_sf.sensors.wait_task import WaitTask
-    from airflow_provider_sf.wait.identity import History
+    from airflow_provider_sf.wait.identity import History, UpgradeIdentity
 
 
 _Read = TypeVar("_Read")
@@ -110,6 +111,31 @@ class WaitingOperator(BaseOperator):
         while (record := wait_task.poke(context)) is None:
             time.sleep(self.poke_interval)
         return record
+
+    def wait_for_other(self, context: Context, other: UpgradeIdentity) -> dict[str, Any]:
+        """Wait until another upgrade has ended, with any result; then run this task from its beginning."""
+        from airflow_provider_sf.messages.descriptions import describe_identity  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.wait.identity import History  # noqa: PLC0415 - see above
+
+        self.log.info("Waiting until another upgrade has ended: %s", describe_identity(other))
+        try:
+            self.poll_until_ended(context, self._wait_task_for_other(History(expected=other)))
+        except UpgradeFailed as ended:
+            self.log.info("The other upgrade has ended: %s", ended)
+        return cast("dict[str, Any]", self.execute(context))
+
+    def start_after_other(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run this task from its beginning, after another upgrade has ended; Airflow resumes it here."""
+        try:
+            self._wait_task_for_other(None).complete(context, event)
+        except UpgradeFailed as ended:
+            self.log.info("The other upgrade has ended: %s", ended)
+        return cast("dict[str, Any]", self.execute(context))
+
+    def _wait_task_for_other(self, history: History | None) -> WaitTask:
+        return self.make_wait_task(
+            history, push_xcoms=False, live_progress=False, method_name="start_after_other"
+        )
 
     def read(self, read: Callable[[], _Read]) -> _Read:
         """Read the cluster, again and again while it is unreachable."""

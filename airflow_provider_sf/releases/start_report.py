@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,6 +12,7 @@ from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.serialization import REQUIRED, Record
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.wait.identity import UpgradeIdentity
+from airflow_provider_sf.wait.selector_input import read_literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,7 +120,7 @@ def read_report(value: object) -> StartReport | UpgradeProgress:
     :raises ValueError: it is something else
     """
     try:
-        data: Any = _literal(value) if isinstance(value, str) else value
+        data: Any = read_literal(value) if isinstance(value, str) else value
         is_report = isinstance(data, dict) and data.get("schema") == SCHEMA
         return StartReport.from_dict(data) if is_report else UpgradeProgress.from_dict(data)
     except (TypeError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
@@ -130,10 +129,3 @@ def read_report(value: object) -> StartReport | UpgradeProgress:
             f"upgrade=XComArg(upgrade, key='upgrade_start'), not {shorten_repr(value)}"
         )
         raise ValueError(msg) from error
-
-
-def _literal(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return ast.literal_eval(text)

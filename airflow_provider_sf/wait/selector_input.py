@@ -56,7 +56,7 @@ def _record(value: object) -> UpgradeProgress:
     if isinstance(value, UpgradeProgress):
         return value
     try:
-        return UpgradeProgress.from_dict(_literal(value) if isinstance(value, str) else value)
+        return UpgradeProgress.from_dict(read_literal(value) if isinstance(value, str) else value)
     except (TypeError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
         reason = shorten(str(error) or type(error).__name__, _REASON_BYTES)
         msg = (
@@ -66,7 +66,12 @@ def _record(value: object) -> UpgradeProgress:
         raise ValueError(msg) from error
 
 
-def _literal(text: str) -> object:
+def read_literal(text: str) -> object:
+    """
+    Return the value of a text: JSON, or as a template prints it.
+
+    :raises ValueError, SyntaxError, TypeError, RecursionError, MemoryError: it is neither
+    """
     try:
         return json.loads(text)
     except ValueError:
