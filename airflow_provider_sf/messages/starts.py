@@ -47,7 +47,7 @@ def send_lines(upgrade: ApplicationUpgrade, current: Mapping[str, str]) -> Itera
 
 
 def started_line(identity: UpgradeIdentity, *, is_adopted: bool) -> str:
-    """Say which upgrade runs, and who has started it."""
+    """Name the upgrade that runs, and whether an earlier try has started it."""
     how = "An earlier try has started the upgrade" if is_adopted else "The upgrade has started"
     return f"{how}: {describe_identity(identity)}"
 
