@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_WITHIN_SECONDS = 600.0
-BUSY_DATABASE_TRIES = 5
+LOCKED_DATABASE_TRIES = 8
 REQUEST_TIMEOUT = 30.0
 
 
@@ -64,6 +64,7 @@ class LiveAirflow:
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(api),
             "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db?timeout=60",
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",  # of a lost one
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
@@ -153,17 +154,7 @@ class LiveAirflow:
     def trigger(self, dag_id: str, **conf: Any) -> str:
         """Start a run of a DAG and return its id."""
         self.wait_until(lambda: self._is_known(dag_id), f"DAG {dag_id} was not found", "dag-processor")
-        run_id = f"manual__{dag_id}-{time.time_ns()}"
-        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
-        for _ in range(BUSY_DATABASE_TRIES - 1):
-            try:
-                self.call("POST", f"dags/{dag_id}/dagRuns", json=body)
-            except LiveAirflowError as error:  # noqa: PERF203 - it is the purpose of the loop
-                if "Database error" not in str(error):  # SQLite is locked by another part of Airflow
-                    raise
-                time.sleep(2.0)
-            else:
-                return run_id
+        body = {"dag_run_id": f"manual__{dag_id}-{time.time_ns()}", "logical_date": None, "conf": conf}
         return str(self.call("POST", f"dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
@@ -213,7 +204,18 @@ class LiveAirflow:
         return list(self.call("GET", "dags?limit=100")["dags"])
 
     def call(self, method: str, path: str, **keywords: Any) -> Any:
-        """Call the public REST API and return the JSON that it answers."""
+        """
+        Call the public REST API and return the JSON that it answers.
+
+        Airflow undoes and refuses a call while another of its parts locks SQLite; such a call is repeated.
+        """
+        for _ in range(LOCKED_DATABASE_TRIES - 1):
+            try:
+                return self._request(method, f"api/v2/{path}", **keywords)
+            except LiveAirflowError as error:
+                if "Database error" not in str(error):
+                    raise
+                time.sleep(2.0)
         return self._request(method, f"api/v2/{path}", **keywords)
 
     def _request(self, method: str, path: str, **keywords: Any) -> Any:
