@@ -212,7 +212,7 @@ class LiveAirflow:
         for _ in range(LOCKED_DATABASE_TRIES - 1):
             try:
                 return self._request(method, f"api/v2/{path}", **keywords)
-            except LiveAirflowError as error:
+            except LiveAirflowError as error:  # noqa: PERF203 - it is the purpose of the loop
                 if "Database error" not in str(error):
                     raise
                 time.sleep(2.0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from airflow_provider_sf.hooks.upload_progress import MIB, UploadProgress
+from airflow_provider_sf.releases.manifests import manifest_hash, read_type_version
 from airflow_provider_sf.releases.package_files import (
     APPLICATION_MANIFEST,
     CHUNK_BYTES,
@@ -19,10 +20,8 @@ from airflow_provider_sf.releases.package_files import (
     PackageFile,
     check_paths,
     chunks,
-    manifest_hash,
     markers,
     missing_ranges,
-    read_application_manifest,
 )
 from airflow_provider_sf.rest import (
     Rejected,
@@ -96,7 +95,7 @@ def read_package(folder: str | os.PathLike[str], image_store_path: str | None = 
         msg = f"the package folder {str(folder)!r} {problem}: set package to the folder of a built package"
         raise ValueError(msg)
     content = manifest.read_bytes()
-    name, version = read_application_manifest(content)
+    name, version = read_type_version(content)
     files = tuple(_files(root))
     path = image_store_path or f"{name}/{version}-{uuid4().hex[:8]}"
     check_paths(path, [file.path for file in files])

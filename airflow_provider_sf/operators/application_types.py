@@ -158,7 +158,7 @@ class ServiceFabricProvisionApplicationTypeOperator(PollingOperator):
 
     def _is_same(self, hook: ServiceFabricHook) -> bool | None:
         """Whether the provisioned manifest is that of the package; None if it cannot be compared."""
-        from airflow_provider_sf.releases.package_files import manifest_hash  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.releases.manifests import manifest_hash  # noqa: PLC0415 - keeps DAG parsing fast
 
         if not self.manifest_sha256:
             return None

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
+from airflow_provider_sf.releases.value_checks import check_word
 from airflow_provider_sf.rest import UnexpectedAnswer
-from airflow_provider_sf.rest.storage_limits import shorten
+from airflow_provider_sf.rest.xml_values import canonical_xml, read_xml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_MAX_LENGTH = 16 * 1024 * 1024
-
-_TAG_BYTES = 100
+    from xml.etree import ElementTree as ET
 
 _REFERENCE = re.compile(r'"\[([^"\]]+)\]"')
 """A parameter in place of the value of an attribute."""
@@ -60,7 +58,7 @@ class ApplicationManifest:
                 item.get("ServiceManifestName", ""): item.get("ServiceManifestVersion", "")
                 for item in references
             },
-            default_services={item.get("Name", ""): _canonical(item) for item in services},
+            default_services={item.get("Name", ""): canonical_xml(item) for item in services},
         )
 
     def services_with(self, parameters: Mapping[str, str]) -> dict[str, str]:
@@ -98,23 +96,34 @@ class ServiceManifest:
         return cls(root.get("Name", ""), root.get("Version", ""), packages)
 
 
-def _root(manifest: str, expected: str) -> ET.Element:
-    """Return the root of a manifest; entities may grow without limit, so their definitions are refused."""
-    if len(manifest) > _MAX_LENGTH or "<!DOCTYPE" in manifest:
-        msg = f"expected {expected}, got XML of more than 16 MiB or with a document type definition"
-        raise UnexpectedAnswer(msg)
+def read_type_version(manifest: bytes) -> tuple[str, str]:
+    """
+    Return name and version of the application type in an application manifest.
+
+    :raises ValueError: it is not an application manifest, or name or version is invalid
+    """
+    root = read_xml(manifest, "ApplicationManifest")
+    name, version = root.get("ApplicationTypeName"), root.get("ApplicationTypeVersion")
+    check_word("ApplicationTypeName in the manifest", name)
+    check_word("ApplicationTypeVersion in the manifest", version)
+    return str(name), str(version)
+
+
+def manifest_hash(manifest: str | bytes) -> str | None:
+    """
+    Return the SHA-256 hash of an application manifest; None if it is something else.
+
+    Comments, blanks around texts, the order of attributes and the prefixes of namespaces do not matter.
+    """
     try:
-        root = ET.fromstring(manifest.lstrip("\ufeff"))  # noqa: S314 - without a document type definition
-    except (ET.ParseError, ValueError) as error:
-        msg = f"expected {expected}, got text that is not XML"
-        raise UnexpectedAnswer(msg) from error
-    tag = root.tag.rpartition("}")[2]
-    if tag != expected:
-        msg = f"expected {expected}, got XML with the root {shorten(tag, _TAG_BYTES)!r}"
-        raise UnexpectedAnswer(msg)
-    return root
+        root = read_xml(manifest, "ApplicationManifest")
+    except ValueError:
+        return None
+    return hashlib.sha256(canonical_xml(root).encode()).hexdigest()
 
 
-def _canonical(element: ET.Element) -> str:
-    text = ET.tostring(element, encoding="unicode")
-    return ET.canonicalize(text, strip_text=True, rewrite_prefixes=True)
+def _root(manifest: str, expected: str) -> ET.Element:
+    try:
+        return read_xml(manifest, expected)
+    except ValueError as error:
+        raise UnexpectedAnswer(str(error)) from error

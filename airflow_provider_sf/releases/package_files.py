@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
-from airflow_provider_sf.releases.value_checks import check_word
 from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import count, objects
-from airflow_provider_sf.rest.plain_text import shorten_repr
 from airflow_provider_sf.rest.url_names import content_path
 
 if TYPE_CHECKING:
@@ -27,8 +23,6 @@ APPLICATION_MANIFEST = "ApplicationManifest.xml"
 
 CHUNK_BYTES = 25 * 1024 * 1024
 """Larger files are sent in chunks of this size, as Microsoft's client for .NET does."""
-
-_MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,47 +48,6 @@ class ByteRange:
     def header(self, total: int) -> str:
         """Return the Content-Range header for a file of this size."""
         return f"bytes {self.first}-{self.last}/{total}"
-
-
-def read_application_manifest(manifest: bytes) -> tuple[str, str]:
-    """
-    Return name and version of the application type in an application manifest.
-
-    :raises ValueError: it is not an application manifest, or name or version is invalid
-    """
-    if len(manifest) > _MAX_MANIFEST_BYTES or b"<!DOCTYPE" in manifest:
-        msg = f"{APPLICATION_MANIFEST} is larger than 16 MiB or has a document type definition"
-        raise ValueError(msg)
-    try:
-        root = ET.fromstring(manifest)  # noqa: S314 - without a document type definition
-    except ET.ParseError as error:
-        msg = f"{APPLICATION_MANIFEST} is not XML: {error}"
-        raise ValueError(msg) from error
-    if root.tag.rpartition("}")[2] != "ApplicationManifest":
-        msg = f"{APPLICATION_MANIFEST} is no application manifest: its root is {shorten_repr(root.tag)}"
-        raise ValueError(msg)
-    name, version = root.get("ApplicationTypeName"), root.get("ApplicationTypeVersion")
-    check_word("ApplicationTypeName in the manifest", name)
-    check_word("ApplicationTypeVersion in the manifest", version)
-    return str(name), str(version)
-
-
-def manifest_hash(manifest: str | bytes) -> str | None:
-    """
-    Return the SHA-256 hash of a manifest; None if it is not XML.
-
-    Comments, blanks around texts, the order of attributes and the prefixes of namespaces do not matter.
-    """
-    text = manifest if isinstance(manifest, str) else manifest.decode("latin-1")
-    if "<!DOCTYPE" in text:
-        return None
-    try:
-        # A string is parsed whatever encoding it declares; bytes are decoded by it.
-        root = ET.fromstring(text.lstrip("\ufeff") if text is manifest else manifest)  # noqa: S314 - see above
-    except ET.ParseError:
-        return None
-    canonical = ET.canonicalize(ET.tostring(root, "unicode"), strip_text=True, rewrite_prefixes=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def check_paths(folder: str, paths: Iterable[str]) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.etree import ElementTree as ET
 
 from airflow_provider_sf.rest import UnexpectedAnswer
+from airflow_provider_sf.rest.xml_values import read_xml
 
 _SETTINGS = "{*}FabricSettings/{*}Section"
 
@@ -28,16 +28,12 @@ def setting_of(manifest: str, section: str, name: str) -> str | None:
     Return the value of a setting; None if the manifest does not set it, so that the default applies.
 
     :param manifest: the manifest as XML
-    :raises UnexpectedAnswer: the manifest is not XML, or it defines entities, which may grow without limit
+    :raises UnexpectedAnswer: it is no cluster manifest, or has a document type definition
     """
-    if "<!DOCTYPE" in manifest:
-        msg = "expected the cluster manifest, got XML with a document type definition"
-        raise UnexpectedAnswer(msg)
     try:
-        root = ET.fromstring(manifest)  # noqa: S314 - without a document type definition
-    except ET.ParseError as error:
-        msg = "expected the cluster manifest, got text that is not XML"
-        raise UnexpectedAnswer(msg) from error
+        root = read_xml(manifest, "ClusterManifest")
+    except ValueError as error:
+        raise UnexpectedAnswer(str(error)) from error
     for found in root.iterfind(_SETTINGS):
         if found.get("Name") == section:
             values = (

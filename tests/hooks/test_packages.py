@@ -18,7 +18,8 @@ from airflow_provider_sf.hooks.package_upload import (
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.hooks.upload_progress import UploadProgress
 from airflow_provider_sf.releases import ExternalPackage, ImageStorePackage
-from airflow_provider_sf.releases.package_files import ByteRange, manifest_hash, missing_ranges
+from airflow_provider_sf.releases.manifests import manifest_hash
+from airflow_provider_sf.releases.package_files import ByteRange, missing_ranges
 from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable
 from airflow_provider_sf.simulator.commands import ApiRequest
 from airflow_provider_sf.upgrades.image_store import ImageStoreItem
@@ -269,7 +270,7 @@ def test_upload_ends_after_several_tries(simulator: Simulator, package: Path) ->
 def test_other_image_store_is_refused(recorder: Any, monkeypatch: pytest.MonkeyPatch, package: Path) -> None:
     """Its address may contain a key."""
     setting = '<Parameter Name="ImageStoreConnectionString" Value="xstore:AccountKey=secret"/>'
-    manifest = f'<M><FabricSettings><Section Name="Management">{setting}</Section></FabricSettings></M>'
+    manifest = f'<ClusterManifest><FabricSettings><Section Name="Management">{setting}</Section></FabricSettings></ClusterManifest>'
     set_answer(recorder, monkeypatch, 200, {"Manifest": manifest})
     with pytest.raises(Rejected, match=r"'xstore'.*package_uri") as raised:
         call("upload_application_package", package, PATH)

@@ -18,7 +18,7 @@ from airflow_provider_sf.operators.packages import ServiceFabricUploadApplicatio
 from airflow_provider_sf.operators.unprovision import ServiceFabricUnprovisionApplicationTypeOperator
 from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgradeApplicationOperator
 from airflow_provider_sf.releases import ExternalPackage
-from airflow_provider_sf.releases.package_files import manifest_hash
+from airflow_provider_sf.releases.manifests import manifest_hash
 from airflow_provider_sf.releases.start_report import version_before
 from airflow_provider_sf.rest import Rejected, ResultUnknown
 

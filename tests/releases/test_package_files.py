@@ -12,67 +12,18 @@ from airflow_provider_sf.releases.package_files import (
     ByteRange,
     check_paths,
     chunks,
-    manifest_hash,
     markers,
     missing_ranges,
     other_files,
-    read_application_manifest,
 )
 from airflow_provider_sf.rest import UnexpectedAnswer
 
-NAMESPACE = "http://schemas.microsoft.com/2011/01/fabric"
 SESSION = "0a1b2c3d-0000-4000-8000-00000000000a"
-
-
-def manifest(attributes: str, root: str = "ApplicationManifest") -> bytes:
-    return f'<{root} xmlns="{NAMESPACE}" {attributes}/>'.encode()
 
 
 def sessions(*ranges: tuple[Any, Any], session_id: str = SESSION) -> dict[str, Any]:
     expected = [{"StartPosition": first, "EndPosition": last} for first, last in ranges]
     return {"UploadSessions": [{"SessionId": session_id, "ExpectedRanges": expected}]}
-
-
-def test_manifest_names_type_and_version() -> None:
-    attributes = 'ApplicationTypeName="ShopType" ApplicationTypeVersion="2.0"'
-    text = b"\xef\xbb\xbf<?xml version='1.0' encoding='utf-8'?>" + manifest(attributes)
-    assert read_application_manifest(text) == ("ShopType", "2.0")
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"no XML", "is not XML"),
-        (b"<!DOCTYPE x><x/>", "document type definition"),
-        (b" " * (16 * 1024 * 1024 + 1), "larger than 16 MiB"),
-        (manifest("", root="ServiceManifest"), "no application manifest"),
-        (manifest('ApplicationTypeVersion="2.0"'), "ApplicationTypeName"),
-        (manifest('ApplicationTypeName="ShopType"'), "ApplicationTypeVersion"),
-        (manifest('ApplicationTypeName="a:b" ApplicationTypeVersion="2.0"'), "no colon"),
-    ],
-)
-def test_invalid_manifest_is_refused(content: bytes, reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
-        read_application_manifest(content)
-
-
-@pytest.mark.parametrize(
-    ("other", "expected"),
-    [
-        ('<a xmlns="x" c="2" b="1"><d>t</d></a>', True),
-        ('\ufeff<a b="1" c="2" xmlns="x">\n  <!-- a comment --><d> t </d>\n</a>', True),
-        ("<?xml version='1.0' encoding='utf-16'?><a xmlns='x' b='1' c='2'><d>t</d></a>", True),
-        ('<n:a xmlns:n="x" b="1" c="2"><n:d>t</n:d></n:a>', True),
-        ('<a xmlns="x" b="1" c="3"><d>t</d></a>', False),
-        ('<a xmlns="x" b="1" c="2"><d>u</d></a>', False),
-        ("<!DOCTYPE a><a/>", False),
-        ("no XML", False),
-    ],
-)
-def test_manifests_are_compared_as_xml(other: str, *, expected: bool) -> None:
-    first = manifest_hash(b'<a xmlns="x" b="1" c="2"><d>t</d></a>')
-    assert first is not None
-    assert (manifest_hash(other) == first) is expected
 
 
 def test_markers_come_from_the_inside_out() -> None:

@@ -317,17 +317,17 @@ def test_large_plan_is_cut() -> None:
 @pytest.mark.parametrize(
     ("manifest", "message"),
     [
-        ("", "expected ApplicationManifest, got text that is not XML"),
-        ("<ApplicationManifest", "expected ApplicationManifest, got text that is not XML"),
-        ("<a:b/>", "expected ApplicationManifest, got text that is not XML"),
+        ("", "expected ApplicationManifest, got text that is not XML: .*"),
+        ("<ApplicationManifest", "expected ApplicationManifest, got text that is not XML: .*"),
+        ("<a:b/>", "expected ApplicationManifest, got text that is not XML: .*"),
         ("<ServiceManifest />", "expected ApplicationManifest, got XML with the root 'ServiceManifest'"),
         (
             '<!DOCTYPE a [<!ENTITY b "b">]><ApplicationManifest />',
-            "expected ApplicationManifest, got XML of more than 16 MiB or with a document type definition",
+            "expected ApplicationManifest, got XML with a document type definition",
         ),
         (
             "<ApplicationManifest>" + " " * 2**24 + "</ApplicationManifest>",
-            "expected ApplicationManifest, got XML of more than 16 MiB or with a document type definition",
+            "expected ApplicationManifest, got more than 16 MiB",
         ),
     ],
 )

@@ -49,7 +49,7 @@ def test_setting_is_found_by_its_section(section: str, name: str, value: str | N
     ],
 )
 def test_manifest_that_is_no_plain_xml_is_unexpected(manifest: str, text: str) -> None:
-    with pytest.raises(UnexpectedAnswer, match=f"expected the cluster manifest, got {text}"):
+    with pytest.raises(UnexpectedAnswer, match=f"expected ClusterManifest, got {text}"):
         setting_of(manifest, "Management", "ImageStoreConnectionString")
 
 
