@@ -165,9 +165,11 @@ class LiveAirflow:
         """Return the task instances of a run."""
         return list(self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"])
 
-    def task_log(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> list[dict[str, Any]]:
-        """Return the log of the first try as the UI shows it: entries with timestamp, level and event."""
-        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
+    def task_log(
+        self, dag_id: str, run_id: str, task_id: str, map_index: int = -1, try_number: int = 1
+    ) -> list[dict[str, Any]]:
+        """Return the log of a try as the UI shows it: entries with timestamp, level and event."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         query = {"full_content": "true", "map_index": map_index}
         return list(self.call("GET", path, params=query)["content"])
 
