@@ -46,6 +46,11 @@ def store() -> Store:
 
 
 @pytest.fixture(autouse=True)
+def short_pauses_of_triggers(short_pauses: None) -> None:
+    """Triggers wait by the real clock."""
+
+
+@pytest.fixture(autouse=True)
 def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pauses move the clock of the simulator, which is also that of the task."""
 

@@ -35,7 +35,7 @@ def operator(name: str = SHOP, **keywords: Any) -> Operator:
     return Operator(
         task_id="upgrade",
         name=name,
-        **{"target_version": "v1", "deferrable": False, "poke_interval": 5, **keywords},
+        **{"target_version": "v1", "deferrable": False, "poke_interval": 30, **keywords},
     )
 
 
@@ -45,16 +45,19 @@ def start_another(version: str = "v2", name: str = SHOP) -> None:
         name=name,
         target_version=version,
         monitoring_policy=MonitoringPolicy(),
-        parameters={"Web_InstanceCount": "9"},
+        parameters={"Web_LogLevel": "Warning"},
     )
     ServiceFabricHook().start_application_upgrade(upgrade)
 
 
 def test_upgrade_is_started_and_awaited(simulator: Simulator, context: Any, ti: Any) -> None:
-    record = operator(parameters={"Web_InstanceCount": "3"}).execute(context)
+    record = operator(parameters={"Web_LogLevel": "Debug"}).execute(context)
     assert (record["outcome"], record["target_version"]) == ("succeeded", "v1")
     (command,) = simulator.journal
-    assert command.body["Parameters"] == [{"Key": "Web_InstanceCount", "Value": "3"}]
+    assert command.body["Parameters"] == [
+        {"Key": "Web_InstanceCount", "Value": "-1"},
+        {"Key": "Web_LogLevel", "Value": "Debug"},
+    ]
     assert ti.xcoms["upgrade_start"]["how"] == "started"
     assert ti.xcoms["upgrade_start"]["before"]["version"] == "v0"
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "upgrade"
@@ -276,7 +279,7 @@ def test_deployed_version_may_be_refused(context: Any, starts: Any) -> None:
 
 
 def test_other_parameters_need_an_upgrade(context: Any, starts: Any) -> None:
-    operator(target_version="v0", parameters={"Web_InstanceCount": "7"}).execute(context)
+    operator(target_version="v0", parameters={"Web_LogLevel": "Debug"}).execute(context)
     assert starts() == ["v0"]
 
 
@@ -383,7 +386,7 @@ def test_invalid_value_is_refused_at_parse_time(keywords: Any, message: str) -> 
 
 
 @pytest.mark.parametrize(
-    "keywords", [{"parameters": {"Web_InstanceCount": "7"}, "store_parameters": True}, {}]
+    "keywords", [{"parameters": {"Web_LogLevel": "Debug"}, "store_parameters": True}, {}]
 )
 def test_version_from_before_is_restored(
     keywords: Any, context: Any, simulator: Simulator, clock: Any
@@ -399,7 +402,7 @@ def test_version_from_before_is_restored(
 
 
 def test_unknown_parameters_are_not_restored(context: Any, ti: Any, clock: Any, starts: Any) -> None:
-    operator(parameters={"Web_InstanceCount": "7"}).execute(context)
+    operator(parameters={"Web_LogLevel": "Debug"}).execute(context)
     start = ti.xcoms["upgrade_start"]
     clock.now += 3_600
     context["task_state_store"].values.clear()

@@ -35,7 +35,8 @@ def sensor(name: str, mode: str = "poke", **keywords: Any) -> ServiceFabricUpgra
 def fire(deferred: TaskDeferred, **changes: Any) -> Any:
     """Run a deferred trigger at once, from its serialized keywords; return the payload of its event."""
     _, keywords = deferred.trigger.serialize()
-    keywords = {**json.loads(json.dumps(keywords)), "first_poll_at": "2020-01-01T00:00:00Z", **changes}
+    at_once = {"first_poll_at": "2020-01-01T00:00:00Z", "poke_interval": 0.01}
+    keywords = {**json.loads(json.dumps(keywords)), **at_once, **changes}
 
     async def drain() -> list[Any]:
         return [event.payload async for event in ServiceFabricUpgradeTrigger(**keywords).run()]

@@ -287,7 +287,7 @@ looks = st.lists(
 )
 
 
-@settings(max_examples=max(150, settings().max_examples))
+@settings(max_examples=max(75, settings().max_examples))
 @given(looks)
 def test_first_and_last_forward_stage_always_stay(
     steps: list[tuple[str, bool, int, str]],

@@ -38,7 +38,7 @@ def comparable(state: WaitState) -> WaitState:
     return replace(state, answers=0, record=state.record and replace(state.record, observed_at=None))
 
 
-@settings(max_examples=max(300, settings().max_examples))
+@settings(max_examples=max(100, settings().max_examples))
 @given(
     policy=policies,
     history=histories,
@@ -72,7 +72,7 @@ def test_unchanged_polls_equal_steps(
     assert decision == same_decision
 
 
-@settings(max_examples=max(150, settings().max_examples))
+@settings(max_examples=max(75, settings().max_examples))
 @given(policy=policies, history=histories, pause=st.floats(1.0, 700.0))
 def test_timeout_ends_the_unchanged_time(*, policy: Policy, history: list[Observed], pause: float) -> None:
     state, now = last_state(policy, history, pause)

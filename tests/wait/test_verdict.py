@@ -24,7 +24,7 @@ from airflow_provider_sf.wait.state import WaitState
 from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step
 
 # At least this many examples; the thorough profile may run more.
-MANY = settings(max_examples=max(400, settings().max_examples))
+MANY = settings(max_examples=max(100, settings().max_examples))
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 HOUR = 3600.0
