@@ -46,7 +46,9 @@ class Update(ServiceFabricUpdateUpgradeOperator):
 
 
 def rollback(**keywords: Any) -> Rollback:
-    return Rollback(task_id="rollback", **{"name": SHOP, "deferrable": False, "poke_interval": 30, **keywords})
+    return Rollback(
+        task_id="rollback", **{"name": SHOP, "deferrable": False, "poke_interval": 30, **keywords}
+    )
 
 
 def start(mode: str = "Monitored", version: str = "v1", name: str = SHOP) -> None:
