@@ -55,13 +55,25 @@ CORE = [
     "wait/state_machine",
     "wait/state",
 ]
-MUTATED = [f"airflow_provider_sf/{module}.py" for module in CORE]
+RELEASES = [
+    "releases/start_once",
+    "releases/start_state",
+    "releases/rollback",
+    "releases/resume",
+    "releases/retention",
+    "releases/provision",
+]
+MUTATED = [f"airflow_provider_sf/{module}.py" for module in (*CORE, *RELEASES)]
 _WITHOUT_TESTS = {"wait/identity", "wait/criteria", "wait/policy"}
 """The tests of these modules are those of the modules that use them."""
 
-TESTS = [
+CORE_TESTS = [
     *("tests/{}/test_{}.py".format(*module.split("/")) for module in CORE if module not in _WITHOUT_TESTS),
     "tests/wait/test_unchanged_polls.py",
+]
+RELEASE_TESTS = [
+    f"tests/releases/test_{name}.py"
+    for name in ("start_steps", "rollback", "resume", "retention", "provision", "start_once")
 ]
 
 PYTEST = [
@@ -144,14 +156,21 @@ def copy_project(folder: Path) -> Path:
     return copy
 
 
-def start_tests(project: Path) -> ForkProcess:
-    """Start the tests in a copy of the project. The process exits with 0 if they pass."""
-    process = multiprocessing.get_context("fork").Process(target=_run_tests, args=(project,), daemon=True)
+def tests_of(file: str) -> list[str]:
+    """Return the tests that must fail if the file is changed."""
+    return RELEASE_TESTS if "/releases/" in file else CORE_TESTS
+
+
+def start_tests(project: Path, tests: list[str]) -> ForkProcess:
+    """Start tests in a copy of the project. The process exits with 0 if they pass."""
+    process = multiprocessing.get_context("fork").Process(
+        target=_run_tests, args=(project, tests), daemon=True
+    )
     process.start()
     return process
 
 
-def _run_tests(project: Path) -> None:
+def _run_tests(project: Path, tests: list[str]) -> None:
     gc.freeze()  # pytest collects garbage at its end; skip the objects of this process
     signal.alarm(SECONDS_FOR_THE_TESTS)
     os.chdir(project)
@@ -160,7 +179,7 @@ def _run_tests(project: Path) -> None:
     with Path(os.devnull).open("w", encoding="utf-8") as devnull:
         os.dup2(devnull.fileno(), 1)
         os.dup2(devnull.fileno(), 2)
-    sys.exit(pytest.main([*PYTEST, *TESTS]))
+    sys.exit(pytest.main([*PYTEST, *tests]))
 
 
 def run_mutants(mutants: Iterable[tuple[Mutant, str]], pristine: Path) -> Iterator[tuple[Mutant, bool]]:
@@ -177,7 +196,7 @@ def run_mutants(mutants: Iterable[tuple[Mutant, str]], pristine: Path) -> Iterat
             os.utime(
                 copy / mutant.file, (number, number)
             )  # otherwise Python may load the compiled file of another mutant
-            process = start_tests(copy)
+            process = start_tests(copy, tests_of(mutant.file))
             running[process.sentinel] = mutant, copy, process
         if not running:
             return
@@ -221,12 +240,14 @@ def main(files: list[str]) -> int:
     expected = Counter(mutant for mutant in read_survivors() if not files or mutant.file in files)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         pristine = copy_project(Path(folder))
-        unchanged = start_tests(pristine)
-        unchanged.join()
-        if unchanged.exitcode:
-            tests = f"pytest {' '.join(TESTS)}"
-            sys.exit(f"Without any change, this must pass within {SECONDS_FOR_THE_TESTS} s: {tests}")
-        mutants = chain.from_iterable(make_mutants(pristine, file) for file in files or MUTATED)
+        changed = files or MUTATED
+        for tests in {tuple(tests_of(file)): None for file in changed}:
+            unchanged = start_tests(pristine, list(tests))
+            unchanged.join()
+            if unchanged.exitcode:
+                command = f"pytest {' '.join(tests)}"
+                sys.exit(f"Without any change, this must pass within {SECONDS_FOR_THE_TESTS} s: {command}")
+        mutants = chain.from_iterable(make_mutants(pristine, file) for file in changed)
         for total, (mutant, survives) in enumerate(run_mutants(mutants, pristine), start=1):
             if survives:
                 survived[mutant] += 1
