@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from xml.etree import ElementTree as ET
 
-_REFERENCE = re.compile(r'"\[([^"\]]+)\]"')
-"""A parameter in place of the value of an attribute."""
+_REFERENCE = re.compile(r'(?<=")\[([^"\]]+)\](?=")|(?<=>)\[([^<\]]+)\](?=<)')
+"""A parameter in place of the value of an attribute, or of the text of an element, in canonical XML."""
 
 PACKAGE_KINDS = {"CodePackage": "code", "ConfigPackage": "config", "DataPackage": "data"}
 """The packages in a service manifest: the element of each kind, and its name here."""
@@ -66,10 +66,16 @@ class ApplicationManifest:
         values = {**self.parameters, **parameters}
 
         def value_of(reference: re.Match[str]) -> str:
-            value = values.get(reference[1])
-            return reference[0] if value is None else f'"{value}"'
+            value = values.get(reference[1] or reference[2])
+            return reference[0] if value is None else _escaped(value, is_attribute=reference[1] is not None)
 
         return {name: _REFERENCE.sub(value_of, text) for name, text in self.default_services.items()}
+
+
+def _escaped(value: str, *, is_attribute: bool) -> str:
+    """Return a value as canonical XML writes it."""
+    text = value.replace("&", "&amp;").replace("<", "&lt;")
+    return text.replace('"', "&quot;") if is_attribute else text.replace(">", "&gt;")
 
 
 @dataclass(frozen=True, slots=True)

@@ -297,6 +297,21 @@ def test_layout_of_manifest_is_no_change() -> None:
     assert plan.default_services == ServiceChanges()
 
 
+@pytest.mark.parametrize("literal", ["[Place]", "(A &gt; 1) &amp;&amp; (B == &quot;x&quot;)"])
+def test_parameter_as_text_is_compared(literal: str) -> None:
+    """A placement constraint is the text of an element. It may contain characters that XML escapes."""
+    element = "<SingletonPartition /><PlacementConstraints>{}</PlacementConstraints>"
+    old, new = (OLD.replace("<SingletonPartition />", element.format(text)) for text in ("[Place]", literal))
+    inputs = replace(INPUTS, manifests=(old, new))
+    same = {**DEPLOYED, "Place": '(A > 1) && (B == "x")'}
+    application = replace(inputs.application, parameters=same)
+    changed = {**same, "Place": "(A > 2)"}
+    for parameters, services in ((same, ()), (changed, ("Web",) if literal == "[Place]" else ())):
+        upgrade = replace(inputs.upgrade, parameters=parameters)
+        plan = plan_of(replace(inputs, application=application, upgrade=upgrade))
+        assert plan.default_services.changed == services
+
+
 def test_large_plan_is_cut() -> None:
     many = {f"P{number:03}": "1" for number in range(250)}
     nodes = [Node(f"N{number:03}", status="Up", upgrade_domain=f"UD{number % 21}") for number in range(2_500)]
