@@ -42,7 +42,7 @@ with DAG(
         task_id="upgrade",
         name="{{ params.application }}",
         target_version="{{ params.version }}",
-        parameters={"Web_InstanceCount": "3"},
+        parameters={"Web_LogLevel": "Debug"},
         monitoring_policy=MonitoringPolicy(
             health_check_stable=timedelta(minutes=1),
             health_check_retry=timedelta(minutes=5),

@@ -112,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
         help=f"the fault of the next request that changes something: {', '.join(WRITE_FAULTS)}; repeat it "
         "for more requests",
     )
+    parser.add_argument(
+        "--updates-default-services",
+        action="store_true",
+        help="accept upgrades that change default services: the setting EnableDefaultServicesUpgrade",
+    )
     _add_gateways(parser)
     return parser
 

@@ -17,6 +17,7 @@ from airflow_provider_sf.simulator.descriptions import (
     refused_upgrade,
 )
 from airflow_provider_sf.simulator.domains import next_domain, upgrade_domains
+from airflow_provider_sf.simulator.manifests import default_services
 from airflow_provider_sf.simulator.model import application_name
 from airflow_provider_sf.simulator.responses import CREATED, INVALID, TIMED_OUT, Refusal, fabric_error
 from airflow_provider_sf.simulator.timeline import FINISHED, PENDING
@@ -54,6 +55,8 @@ def start_upgrade(state: ClusterState, body: object) -> str:
         message = "Application is already in the target version"
         raise Refusal(fabric_error(409, "FABRIC_E_APPLICATION_ALREADY_IN_TARGET_VERSION", message))
     check_parameters(wanted.parameters, target)
+    if not state.updates_default_services:
+        _check_default_services(state, found, wanted, target)
     return application_name(start.name)
 
 
@@ -163,8 +166,8 @@ def available_version(state: ClusterState, type_name: str, version: str) -> Type
     return found
 
 
-class UnknownParameter(Refusal):
-    """The manifest does not declare a parameter. The cluster finds this while it prepares the upgrade."""
+class PreparationFailed(Refusal):
+    """What the cluster finds while it prepares an upgrade, after it has replaced the record."""
 
 
 def check_parameters(parameters: Mapping[str, str], version: TypeVersion) -> None:
@@ -179,7 +182,7 @@ def check_parameters(parameters: Mapping[str, str], version: TypeVersion) -> Non
             raise refused_upgrade(msg)
         if key not in version.package.parameters:
             message = f"The application parameter {key} is not declared in the manifest of {version.version}."
-            raise UnknownParameter(fabric_error(400, "FABRIC_E_IMAGEBUILDER_VALIDATION_ERROR", message))
+            raise PreparationFailed(fabric_error(400, "FABRIC_E_IMAGEBUILDER_VALIDATION_ERROR", message))
 
 
 def not_upgrading(name: str, code: str = NOT_UPGRADING) -> Refusal:
@@ -192,6 +195,25 @@ def _is_deployed(snapshot: Snapshot, wanted: Description, version: TypeVersion) 
     defaults = version.package.parameters
     deployed = {**defaults, **snapshot.deployed.parameters}
     return snapshot.deployed_version == wanted.target and deployed == {**defaults, **wanted.parameters}
+
+
+def _check_default_services(
+    state: ClusterState, found: Deployment, wanted: Description, target: TypeVersion
+) -> None:
+    """Refuse other descriptions of default services. An upgrade may add and remove services."""
+    deployed = found.history.snapshot(state.now)
+    current = state.types(found.type_name).get((found.type_name, deployed.deployed_version))
+    before = default_services(current.package, deployed.deployed.parameters) if current else {}
+    for name, description in default_services(target.package, wanted.parameters).items():
+        if before.get(name, description) != description:
+            message = (
+                "Default service descriptions can not be modified as part of upgrade. Modified default "
+                f"service: {found.full_name}/{name}. To allow the modification, set "
+                "EnableDefaultServicesUpgrade to true. For more details, refer to the weblink: "
+                "aka.ms/upgrade-defaultservices"
+            )
+            code = "FABRIC_E_APPLICATION_UPGRADE_VALIDATION_ERROR"
+            raise PreparationFailed(fabric_error(400, code, message))
 
 
 def _check_domain(snapshot: Snapshot, domain: str, name: str) -> None:
@@ -212,11 +234,10 @@ def _start_upgrade(state: ClusterState, _: str, request: ApiRequest) -> Decision
     body = request.json()
     try:
         return Decision(start_upgrade(state, body))
-    except UnknownParameter as refusal:
+    except PreparationFailed as refusal:
         found = classic(state, body["Name"])
         if found.history.is_running(state.now):
             raise
-        # The cluster has replaced the record by the new upgrade before it finds the parameter.
         return Decision(application_name(found.name), refusal.response, "refuse_application_upgrade")
 
 

@@ -78,6 +78,8 @@ class SimulatedCluster:
         self.clock = clock
         self.upload_sessions = True
         """Whether files can be uploaded in chunks; the gateway of Linux, 6.4, has no such calls."""
+        self.updates_default_services = False
+        """The setting ClusterManager/EnableDefaultServicesUpgrade: whether an upgrade may change them."""
         self.sign_in: dict[str, Any] = {"type": "", "metadata": {}}
         """How clients sign in with Entra ID; empty if they cannot."""
         self.journal: list[Command] = []
@@ -152,6 +154,7 @@ class SimulatedCluster:
             self._started.copy(),
             has_upload_sessions=self.upload_sessions,
             runtime_version=self.runtime_version,
+            updates_default_services=self.updates_default_services,
         )
 
     def change(self, request: ApiRequest) -> HttpResponse:

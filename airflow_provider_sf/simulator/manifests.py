@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 NAMESPACE = "http://schemas.microsoft.com/2011/01/fabric"
 
-CLUSTER_MANIFEST = f"""\
-<ClusterManifest xmlns="{NAMESPACE}" Name="Simulated" Version="1">
+_CLUSTER = """\
+<ClusterManifest xmlns="{namespace}" Name="Simulated" Version="1">
   <FabricSettings>
     <Section Name="ClusterManager">
-      <Parameter Name="EnableDefaultServicesUpgrade" Value="false" />
+      <Parameter Name="EnableDefaultServicesUpgrade" Value="{setting}" />
     </Section>
     <Section Name="Management">
       <Parameter Name="ImageStoreConnectionString" Value="fabric:ImageStore" />
@@ -72,9 +72,18 @@ class Package:
     service_manifests: Mapping[str, str] = field(repr=False)
 
 
+def cluster_manifest(*, updates_default_services: bool) -> str:
+    """Return the manifest of the cluster."""
+    return _CLUSTER.format(namespace=NAMESPACE, setting=str(updates_default_services).lower())
+
+
 def generated_package(name: str, version: str) -> Package:
-    """Return the package of a version that was not uploaded. Only its first version has one parameter."""
-    parameters = {"Web_InstanceCount": "-1"}
+    """
+    Return the package of a version that was not uploaded.
+
+    ``Web_InstanceCount`` is a parameter of its default service ``web``; the others are not.
+    """
+    parameters = {"Web_InstanceCount": "-1", "Web_LogLevel": "Info"}
     if version != "v0":
         parameters["Api_InstanceCount"] = "1"
     services = {"WebPkg": ("WebType", version), "ApiPkg": ("ApiType", "1.0")}
@@ -108,6 +117,25 @@ def uploaded_package(files: Mapping[str, bytes]) -> Package | None:
     except (KeyError, UnicodeDecodeError, ET.ParseError):
         return None
     return Package(name, version, parameters, text, services)
+
+
+def default_services(package: Package, parameters: Mapping[str, str]) -> dict[str, object]:
+    """Return the default services of an application with these parameters: their descriptions, by name."""
+    values = {**package.parameters, **parameters}
+    services = ET.fromstring(package.manifest).iterfind("{*}DefaultServices/*")  # noqa: S314 - as above
+    return {service.get("Name", ""): _described(service, values) for service in services}
+
+
+def _described(element: ET.Element, values: Mapping[str, str]) -> tuple[object, ...]:
+    """Return an element as a value that can be compared. ``[Name]`` stands for the value of a parameter."""
+
+    def value_of(text: str) -> str:
+        is_reference = text.startswith("[") and text.endswith("]")
+        return values.get(text[1:-1], text) if is_reference else text
+
+    attributes = {key: value_of(text) for key, text in element.items()}
+    text = value_of((element.text or "").strip())
+    return element.tag, attributes, text, [_described(inner, values) for inner in element]
 
 
 def _is_service(path: str) -> bool:

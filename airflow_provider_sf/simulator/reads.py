@@ -16,7 +16,7 @@ from airflow_provider_sf.simulator.commands import name_in
 from airflow_provider_sf.simulator.deployment_commands import compose
 from airflow_provider_sf.simulator.image_store import store_path
 from airflow_provider_sf.simulator.image_store_commands import session_id
-from airflow_provider_sf.simulator.manifests import CLUSTER_MANIFEST
+from airflow_provider_sf.simulator.manifests import cluster_manifest
 from airflow_provider_sf.simulator.nodes import cluster_health, nodes
 from airflow_provider_sf.simulator.responses import NO_CONTENT, Refusal, fabric_error, json_response
 from airflow_provider_sf.upgrades.applications import APPLICATION
@@ -140,6 +140,11 @@ def _nodes(state: ClusterState, _: str, request: ApiRequest) -> HttpResponse:
     return json_response(page_after(token, items, size=NODES_PER_PAGE))
 
 
+def _cluster_manifest(state: ClusterState, _: str, __: ApiRequest) -> HttpResponse:
+    manifest = cluster_manifest(updates_default_services=state.updates_default_services)
+    return json_response({"Manifest": manifest})
+
+
 def _cluster_health(state: ClusterState, _: str, request: ApiRequest) -> HttpResponse:
     return json_response(cluster_health(state, request.json() if request.body else None))
 
@@ -147,7 +152,7 @@ def _cluster_health(state: ClusterState, _: str, request: ApiRequest) -> HttpRes
 READS = (
     Read(APPLICATION.path, "6.0", _application, has_scenario=True),
     Read(APPLICATION_HEALTH.path, "6.0", _application_health, ("GET", "POST"), has_scenario=True),
-    Read("/$/GetClusterManifest", "6.0", lambda *_: json_response({"Manifest": CLUSTER_MANIFEST})),
+    Read("/$/GetClusterManifest", "6.0", _cluster_manifest),
     Read("/$/GetClusterHealth", "6.0", _cluster_health, ("GET", "POST")),
     Read("/$/GetRepairTaskList", "6.0", lambda *_: json_response([])),
     Read("/Nodes", "6.3", _nodes),

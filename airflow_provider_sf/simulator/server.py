@@ -50,6 +50,7 @@ class Simulator(SimulatedCluster):
     :param authority: issues the server's certificate and those of clients; several clusters may share one
     :param entra: clients sign in with Entra ID, which answers on the same ports; needs TLS
     :param upload_sessions: whether files can be uploaded in chunks, see ``SimulatedCluster``
+    :param updates_default_services: the setting EnableDefaultServicesUpgrade, see ``SimulatedCluster``
     :param token_seconds: how long a token of Entra ID is valid
     :raises ValueError: ``cluster_scenario``, ``tls`` or ``server_certificate`` is invalid
     """
@@ -70,11 +71,13 @@ class Simulator(SimulatedCluster):
         entra: bool = False,
         token_seconds: float = 3600.0,
         upload_sessions: bool = True,
+        updates_default_services: bool = False,
     ) -> None:
         super().__init__(
             speed=speed, cluster_scenario=cluster_scenario, runtime_version=runtime_version, clock=clock
         )
         self.upload_sessions = upload_sessions
+        self.updates_default_services = updates_default_services
         self.slow_seconds = slow_seconds
         self.requests: list[str] = []
         """The received request lines, oldest first."""

@@ -54,6 +54,7 @@ class ClusterState:
     first_requests: Mapping[str, float]
     has_upload_sessions: bool = True
     runtime_version: str = ""
+    updates_default_services: bool = False
 
     def commands(self, name: str) -> list[Command]:
         """Return the accepted commands about a name."""

@@ -25,7 +25,7 @@ BODY = {
     "UpgradeKind": "Rolling",
     "Name": "fabric:/idle-shop/web",
     "TargetApplicationTypeVersion": "v1",
-    "Parameters": [{"Key": "Web_InstanceCount", "Value": "3" * 100_000}],
+    "Parameters": [{"Key": "Web_LogLevel", "Value": "3" * 100_000}],
     "RollingUpgradeMode": "Monitored",
     "MonitoringPolicy": {"FailureAction": "Rollback"},
 }

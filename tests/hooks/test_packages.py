@@ -93,7 +93,11 @@ def stored(simulator: Simulator) -> dict[str, bytes]:
 def test_type_is_read(ask: Any, simulator: Simulator) -> None:
     found = ask("get_application_type", "IdleShopType", "v1")
     assert (found.name, found.version, found.status) == ("IdleShopType", "v1", "Available")
-    assert found.default_parameters == {"Web_InstanceCount": "-1", "Api_InstanceCount": "1"}
+    assert found.default_parameters == {
+        "Web_InstanceCount": "-1",
+        "Web_LogLevel": "Info",
+        "Api_InstanceCount": "1",
+    }
     assert lines(simulator) == [
         "GET /ApplicationTypes/IdleShopType?api-version=6.0&timeout=25&ApplicationTypeVersion=v1"
     ]

@@ -247,7 +247,10 @@ def test_first_manifests_declare_parameters_and_code(driven: Driven) -> None:
         ]
         for version in ("v0", "v1")
     }
-    assert names == {"v0": ["Web_InstanceCount"], "v1": ["Web_InstanceCount", "Api_InstanceCount"]}
+    assert names == {
+        "v0": ["Web_InstanceCount", "Web_LogLevel"],
+        "v1": ["Web_InstanceCount", "Web_LogLevel", "Api_InstanceCount"],
+    }
     versions = {}
     for service in ("WebPkg", "ApiPkg"):
         query = {"ApplicationTypeVersion": "v1", "ServiceManifestName": service}
@@ -303,9 +306,11 @@ def test_new_application_is_created(driven: Driven) -> None:
     _, page = driven.send("GET", "/Applications", version="6.1")
     assert "fabric:/store" in [item["Name"] for item in page["Items"]]
     assert driven.send("POST", create, body) == (409, "FABRIC_E_APPLICATION_ALREADY_EXISTS")
-    assert driven.start("2.0", Parameters=[]) == (200, "")
+    parameters = {"Web_InstanceCount": "3", "Web_LogLevel": "Debug"}
+    pairs = [{"Key": key, "Value": value} for key, value in parameters.items()]
+    assert driven.start("2.0", Parameters=pairs) == (200, "")
     driven.second = 700
-    assert driven.deployed() == ("2.0", "Ready", {})
+    assert driven.deployed() == ("2.0", "Ready", parameters)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def description(**members: Any) -> models.ApplicationUpgradeDescription:
     return models.ApplicationUpgradeDescription(
         name=NAME,
         target_application_type_version="v1",
-        parameters=[models.ApplicationParameter(key="Web_InstanceCount", value="3")],
+        parameters=[models.ApplicationParameter(key="Web_LogLevel", value="Debug")],
         upgrade_kind="Rolling",
         rolling_upgrade_mode="Monitored",
         monitoring_policy=models.MonitoringPolicyDescription(failure_action="Rollback"),
