@@ -19,7 +19,6 @@ from airflow_provider_sf.simulator.model import progress_response
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.domains import Domains, UpgradeUnit
-from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.wait.state import Verdict, WaitState
 from airflow_provider_sf.wait.state_machine import PollAgain, step, verdict_of
@@ -139,7 +138,7 @@ def run_wait(
         now += timedelta(seconds=decision.seconds)
     state = state.ended(decision.by, now)
     if state.record is not None and final_verdict(policy, state) is Verdict.FAILED:
-        state = replace(state, reasons=failure_reasons([FailureDetails.from_record(state.record)]))
+        state = state.explained()
     return SimulatedWait(kind, name, lines, state, _message(policy, kind, name, state, limit))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from random import random
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,6 @@ from airflow_provider_sf.rest.json_values import iso
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.sensors.earlier_tries import EarlierTries
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
-from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
 from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.identity import History
 from airflow_provider_sf.wait.state import Verdict, WaitState, xcom_values
@@ -265,7 +264,7 @@ class WaitTask:
             if verdict is Verdict.SUCCEEDED:
                 return success_message(state, record), state.identified(record)
             if verdict.bad:
-                state = replace(state, reasons=self._reasons(state, verdict))
+                state = self._explained(state, verdict)
                 error = UpgradeFailed(failure_message(policy, state, record, verdict))
                 return error, state.identified(record) if verdict is Verdict.FAILED else state
         if state.ended_by in TIMEOUTS:
@@ -287,14 +286,14 @@ class WaitTask:
             return UpgradeFailed(no_rollback_message(state, record))
         return UpgradeFailed(failure_message(self._policy, state, record, verdict))
 
-    def _reasons(self, state: WaitState, verdict: Verdict) -> tuple[str, ...]:
-        """Return why an upgrade failed: from its record, and from calls that are made once."""
-        if state.record is None or verdict is not Verdict.FAILED:
-            return ()
+    def _explained(self, state: WaitState, verdict: Verdict) -> WaitState:
+        """Return the state with the reasons of a failure: from records, and from calls that are made once."""
+        if verdict is not Verdict.FAILED:
+            return state
         details, problems = self._hook().get_failure_details(self._settings.name, kind=self._settings.kind)
         for problem in problems:
             self._log.info("Could not read more failure details: %s", problem)
-        return failure_reasons([FailureDetails.from_record(state.record), *details])
+        return state.explained(details)
 
     def _timeout_message(self, state: WaitState) -> str:
         settings = self._settings

@@ -106,10 +106,14 @@ class FailureDetails:
         return (f"nodes not complete at the failure: {', '.join(shown)}{more_nodes}",)
 
 
-def failure_reasons(details: Iterable[FailureDetails]) -> tuple[str, ...]:
-    """Return the first sentences of the details, each once, and how many more there are: ``and 3 more``."""
+def failure_reasons(details: Iterable[FailureDetails], seen: Iterable[str] = ()) -> tuple[str, ...]:
+    """
+    Return the first sentences of the details, each once, and how many more there are: ``and 3 more``.
+
+    ``seen`` are sentences that were read earlier; they come last.
+    """
     known = tuple(details)
-    sentences = tuple(dict.fromkeys(sentence for detail in known for sentence in detail.sentences))
+    sentences = tuple(dict.fromkeys([*(text for detail in known for text in detail.sentences), *seen]))
     kept: list[str] = []
     for sentence in sentences[:MAX_REASONS]:
         room = REASONS_BYTES - _MIN_BYTES - json_size(kept)

@@ -10,15 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_sf.rest import ServiceFabricError
 from airflow_provider_sf.rest.protocol import is_missing
 from airflow_provider_sf.rest.storage_limits import shorten
 from airflow_provider_sf.serialization import REQUIRED, TRANSIENT, Record
 from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
 from airflow_provider_sf.wait.identity import History, UpgradeIdentity
 from airflow_provider_sf.wait.timeline import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SCHEMA = "service_fabric.upgrade_wait/1"
 
@@ -91,7 +95,7 @@ class WaitState(Record):
     error: ServiceFabricError | None = None
     """The error of the last poll, if it brought no answer."""
     reasons: tuple[str, ...] = ()
-    """Sentences that explain why the upgrade failed."""
+    """Sentences that explain why the upgrade failed or rolls back."""
     answers: int = 0
     """How many polls brought an answer."""
     before: UpgradeIdentity | None = None
@@ -130,6 +134,19 @@ class WaitState(Record):
     def history(self) -> History:
         """What the selector needs to match the next record."""
         return History(self.expected, self.before, self.began_at)
+
+    def explained(self, details: Iterable[FailureDetails] = ()) -> WaitState:
+        """
+        Return the state with the reasons of a failure: of its record, other answers, and earlier records.
+
+        Earlier ones count only if there were more of them: usually a later record says the same.
+        """
+        own = [] if self.record is None else [FailureDetails.from_record(self.record)]
+        known = [*own, *details]
+        reasons = failure_reasons(known)
+        if len(self.reasons) > len(reasons):
+            reasons = failure_reasons(known, self.reasons)
+        return replace(self, reasons=reasons)
 
     def after_restart(self) -> WaitState:
         """Return what is still true after another process continued from this state and ended."""

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable
 from airflow_provider_sf.rest.protocol import is_about_connection, is_missing
 from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
 from airflow_provider_sf.upgrades.kinds import get_kind
 from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.identity import History, UpgradeIdentity
@@ -155,6 +156,7 @@ def _on_record(
         timeline=extend_timeline(
             state.timeline, record, now, expected=match is Match.EXPECTED, is_first=state.stale
         ),
+        reasons=_reasons_so_far(state, record, match),
         error=None,
     )
     if verdict.bad and not state.unconfirmed:
@@ -162,6 +164,13 @@ def _on_record(
     if verdict.bad or verdict is Verdict.SUCCEEDED:
         return after, Ended("upgrade")
     return after, _poll_again_or_time_out(policy, after, now)
+
+
+def _reasons_so_far(state: WaitState, record: UpgradeProgress, match: Match) -> tuple[str, ...]:
+    """Return the reasons of a rollback. A later record may no longer have them."""
+    if match is not Match.EXPECTED or not record.going_back:
+        return state.reasons
+    return max(failure_reasons([FailureDetails.from_record(record)]), state.reasons, key=len)
 
 
 def _identity_before(record: UpgradeProgress, match: Match, verdict: Verdict) -> UpgradeIdentity | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -86,6 +87,32 @@ def test_success_ends_the_wait_at_once() -> None:
     state, decision = watch((0, DONE))
     assert decision == Ended("upgrade")
     assert state.verdict is Verdict.SUCCEEDED
+
+
+EVALUATIONS = ("node 'N1' is in Error", "replica 2 of 'web' is in Error")
+TURN = record(
+    "RollingBack", target_version="v0", failure_reason="HealthCheck", unhealthy_evaluations=EVALUATIONS
+)
+END = record("CompletedRollback", target_version="v0", failure_reason="HealthCheck")
+REASON = "failure reason HealthCheck"
+
+
+def test_reasons_of_the_turn_are_kept() -> None:
+    state, _ = watch((0, FORWARD), (15, TURN), (30, BACK), (45, END), (50, END))
+    assert state.reasons == (REASON, *EVALUATIONS)
+    assert state.explained().reasons == (REASON, *EVALUATIONS)
+
+
+def test_last_record_explains_first() -> None:
+    later = replace(END, unhealthy_evaluations=("node 'N2' is in Error", *EVALUATIONS[1:]))
+    state, _ = watch((0, FORWARD), (15, TURN), (45, later), (50, later))
+    assert state.explained().reasons == (REASON, *later.unhealthy_evaluations)
+
+
+def test_reasons_of_another_upgrade_are_not_kept() -> None:
+    other = replace(TURN, started_at=at(9000))
+    assert watch((0, FORWARD), (9015, other))[0].reasons == ()
+    assert watch((0, replace(FORWARD, failure_reason="HealthCheck")))[0].reasons == ()
 
 
 def test_never_upgraded_is_no_success() -> None:
