@@ -182,8 +182,8 @@ def _run_tests(project: Path, tests: list[str]) -> None:
     sys.exit(pytest.main([*PYTEST, *tests]))
 
 
-def run_mutants(mutants: Iterable[tuple[Mutant, str]], pristine: Path) -> Iterator[tuple[Mutant, bool]]:
-    """Yield each mutant and whether it survived. The tests run in one copy for each processor."""
+def run_mutants(mutants: Iterable[tuple[Mutant, str]], pristine: Path) -> Iterator[tuple[Mutant, int | None]]:
+    """Yield each mutant and how its tests ended, see ``exitcode``. They run in one copy for each processor."""
     free = [pristine.with_name(f"copy-{number}") for number in range(os.cpu_count() or 1)]
     for copy in free:
         shutil.copytree(pristine, copy)
@@ -205,7 +205,7 @@ def run_mutants(mutants: Iterable[tuple[Mutant, str]], pristine: Path) -> Iterat
             process.join()
             shutil.copy(pristine / mutant.file, copy / mutant.file)
             free.append(copy)
-            yield mutant, process.exitcode == 0
+            yield mutant, process.exitcode
 
 
 def read_survivors() -> Iterator[Mutant]:
@@ -236,7 +236,7 @@ def find_errors(total: int, survived: Counter[Mutant], expected: Counter[Mutant]
 
 def main(files: list[str]) -> int:
     """Test the mutants of all files, or of the named files."""
-    total, survived = 0, Counter[Mutant]()
+    total, late, survived = 0, 0, Counter[Mutant]()
     expected = Counter(mutant for mutant in read_survivors() if not files or mutant.file in files)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         pristine = copy_project(Path(folder))
@@ -248,13 +248,14 @@ def main(files: list[str]) -> int:
                 command = f"pytest {' '.join(tests)}"
                 sys.exit(f"Without any change, this must pass within {SECONDS_FOR_THE_TESTS} s: {command}")
         mutants = chain.from_iterable(make_mutants(pristine, file) for file in changed)
-        for total, (mutant, survives) in enumerate(run_mutants(mutants, pristine), start=1):
-            if survives:
-                survived[mutant] += 1
+        for total, (mutant, exit_code) in enumerate(run_mutants(mutants, pristine), start=1):
+            survived[mutant] += exit_code == 0
+            late += exit_code == -signal.SIGALRM
             if sys.stdout.isatty():
                 print(f"\r{total} mutants", end="", flush=True)
     killed = total - survived.total()
-    print(f"\r{total} mutants, {killed} killed ({killed / max(total, 1):.1%})")
+    limit = f"{late} of them by the limit of {SECONDS_FOR_THE_TESTS} s"
+    print(f"\r{total} mutants, {killed} killed ({killed / max(total, 1):.1%}), {limit}")
     errors = list(find_errors(total, survived, expected))
     if errors:
         print(*errors, sep="\n\n")
