@@ -35,6 +35,7 @@ def test_section_has_a_title_and_rows(section: str) -> None:
     assert callable(module.rows)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mutual", [False, True], ids=["plain", "mTLS"])
 @pytest.mark.parametrize("contender", ["asend", "asyncio_pool"])
 def test_closed_loop_poll_is_one_request(contender: str, mutual: Any) -> None:
@@ -45,6 +46,7 @@ def test_closed_loop_poll_is_one_request(contender: str, mutual: Any) -> None:
         assert stub.counts().requests == 8
 
 
+@pytest.mark.thorough
 def test_waits_poll_the_stub_until_completed() -> None:
     load = Load("provider", waits=20, names=4, interval=0.3)
     with Stub(mutual=True) as stub, running(stub) as work:

@@ -35,7 +35,7 @@ from airflow_provider_sf.rest import Rejected, ResultUnknown, ServiceFabricError
 from airflow_provider_sf.upgrades import UpgradeProgress
 from tests.releases.cluster_model import EPOCH, MOVING, Accepted, Cluster, Start, parameters_of
 
-MANY = settings(max_examples=max(100, settings().max_examples))
+MANY = settings(max_examples=max(50, settings().max_examples))
 
 REQUEST_SECONDS = 300.0
 HORIZON = 6_000.0

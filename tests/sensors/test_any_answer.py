@@ -309,6 +309,7 @@ def filled_members(kind: str, number: int) -> set[str]:
     return filled
 
 
+@pytest.mark.thorough
 @pytest.mark.kind_samples
 @every_kind
 def test_generated_answers_cover_every_key(kind: str) -> None:

@@ -416,7 +416,15 @@ def long_answer_of(kind: Kind, letter: str, state: str, *, length: int) -> dict[
     return answer
 
 
-@pytest.mark.parametrize(("letter", "length"), [("x", 1), ("😀", 17), ("\x01", 300)], ids=ascii)
+@pytest.mark.parametrize(
+    ("letter", "length"),
+    [
+        pytest.param("x", 1, marks=pytest.mark.thorough),
+        pytest.param("😀", 17, marks=pytest.mark.thorough),
+        ("\x01", 300),
+    ],
+    ids=ascii,
+)
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_kind_stays_under_32_kib(kind: Kind, letter: str, length: int) -> None:
     rolling = [state for state, outcome in OUTCOMES.items() if outcome.active]
