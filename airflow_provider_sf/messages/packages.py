@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from airflow_provider_sf.messages.formatting import format_duration, list_names, one_line
 
@@ -14,12 +13,6 @@ if TYPE_CHECKING:
     from airflow_provider_sf.upgrades.applications import Application
 
 _MAX_REASON_LENGTH = 1_500
-
-
-def without_query(text: str, uri: str | None) -> str:
-    """Hide the query of an address in a text of the cluster: it may be a secret."""
-    query = urlsplit(uri).query if uri else ""
-    return text.replace(query, "...") if query else text
 
 
 def type_subject(type_name: str, version: str) -> str:

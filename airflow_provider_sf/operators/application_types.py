@@ -116,7 +116,9 @@ class ServiceFabricProvisionApplicationTypeOperator(PollingOperator):
 
     def _request(self, hook: ServiceFabricHook) -> bool:
         """Send the request; return whether it was certainly accepted. The status shows the rest."""
-        from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.messages.packages import refused_message  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.operators.masking import hidden_in_errors  # noqa: PLC0415 - see above
+        from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable  # noqa: PLC0415 - see above
 
         package = self._package(
             str(self.type_name),
@@ -126,16 +128,17 @@ class ServiceFabricProvisionApplicationTypeOperator(PollingOperator):
         )
         self.log.info("Provisioning %s from %s", self._subject(), _source(package))
         try:
-            hook.provision_application_type(package, timeout=self.request_timeout)
+            with hidden_in_errors(self._secrets()):
+                hook.provision_application_type(package, timeout=self.request_timeout)
         except (ResultUnknown, Unreachable) as error:
-            self.log.warning("The request was not confirmed; reading the status: %s", self._hidden(error))
+            self.log.warning("The request was not confirmed; reading the status: %s", error)
             return False
         except Rejected as error:
             if error.code == EXISTS:
                 return False
             if self.is_about_credentials(error):
                 raise
-            raise ChangeRefused(self._refusal(error)) from None  # the cause may contain the address
+            raise ChangeRefused(refused_message("provision", self._subject(), error)) from error
         return True
 
     def _result(self, hook: ServiceFabricHook, *, is_accepted: bool) -> dict[str, Any]:
@@ -178,21 +181,17 @@ class ServiceFabricProvisionApplicationTypeOperator(PollingOperator):
     def _log_status(self, found: ApplicationType | None, shown: str) -> str:
         """Log the status of the version if it has changed; return it."""
         from airflow_provider_sf.messages.packages import status_text  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.operators.masking import hide  # noqa: PLC0415 - see above
 
-        text = self._hidden(status_text(found))
+        text = hide(status_text(found), self._secrets())
         if text != shown:
             self.log.info("%s: %s", self._subject(), text)
         return text
 
-    def _refusal(self, error: Exception) -> str:
-        from airflow_provider_sf.messages.packages import refused_message  # noqa: PLC0415 - keeps DAG parsing fast
+    def _secrets(self) -> list[str]:
+        from airflow_provider_sf.operators.masking import address_secrets  # noqa: PLC0415 - keeps DAG parsing fast
 
-        return refused_message("provision", self._subject(), self._hidden(error))
-
-    def _hidden(self, text: object) -> str:
-        from airflow_provider_sf.messages.packages import without_query  # noqa: PLC0415 - keeps DAG parsing fast
-
-        return without_query(str(text), str(self.package_uri or ""))
+        return address_secrets(str(self.package_uri or ""))
 
     def _subject(self) -> str:
         from airflow_provider_sf.messages.packages import type_subject  # noqa: PLC0415 - keeps DAG parsing fast

@@ -139,12 +139,14 @@ class ServiceFabricCreateApplicationOperator(PollingOperator):
         It may be sent again: Service Fabric refuses to create a name twice.
         """
         from airflow_provider_sf.messages.packages import refused_message  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.operators.masking import hidden_in_errors, secret_values  # noqa: PLC0415 - see above
         from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable  # noqa: PLC0415 - see above
 
         state.set(sha256_of_json(new.body()))
         self.log.info("Creating %s: %s %s", new.name, new.type_name, new.type_version)
         try:
-            hook.create_application(new, timeout=self.request_timeout)
+            with hidden_in_errors(secret_values(new.parameters, self.sensitive_parameters)):
+                hook.create_application(new, timeout=self.request_timeout)
         except (ResultUnknown, Unreachable) as error:
             self.log.warning("The request was not confirmed; reading the application: %s", error)
         except Rejected as error:

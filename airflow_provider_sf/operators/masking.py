@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from airflow_provider_sf.rest import ServiceFabricError
+from airflow_provider_sf.rest.plain_text import plain_line
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 
 def mask_function_in(module: str) -> Callable[[str], None] | None:
@@ -28,33 +33,108 @@ _MODULES = (
 _SIGNATURES = ("sig=", "token=")
 """The parts of a query that are secrets, alone or in another text."""
 
+_CUT = "..."
+"""The end of a text that was cut; a note may follow."""
+
+_SHORTEST_PREFIX = 4
+"""Fewer letters at the end of a cut text are no part of a secret that matters."""
+
 mask_secret = next(filter(None, map(mask_function_in, _MODULES)))
 
 
 def mask(secret: str) -> None:
-    """Mask a text wherever Airflow shows it."""
-    mask_secret(secret)
+    """Mask a text wherever Airflow shows it, in each form in which it may be written."""
+    for form in _forms(secret):
+        mask_secret(form)
 
 
 def mask_values(parameters: object, names: Sequence[str]) -> None:
-    """Mask the values of these parameters wherever Airflow shows them."""
-    for name in names:
-        if isinstance(parameters, dict) and (value := parameters.get(name)):
-            mask_secret(str(value))
+    """
+    Mask the values of these parameters wherever Airflow shows them.
+
+    A text in place of a dict is invalid, but Airflow shows it: it is masked as a whole.
+    """
+    for secret in [parameters] if isinstance(parameters, str) else secret_values(parameters, names):
+        mask(secret)
+
+
+def secret_values(parameters: object, names: Sequence[str]) -> list[str]:
+    """Return the values of these parameters that are set."""
+    values = map(parameters.get, names) if isinstance(parameters, dict) else ()
+    return [str(value) for value in values if value]
 
 
 def mask_address(address: str) -> None:
-    """
-    Mask the query of an address, the signature in it as it is written and decoded, and a password.
+    """Mask the secrets in an address. One that cannot be parsed is masked as a whole."""
+    for secret in address_secrets(address):
+        mask_secret(secret)
 
-    A SAS token is such a query. An address that cannot be parsed is masked as a whole.
+
+def address_secrets(address: str) -> list[str]:
+    """
+    Return the query of an address, the signature in it as it is written and decoded, and a password.
+
+    A SAS token is such a query. An address that cannot be parsed is a secret as a whole.
     """
     try:
         parts = urlsplit(address)
     except ValueError:
-        mask_secret(address)
-        return
+        return [address]
     written = [part.partition("=")[2] for part in parts.query.split("&") if part.startswith(_SIGNATURES)]
-    for secret in (parts.query, parts.password, *written, *map(unquote, written)):
-        if secret:
-            mask_secret(secret)
+    found = (parts.query, parts.password, *written, *map(unquote, written))
+    return [secret for secret in found if secret]
+
+
+@contextmanager
+def hidden_in_errors(secrets: Iterable[str]) -> Iterator[None]:
+    """
+    Hide secrets in the error of a request: a cluster may repeat what was sent to it.
+
+    Airflow masks secrets in the log of a task, but not in the output of a scheduler with the LocalExecutor.
+    """
+    try:
+        yield
+    except ServiceFabricError as error:
+        found = list(secrets)
+        for link in _chain(error):
+            link.message = hide(link.message, found)
+            link.args = (link.message, *link.args[1:])
+        raise
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """Hide secrets in a text of a cluster, in each form, also one in which the text was cut."""
+    forms = sorted({form for secret in secrets for form in _forms(secret) if form}, key=len, reverse=True)
+    for form in forms:
+        text = text.replace(form, "***")
+    start, cut, note = text.rpartition(_CUT)
+    for form in forms:
+        start = _without_prefix(start, form)
+    return f"{start}{cut}{note}"
+
+
+def _without_prefix(text: str, form: str) -> str:
+    """Return a text without the beginning of a secret at its end."""
+    for length in range(min(len(form), len(text)), _SHORTEST_PREFIX - 1, -1):
+        if text.endswith(form[:length]):
+            return f"{text[:-length]}***"
+    return text
+
+
+def _forms(secret: str) -> Iterable[str]:
+    """
+    Return how a secret may be written: as it is, and as a part of Python or JSON text, also on one line.
+
+    A cluster that refuses a request may repeat a part of its JSON; quotes and backslashes are escaped there.
+    """
+    quoted = repr(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False)
+    written = [secret, *(text[1:-1] for text in quoted)]
+    return dict.fromkeys([*written, *map(plain_line, written)])
+
+
+def _chain(error: BaseException | None) -> Iterator[ServiceFabricError]:
+    """Yield an error of a request and those that have caused it."""
+    while error is not None:
+        if isinstance(error, ServiceFabricError):
+            yield error
+        error = error.__cause__ or error.__context__

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.exceptions import ChangeRefused
 from airflow_provider_sf.messages.starts import found_line, refusal_message, send_lines
+from airflow_provider_sf.operators.masking import hidden_in_errors
 from airflow_provider_sf.releases.parameters import sha256_of
 from airflow_provider_sf.releases.start_once import (
     LookAgain,
@@ -28,7 +29,7 @@ from airflow_provider_sf.releases.start_report import BeforeStart, StartReport
 from airflow_provider_sf.rest import ServiceFabricError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
     from airflow_provider_sf.operators.task_state import TaskState
@@ -96,6 +97,7 @@ class StartTask:
 
     :param describe: returns the request for the application as it is now
     :param read: calls a function that reads the cluster, again while the cluster is unreachable
+    :param secrets: the values in the request that no error may show
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class StartTask:
         *,
         task_state: TaskState,
         read: Callable[[Callable[[], Seen]], Seen],
+        secrets: Sequence[str],
         log: Any,
     ) -> None:
         self._hook = hook
@@ -115,6 +118,7 @@ class StartTask:
         self._describe = describe
         self._task_state = task_state
         self._read = read
+        self._secrets = secrets
         self._log = log
         stored = task_state.get()
         self._state = None if stored is None else StartState.from_dict(stored)
@@ -154,7 +158,8 @@ class StartTask:
         for line in send_lines(upgrade, seen.parameters):
             self._log.info("%s", line)
         try:
-            self._hook.start_application_upgrade(upgrade, timeout=self._options.request_seconds)
+            with hidden_in_errors(self._secrets):
+                self._hook.start_application_upgrade(upgrade, timeout=self._options.request_seconds)
         except ServiceFabricError as error:
             return self._after(step.state, error)
         return self._after(step.state, None)

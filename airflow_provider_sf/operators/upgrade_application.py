@@ -72,7 +72,8 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
     :param require_healthy: True: the application must not be in the health state Error before the start; or
         the :class:`ApplicationHealthPolicy` to evaluate
     :param store_parameters: add the values of the parameters before the start to the XCom ``upgrade_start``,
-        so that another task can restore them; do not use it if one of them is a secret
+        so that another task can restore them; Airflow stores and shows them in clear, so it cannot be used
+        together with ``sensitive_parameters``
     :param rollback_on_kill: roll the upgrade back if this task is killed while its worker runs
     :param request_timeout: how long the cluster may validate the request; 5 minutes, at most 10
     :param plan: only read: log what the upgrade would do and what would stop it, return that as an
@@ -167,6 +168,11 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         if missing:
             msg = f"sensitive_parameters names parameters that are not set: {', '.join(missing)}"
             raise ValueError(msg)
+        if self.store_parameters and self.sensitive_parameters:
+            msg = (
+                "store_parameters would store the values of sensitive_parameters in clear: remove one of them"
+            )
+            raise ValueError(msg)
 
     def _do_render_template_fields(self, *arguments: Any, **keywords: Any) -> None:
         """Render the templates; then mask the parameters that are secrets, also in Airflow's own views."""
@@ -183,6 +189,7 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
 
             return dry_run(self, self._describe)
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.operators.masking import secret_values  # noqa: PLC0415 - see above
         from airflow_provider_sf.operators.start_task import StartTask  # noqa: PLC0415 - see above
         from airflow_provider_sf.releases.start_once import NothingToDo, Started  # noqa: PLC0415 - see above
         from airflow_provider_sf.wait.identity import History  # noqa: PLC0415 - see above
@@ -196,6 +203,7 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
             self._describe,
             task_state=task_state,
             read=self.read,
+            secrets=secret_values(self.parameters, self.sensitive_parameters),
             log=self.log,
         )
         result = start.run(partial(self._check_before_send, hook))

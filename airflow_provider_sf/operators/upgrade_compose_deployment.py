@@ -94,8 +94,11 @@ class ServiceFabricUpgradeComposeDeploymentOperator(GeneratedVersionOperator):
 
     def send(self, hook: ServiceFabricHook) -> bool:
         """Send the request."""
+        from airflow_provider_sf.operators.masking import hidden_in_errors  # noqa: PLC0415 - keeps DAG parsing fast
+
         upgrade = self._upgrade(self.name, str(self.compose_file))
-        hook.start_compose_upgrade(upgrade, timeout=self.request_timeout)
+        with hidden_in_errors([str(self.registry_password or "")]):
+            hook.start_compose_upgrade(upgrade, timeout=self.request_timeout)
         return True
 
     def _is_file_rendered_later(self) -> bool:

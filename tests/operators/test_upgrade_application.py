@@ -369,6 +369,10 @@ def test_nothing_is_pushed_without_xcoms(context: Any, ti: Any) -> None:
         ({"parameters": {"A": "1\n"}}, "line break"),
         ({"parameters_from": "cluster"}, "parameters_from must be"),
         ({"sensitive_parameters": ["B"]}, "sensitive_parameters names parameters that are not set: B"),
+        (
+            {"parameters": {"A": "1"}, "sensitive_parameters": ["A"], "store_parameters": True},
+            "store_parameters would store the values of sensitive_parameters",
+        ),
         ({"if_upgrading": "force"}, "if_upgrading must be"),
         ({"if_same_version": "skip"}, "if_same_version must be"),
         ({"target_version": ""}, "target_version"),
