@@ -8,10 +8,11 @@ starts exactly one upgrade and is deferred until it has ended. ``unprovision`` k
 all that are in use, and the one from before the upgrade. A retry of any task changes nothing more.
 
 To run it without a cluster, start the simulator: ``python -m airflow_provider_sf.simulator --speed 10``. For
-your own cluster, put the address of the package with its SAS token into the variable ``store_package``:
-Airflow stores the text of a DAG file, but it masks what comes from a template.
+your own cluster, put the address of the package with its SAS token into the variable
+``store_package_secret``: Airflow stores the text of a DAG file, but it masks what comes from a template. It
+shows no variable with "secret" in its name.
 
-    airflow variables set store_package 'https://packages.example.com/store-v3.sfpkg?sv=...'
+    airflow variables set store_package_secret 'https://packages.example.com/store-v3.sfpkg?sv=...'
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_sf.releases import MonitoringPolicy
 from airflow_provider_sf.task_groups.service_fabric import release_application
 
-PACKAGE = "{{ var.value.get('store_package', 'https://packages.example.com/store-v3.sfpkg') }}"
+PACKAGE = "{{ var.value.get('store_package_secret', 'https://packages.example.com/store-v3.sfpkg') }}"
 
 with DAG(
     dag_id="release_package",
