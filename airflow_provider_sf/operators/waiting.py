@@ -134,7 +134,7 @@ class WaitingOperator(BaseOperator):
 
     def _wait_task_for_other(self, history: History | None) -> WaitTask:
         return self.make_wait_task(
-            history, push_xcoms=False, live_progress=False, method_name="start_after_other"
+            history, until_end=True, push_xcoms=False, live_progress=False, method_name="start_after_other"
         )
 
     def read(self, read: Callable[[], _Read]) -> _Read:
@@ -147,8 +147,14 @@ class WaitingOperator(BaseOperator):
         """Return the part of the wait for the upgrade of this task that runs in this process."""
         return self.make_wait_task(history, wants_rollback=self.wants_rollback)
 
-    def make_wait_task(self, history: History | None, **settings: Any) -> WaitTask:
-        """Return a wait with the timeouts of this task."""
+    def make_wait_task(
+        self, history: History | None, *, until_end: bool = False, **settings: Any
+    ) -> WaitTask:
+        """
+        Return a wait with the timeouts of this task.
+
+        :param until_end: neither a pause nor a rollback in progress ends the wait, whatever the parameters are
+        """
         from airflow_provider_sf.sensors.wait_task import WaitSettings, WaitTask  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.wait.policy import Policy  # noqa: PLC0415 - keeps DAG parsing fast
 
@@ -159,8 +165,8 @@ class WaitingOperator(BaseOperator):
             start_timeout=self.start_timeout,
             unknown_state_timeout=self.unknown_state_timeout,
             stall_timeout=self.stall_timeout,
-            on_paused=self.on_paused,
-            on_rollback=self.on_rollback,
+            on_paused="wait" if until_end else self.on_paused,
+            on_rollback="wait" if until_end else self.on_rollback,
             deadline=began_at + timedelta(seconds=limit[1]),
         )
         wait_settings = WaitSettings(

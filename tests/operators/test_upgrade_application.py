@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferred
 
 from airflow_provider_sf.exceptions import ChangeRefused, UpgradeFailed
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
@@ -251,6 +251,28 @@ def test_deferred_task_waits_for_another_upgrade(context: Any, starts: Any, cloc
     payload = fire(deferred.value)
     with pytest.raises(UpgradeFailed, match="was rolled back"):
         operator(**keywords).start_after_other(context, payload)
+    assert starts() == ["v2", "v1"]
+
+
+def test_pause_of_another_upgrade_is_no_end(context: Any, starts: Any) -> None:
+    """The task waits for a person, also with on_paused='fail'."""
+    name = "fabric:/idle_paused-shop/web"
+    upgrade = ApplicationUpgrade(
+        name=name, target_version="v2", monitoring_policy=MonitoringPolicy(failure_action="Manual")
+    )
+    ServiceFabricHook().start_application_upgrade(upgrade)
+    with pytest.raises(AirflowSensorTimeout):
+        operator(name, if_upgrading="wait", on_paused="fail", timeout=3_600).execute(context)
+    assert starts() == ["v2"]
+
+
+def test_rollback_of_another_upgrade_is_awaited(context: Any, starts: Any, clock: Any) -> None:
+    """Also with on_rollback='fail_fast'."""
+    start_another()
+    clock.now += 120
+    ServiceFabricHook().rollback_application_upgrade(SHOP)
+    record = operator(if_upgrading="wait", on_rollback="fail_fast").execute(context)
+    assert (record["outcome"], record["target_version"]) == ("succeeded", "v1")
     assert starts() == ["v2", "v1"]
 
 
