@@ -153,7 +153,7 @@ class WaitingOperator(BaseOperator):
         """
         Return a wait with the timeouts of this task.
 
-        :param until_end: neither a pause nor a rollback in progress ends the wait, whatever the parameters are
+        :param until_end: neither a pause nor a rollback in progress ends the wait, whatever the user has set
         """
         from airflow_provider_sf.sensors.wait_task import WaitSettings, WaitTask  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.wait.policy import Policy  # noqa: PLC0415 - keeps DAG parsing fast
