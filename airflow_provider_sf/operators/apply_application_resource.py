@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.operators.generated_version import GeneratedVersionOperator
-from airflow_provider_sf.wait.parameters import is_rendered_later
+from airflow_provider_sf.wait.parameters import is_rendered_later, naming_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +37,7 @@ class ServiceFabricApplyApplicationResourceOperator(GeneratedVersionOperator):
     kind = "application_resource"
     is_repeatable = True
 
+    @naming_task
     def __init__(self, *, name: str, description: dict[str, Any] | XComArg, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.description = description

@@ -10,7 +10,7 @@ from airflow_provider_sf.operators.polling import PollingOperator, value_or_exam
 from airflow_provider_sf.operators.task_state import TaskState
 from airflow_provider_sf.releases.new_application import NewApplication
 from airflow_provider_sf.releases.parameters import read_parameters, sha256_of_json
-from airflow_provider_sf.wait.parameters import is_rendered_later, read_choice
+from airflow_provider_sf.wait.parameters import is_rendered_later, naming_task, read_choice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,7 @@ class ServiceFabricCreateApplicationOperator(PollingOperator):
     )
     template_fields_renderers = {"parameters": "json"}  # noqa: RUF012 - Airflow declares it so
 
+    @naming_task
     def __init__(
         self,
         *,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_sf.exceptions import ChangeRefused
 from airflow_provider_sf.operators.task_state import TaskState
 from airflow_provider_sf.operators.waiting import WaitingOperator, utc_now
-from airflow_provider_sf.wait.parameters import check_request_timeout, read_choice, read_seconds
+from airflow_provider_sf.wait.parameters import check_request_timeout, naming_task, read_choice, read_seconds
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -38,6 +38,7 @@ class GeneratedVersionOperator(WaitingOperator):
     is_repeatable = False
     """Whether a repeated request changes nothing more."""
 
+    @naming_task
     def __init__(
         self,
         *,

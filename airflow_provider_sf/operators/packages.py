@@ -9,7 +9,12 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_sf.releases.package_files import check_paths
 from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
-from airflow_provider_sf.wait.parameters import check_request_timeout, is_rendered_later, read_seconds
+from airflow_provider_sf.wait.parameters import (
+    check_request_timeout,
+    is_rendered_later,
+    naming_task,
+    read_seconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +53,7 @@ class ServiceFabricUploadApplicationPackageOperator(BaseOperator):
     ui_color = "#0078d4"
     ui_fgcolor = "#ffffff"
 
+    @naming_task
     def __init__(
         self,
         *,

@@ -13,6 +13,7 @@ from airflow_provider_sf.wait.parameters import (
     check_poke_interval,
     check_request_timeout,
     is_rendered_later,
+    naming_task,
     read_seconds,
 )
 
@@ -43,6 +44,7 @@ class PollingOperator(BaseOperator):
     ui_color = "#0078d4"
     ui_fgcolor = "#ffffff"
 
+    @naming_task
     def __init__(
         self,
         *,

@@ -12,7 +12,7 @@ from airflow_provider_sf.exceptions import ChangeRefused
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink
 from airflow_provider_sf.operators.task_state import TaskState
 from airflow_provider_sf.wait import defaults
-from airflow_provider_sf.wait.parameters import check_name, read_seconds
+from airflow_provider_sf.wait.parameters import check_name, naming_task, read_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,6 +57,7 @@ class ServiceFabricResumeUpgradeOperator(BaseOperator):
     ui_fgcolor = "#ffffff"
     kind = "application"
 
+    @naming_task
     def __init__(
         self,
         *,

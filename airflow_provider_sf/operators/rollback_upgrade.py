@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_sf.exceptions import ChangeRefused
 from airflow_provider_sf.operators.waiting import WaitingOperator
-from airflow_provider_sf.wait.parameters import check_changeable_kind
+from airflow_provider_sf.wait.parameters import check_changeable_kind, naming_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,6 +53,7 @@ class ServiceFabricRollbackUpgradeOperator(WaitingOperator):
     template_fields: Sequence[str] = ("name", "service_fabric_conn_id", "upgrade")
     wants_rollback: ClassVar[bool] = True
 
+    @naming_task
     def __init__(
         self,
         *,

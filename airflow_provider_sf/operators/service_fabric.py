@@ -21,14 +21,14 @@ from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgra
 from airflow_provider_sf.operators.upgrade_compose_deployment import (
     ServiceFabricUpgradeComposeDeploymentOperator,
 )
-from airflow_provider_sf.upgrades.kinds import DEFAULT_KIND
+from airflow_provider_sf.upgrades.kinds import kind_of
 from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
-from airflow_provider_sf.wait.parameters import check_name
+from airflow_provider_sf.wait.parameters import check_name, kind_when_parsed, naming_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
 __all__ = [
     "ServiceFabricApplyApplicationResourceOperator",
@@ -54,7 +54,8 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
 
     :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web``, ``shop~web``)
         or the compose deployment; empty for the cluster kinds; templated
-    :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`
+    :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`; templated. By default
+        ``application`` for a name that begins with ``fabric:/``, else ``application_resource``
     :param service_fabric_conn_id: the connection to the cluster; templated
     :param include_raw: add the cluster's unchanged answer to the record, as ``raw``, if it has at most 16 KiB
 
@@ -62,16 +63,17 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         ``UnexpectedAnswer``); retried if the task has retries
     """
 
-    template_fields: Sequence[str] = ("name", "service_fabric_conn_id")
+    template_fields: Sequence[str] = ("name", "kind", "service_fabric_conn_id")
     operator_extra_links = (ServiceFabricExplorerLink(),)
     ui_color = "#0078d4"
     ui_fgcolor = "#ffffff"
 
+    @naming_task
     def __init__(
         self,
         *,
         name: str | None = "",
-        kind: str = DEFAULT_KIND,
+        kind: str | XComArg | None = None,
         service_fabric_conn_id: str = DEFAULT_CONN_ID,
         include_raw: bool = False,
         **kwargs: Any,
@@ -81,7 +83,8 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         self.kind = kind
         self.service_fabric_conn_id = service_fabric_conn_id
         self.include_raw = include_raw
-        check_name(kind, self.name)
+        if known_kind := kind_when_parsed(self.name, kind):
+            check_name(known_kind, self.name)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read and log the progress; return the record."""
@@ -90,14 +93,16 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         from airflow_provider_sf.messages.formatting import upgrade_subject  # noqa: PLC0415
         from airflow_provider_sf.messages.progress_log import status_line  # noqa: PLC0415
 
+        kind = kind_of(self.name, self.kind)
+        check_name(kind, self.name)
         hook = ServiceFabricHook(self.service_fabric_conn_id)
         if self.do_xcom_push:
-            push_link(context, hook.get_conn(), self.kind, self.name)
-        record = hook.get_upgrade_progress(self.name, kind=self.kind)
+            push_link(context, hook.get_conn(), kind, self.name)
+        record = hook.get_upgrade_progress(self.name, kind=kind)
         if self.do_xcom_push:
-            push_link(context, hook.get_conn(), self.kind, self.name, record)
+            push_link(context, hook.get_conn(), kind, self.name, record)
         self.log.info(
-            "Upgrade of %s: %s", upgrade_subject(self.kind, self.name), status_line(record, record.services)
+            "Upgrade of %s: %s", upgrade_subject(kind, self.name), status_line(record, record.services)
         )
         pushed = record.to_dict(include_raw=self.include_raw)
         if "raw" in pushed["omitted"]:

@@ -9,6 +9,7 @@ from airflow_provider_sf.exceptions import ChangeRefused
 from airflow_provider_sf.operators.polling import PollingOperator, value_or_example
 from airflow_provider_sf.releases.start_report import version_before
 from airflow_provider_sf.releases.value_checks import check_word
+from airflow_provider_sf.wait.parameters import naming_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,7 @@ class ServiceFabricUnprovisionApplicationTypeOperator(PollingOperator):
         "service_fabric_conn_id",
     )
 
+    @naming_task
     def __init__(
         self,
         *,

@@ -12,7 +12,7 @@ from airflow_provider_sf.exceptions import ChangeRefused
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink
 from airflow_provider_sf.releases.upgrade_update import UpgradeUpdate
 from airflow_provider_sf.wait import defaults
-from airflow_provider_sf.wait.parameters import is_rendered_later, read_seconds
+from airflow_provider_sf.wait.parameters import is_rendered_later, naming_task, read_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +60,7 @@ class ServiceFabricUpdateUpgradeOperator(BaseOperator):
     ui_fgcolor = "#ffffff"
     kind = "application"
 
+    @naming_task
     def __init__(
         self,
         *,

@@ -16,6 +16,7 @@ from airflow_provider_sf.releases.start_report import restored
 from airflow_provider_sf.wait.parameters import (
     check_request_timeout,
     is_rendered_later,
+    naming_task,
     read_choice,
     read_seconds,
 )
@@ -105,6 +106,7 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
     _is_running = False
     """Whether this process has seen its upgrade on record."""
 
+    @naming_task
     def __init__(
         self,
         *,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_sf.operators.generated_version import GeneratedVersionOperator
 from airflow_provider_sf.releases.compose_upgrade import ComposeUpgrade, RegistryCredential
 from airflow_provider_sf.releases.policies import monitoring_policy_for
-from airflow_provider_sf.wait.parameters import is_rendered_later
+from airflow_provider_sf.wait.parameters import is_rendered_later, naming_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +52,7 @@ class ServiceFabricUpgradeComposeDeploymentOperator(GeneratedVersionOperator):
     template_ext: Sequence[str] = (".yml", ".yaml")
     kind = "compose_deployment"
 
+    @naming_task
     def __init__(
         self,
         *,

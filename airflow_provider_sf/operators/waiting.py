@@ -15,6 +15,7 @@ from airflow_provider_sf.wait.parameters import (
     check_name,
     check_poke_interval,
     check_stall_timeout,
+    naming_task,
     read_choice,
     read_seconds,
 )
@@ -62,6 +63,7 @@ class WaitingOperator(BaseOperator):
     ui_color = "#0078d4"
     ui_fgcolor = "#ffffff"
 
+    @naming_task
     def __init__(
         self,
         *,

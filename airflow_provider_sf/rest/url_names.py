@@ -66,10 +66,15 @@ def _check_spelling(name: str, parameter: str) -> None:
             f"invalid name {shorten_repr(name)}: it has {len(name)} characters, {_MAX_LENGTH} are the maximum"
         )
         raise ValueError(msg)
-    if parameter in _CURES and name.lower().startswith(_SCHEME):
+    if parameter in _CURES and is_application_uri(name):
         cure = _CURES[parameter].format(scheme=_SCHEME, rest=shorten_repr(_without_scheme(name)))
         msg = f"invalid name {shorten_repr(name)}: {cure}"
         raise ValueError(msg)
+
+
+def is_application_uri(name: str) -> bool:
+    """Whether a name is the full one of a classic application: ``fabric:/shop/web``."""
+    return name.lower().startswith(_SCHEME)
 
 
 def normalized_name(name: str) -> str:
@@ -109,7 +114,7 @@ def content_path(path: str) -> str:
 
 def _without_scheme(name: str) -> str:
     """Return the name without its scheme, which Service Fabric accepts in upper and lower case."""
-    return name[len(_SCHEME) :] if name.lower().startswith(_SCHEME) else name
+    return name[len(_SCHEME) :] if is_application_uri(name) else name
 
 
 def path_segment(name: str) -> str:

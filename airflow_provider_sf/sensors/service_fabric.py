@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_sf.exceptions import UpgradeFailed
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink
-from airflow_provider_sf.upgrades.kinds import DEFAULT_KIND
+from airflow_provider_sf.upgrades.kinds import kind_of
 from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.parameters import (
     SELECTOR_PARAMETERS,
@@ -26,12 +26,14 @@ from airflow_provider_sf.wait.parameters import (
     check_selector_parameters,
     check_stall_timeout,
     is_rendered_later,
+    kind_when_parsed,
+    naming_task,
     read_choice,
     read_seconds,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
@@ -55,7 +57,8 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web``, ``shop~web``)
         or the compose deployment; empty for the cluster kinds; templated
-    :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`
+    :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`; templated. By default
+        ``application`` for a name that begins with ``fabric:/``, else ``application_resource``
     :param service_fabric_conn_id: the connection to the cluster; templated
 
     The expected upgrade. Everything that is set must hold; without any of these, the latest upgrade on record
@@ -63,7 +66,8 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     :param previous: the record from before the start, as ``ServiceFabricUpgradeProgressOperator`` returns it:
         a dict, its text, or the operator's ``output``; templated. This is the recommended way
-    :param started_after: an aware datetime, or its text; the upgrade must not start before it; templated
+    :param started_after: a datetime with a time zone, or its text; the upgrade must not start before it;
+        templated
     :param clock_skew: seconds, or a timedelta; the start may be this much earlier; 60 seconds
     :param target_version: the new version; templated. Not useful if Service Fabric generates the versions, as
         it does for application resources
@@ -101,6 +105,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     template_fields: Sequence[str] = (
         "name",
+        "kind",
         "service_fabric_conn_id",
         "previous",
         "started_after",
@@ -112,11 +117,12 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     _wait_task: WaitTask | None = None
 
+    @naming_task
     def __init__(
         self,
         *,
         name: str | None = "",
-        kind: str = DEFAULT_KIND,
+        kind: str | XComArg | None = None,
         service_fabric_conn_id: str = defaults.DEFAULT_CONN_ID,
         previous: UpgradeProgress | dict[str, Any] | str | XComArg | None = _NOT_SET,
         started_after: datetime | str | XComArg | None = _NOT_SET,
@@ -136,7 +142,11 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         live_progress: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
+        poke_seconds, timeout_seconds = (
+            read_seconds(parameter, value)
+            for parameter, value in (("poke_interval", poke_interval), ("timeout", timeout))
+        )
+        super().__init__(poke_interval=poke_seconds, timeout=timeout_seconds, **kwargs)
         self.name = "" if name is None else name
         self.kind = kind
         self.service_fabric_conn_id = service_fabric_conn_id
@@ -160,14 +170,11 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def _check(self) -> None:
         """Refuse invalid values at parse time. Values that Airflow renders later are checked in the task."""
-        check_name(self.kind, self.name)
-        check_selector_parameters(self.kind, self._selected_by)
+        if kind := kind_when_parsed(self.name, self.kind):
+            self._check_kind(kind)
         if self.accept_current_version and self.target_version is None:
             msg = "accept_current_version needs target_version: set it to the version to accept"
             raise ValueError(msg)
-        read_seconds("timeout", self.timeout)
-        if self._is_rescheduled:
-            check_reschedule_mode(self.kind, self.stall_timeout, self._selected_by)
         check_poke_interval(self.poke_interval, self.max_wait, deferrable=self.deferrable)
         check_stall_timeout(self.stall_timeout)
         if self.silent_fail:
@@ -178,13 +185,30 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         known = [name for name in self._selected_by if not is_rendered_later(getattr(self, name))]
         if known:
             self._selector(known)
+        for warning in self._warnings():
+            warnings.warn(f"task {self.task_id!r}: {warning}", UserWarning, stacklevel=5)
+
+    def _check_kind(self, kind: str) -> None:
+        """Refuse a name and other parameters that do not fit the kind."""
+        check_name(kind, self.name)
+        check_selector_parameters(kind, self._selected_by)
+        if self._is_rescheduled:
+            check_reschedule_mode(kind, self.stall_timeout, self._selected_by)
+
+    def _warnings(self) -> Iterator[str]:
+        """Yield what is allowed, but probably not wanted."""
         if self.poke_interval < SHORT_POKE_INTERVAL:
-            warnings.warn(
+            yield (
                 f"poke_interval is {self.poke_interval:g} s; use {SHORT_POKE_INTERVAL:g} s or more: "
-                "an upgrade takes minutes",
-                UserWarning,
-                stacklevel=4,
+                "an upgrade takes minutes"
             )
+        if 0 < self.timeout < self.poke_interval:  # 0 is one poll on purpose
+            yield (
+                f"timeout ({self.timeout:g} s) is shorter than poke_interval ({self.poke_interval:g} s): the "
+                "upgrade is polled only at the beginning and at the end"
+            )
+        if self.deferrable and self.reschedule:
+            yield "mode='reschedule' has no effect with deferrable=True: remove one of them"
 
     @property
     def _is_rescheduled(self) -> bool:
@@ -227,14 +251,15 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         """
         from airflow_provider_sf.sensors.wait_task import WaitSettings, WaitTask  # noqa: PLC0415 - keeps DAG parsing fast
 
-        check_name(self.kind, self.name)
+        kind = kind_of(self.name, self.kind)
+        self._check_kind(kind)
         began_at = _first_process_began_at(context) if context and self._is_rescheduled else None
         began_at, limit = began_at or datetime.now(timezone.utc), self._limit()
         settings = WaitSettings(
-            kind=self.kind,
+            kind=kind,
             name=self.name,
             service_fabric_conn_id=self.service_fabric_conn_id,
-            policy=self._policy(began_at + timedelta(seconds=limit[1])),
+            policy=self._policy(kind, began_at + timedelta(seconds=limit[1])),
             limit=limit,
             deferrable=self.deferrable,
             live_progress=self.live_progress,
@@ -244,13 +269,13 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
             settings, began_at, log=self.log, defer=self.defer, earlier_polls_unknown=self._is_rescheduled
         )
 
-    def _policy(self, deadline: datetime) -> Policy:
+    def _policy(self, kind: str, deadline: datetime) -> Policy:
         from airflow_provider_sf.wait.policy import Policy  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.wait.selector_input import check_previous  # noqa: PLC0415 - keeps DAG parsing fast
 
         selector = self._selector()
         if selector.previous is not None:
-            check_previous(selector.previous, self.kind, self.name)
+            check_previous(selector.previous, kind, self.name)
         return Policy(
             poke_interval=self.poke_interval,
             unreachable_timeout=self.unreachable_timeout,

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from airflow_provider_sf.rest.json_values import text, value_at
 from airflow_provider_sf.rest.protocol import Call
-from airflow_provider_sf.rest.url_names import fill_path, takes_name
+from airflow_provider_sf.rest.url_names import fill_path, is_application_uri, takes_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -220,6 +220,14 @@ KINDS: dict[str, Kind] = {
 }
 
 DEFAULT_KIND = "application_resource"
+
+
+def kind_of(name: object, kind: object) -> str:
+    """Return the kind, or the one that the name shows: ``fabric:/...`` is a classic application."""
+    if kind is not None:
+        return str(kind)
+    return "application" if is_application_uri(str(name)) else DEFAULT_KIND
+
 
 _MAX_TYPE_LENGTH = 256
 """Longer names of application types are not put into a link, which is stored."""

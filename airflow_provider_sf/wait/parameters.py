@@ -7,19 +7,46 @@ Every function raises ValueError for an invalid value; the message names the par
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow_provider_sf.rest.plain_text import shorten_repr
 from airflow_provider_sf.rest.url_names import fill_path
-from airflow_provider_sf.upgrades.kinds import get_kind
+from airflow_provider_sf.upgrades.kinds import get_kind, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+_Init = TypeVar("_Init", bound="Callable[..., None]")
 
 SELECTOR_PARAMETERS = ("previous", "started_after", "target_version")
 """The parameters that select the expected upgrade."""
 
 _MAX_SECONDS = 1e9
+
+
+class InvalidParameterError(ValueError):
+    """A parameter in a DAG file is invalid. The message begins with the id of the task."""
+
+
+def naming_task(init: _Init) -> _Init:
+    """
+    Let the errors of an operator's ``__init__`` begin with the id of its task.
+
+    Airflow's banner of import errors shows two frames of the traceback: not the line in the DAG file.
+    """
+
+    @wraps(init)
+    def checked(self: object, *arguments: Any, **keywords: Any) -> None:
+        try:
+            init(self, *arguments, **keywords)
+        except InvalidParameterError:  # of the class above
+            raise
+        except ValueError as error:
+            msg = f"task {keywords.get('task_id')!r}: {error}"
+            raise InvalidParameterError(msg) from None
+
+    return cast("_Init", checked)
 
 
 def read_seconds(parameter: str, value: object) -> float:
@@ -95,6 +122,12 @@ def check_request_timeout(seconds: float) -> float:
         msg = f"request_timeout must be from 1 to {MAX_REQUEST_SECONDS:g} seconds, not {seconds:g}"
         raise ValueError(msg)
     return seconds
+
+
+def kind_when_parsed(name: Any, kind: Any) -> str | None:
+    """Return the kind of a task when the DAG is parsed; None if Airflow renders later what decides it."""
+    is_later = is_rendered_later(name if kind is None else kind)
+    return None if is_later else kind_of(name, kind)
 
 
 def check_name(kind: str, name: Any) -> None:

@@ -33,7 +33,7 @@ def read_selector(
     Read the criteria for the expected upgrade.
 
     ``previous`` may be a record, its dict, or that dict as text: JSON, or as a template prints it.
-    ``started_after`` may be text; without a time zone it is in UTC.
+    ``started_after`` may be text; it must have a time zone.
     """
     return UpgradeSelector(
         previous=None if previous is None else _record(previous),
@@ -82,7 +82,7 @@ def _moment(value: object) -> datetime:
     import pendulum  # noqa: PLC0415 - slow to import, and most DAG files do not need it
 
     try:
-        read = pendulum.parse(value, exact=True) if isinstance(value, str) else value
+        read = pendulum.parse(value, exact=True, tz=None) if isinstance(value, str) else value
     except (ValueError, TypeError, OverflowError) as error:
         msg = f"invalid started_after {shorten_repr(value)}: write it as '2026-03-01T03:00:00Z'"
         raise ValueError(msg) from error

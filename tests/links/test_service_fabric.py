@@ -20,7 +20,7 @@ from tests.sensors.running import MODES, sensor
 if TYPE_CHECKING:
     from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
 
-pytestmark = pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s")
+pytestmark = pytest.mark.filterwarnings("ignore:.*poke_interval is 0.01 s")
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 KEY = "service_fabric_explorer"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_sf.operators import service_fabric as operators
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
 from airflow_provider_sf.rest import Rejected
 from airflow_provider_sf.upgrades import UpgradeProgress
@@ -54,7 +55,34 @@ def test_include_raw_adds_the_answer(simulator: Any, ti: Any) -> None:
 
 
 def test_name_and_connection_are_templated() -> None:
-    assert operator("{{ params.a }}").template_fields == ("name", "service_fabric_conn_id")
+    assert operator("{{ params.a }}").template_fields == ("name", "kind", "service_fabric_conn_id")
+
+
+def test_name_shows_the_kind(simulator: Any, ti: Any) -> None:
+    assert operator("fabric:/good-shop/web").execute({"ti": ti})["kind"] == "application"
+    assert operator("good-shop").execute({"ti": ti})["kind"] == "application_resource"
+    assert len(simulator.requests) == 2
+
+
+INVALID: dict[str, dict[str, Any]] = {
+    "ServiceFabricApplyApplicationResourceOperator": {"name": "", "description": {}},
+    "ServiceFabricCreateApplicationOperator": {"name": "", "type_name": "T", "type_version": "1"},
+    "ServiceFabricProvisionApplicationTypeOperator": {"type_name": "T", "type_version": "1"},
+    "ServiceFabricResumeUpgradeOperator": {"name": ""},
+    "ServiceFabricRollbackUpgradeOperator": {"name": ""},
+    "ServiceFabricUnprovisionApplicationTypeOperator": {"type_name": "T"},
+    "ServiceFabricUpdateUpgradeOperator": {"name": ""},
+    "ServiceFabricUpgradeApplicationOperator": {"name": "", "target_version": "1"},
+    "ServiceFabricUpgradeComposeDeploymentOperator": {"name": "", "compose_file": "a"},
+    "ServiceFabricUpgradeProgressOperator": {"name": ""},
+    "ServiceFabricUploadApplicationPackageOperator": {"package": "a", "parallel": 0},
+}
+
+
+@pytest.mark.parametrize("name", operators.__all__)
+def test_error_begins_with_the_task(name: str) -> None:
+    with pytest.raises(ValueError, match=r"^task 'release': \w"):
+        getattr(operators, name)(task_id="release", **INVALID[name])
 
 
 @pytest.mark.parametrize(

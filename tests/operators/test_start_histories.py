@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     from tests.conftest import Clock
 
 # The simulated cluster is that of all examples; each has its own application.
-SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+SHARED = settings(
+    max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+pytestmark = pytest.mark.thorough
 
 NUMBERS = count()
 REQUEST_SECONDS = 60.0

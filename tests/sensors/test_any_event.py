@@ -21,7 +21,7 @@ from tests.simulated_waits import run_wait, simulated_cluster, subject_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s")
+pytestmark = pytest.mark.filterwarnings("ignore:.*poke_interval is 0.01 s")
 
 KIND = "application_resource"
 SCENARIOS = ("good", "rolled_back", "failed", "superseded", "stuck", "unauthorised")

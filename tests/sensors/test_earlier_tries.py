@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     SetTime = Callable[[float], None]
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
+    pytest.mark.filterwarnings("ignore:.*poke_interval is 0.01 s"),
     pytest.mark.usefixtures("short_pauses", "simulator"),
 ]
 

@@ -20,7 +20,7 @@ from tests.sensors.running import MODES, run, sensor
 from tests.simulated_waits import KIND_SCENARIOS, subject_name
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
+    pytest.mark.filterwarnings("ignore:.*poke_interval is 0.01 s"),
     pytest.mark.usefixtures("short_pauses", "simulator"),
 ]
 

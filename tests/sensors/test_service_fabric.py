@@ -30,7 +30,7 @@ from airflow_provider_sf.wait.state import WaitState
 from tests.sensors.running import MODES, fire, run, sensor
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
+    pytest.mark.filterwarnings("ignore:.*poke_interval is 0.01 s"),
     pytest.mark.usefixtures("short_pauses"),
 ]
 
@@ -352,6 +352,7 @@ def test_outage_ends_with_the_timeout(
         run(lambda: sensor("shop", mode, timeout=0.05, unreachable_timeout=600), ti)
 
 
+@pytest.mark.filterwarnings("ignore:.*is shorter than poke_interval")
 @pytest.mark.usefixtures("simulator")
 def test_first_poll_is_before_the_deadline(ti: Any) -> None:
     with pytest.raises(TaskDeferred) as deferred:
@@ -544,6 +545,7 @@ def test_dead_triggerer_is_airflows_own_timeout(ti: Any) -> None:
 def test_template_fields() -> None:
     assert sensor("{{ params.a }}").template_fields == (
         "name",
+        "kind",
         "service_fabric_conn_id",
         "previous",
         "started_after",
@@ -554,7 +556,7 @@ def test_template_fields() -> None:
 def test_defaults_are_documented() -> None:
     made = ServiceFabricUpgradeSensor(task_id="wait", name="shop")
     assert (made.poke_interval, made.timeout, made.mode) == (15.0, 21_600.0, "poke")
-    assert (made.kind, made.service_fabric_conn_id) == ("application_resource", "service_fabric_default")
+    assert (made.kind, made.service_fabric_conn_id) == (None, "service_fabric_default")
     assert (made.unreachable_timeout, made.deferrable) == (300.0, False)
 
 
@@ -578,9 +580,71 @@ def test_invalid_parameter_is_refused_at_parse_time(keywords: dict[str, Any], me
         sensor(**keywords)
 
 
-def test_short_interval_warns() -> None:
-    with pytest.warns(UserWarning, match="poke_interval is 3 s"):
-        ServiceFabricUpgradeSensor(task_id="wait", name="shop", poke_interval=3)
+def test_error_begins_with_the_task() -> None:
+    message = "^task 'wait': stall_timeout must be a timedelta or a number of seconds, not '5m'$"
+    with pytest.raises(ValueError, match=message):
+        sensor("shop", stall_timeout="5m")
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"timeout": "2h"}, "timeout must be a timedelta or a number of seconds, not '2h'"),
+        ({"poke_interval": "30"}, "poke_interval must be a timedelta or a number of seconds, not '30'"),
+    ],
+)
+def test_invalid_duration_of_airflow_is_named(keywords: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^task 'wait': {message}$"):
+        ServiceFabricUpgradeSensor(task_id="wait", name="shop", **keywords)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"poke_interval": 3}, "task 'wait': poke_interval is 3 s"),
+        ({"timeout": 12}, r"task 'wait': timeout \(12 s\) is shorter than poke_interval \(15 s\)"),
+        ({"deferrable": True, "mode": "reschedule"}, "mode='reschedule' has no effect with deferrable=True"),
+    ],
+)
+def test_odd_parameters_warn(keywords: dict[str, Any], message: str) -> None:
+    with pytest.warns(UserWarning, match=message):
+        ServiceFabricUpgradeSensor(task_id="wait", name="shop", **keywords)
+
+
+# The kind of the upgrade.
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("good-shop", None, "application_resource"),
+        ("fabric:/good-shop/web", None, "application"),
+        ("Fabric:/good-shop/web", None, "application"),
+        ("good-shop/web", "application", "application"),
+        ("good-shop", "compose_deployment", "compose_deployment"),
+    ],
+)
+@pytest.mark.usefixtures("simulator", "short_pauses")
+def test_name_shows_the_kind(
+    *, name: str, kind: str | None, expected: str, mode: str, ti: Any, clock: Any
+) -> None:
+    clock.step = 20.0
+    assert run(lambda: sensor(name, mode, kind=kind), ti)["kind"] == expected
+
+
+def test_rendered_kind_is_checked_in_the_task(ti: Any) -> None:
+    made = sensor("{{ params.name }}", kind="{{ params.kind }}", started_after="2026-03-01T03:00:00Z")
+    made.name, made.kind = "", "cluster_configuration"
+    with pytest.raises(ValueError, match="started_after is not supported for kind 'cluster_configuration'"):
+        made.execute({"ti": ti})
+
+
+def test_rendered_name_shows_the_kind(ti: Any) -> None:
+    made = sensor("{{ params.name }}", started_after="2026-03-01T03:00:00Z")
+    made.name = "shop/web"
+    with pytest.raises(ValueError, match="contains the separator '/'"):
+        made.execute({"ti": ti})
 
 
 def test_arguments_are_keyword_only() -> None:

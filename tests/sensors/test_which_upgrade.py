@@ -25,7 +25,7 @@ from airflow_provider_sf.wait.state import WaitState
 from tests.sensors.running import fire, run, sensor
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:poke_interval is 0.01 s"),
+    pytest.mark.filterwarnings("ignore:.*poke_interval is 0.01 s"),
     pytest.mark.usefixtures("short_pauses"),
 ]
 
@@ -40,7 +40,7 @@ BEGAN = datetime(2026, 3, 1, tzinfo=timezone.utc)
 
 
 def policy_of(made: ServiceFabricUpgradeSensor) -> Policy:
-    return made._policy(BEGAN + timedelta(seconds=made._limit()[1]))
+    return made._policy("application_resource", BEGAN + timedelta(seconds=made._limit()[1]))
 
 
 def test_default_policy() -> None:
@@ -190,6 +190,7 @@ def test_version_with_previous_works_in_reschedule_mode(keywords: dict[str, Any]
     assert sensor("good-shop", "reschedule", **keywords).target_version == "v1"
 
 
+@pytest.mark.filterwarnings("ignore:.*has no effect with deferrable=True")
 def test_deferrable_overrides_reschedule_mode() -> None:
     made = ServiceFabricUpgradeSensor(
         task_id="wait", name="shop", deferrable=True, mode="reschedule", stall_timeout=60, target_version="v1"
