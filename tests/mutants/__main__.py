@@ -157,10 +157,10 @@ def copy_project(folder: Path) -> Path:
 
 
 def tests_of(file: str) -> list[str]:
-    """Return the tests that must fail if the file is changed, those of the file itself first."""
+    """Return the tests that must fail if the file is changed: its own first, then those of its folder."""
     tests = RELEASE_TESTS if "/releases/" in file else CORE_TESTS
-    own = "tests/{}/test_{}.py".format(*Path(file).with_suffix("").parts[-2:])
-    return sorted(tests, key=lambda test: test != own)
+    folder, module = Path(file).with_suffix("").parts[-2:]
+    return sorted(tests, key=lambda test: (f"test_{module}.py" not in test, f"/{folder}/" not in test))
 
 
 def start_tests(project: Path, tests: list[str]) -> ForkProcess:
