@@ -243,7 +243,7 @@ def _remark_on_expected(change: PollChange, record: UpgradeProgress) -> str | No
 def _remark_on_other(change: PollChange, record: UpgradeProgress) -> str:
     if change.after.verdict is Verdict.SUCCEEDED:
         return f"accepted, deployed already (accept_current_version): {describe_upgrade(record)}"
-    if change.policy.selector.lacks_version(record, change.now, change.after.history):
+    if change.policy.selector.lacks_version(record, change.now):
         return f"ignored, its new version is unknown (target_version): {describe_upgrade(record)}"
     return f"ignored, not the expected upgrade: {describe_upgrade(record)}"
 

@@ -237,7 +237,7 @@ def _not_started(end: _End, record: UpgradeProgress | None) -> list[str]:
 
 def _unknown_version(end: _End, record: UpgradeProgress | None) -> list[str]:
     now = end.state.ended_at
-    if record is None or now is None or not end.policy.selector.lacks_version(record, now, end.state.history):
+    if record is None or now is None or not end.policy.selector.lacks_version(record, now):
         return []
     return [f"It may be the rollback of the expected upgrade: {_NO_NEW_VERSION}."]
 

@@ -108,10 +108,10 @@ class UpgradeSelector(Record):
             return not self._was_refused(record, history) or None
         return False if False in results else None if None in results else True
 
-    def lacks_version(self, record: UpgradeProgress, now: datetime, history: History) -> bool:
+    def lacks_version(self, record: UpgradeProgress, now: datetime) -> bool:
         """Whether a rollback may be that of the expected upgrade, but its new version is not known."""
         is_asked = self.target_version is not None and record.going_back
-        return is_asked and self.satisfied_by(record, now, history) is None
+        return is_asked and self.satisfied_by(record, now) is None
 
     def accepts_current(self, record: UpgradeProgress) -> bool:
         """Whether the target version is deployed already and ``accept_current_version`` is set."""

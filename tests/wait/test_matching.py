@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -630,4 +631,23 @@ def test_refused_start_is_not_the_latest_upgrade() -> None:
 def test_rollback_lacks_the_version(
     selector: UpgradeSelector, observed: UpgradeProgress, *, lacks: bool
 ) -> None:
-    assert selector.lacks_version(observed, NOON, History()) is lacks
+    assert selector.lacks_version(observed, NOON) is lacks
+
+
+def test_details_of_a_single_phase_are_no_refusal() -> None:
+    done = replace(DONE, status_details="a note")
+    assert LATEST.match(done, NOON) is Match.EXPECTED
+
+
+def test_version_is_lacking_only_if_asked_for() -> None:
+    since_noon = UpgradeSelector(started_after=NOON)
+    unknown = replace(ROLLED_BACK, started_at=None)
+    assert since_noon.satisfied_by(unknown, NOON) is None
+    assert since_noon.lacks_version(unknown, NOON) is False
+
+
+@pytest.mark.parametrize(("now", "lacks"), [(LATER, True), (BEFORE, False)])
+def test_rollback_without_a_start_time_began_by_now(now: datetime, *, lacks: bool) -> None:
+    selector = UpgradeSelector(started_after=NOON, target_version="v2")
+    unknown = UpgradeProgress("application_resource", "shop", state="RollingBack")
+    assert selector.lacks_version(unknown, now) is lacks
