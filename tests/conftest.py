@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from airflow_provider_sf.simulator import Simulator
 from tests.requests_to import asend, send
@@ -40,6 +40,10 @@ for name, examples in {"default": 25, "thorough": 500}.items():
         max_examples=examples,
         suppress_health_check=[HealthCheck.too_slow],
     )
+# A mutant is killed by the first example that fails; the smallest one does not matter.
+settings.register_profile(
+    "mutants", settings.get_profile("default"), max_examples=100, phases=[Phase.explicit, Phase.generate]
+)
 settings.load_profile("default")
 
 LEFT_OUT: Counter[str] = Counter()

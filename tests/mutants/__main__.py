@@ -81,7 +81,7 @@ PYTEST = [
     "-pno:cacheprovider",
     "-pno:anyio",  # it takes a third of the time and is not used here
     "-Wignore::pytest.PytestAssertRewriteWarning",  # hypothesis is loaded before pytest can rewrite it
-    "--hypothesis-profile=ci",  # the same examples each time
+    "--hypothesis-profile=mutants",
 ]
 
 KILLED_AT_LEAST = 0.95
