@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
 from airflow_provider_sf.upgrades.domains import Domains, UpgradeUnit
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.timeline import Stage, extend_timeline, last_forward
+from airflow_provider_sf.wait.timeline import Stage, extend_timeline, is_followed_by_gap, last_forward
 
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 EXPECTED = True
@@ -345,3 +345,45 @@ def test_stage_without_times_is_refused(time: str) -> None:
     (stage,) = timeline((0, record("Failed"), True))
     with pytest.raises(ValueError, match="expected an ISO 8601 time, got None"):
         Stage.from_dict({**stage.to_dict(), time: None})
+
+
+# Time without polls.
+
+FIRST = timeline((0, record("RollingForward"), True))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "keywords", "is_gap"),
+    [
+        (30, {"is_first": True}, False),
+        (30.5, {"is_first": True}, True),
+        (90, {"is_first": False}, False),
+        (90, {}, False),
+    ],
+)
+def test_late_first_answer_follows_a_gap(seconds: float, keywords: dict[str, bool], *, is_gap: bool) -> None:
+    stages = extend_timeline(FIRST, record("RollingBack"), at(seconds), expected=True, **keywords)
+    assert stages[-1].unseen_before is is_gap
+    later = extend_timeline(stages, record("RollingBack"), at(seconds + 15), expected=True)
+    assert later[-1].unseen_before is is_gap
+    assert is_followed_by_gap(later, later[0]) is is_gap
+    assert is_followed_by_gap(later, later[1]) is False
+
+
+def test_first_answer_of_a_wait_follows_no_gap() -> None:
+    (stage,) = extend_timeline((), record("RollingForward"), at(90), expected=True, is_first=True)
+    assert stage.unseen_before is False
+
+
+def test_only_the_next_stage_shows_a_gap() -> None:
+    states = ("RollingForward", "RollingBack", "CompletedRollback")
+    stages = timeline(*((15 * place, record(state), True) for place, state in enumerate(states)))
+    gap_at_the_end = (*stages[:2], replace(stages[2], unseen_before=True))
+    assert [is_followed_by_gap(gap_at_the_end, stage) for stage in gap_at_the_end] == [False, True, False]
+
+
+def test_stage_has_the_version_of_a_configuration() -> None:
+    configured = UpgradeProgress(
+        "cluster_configuration", "", state="RollingForwardInProgress", config_version="1.0.3"
+    )
+    assert timeline((0, configured, True))[0].config_version == "1.0.3"
