@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,9 +16,17 @@ import pytest
 from airflow_provider_sf.upgrades.kinds import KINDS, Kind
 from airflow_provider_sf.wait.parameters import (
     SELECTOR_PARAMETERS,
+    InvalidParameterError,
+    check_changeable_kind,
+    check_name,
     check_poke_interval,
+    check_request_timeout,
     check_reschedule_mode,
     check_selector_parameters,
+    check_stall_timeout,
+    is_rendered_later,
+    kind_when_parsed,
+    naming_task,
     read_choice,
     read_seconds,
 )
@@ -198,3 +209,118 @@ def test_deferrable_needs_a_positive_poke_interval(poke_interval: float) -> None
 def test_max_wait_must_be_positive(max_wait: timedelta, *, deferrable: bool) -> None:
     with pytest.raises(ValueError, match=f"^max_wait must be more than 0 s, not {max_wait}$"):
         check_poke_interval(15.0, max_wait, deferrable=deferrable)
+
+
+@pytest.mark.parametrize("stall_timeout", [None, 0.5, 60.0])
+def test_stall_timeout_is_accepted(stall_timeout: float | None) -> None:
+    check_stall_timeout(stall_timeout)
+
+
+def test_stall_timeout_must_be_positive() -> None:
+    with pytest.raises(
+        ValueError, match=r"^stall_timeout must be more than 0 s: every upgrade pauses for a moment$"
+    ):
+        check_stall_timeout(0.0)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 300.0, 600.0])
+def test_time_limit_of_a_request_is_accepted(seconds: float) -> None:
+    assert check_request_timeout(seconds) == seconds
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.5, "0.5"), (601.0, "601")])
+def test_time_limit_of_a_request_has_bounds(seconds: float, shown: str) -> None:
+    with pytest.raises(ValueError, match=f"^request_timeout must be from 1 to 600 seconds, not {shown}$"):
+        check_request_timeout(seconds)
+
+
+# Names and kinds.
+
+TEMPLATES = ["{{ params.name }}", "{% if a %}b{% endif %}", "a{# note #}", SimpleNamespace(resolve=None)]
+
+
+@pytest.mark.parametrize("value", TEMPLATES, ids=repr)
+def test_template_is_rendered_later(value: object) -> None:
+    assert is_rendered_later(value)
+    check_name("application", value)
+
+
+@pytest.mark.parametrize("value", ["shop", "", None, 5, "{shop}", "%shop%"])
+def test_other_values_are_known(value: object) -> None:
+    assert not is_rendered_later(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        ("application", "", "name is empty: set name to the application, for example 'fabric:/shop/web'"),
+        ("cluster", "shop", "name must be empty for a cluster, not 'shop': remove name"),
+        ("cluster", "{{ params.name }}", "name must be empty for a cluster"),
+        ("mesh", "shop", "kind 'mesh' is not supported"),
+    ],
+)
+def test_name_must_fit_the_kind(kind: str, name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        check_name(kind, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("shop", None, "application_resource"),
+        ("fabric:/shop", None, "application"),
+        ("fabric:/shop", "compose_deployment", "compose_deployment"),
+        ("{{ params.name }}", "cluster", "cluster"),
+        ("{{ params.name }}", None, None),
+        ("shop", "{{ params.kind }}", None),
+    ],
+)
+def test_kind_when_the_dag_is_parsed(name: str, kind: str | None, expected: str | None) -> None:
+    assert kind_when_parsed(name, kind) == expected
+
+
+@pytest.mark.parametrize("kind", ["application", "compose_deployment"])
+def test_kind_that_can_be_changed(kind: str) -> None:
+    assert check_changeable_kind(kind) == kind
+
+
+def test_other_kinds_cannot_be_changed() -> None:
+    message = "^kind must be 'application' or 'compose_deployment', not 'cluster'$"
+    with pytest.raises(ValueError, match=message):
+        check_changeable_kind("cluster")
+    with pytest.raises(ValueError, match=r"^kind must be 'cluster', not 'application'$"):
+        check_changeable_kind("application", ("cluster",))
+
+
+# Errors of an operator.
+
+
+class Parent:
+    @naming_task
+    def __init__(self, size: int, *, task_id: str, error: Exception | None = None) -> None:
+        """Make a task."""
+        self.size, self.task_id = size, task_id
+        if error is not None:
+            raise error
+
+
+class Child(Parent):
+    @naming_task
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(3, **keywords)
+
+
+@pytest.mark.parametrize("make", [Child, partial(Parent, 3)])
+def test_error_names_the_task_once(make: Any) -> None:
+    with pytest.raises(InvalidParameterError, match=r"^task 'wait': size must be 2$") as caught:
+        make(task_id="wait", error=ValueError("size must be 2"))
+    assert caught.value.__suppress_context__
+    with pytest.raises(KeyError):
+        make(task_id="wait", error=KeyError("size"))
+
+
+def test_valid_task_is_unchanged() -> None:
+    child = Child(task_id="wait")
+    assert (child.size, child.task_id) == (3, "wait")
+    assert list(inspect.signature(Parent).parameters) == ["size", "task_id", "error"]
+    assert Parent.__init__.__doc__ == "Make a task."
