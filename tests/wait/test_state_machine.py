@@ -801,3 +801,26 @@ def test_first_configuration_upgrade_has_phases() -> None:
     state, decision = watch((0, never), (15, first), (30, done))
     assert decision == PollAgain(15.0)
     assert state.verdict is Verdict.PHASE_COMPLETED
+
+
+def test_first_answer_after_a_restart_shows_the_gap() -> None:
+    state = watch((0, FORWARD))[0].after_restart()
+    assert watch((90, BACK), state=state)[0].timeline[-1].unseen_before is True
+    assert watch((0, FORWARD), (90, BACK))[0].timeline[-1].unseen_before is False
+
+
+def test_more_reasons_are_kept_whatever_their_order() -> None:
+    few = replace(TURN, failure_reason=None, unhealthy_evaluations=("replica 9 of 'web' is in Error",))
+    state, _ = watch((0, FORWARD), (15, TURN), (30, few))
+    assert state.reasons == (REASON, *EVALUATIONS)
+
+
+def test_phase_without_a_version_is_read() -> None:
+    unknown = UpgradeProgress("cluster_configuration", "", state="RollingForwardInProgress")
+    assert watch((0, unknown))[0].before == UpgradeIdentity(None, None)
+
+
+def test_verdict_of_a_running_upgrade_needs_the_time() -> None:
+    policy = Policy(15.0, selector=UpgradeSelector(started_after=START))
+    fresh = record("ProvisioningTarget", started_at=None)
+    assert verdict_of(policy, WaitState(), fresh, at(30)) is Verdict.PENDING
