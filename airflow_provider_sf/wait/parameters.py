@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_sf.rest.plain_text import shorten_repr
 from airflow_provider_sf.rest.url_names import fill_path
@@ -17,7 +17,7 @@ from airflow_provider_sf.upgrades.kinds import get_kind, kind_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-_Init = TypeVar("_Init", bound="Callable[..., None]")
+    _Init = TypeVar("_Init", bound=Callable[..., None])
 
 SELECTOR_PARAMETERS = ("previous", "started_after", "target_version")
 """The parameters that select the expected upgrade."""
@@ -46,7 +46,7 @@ def naming_task(init: _Init) -> _Init:
             msg = f"task {keywords.get('task_id')!r}: {error}"
             raise InvalidParameterError(msg) from None
 
-    return cast("_Init", checked)
+    return checked  # type: ignore[return-value]  # wraps() gives it the signature of init
 
 
 def read_seconds(parameter: str, value: object) -> float:

@@ -121,7 +121,7 @@ def make_mutants(project: Path, file: str) -> Iterator[tuple[Mutant, str]]:
 
 def _changes(node: cst.CSTNode, scope: tuple[str, ...]) -> Iterator[Change]:
     # Annotations are never evaluated, and mypy checks the arguments of @dataclass (frozen, slots).
-    if isinstance(node, (cst.Annotation, cst.Decorator)):
+    if isinstance(node, (cst.Annotation, cst.Decorator)) or _is_for_types(node):
         return
     if isinstance(node, (cst.ClassDef, cst.FunctionDef)):
         scope = (*scope, node.name.value)
@@ -131,6 +131,15 @@ def _changes(node: cst.CSTNode, scope: tuple[str, ...]) -> Iterator[Change]:
                 yield scope, node, other
     for child in node.children:
         yield from _changes(child, scope)
+
+
+def _is_for_types(node: cst.CSTNode) -> bool:
+    return (
+        isinstance(node, cst.If)
+        and isinstance(node.test, cst.Name)
+        and node.test.value == "TYPE_CHECKING"
+        and node.orelse is None
+    )
 
 
 def _is_python(source: str) -> bool:

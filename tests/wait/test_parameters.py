@@ -43,6 +43,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
         (15, 15.0),
         (2.5, 2.5),
         (0, 0.0),
+        (1e9, 1e9),
     ],
 )
 def test_seconds_from_a_timedelta_or_a_number(value: object, seconds: float) -> None:
@@ -147,6 +148,17 @@ def test_only_cluster_configurations_have_no_start_time() -> None:
     ]
 
 
+def test_parameters_that_select_an_upgrade() -> None:
+    assert SELECTOR_PARAMETERS == ("previous", "started_after", "target_version")
+
+
+def test_longest_duration_is_a_billion_seconds() -> None:
+    with pytest.raises(
+        ValueError, match=r"^timeout must be a timedelta or a number of seconds, not 1000000001$"
+    ):
+        read_seconds("timeout", 1_000_000_001)
+
+
 def test_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="kind 'mesh' is not supported"):
         check_selector_parameters("mesh", ["started_after"])
@@ -163,7 +175,10 @@ def test_reschedule_mode_supports_previous_and_started_after(value: list[str]) -
 def test_reschedule_mode_needs_previous_for_phases(value: list[str]) -> None:
     check_reschedule_mode("cluster_configuration", None, [*value, "previous"])
     with pytest.raises(
-        ValueError, match=r"^kind 'cluster_configuration' needs previous in reschedule mode, "
+        ValueError,
+        match=r"^kind 'cluster_configuration' needs previous in reschedule mode, which keeps no state: without it, "
+        r"a completed phase cannot be distinguished from a completed upgrade; set previous, or use "
+        r"deferrable=True$",
     ):
         check_reschedule_mode("cluster_configuration", None, value)
 
@@ -172,7 +187,8 @@ def test_reschedule_mode_needs_previous_for_phases(value: list[str]) -> None:
 def test_reschedule_mode_refuses_target_version_alone(value: list[str]) -> None:
     with pytest.raises(
         ValueError,
-        match=r"^target_version alone is not supported in reschedule mode, which keeps no state: use ",
+        match=r"^target_version alone is not supported in reschedule mode, which keeps no state: "
+        r"use deferrable=True, or set previous or started_after, too$",
     ):
         check_reschedule_mode("application", None, value)
 
@@ -181,7 +197,7 @@ def test_reschedule_mode_refuses_target_version_alone(value: list[str]) -> None:
 def test_reschedule_mode_refuses_stall_timeout(stall_timeout: float) -> None:
     with pytest.raises(
         ValueError,
-        match=r"^stall_timeout is not supported in reschedule mode, which keeps no state: use defer",
+        match=r"^stall_timeout is not supported in reschedule mode, which keeps no state: use deferrable=True$",
     ):
         check_reschedule_mode("application", stall_timeout, ["previous"])
 
