@@ -821,6 +821,7 @@ def test_phase_without_a_version_is_read() -> None:
 
 
 def test_verdict_of_a_running_upgrade_needs_the_time() -> None:
-    policy = Policy(15.0, selector=UpgradeSelector(started_after=START))
-    fresh = record("ProvisioningTarget", started_at=None)
-    assert verdict_of(policy, WaitState(), fresh, at(30)) is Verdict.PENDING
+    policy = Policy(15.0, on_rollback="fail_fast", selector=UpgradeSelector(started_after=START))
+    fresh = record("RollingBack", started_at=None)
+    assert verdict_of(policy, WaitState(), fresh, at(30)) is Verdict.FAILED
+    assert verdict_of(policy, WaitState(), fresh, at(-90)) is Verdict.PENDING
