@@ -83,7 +83,8 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         self.kind = kind
         self.service_fabric_conn_id = service_fabric_conn_id
         self.include_raw = include_raw
-        if known_kind := kind_when_parsed(self.name, kind):
+        known_kind = kind_when_parsed(self.name, kind)
+        if known_kind is not None:
             check_name(known_kind, self.name)
 
     def execute(self, context: Context) -> dict[str, Any]:

@@ -142,11 +142,11 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         live_progress: bool = True,
         **kwargs: Any,
     ) -> None:
-        poke_seconds, timeout_seconds = (
-            read_seconds(parameter, value)
-            for parameter, value in (("poke_interval", poke_interval), ("timeout", timeout))
+        super().__init__(
+            poke_interval=read_seconds("poke_interval", poke_interval),
+            timeout=read_seconds("timeout", timeout),
+            **kwargs,
         )
-        super().__init__(poke_interval=poke_seconds, timeout=timeout_seconds, **kwargs)
         self.name = "" if name is None else name
         self.kind = kind
         self.service_fabric_conn_id = service_fabric_conn_id
@@ -170,7 +170,8 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
     def _check(self) -> None:
         """Refuse invalid values at parse time. Values that Airflow renders later are checked in the task."""
-        if kind := kind_when_parsed(self.name, self.kind):
+        kind = kind_when_parsed(self.name, self.kind)
+        if kind is not None:
             self._check_kind(kind)
         if self.accept_current_version and self.target_version is None:
             msg = "accept_current_version needs target_version: set it to the version to accept"

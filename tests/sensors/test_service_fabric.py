@@ -566,6 +566,7 @@ def test_defaults_are_documented() -> None:
         ({"name": "a/b"}, "invalid name 'a/b': it contains the separator '/'"),
         ({"name": ""}, "name is empty"),
         ({"name": "shop", "kind": "mesh"}, "kind 'mesh' is not supported"),
+        ({"name": "shop", "kind": ""}, "kind '' is not supported"),
         ({"name": "shop", "unreachable_timeout": -1}, "unreachable_timeout must be .* not -1"),
         ({"name": "shop", "unreachable_timeout": "5m"}, "unreachable_timeout must be .* not '5m'"),
         ({"name": "shop", "mode": "deferrable", "silent_fail": True}, "silent_fail is not supported"),
