@@ -238,7 +238,7 @@ def test_cluster_without_sessions_takes_whole_files(simulator: Simulator, packag
 def test_fault_does_not_end_an_upload(
     kind: str, before: int, simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether a chunk, a commit, a file or a marker is affected."""
+    """Whether a chunk, a commit, a file or a marker is affected: the fault is ordered just before that write."""
     respond, counted = simulator.write_faults.respond, iter(range(1000))
 
     def respond_with_fault(request: Any, change: Callable[[Any], Any]) -> Any:
@@ -317,6 +317,7 @@ def without_web(package: Path) -> None:
 def test_missing_ranges_are_sent_again(
     simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The ranges are scripted: a cluster that has lost a part of a chunk."""
     without_web(package)
     answers = iter([[ByteRange(8, 99)], None, []])
     asked = missing_ranges
@@ -336,6 +337,7 @@ def test_missing_ranges_are_sent_again(
 def test_incomplete_file_is_not_committed(
     simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The ranges are scripted: a cluster that has lost a part of a chunk."""
     without_web(package)
     still = [ByteRange(0, 1)]
     monkeypatch.setattr(package_upload, "missing_ranges", lambda *_: still)
@@ -354,7 +356,11 @@ def drop_session(simulator: Simulator) -> None:
 def test_lost_session_is_sent_again(
     name: str, simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether the session is lost before its missing ranges are read, or after that."""
+    """
+    Whether the session is lost before its missing ranges are read, or after that.
+
+    The method is replaced to lose it at exactly that moment.
+    """
     without_web(package)
     counted, original = iter(range(1000)), getattr(PackageUpload, name)
 
@@ -375,6 +381,7 @@ def test_lost_session_is_sent_again(
 def test_other_refusal_ends_the_upload(
     call_name: str, simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The refusal is scripted: it comes at a chosen request."""
     without_web(package)
     original = getattr(PackageUpload, call_name)
 
@@ -393,7 +400,11 @@ def test_other_refusal_ends_the_upload(
 def test_refused_range_is_sent_if_missing(
     simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cluster may refuse a range that it has already. Only its list of missing ranges counts."""
+    """
+    A cluster may refuse a range that it has already. Only its list of missing ranges counts.
+
+    A damaged header brings such a refusal at a chosen moment.
+    """
     without_web(package)
     original, refused = ByteRange.header, iter([False, True])
 
@@ -408,6 +419,7 @@ def test_refused_range_is_sent_if_missing(
 def test_chunk_for_another_file_ends_the_upload(
     simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The total in the header is changed, as if the session belonged to another file."""
     without_web(package)
     original = ByteRange.header
     monkeypatch.setattr(ByteRange, "header", lambda part, total: original(part, total + part.first))
