@@ -67,9 +67,9 @@ ENDS = {
 }
 PRINTED = {
     "wait_for_upgrade": "application_resource previous_first-shop: succeeded",
-    "rollback_is_red": "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back at",
+    "rollback_is_red": "Rolled back, last seen going forward at",
     "release_classic_application": "fabric:/idle-shop/web is at v1",
-    "release_package": "Upgrade of application 'fabric:/idle-store/web' to v3 completed",
+    "release_package": "Completed: upgrade of application 'fabric:/idle-store/web' to v3",
     "cluster_patch_window": "The cluster went to 10.1.2338.9590",
     "release_train": "1 of 3 upgrades did not succeed: rolled_back-cart",
 }

@@ -13,7 +13,8 @@ import pytest
 
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
-from airflow_provider_sf.messages.progress_log import LogState, changed_lines, opening_lines
+from airflow_provider_sf.messages.log_state import LogState
+from airflow_provider_sf.messages.progress_log import changed_lines, opening_lines
 from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.provider_info import get_provider_info
 from airflow_provider_sf.simulator import Simulator

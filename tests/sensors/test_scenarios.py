@@ -48,7 +48,7 @@ OF_ANOTHER = "success, of another upgrade"
 FAILED, ROLLED_BACK, ROLLING_BACK = (
     "UpgradeFailed: failed",
     "UpgradeFailed: rolled back",
-    "UpgradeFailed: started to roll back",
+    "UpgradeFailed: rolling back",
 )
 PAUSED, SUPERSEDED = "UpgradeFailed: paused", "UpgradeFailed: superseded"
 START, STALL = "AirflowSensorTimeout: start_timeout", "AirflowSensorTimeout: stall_timeout"
@@ -153,12 +153,9 @@ def result(case: Case, kind: str, mode: str, ti: Any, **keywords: Any) -> str:
         assert re.search("reschedule mode|started_after", str(error))  # noqa: PT017 - of many
         return REFUSED
     except UpgradeFailed as error:
-        first = str(error).splitlines()[0]
-        return "UpgradeFailed: " + next(
-            word
-            for word in ("superseded", "started to roll back", "rolled back", "undone", "paused", "failed")
-            if word in first
-        )
+        first = str(error).partition("\n")[0].lower()
+        words = ("superseded", "rolling back", "rolled back", "undone", "paused", "failed")
+        return "UpgradeFailed: " + next(word for word in words if first.startswith(word))
     except AirflowSensorTimeout as error:
         (parameter,) = re.findall(r"\((\w*timeout)\)", str(error).splitlines()[0])
         return f"AirflowSensorTimeout: {parameter}"
