@@ -42,7 +42,7 @@ def failure_calls(kind: Kind) -> str:
 
 def test_outcome_table_matches_the_code(documented: Any) -> None:
     rows = ((f"`{state}`", f"`{outcome}`") for state, outcome in OUTCOMES.items())
-    documented("verdict.md", "outcomes", table(("state", "outcome"), *rows))
+    documented("explanation/how_the_sensor_decides.md", "outcomes", table(("state", "outcome"), *rows))
 
 
 def test_kind_table_matches_the_code(documented: Any) -> None:
@@ -67,7 +67,7 @@ def test_kind_table_matches_the_code(documented: Any) -> None:
         "asked once if it failed",
         "page in Explorer",
     )
-    documented("kinds.md", "kinds", table(head, *rows))
+    documented("reference/kinds.md", "kinds", table(head, *rows))
 
 
 def test_field_table_matches_the_code(documented: Any) -> None:
@@ -80,9 +80,9 @@ def test_field_table_matches_the_code(documented: Any) -> None:
         )
         for field in fields
     )
-    documented("kinds.md", "fields", table(("field", *(f"`{name}`" for name in KINDS)), *rows))
+    documented("reference/kinds.md", "fields", table(("field", *(f"`{name}`" for name in KINDS)), *rows))
 
 
 def test_connection_table_matches_the_form(documented: Any) -> None:
     rows = ((f"`{name}`", str(field["label"]), str(field["description"])) for name, field in FIELDS.items())
-    documented("connection.md", "fields", table(("extra field", "label in the form", ""), *rows))
+    documented("reference/connection.md", "fields", table(("extra field", "label in the form", ""), *rows))

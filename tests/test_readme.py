@@ -31,7 +31,7 @@ from tests.test_example_dags import RUN, run
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
@@ -99,13 +99,13 @@ def headings(page: Path) -> set[str]:
 
 
 def test_record_keys_are_documented() -> None:
-    page = (ROOT / "docs" / "sensor.md").read_text()
+    page = (ROOT / "docs" / "reference" / "sensor.md").read_text()
     for key in UpgradeProgress("application_resource", "shop").to_dict():
         assert f"`{key}`" in page
 
 
 def test_connection_fields_are_documented() -> None:
-    page = (ROOT / "docs" / "connection.md").read_text()
+    page = (ROOT / "docs" / "reference" / "connection.md").read_text()
     for field in get_provider_info()["connection-types"][0]["conn-fields"]:
         assert f"`{field}`" in page
 

@@ -1,4 +1,4 @@
-"""Security mode x failure x message: both transports run each row of the table in docs/connection.md."""
+"""Security mode x failure x message: both transports run each row of docs/reference/connection.md."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_both_transports_report_failures_as_documented(documented: Any) -> None:
         message = message_of(case, send)
         assert message == message_of(case, asend)
         rows.append(f"| {case.security} | {case.wrong} | `{message}` |\n")
-    documented("connection.md", "failures", "".join(rows))
+    documented("reference/connection.md", "failures", "".join(rows))
 
 
 SETTINGS = (

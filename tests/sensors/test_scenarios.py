@@ -1,4 +1,4 @@
-"""Each scenario ends as the table in docs/verdict.md shows, for each kind and in the three modes."""
+"""Each scenario ends as the table in docs/explanation/how_the_sensor_decides.md shows, for each kind and in the three modes."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_documented_table_is_the_same(documented: Any) -> None:
         f"| `{case.scenario}` | {f'`{case.parameters}`' if case.parameters else ''} | {case.ends} | {case.expected('reschedule')} |\n"
         for case in CASES
     )
-    documented("verdict.md", "scenarios", head + "".join(rows))
+    documented("explanation/how_the_sensor_decides.md", "scenarios", head + "".join(rows))
 
 
 def test_every_scenario_is_in_the_table() -> None:

@@ -10,7 +10,7 @@ from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 
-DOCS = Path(__file__).parents[2] / "docs" / "sensor.md"
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "sensor.md"
 
 
 def test_defaults_never_change() -> None:
@@ -35,11 +35,11 @@ def test_policy_and_selector_use_the_defaults() -> None:
 
 
 def documented_default(parameter: str) -> str:
-    """Return the default of a parameter in the table of docs/sensor.md."""
+    """Return the default of a parameter in the table of docs/reference/sensor.md."""
     for line in DOCS.read_text().splitlines():
         if line.startswith(f"| `{parameter}` |"):
             return line.split("|")[2].strip().strip('`"')
-    msg = f"docs/sensor.md has no row for {parameter}"
+    msg = f"docs/reference/sensor.md has no row for {parameter}"
     raise LookupError(msg)
 
 
