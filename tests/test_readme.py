@@ -37,7 +37,7 @@ FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 def blocks(language: str) -> list[pytest.param]:  # type: ignore[valid-type]
     return [
-        pytest.param(match[2], id=f"{page.name}-{place}")
+        pytest.param(match[2], id=f"{page.relative_to(ROOT)}-{place}")
         for page in PAGES
         for place, match in enumerate(
             found for found in FENCE.finditer(page.read_text()) if found[1] == language
@@ -99,7 +99,7 @@ def headings(page: Path) -> set[str]:
 
 
 def test_record_keys_are_documented() -> None:
-    page = (ROOT / "docs" / "reference" / "sensor.md").read_text()
+    page = (ROOT / "docs" / "reference" / "record.md").read_text()
     for key in UpgradeProgress("application_resource", "shop").to_dict():
         assert f"`{key}`" in page
 
