@@ -36,7 +36,10 @@ myst_heading_anchors = 3  # the same anchors as on GitHub
 
 html_theme = "furo"
 html_title = f"airflow-provider-sf {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
 
 suppress_warnings = [

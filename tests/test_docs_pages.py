@@ -103,8 +103,9 @@ def toctree_entries() -> Iterator[Path]:
     """Yield the pages that a toctree names, and those that a glob finds."""
     for page in SITE:
         for block in re.findall(r"^```\{toctree\}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
-            for entry in block.splitlines():
-                if entry and not entry.startswith(":"):
+            for line in block.splitlines():
+                if line and not line.startswith(":"):
+                    entry = re.sub(r".*<(.*)>", r"\1", line)  # a title may come first
                     found = sorted(page.parent.glob(f"{entry}.md"))
                     assert found or "*" in entry, f"{page}: {entry} does not exist"
                     yield from found
