@@ -205,7 +205,8 @@ def test_scenario_ends_as_documented(
 
 
 def case_title(case: Case) -> str:
-    return f"`{case.scenario}`" + (f" with `{case.parameters}`" if case.parameters else "")
+    parameters = case.parameters if " " in case.parameters else f"`{case.parameters}`"  # words or code
+    return f"`{case.scenario}`" + (f" with {parameters}" if case.parameters else "")
 
 
 def case_end(case: Case) -> str:
