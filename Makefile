@@ -70,7 +70,8 @@ format: $(VENV)/.installed-dev ## Format the code
 
 docs: $(VENV)/.installed-dev ## Write the tables in docs/ and the JSON Schemas, which come from the code
 	@$(BIN)/python -m pytest --quiet --write-docs tests/test_docs.py tests/wait/test_schemas.py \
-		tests/messages/test_golden_logs.py tests/sensors/test_scenarios.py::test_documented_table_is_the_same
+		tests/messages/test_golden_logs.py tests/sensors/test_scenarios.py::test_documented_table_is_the_same \
+		tests/test_readme.py::test_readme_log_is_the_real_log tests/test_readme.py::test_readme_error_is_the_real_error
 
 golden: $(VENV)/.installed-dev ## Write the expected logs and XComs in tests/samples/waits/; review the difference
 	@$(BIN)/python -m pytest --quiet --write-golden tests/messages/test_golden_logs.py
