@@ -43,7 +43,6 @@ html_show_copyright = False
 html_show_sphinx = False
 
 suppress_warnings = [
-    "toc.empty_glob",
     # constants that are unpacked from a tuple, and names that are imported for types only; not on these pages
     "autoapi.python_import_resolution",
 ]
