@@ -6,40 +6,49 @@ import json
 import re
 import subprocess
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.messages.log_state import LogState
-from airflow_provider_sf.messages.progress_log import changed_lines, opening_lines
+from airflow_provider_sf.messages.progress_log import changed_lines
 from airflow_provider_sf.messages.results import failure_message, success_message
+from airflow_provider_sf.messages.starts import started_line
 from airflow_provider_sf.provider_info import get_provider_info
+from airflow_provider_sf.releases import MonitoringPolicy
+from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import Authority
-from airflow_provider_sf.simulator.model import progress_body
-from airflow_provider_sf.simulator.scenarios import SCENARIOS
+from airflow_provider_sf.simulator.courses import PREPARATION_SECONDS
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
-from airflow_provider_sf.wait.matching import UpgradeSelector
+from airflow_provider_sf.upgrades.outcomes import Outcome
+from airflow_provider_sf.wait.identity import UpgradeIdentity
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import Verdict, WaitState
 from airflow_provider_sf.wait.state_machine import step
-from tests.simulated_waits import KIND, START, subject_name
 from tests.test_example_dags import RUN, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.conftest import Clock
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
-def blocks(language: str) -> list[pytest.param]:  # type: ignore[valid-type]
+def blocks(language: str, except_in: str = "") -> list[pytest.param]:  # type: ignore[valid-type]
     return [
-        pytest.param(match[2], id=f"{page.name}-{place}")
+        pytest.param(match[2], id=f"{page.relative_to(ROOT)}-{place}")
         for page in PAGES
+        if page.parent.name != except_in
         for place, match in enumerate(
             found for found in FENCE.finditer(page.read_text()) if found[1] == language
         )
@@ -62,9 +71,9 @@ def test_bash_block_is_a_connection(code: str, monkeypatch: pytest.MonkeyPatch) 
     assert ServiceFabricHook().get_conn().endpoints == ("http://mycluster.example.com:19080",)
 
 
-@pytest.mark.parametrize("code", blocks("json"))
+@pytest.mark.parametrize("code", blocks("json", except_in="how-to"))
 def test_json_block_is_a_connection(code: str) -> None:
-    """The files that the block names are replaced by their content."""
+    """The files that the block names are replaced by their content. Those of the guides are in test_how_to.py."""
     connection = json.loads(code)
     if "conn_type" in connection:
         client = Authority().client()
@@ -100,64 +109,63 @@ def headings(page: Path) -> set[str]:
 
 
 def test_record_keys_are_documented() -> None:
-    page = (ROOT / "docs" / "sensor.md").read_text()
+    page = (ROOT / "docs" / "reference" / "record.md").read_text()
     for key in UpgradeProgress("application_resource", "shop").to_dict():
         assert f"`{key}`" in page
 
 
 def test_connection_fields_are_documented() -> None:
-    page = (ROOT / "docs" / "connection.md").read_text()
+    page = (ROOT / "docs" / "reference" / "connection.md").read_text()
     for field in get_provider_info()["connection-types"][0]["conn-fields"]:
         assert f"`{field}`" in page
 
 
-def progress(scenario: str, second: float, speed: float = 1.0, kind: str = KIND) -> UpgradeProgress:
-    name = subject_name(scenario, kind)
-    body = progress_body(
-        SCENARIOS[scenario],
-        name,
-        kind=kind,
-        second=second * speed,
-        started_at=START.timestamp(),
-        speed=speed,
-    )
-    return UpgradeProgress.from_answer(kind, name, body)
-
-
-def simulated_wait(
-    policy: Policy, scenario: str, seconds: tuple[float, ...], speed: float = 1.0, kind: str = KIND
-) -> tuple[list[str], WaitState]:
-    """Return the log lines and the final state of a wait that polls a simulated upgrade at these seconds."""
-    state, logged, lines = WaitState(), LogState(), []
+def upgrade_log(clock: Clock, name: str, seconds: Iterable[float]) -> list[str]:
+    """Start an upgrade, poll it at these seconds after its start, and return the lines of the log and the error."""
+    hook, policy, logged = ServiceFabricHook(), Policy(15.0), LogState()
+    upgrade = ApplicationUpgrade(name=name, target_version="v1", monitoring_policy=MonitoringPolicy())
+    hook.start_application_upgrade(upgrade)
+    began_at, clock.now = clock.now, clock.now + PREPARATION_SECONDS
+    first = hook.get_upgrade_progress(name, kind="application")
+    identity = replace(UpgradeIdentity.from_record(first), target_version="v1")
+    lines, state = [started_line(identity, is_adopted=False)], WaitState(expected=identity)
     for second in seconds:
-        now = START + timedelta(seconds=second)
-        before, (state, _) = state, step(policy, state, progress(scenario, second, speed, kind), now)
+        clock.now = began_at + PREPARATION_SECONDS + second
+        now = datetime.fromtimestamp(clock.now, timezone.utc)
+        record = hook.get_upgrade_progress(name, kind="application")
+        before, (state, _) = state, step(policy, state, record, now)
         logged, new_lines = changed_lines(logged, before, state, policy, now)
         lines += [line for _, line in new_lines]
-    return lines, state.ended("upgrade", START + timedelta(seconds=seconds[-1]))
+    return [*lines, result(policy, state)]
 
 
-def text_blocks() -> list[str]:
-    return [code for language, code in FENCE.findall(PAGES[0].read_text()) if language == "text"]
-
-
-def test_readme_log_is_the_real_log() -> None:
-    policy = Policy(10.0, selector=UpgradeSelector(previous=progress("previous_first", 0, 12.0)))
-    lines, state = simulated_wait(policy, "previous_first", (3, 18, 28, 38, 48, 58), speed=12.0)
-    assert state.record is not None
-    endpoint = "http://127.0.0.1:19080"
-    head = opening_lines(
-        "application_resource", "previous_first-shop", endpoint, policy, ("timeout", 7_200.0)
-    )
-    assert text_blocks()[0].splitlines() == [*head, *lines, success_message(state, state.record)]
-
-
-def test_readme_error_is_the_real_error() -> None:
-    _, state = simulated_wait(Policy(15.0), "rolled_back", (330, 345, 375, 600, 602), kind="application")
+def result(policy: Policy, state: WaitState) -> str:
+    """Return the last message of a wait."""
     record = state.record
     assert record is not None
-    state = replace(state, reasons=failure_reasons([FailureDetails.from_record(record)]))
-    assert text_blocks()[1].strip() == failure_message(Policy(15.0), state, record, Verdict.FAILED)
+    state = replace(
+        state.ended("upgrade", datetime.now(timezone.utc)),
+        reasons=failure_reasons([FailureDetails.from_record(record)]),
+    )
+    if record.outcome is Outcome.SUCCEEDED:
+        return success_message(state, record)
+    return failure_message(policy, state, record, Verdict.FAILED)
+
+
+def text_block(*lines: str) -> str:
+    return "\n".join(("```text", *lines, "```\n"))
+
+
+@pytest.mark.usefixtures("simulator")
+def test_readme_log_is_the_real_log(clock: Clock, documented: Any) -> None:
+    log = upgrade_log(clock, "fabric:/idle-shop/web", [15.0 * poll for poll in range(2, 40)])
+    documented("../README.md", "log", text_block(*log))
+
+
+@pytest.mark.usefixtures("simulator")
+def test_readme_error_is_the_real_error(clock: Clock, documented: Any) -> None:
+    log = upgrade_log(clock, "fabric:/idle_rolled_back-shop/web", [15.0 * poll for poll in range(2, 44)])
+    documented("../README.md", "error", text_block(log[-1]))
 
 
 @pytest.mark.live

@@ -83,11 +83,11 @@ def test_each_file_has_a_scenario() -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_documentation_shows_each_log(scenario: str, documented: Any) -> None:
     kind = "cluster_configuration" if scenario in PHASE_SCENARIOS else KIND
-    documented("log.md", scenario, documented_log(scenario_wait(scenario, kind)))
+    documented("reference/scenario_logs.md", scenario, documented_log(scenario_wait(scenario, kind)))
 
 
 def test_documentation_shows_upgrade_domains(documented: Any) -> None:
-    documented("kinds.md", "stuck", documented_log(scenario_wait("stuck", "application")))
+    documented("reference/kinds.md", "stuck", documented_log(scenario_wait("stuck", "application")))
 
 
 @pytest.mark.parametrize("kind", KINDS)

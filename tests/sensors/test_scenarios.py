@@ -1,4 +1,4 @@
-"""Each scenario ends as the table in docs/verdict.md shows, for each kind and in the three modes."""
+"""Each scenario ends as the table in docs/explanation/how_the_sensor_decides.md shows, for each kind and in the three modes."""
 
 from __future__ import annotations
 
@@ -201,13 +201,19 @@ def test_scenario_ends_as_documented(
     assert result(case, kind, mode, ti, **known) == expected(case, kind, mode)
 
 
-def test_documented_table_is_the_same(documented: Any) -> None:
-    head = "| scenario | parameters | poke, deferrable | reschedule |\n| --- | --- | --- | --- |\n"
-    rows = (
-        f"| `{case.scenario}` | {f'`{case.parameters}`' if case.parameters else ''} | {case.ends} | {case.expected('reschedule')} |\n"
-        for case in CASES
-    )
-    documented("verdict.md", "scenarios", head + "".join(rows))
+def case_title(case: Case) -> str:
+    parameters = case.parameters if " " in case.parameters else f"`{case.parameters}`"  # words or code
+    return f"`{case.scenario}`" + (f" with {parameters}" if case.parameters else "")
+
+
+def case_end(case: Case) -> str:
+    end, rescheduled = case.ends, case.expected("reschedule")
+    return f"{end}." if rescheduled == end else f"{end}. In reschedule mode: {rescheduled}."
+
+
+def test_documented_ends_are_the_same(documented: Any) -> None:
+    ends = "".join(f"{case_title(case)}\n: {case_end(case)}\n\n" for case in CASES)
+    documented("explanation/how_the_sensor_decides.md", "scenarios", "\n" + ends)
 
 
 def test_every_scenario_is_in_the_table() -> None:
