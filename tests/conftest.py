@@ -151,8 +151,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def simulator(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    """A simulated cluster behind the default connection."""
-    with Simulator(clock=clock, slow_seconds=0.01) as started:
+    """A simulated cluster behind the default connection. An upgrade begins at the first request."""
+    with Simulator(clock=clock, slow_seconds=0.01, start_delay=0.0) as started:
         monkeypatch.setenv(
             "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", f"service-fabric://127.0.0.1:{started.port}"
         )

@@ -60,7 +60,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirflow]:
         shutil.copy(dag, home / "dags")
     with (
         Simulator(speed=10.0) as simulator,
-        Simulator(speed=60.0) as fast,
+        Simulator(speed=60.0, start_delay=0.0) as fast,
         LiveAirflow(home, home / "dags") as airflow,
     ):
         airflow.migrate()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from airflow_provider_sf.cluster.endpoints import DEFAULT_PORT
 from airflow_provider_sf.simulator import SCENARIOS, Simulator
+from airflow_provider_sf.simulator.behaviours import CLUSTER, WORDS, behaviour_of
 from airflow_provider_sf.simulator.certificates import SERVER_CERTIFICATES
 from airflow_provider_sf.simulator.connection import (
     CA,
@@ -24,7 +25,7 @@ from airflow_provider_sf.simulator.tls import TLS
 from airflow_provider_sf.simulator.write_faults import WRITE_FAULTS
 from airflow_provider_sf.upgrades.kinds import KINDS
 
-_OTHER_OPTIONS = {"certificates", "write_fault"}
+_OTHER_OPTIONS = {"certificates", "write_fault", "scenario"}
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stopped.set())
     try:
         parameters = {name: value for name, value in vars(options).items() if name not in _OTHER_OPTIONS}
-        simulator = Simulator(**parameters)
+        simulator = Simulator(scenarios=dict(options.scenario), **parameters)
     except OSError as error:
         print(
             f"cannot listen on port {options.port}: {error.strerror}; choose another with --port",
@@ -71,6 +72,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         parser.error("--tls and --entra need --certificates, the directory for the files of a client")
     if options.certificates is not None and not is_secured:
         parser.error("--certificates needs --tls or --entra")
+    if len(dict(options.scenario)) < len(options.scenario):
+        parser.error("--scenario has one name twice")
     return options
 
 
@@ -78,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_sf.simulator",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="%(prog)s [--port PORT] [--speed FACTOR] [--scenario NAME=SCENARIO ...] [other options]",
         description="Simulate a Service Fabric cluster on a loopback port: upgrades, and commands for them.",
         epilog=_epilog(),
     )
@@ -88,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         "--speed",
         type=_positive,
         default=1.0,
+        metavar="FACTOR",
         help="how many seconds of a scenario pass in one second (default: %(default)s)",
     )
     parser.add_argument(
@@ -96,13 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         default=40.0,
         help="the delay of a slow response (default: %(default)s)",
     )
-    parser.add_argument(
-        "--cluster-scenario",
-        choices=SCENARIOS,
-        default="good",
-        metavar="SCENARIO",
-        help="the scenario of the cluster and its configuration (default: %(default)s)",
-    )
+    _add_scenarios(parser)
     parser.add_argument(
         "--write-fault",
         choices=WRITE_FAULTS,
@@ -121,27 +120,69 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_scenarios(parser: argparse.ArgumentParser) -> None:
+    """Add the options for scenarios."""
+    parser.add_argument(
+        "--scenario",
+        type=_assignment,
+        action="append",
+        default=[],
+        metavar="NAME=SCENARIO",
+        help="the scenario of a name, for example fabric:/shop/web=idle_rolled_back, shop=good, "
+        f"{CLUSTER}=previous_good; repeat it for more names",
+    )
+    parser.add_argument(
+        "--cluster-scenario",
+        choices=WORDS,
+        default="good",
+        metavar="SCENARIO",
+        help=f"the same as --scenario {CLUSTER}=SCENARIO (default: %(default)s)",
+    )
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    """Return the name and the scenario in the value of an option."""
+    name, separator, word = text.rpartition("=")
+    if not separator or not name:
+        msg = f"{text!r} is not NAME=SCENARIO, for example fabric:/shop/web=rolled_back"
+        raise argparse.ArgumentTypeError(msg)
+    try:
+        behaviour_of(word)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return name, word
+
+
 def _epilog() -> str:
     """Return the description of the scenarios and the kinds."""
     scenarios = _table({name: scenario.summary for name, scenario in SCENARIOS.items()})
     courses = _table({name: course.summary for name, course in COURSES.items()})
     calls = _table({kind.name: f"GET {kind.progress.path}" for kind in KINDS.values()})
     return f"""\
-The part of a name before the first '-' chooses its scenario. The upgrade of good-shop succeeds, the one of
-rolled_back-shop is rolled back. The scenario of fabric:/good-shop/web is good.
+Set the scenario of a name with --scenario, or put it before the first '-' of the name: the upgrade of
+good-shop succeeds, the one of rolled_back-shop is rolled back, the scenario of fabric:/good-shop/web is good.
 
 {scenarios}
 
-A scenario starts with the first request for its name. These names wait for commands:
+The first request for a name shows the state before its upgrade. One minute later (with --speed 10: six
+seconds) the upgrade begins. These scenarios wait for a command instead, such as POST .../$/Upgrade:
 
 {courses}
 
-Other names are not found, until a command creates them. GET /simulator/journal lists the accepted commands.
+To show yesterday's upgrade first, add previous_: previous_rolled_back begins one minute after the first
+request, idle_previous_rolled_back waits for a command.
+
+Other names are not found, until a command creates them. These calls are not those of a cluster:
+
+  GET  /simulator/journal           the accepted commands, as JSON
+  POST /simulator/reset             forget all that has happened: each scenario starts again
+  POST /simulator/reset?name=NAME   the same for one name
+
 Each kind of upgrade has its own call:
 
 {calls}
 
-The cluster and its configuration have no name; --cluster-scenario chooses their scenario."""
+The cluster and its configuration have no name; set their scenario with --scenario {CLUSTER}=SCENARIO."""
 
 
 def _add_gateways(parser: argparse.ArgumentParser) -> None:

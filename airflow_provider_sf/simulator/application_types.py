@@ -6,13 +6,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sf.simulator.behaviours import WORDS, behaviour_of
 from airflow_provider_sf.simulator.body_values import parameter_list
-from airflow_provider_sf.simulator.courses import COURSES
 from airflow_provider_sf.simulator.manifests import Package, generated_package
-from airflow_provider_sf.simulator.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from airflow_provider_sf.simulator.journal import Command
 
@@ -62,9 +61,9 @@ _DETAILS = {
 }
 
 _FIRST_NAMES = "|".join(
-    "".join(word.capitalize() for word in prefix.split("_"))
-    for prefix, scenario in {**SCENARIOS, **dict.fromkeys(COURSES)}.items()
-    if scenario is None or scenario.exists
+    "".join(part.capitalize() for part in word.split("_"))
+    for word in WORDS
+    if behaviour_of(word).scenario.exists
 )
 
 
@@ -74,17 +73,18 @@ def has_first_versions(name: str) -> bool:
 
 
 def type_versions(
-    commands: Iterable[Command], names: Iterable[str], *, speed: float
+    commands: Iterable[Command], names: Iterable[str], *, speed: float, first: Container[str] = ()
 ) -> dict[tuple[str, str], TypeVersion]:
     """
     Return the versions of all types, by name and version.
 
     :param names: the types to list that were provisioned at the beginning
+    :param first: types that were provisioned at the beginning, besides those of :func:`has_first_versions`
     """
     found = {
         (name, version): TypeVersion(name, version, generated_package(name, version))
         for name in names
-        if has_first_versions(name)
+        if name in first or has_first_versions(name)
         for version in FIRST_VERSIONS
     }
     for command in commands:

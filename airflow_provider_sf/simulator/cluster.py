@@ -15,10 +15,13 @@ from airflow_provider_sf.simulator.applications import (
     application_info,
     page_after,
 )
+from airflow_provider_sf.simulator.behaviours import CLUSTER, WORDS, NameScenarios, behaviour_of
 from airflow_provider_sf.simulator.commands import ApiRequest, Route, name_in
 from airflow_provider_sf.simulator.deployments import DEFINITIONS
+from airflow_provider_sf.simulator.journal import RESET, Command, commands_in_force
 from airflow_provider_sf.simulator.model import not_found_response, progress_response
 from airflow_provider_sf.simulator.reads import READS
+from airflow_provider_sf.simulator.resets import check_known, is_reset, reset_response
 from airflow_provider_sf.simulator.responses import (
     NO_ROUTE,
     HttpResponse,
@@ -26,16 +29,14 @@ from airflow_provider_sf.simulator.responses import (
     fabric_error,
     json_response,
 )
-from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.simulator.state import ClusterState
 from airflow_provider_sf.simulator.writes import ROUTES
 from airflow_provider_sf.upgrades.applications import APPLICATIONS
 from airflow_provider_sf.upgrades.kinds import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from airflow_provider_sf.simulator.journal import Command
     from airflow_provider_sf.upgrades.kinds import Kind
 
 AAD_METADATA = Call(
@@ -63,17 +64,26 @@ class SimulatedCluster:
     """
     A simulated cluster without network and security. Its parameters are those of the simulator.
 
-    :raises ValueError: ``cluster_scenario`` is invalid
+    :raises ValueError: ``cluster_scenario`` or ``scenarios`` is invalid
     """
 
     def __init__(
-        self, *, speed: float, cluster_scenario: str, runtime_version: str, clock: Callable[[], float]
+        self,
+        *,
+        speed: float,
+        cluster_scenario: str,
+        runtime_version: str,
+        clock: Callable[[], float],
+        scenarios: Mapping[str, str] | None = None,
+        start_delay: float = 0.0,
     ) -> None:
-        if cluster_scenario not in SCENARIOS:
-            msg = f"invalid cluster_scenario {cluster_scenario!r}: choose one of {', '.join(SCENARIOS)}"
-            raise ValueError(msg)
+        words = dict(scenarios or {})
         self.speed = speed
-        self.cluster_scenario = cluster_scenario
+        self.cluster_scenario = words.pop(CLUSTER, cluster_scenario)
+        if self.cluster_scenario not in WORDS:
+            msg = f"invalid cluster_scenario {self.cluster_scenario!r}: choose one of {', '.join(WORDS)}"
+            raise ValueError(msg)
+        self.scenarios = NameScenarios(words, start_delay)
         self.runtime_version = runtime_version
         self.clock = clock
         self.upload_sessions = True
@@ -144,21 +154,53 @@ class SimulatedCluster:
     def state(self, *names: str) -> ClusterState:
         """Return the state of the cluster now. The first request for a name starts its scenario."""
         journal = tuple(self.journal)
-        now = max(self.clock(), journal[-1].at if journal else 0.0)  # clocks can go backwards
+        now = self._now(journal)
         for name in names:
             self._started.setdefault(normalized_name(name), now)
         return ClusterState(
-            journal,
+            commands_in_force(journal),
             now,
             self.speed,
             self._started.copy(),
+            self.scenarios,
             has_upload_sessions=self.upload_sessions,
             runtime_version=self.runtime_version,
             updates_default_services=self.updates_default_services,
         )
 
+    def _now(self, journal: Sequence[Command]) -> float:
+        return max(self.clock(), journal[-1].at if journal else 0.0)  # clocks can go backwards
+
+    def reset(self, name: str | None = None) -> None:
+        """
+        Forget what has happened to a name: its scenario starts again, and its commands are undone.
+
+        The journal keeps the entries and gets another one, ``reset``.
+
+        :param name: the name, ``cluster`` for the cluster and its configuration; None for the whole simulator
+        :raises ValueError: the name is unknown
+        """
+        with self._accepting:
+            if name is None:
+                self._started.clear()
+                self._applications.clear()
+            else:
+                self._check_known(name)
+                key = normalized_name(name)
+                self._started.pop("" if key == CLUSTER else key, None)
+                self._applications.pop(key, None)
+            self.journal.append(Command(self._now(self.journal), RESET, name or ""))
+
+    def _check_known(self, name: str) -> None:
+        if self.scenarios.behaviour(name) is None:
+            commands = {command.name for command in commands_in_force(self.journal)}
+            requested = set(filter(self.scenarios.behaviour, self._started))
+            check_known(name, [CLUSTER, *sorted(commands | requested | set(self.scenarios.words))])
+
     def change(self, request: ApiRequest) -> HttpResponse:
         """Return the response to a request that may change the cluster, and do what it asks for."""
+        if is_reset(request):
+            return reset_response(request, self.reset)
         refusal = self._refusal(request.query)
         if refusal is not None:
             return refusal
@@ -209,7 +251,7 @@ class SimulatedCluster:
         state = self.state("")
         started_at = state.first_requests[""]
         return progress_response(
-            SCENARIOS[self.cluster_scenario],
+            behaviour_of(self.cluster_scenario, self.scenarios.start_delay).scenario,
             "",
             kind=kind.name,
             elapsed=max(0.0, state.now - started_at),  # another thread may have read a later time first

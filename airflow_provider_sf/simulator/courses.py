@@ -32,7 +32,7 @@ class Course:
     """
     How upgrades of a name go: ``seconds`` for all domains, and what happens at the fraction ``stops_at``.
 
-    ``end`` is ``check`` for a failed health check, ``Failed`` for that state, or ``stuck``.
+    ``end`` is ``check`` for a failed health check, ``stuck``, or the state that it ends in.
     """
 
     summary: str
@@ -54,13 +54,19 @@ COURSES: dict[str, Course] = {
         "its upgrade fails a health check; with FailureAction Manual it pauses", 660, 0.5, "check"
     ),
     "idle_stuck": Course("its upgrade makes no more progress, as in stuck", 450, 0.4, "stuck"),
+    "idle_unknown_state": Course(
+        "its upgrade stays in a state that is not documented, as in unknown_state",
+        500,
+        0.2,
+        "RollingSideways",
+    ),
 }
-"""The prefixes of names that wait for commands."""
+"""How the upgrades of names go that wait for commands."""
 
 
-def course_of(prefix: str) -> Course:
-    """Return how upgrades go that commands start for a name with this prefix."""
-    return COURSES.get(prefix) or COURSES.get(f"idle_{prefix}") or COURSES["idle"]
+def course_of(scenario: str) -> Course:
+    """Return how upgrades go that commands start for a name with this scenario."""
+    return COURSES.get(f"idle_{scenario}", COURSES["idle"])
 
 
 def preparing(upgrade: Upgrade, course: Course) -> tuple[Phase, ...]:
@@ -171,7 +177,7 @@ def _setback(upgrade: Upgrade, course: Course, stop: float) -> tuple[Phase, ...]
         return (pending(with_mode(upgrade, MANUAL), stop, has_failed=True),)
     if course.end == "check":
         return backward(with_mode(upgrade, AUTO), done=1.0 - stop, reason="HealthCheck")
-    state = "Failed" if course.end == "Failed" else "RollingForward"
+    state = "RollingForward" if course.end == "stuck" else course.end
     return (Phase(state, done=stop, until=stop, upgrade=upgrade, mode=mode_of(upgrade)),)
 
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sf.rest.url_names import normalized_name
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow_provider_sf.simulator.manifests import Package
+
+RESET = "reset"
+"""The call of an entry that undoes the commands before it about its name, or all without a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +48,15 @@ class Command:
             "endpoint": self.endpoint,
             "thumbprint": self.thumbprint,
         }
+
+
+def commands_in_force(journal: Iterable[Command]) -> tuple[Command, ...]:
+    """Return the commands that no later reset has undone."""
+    commands: list[Command] = []
+    for command in journal:
+        if command.call != RESET:
+            commands.append(command)
+            continue
+        key = normalized_name(command.name)
+        commands = [earlier for earlier in commands if key and normalized_name(earlier.name) != key]
+    return tuple(commands)

@@ -92,14 +92,19 @@ KIND_FORMATS: dict[str, KindFormat] = {
         not_found=(404, "FABRIC_E_COMPOSE_DEPLOYMENT_NOT_FOUND", "Compose deployment {name} does not exist."),
     ),
     "cluster": KindFormat(
-        versions={"v0": "10.0.1949.9590", "v1": "10.1.2175.9590", "v2": "10.1.2338.9590"},
-        config_versions={"v0": "1", "v1": "2", "v2": "3"},
+        versions={
+            "v0": "10.0.1949.9590",
+            "v1": "10.1.2175.9590",
+            "v2": "10.1.2338.9590",
+            "v3": "10.1.2493.9590",
+        },
+        config_versions={"v0": "1", "v1": "2", "v2": "3", "v3": "4"},
         not_found=_NO_ROUTE,
     ),
     # The manifest of each phase has a number. The configuration file has a version, a text.
     "cluster_configuration": KindFormat(
-        versions={"v0": 1, "v1": 2, "v2": 3, "v3": 4},
-        config_versions={"v0": "1.0.0", "v1": "1.1.0", "v2": "1.2.0"},
+        versions={"v0": 1, "v1": 2, "v2": 3, "v3": 4, "v4": 5},
+        config_versions={"v0": "1.0.0", "v1": "1.1.0", "v2": "1.2.0", "v3": "1.3.0"},
         not_found=_NO_ROUTE,
     ),
 }

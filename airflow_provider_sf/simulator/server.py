@@ -7,16 +7,18 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.simulator.behaviours import START_DELAY
 from airflow_provider_sf.simulator.cluster import SimulatedCluster
 from airflow_provider_sf.simulator.commands import ApiRequest
 from airflow_provider_sf.simulator.gateway import Gateway
 from airflow_provider_sf.simulator.reads import is_read
+from airflow_provider_sf.simulator.resets import is_reset
 from airflow_provider_sf.simulator.responses import FAULTS
 from airflow_provider_sf.simulator.security import Security
 from airflow_provider_sf.simulator.write_faults import WriteFaults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
@@ -33,14 +35,19 @@ class Simulator(SimulatedCluster):
     """
     A simulated cluster on loopback ports. Use it with ``with``, or call :meth:`start` and :meth:`stop`.
 
-    The part of a name before the first ``-`` chooses its scenario: ``good-shop``, ``rolled_back-shop``,
-    ``fabric:/good-shop/web``. The scenario starts with the first request for the name, for all kinds.
-    Names such as ``idle-shop`` wait for commands; ``journal`` has those that were accepted.
+    ``scenarios`` gives a name its scenario. Without an entry, the part of the name before the first ``-``
+    chooses it: ``good-shop``, ``rolled_back-shop``, ``fabric:/good-shop/web``. The first request for a name
+    shows the state before the upgrade; ``start_delay`` seconds later the upgrade begins, for all kinds. Names
+    with the scenario ``idle`` wait for commands; ``journal`` has those that were accepted.
 
     :param port: the port of the first gateway, 0 for a free one; the others have free ports
     :param speed: how many seconds of a scenario pass in one second
     :param slow_seconds: how long a slow response takes
     :param cluster_scenario: the scenario of the cluster and its configuration, which have no name
+    :param scenarios: the scenarios by name, such as ``{"fabric:/shop/web": "rolled_back"}``; the name
+        ``cluster`` replaces ``cluster_scenario``
+    :param start_delay: how many seconds of a scenario pass between the first request for a name and the start
+        of its upgrade
     :param runtime_version: the runtime version; the cluster refuses calls that a newer version added
     :param clock: returns the Unix time; a test may replace it
     :param gateways: the number of gateways, each on its own port
@@ -52,7 +59,7 @@ class Simulator(SimulatedCluster):
     :param upload_sessions: whether files can be uploaded in chunks, see ``SimulatedCluster``
     :param updates_default_services: the setting EnableDefaultServicesUpgrade, see ``SimulatedCluster``
     :param token_seconds: how long a token of Entra ID is valid
-    :raises ValueError: ``cluster_scenario``, ``tls`` or ``server_certificate`` is invalid
+    :raises ValueError: ``cluster_scenario``, ``scenarios``, ``tls`` or ``server_certificate`` is invalid
     """
 
     def __init__(
@@ -62,6 +69,8 @@ class Simulator(SimulatedCluster):
         speed: float = 1.0,
         slow_seconds: float = 40.0,
         cluster_scenario: str = "good",
+        scenarios: Mapping[str, str] | None = None,
+        start_delay: float = START_DELAY,
         runtime_version: str = RUNTIME_VERSION,
         clock: Callable[[], float] = time.time,
         gateways: int = 1,
@@ -74,7 +83,12 @@ class Simulator(SimulatedCluster):
         updates_default_services: bool = False,
     ) -> None:
         super().__init__(
-            speed=speed, cluster_scenario=cluster_scenario, runtime_version=runtime_version, clock=clock
+            speed=speed,
+            cluster_scenario=cluster_scenario,
+            runtime_version=runtime_version,
+            clock=clock,
+            scenarios=scenarios,
+            start_delay=start_delay,
         )
         self.upload_sessions = upload_sessions
         self.updates_default_services = updates_default_services
@@ -216,6 +230,6 @@ class Simulator(SimulatedCluster):
             self.urls[index],
             self.security.thumbprint(request),
         )
-        if is_read(api_request):
+        if is_read(api_request) or is_reset(api_request):
             return self.change(api_request)
         return self.write_faults.respond(api_request, self.change)

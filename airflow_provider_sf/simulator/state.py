@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.simulator.application_types import TypeVersion, cleanups, type_versions
+from airflow_provider_sf.simulator.behaviours import NameScenarios
 from airflow_provider_sf.simulator.body_values import read_parameters
-from airflow_provider_sf.simulator.courses import COURSES, course_of
+from airflow_provider_sf.simulator.courses import COURSES
 from airflow_provider_sf.simulator.deployments import CLASSIC, DEFINITIONS, STARTS, next_history
 from airflow_provider_sf.simulator.descriptions import IDENTITY, Configuration
 from airflow_provider_sf.simulator.history import History
 from airflow_provider_sf.simulator.image_store import ImageStore, image_store
 from airflow_provider_sf.simulator.model import application_name, fault_at, type_name
-from airflow_provider_sf.simulator.scenarios import SCENARIOS, Scenario, Upgrade, never_upgraded
+from airflow_provider_sf.simulator.scenarios import Scenario, Upgrade, never_upgraded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,13 +46,15 @@ class ClusterState:
     """
     A cluster at the Unix time ``now``.
 
-    ``first_requests`` has the times at which the names of scenarios were requested first, by normalized name.
+    ``journal`` has the commands that no reset has undone. ``first_requests`` has the times at which the names
+    of scenarios were requested first, by normalized name.
     """
 
     journal: tuple[Command, ...]
     now: float
     speed: float
     first_requests: Mapping[str, float]
+    scenarios: NameScenarios = field(default_factory=NameScenarios)
     has_upload_sessions: bool = True
     runtime_version: str = ""
     updates_default_services: bool = False
@@ -109,19 +112,16 @@ class ClusterState:
 
     def types(self, *names: str) -> dict[tuple[str, str], TypeVersion]:
         """Return the versions of these types and of all that were provisioned."""
-        return type_versions(self.journal, names, speed=self.speed)
+        return type_versions(self.journal, names, speed=self.speed, first=self.scenarios.types)
 
     def _base(self, name: str, first: Command | None) -> tuple[History, str] | None:
         """Return the history before the commands, and the name of the application type."""
-        prefix = normalized_name(name).partition("-")[0]
-        started_at = self.first_requests.get(normalized_name(name), self.now)
-        scenario = SCENARIOS.get(prefix)
-        if scenario is not None and scenario.exists:
-            return History(scenario, started_at, self.speed, course_of(prefix)), type_name(name)
-        if prefix in COURSES:
-            scenario = Scenario("", (never_upgraded(),))
-            started_at = first.at if first else self.now
-            return History(scenario, started_at, self.speed, course_of(prefix)), type_name(name)
+        behaviour = self.scenarios.behaviour(name)
+        if behaviour is not None and behaviour.scenario.exists:
+            started_at = self.first_requests.get(normalized_name(name), self.now)
+            if not behaviour.has_upgrade:
+                started_at = first.at if first else self.now
+            return History(behaviour.scenario, started_at, self.speed, behaviour.course), type_name(name)
         if first is not None and first.call.startswith("create_"):
             return created(first, self.speed)
         return None

@@ -153,7 +153,7 @@ class DeletedApplication(Simulator):
 def test_deletion_is_explained(mode: str, clock: Any, ti: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """In reschedule mode no process knows what the one before it has seen."""
     clock.step = 20.0
-    with DeletedApplication(clock=clock) as simulator:
+    with DeletedApplication(clock=clock, start_delay=0.0) as simulator:
         monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{simulator.port}")
         with pytest.raises(Rejected) as deleted:
             run(lambda: sensor("fabric:/good-shop/web", mode, kind="application"), ti)

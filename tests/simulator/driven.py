@@ -21,7 +21,9 @@ MANUAL = {"RollingUpgradeMode": "UnmonitoredManual"}
 class Driven:
     """A cluster at ``second``. Commands are about ``fabric:/idle-shop/web`` by default."""
 
-    def __init__(self, name: str = NAME) -> None:
+    def __init__(
+        self, name: str = NAME, *, scenarios: dict[str, str] | None = None, start_delay: float = 0.0
+    ) -> None:
         self.second = 0.0
         self.name = name
         self.simulator = SimulatedCluster(
@@ -29,6 +31,8 @@ class Driven:
             cluster_scenario="good",
             runtime_version=RUNTIME_VERSION,
             clock=lambda: START + self.second,
+            scenarios=scenarios,
+            start_delay=start_delay,
         )
 
     @property
