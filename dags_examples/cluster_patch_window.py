@@ -13,13 +13,18 @@ name. ``idle`` skips the other tasks if an upgrade is running or paused. Azure, 
 
 Gateways restart while their nodes are upgraded, so ``unreachable_timeout`` is longer than the default.
 
-To run it without a cluster, start the simulator:
+**Set up:** the connection ``service_fabric_default``, and a schedule for your window. To run the DAG
+without a cluster, start the simulator:
 
-    python -m airflow_provider_sf.simulator --speed 10 --cluster-scenario previous_first
+    python -m airflow_provider_sf.simulator --speed 10 --scenario cluster=previous_good
+
+**You will see:** ``wait`` ignores yesterday's upgrade and follows the new one through the upgrade domains.
+``report`` logs the new version and how long the upgrade took.
 """
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -28,6 +33,8 @@ from airflow.providers.common.compat.sdk import DAG, task
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
+
+log = logging.getLogger("airflow.task")
 
 with DAG(
     dag_id="cluster_patch_window",
@@ -42,7 +49,7 @@ with DAG(
     @task.short_circuit
     def idle(record: dict[str, Any]) -> bool:
         """Return whether no upgrade of the cluster is running or paused."""
-        print(f"The cluster is at {record['target_version']}: {record['outcome']}")
+        log.info("The cluster is at %s: %s", record["target_version"], record["outcome"])
         return record["outcome"] in {"not_upgraded", "succeeded", "rolled_back"}
 
     wait = ServiceFabricUpgradeSensor(
@@ -58,11 +65,14 @@ with DAG(
     )
 
     @task
-    def report(record: dict[str, Any]) -> None:
-        """Print the new version of the cluster."""
-        version = ServiceFabricHook().get_cluster_version()
-        print(f"The cluster went to {record['target_version']} in {record['duration_seconds']} s")
-        print(f"Its gateway runs {version}")
+    def report(record: dict[str, Any] | None) -> None:
+        """Log the new version of the cluster. There is no record if a person marked the wait as success."""
+        if record is None:
+            log.warning("The wait was ended by hand, so the result of the upgrade is not known")
+        else:
+            duration = record["duration_seconds"]
+            log.info("The cluster went to %s in %s s", record["target_version"], duration)
+        log.info("Its gateway runs %s", ServiceFabricHook().get_cluster_version())
 
     idle(before.output) >> wait  # type: ignore[arg-type]  # an XComArg stands for its value
     report(wait.output)  # type: ignore[arg-type]

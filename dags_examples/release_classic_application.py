@@ -1,5 +1,5 @@
 """
-Release a classic application: start exactly one upgrade, wait for it, and print the reasons of a rollback.
+Release a classic application: start exactly one upgrade, wait for it, and log the reasons of a rollback.
 
     upgrade -> announce
        `-----> explain    (only if upgrade failed)
@@ -7,18 +7,23 @@ Release a classic application: start exactly one upgrade, wait for it, and print
 ``upgrade`` fails before it changes anything if the application is unhealthy: Service Fabric would roll back
 the upgrade. Then it starts the upgrade to the new version and is deferred until the upgrade has ended. The
 parameters that the DAG does not set keep their values. If a worker dies or an answer is lost, a retry finds
-the upgrade and does not start another one. ``explain`` prints the reasons that Service Fabric reports for a
-rollback: upgrade domain, safety checks, unhealthy parts.
+the upgrade and does not start another one.
 
-To run it without a cluster, start the simulator: ``python -m airflow_provider_sf.simulator --speed 10``. Try
-also ``fabric:/idle_rolled_back-shop/web``. For your own application, provision the new version first:
+**Set up:** the connection ``service_fabric_default``, and a provisioned version. To run the DAG without a
+cluster, start the simulator: ``python -m airflow_provider_sf.simulator --speed 10``. For your own
+application, trigger the DAG with its name and the new version:
 
     airflow dags trigger release_classic_application --conf '{"application": "fabric:/shop/web",
         "version": "2.0.0"}'
+
+**You will see:** ``upgrade`` logs a line for each change, and ``announce`` logs the new version. Trigger it
+also with ``{"application": "fabric:/idle_rolled_back-shop/web"}``: ``upgrade`` fails, and ``explain`` logs
+the reasons that Service Fabric reports for the rollback: upgrade domain, safety checks, unhealthy parts.
 """
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +31,8 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeApplicationOperator
 from airflow_provider_sf.releases import MonitoringPolicy
+
+log = logging.getLogger("airflow.task")
 
 with DAG(
     dag_id="release_classic_application",
@@ -55,15 +62,20 @@ with DAG(
     )
 
     @task
-    def announce(record: dict[str, Any]) -> None:
-        """Announce the new version."""
-        print(f"{record['name']} is at {record['target_version']}")
+    def announce(record: dict[str, Any] | None) -> None:
+        """Announce the new version. There is no record if a person marked the upgrade as success."""
+        if record is None:
+            log.warning("The task 'upgrade' was ended by hand, so the result of the upgrade is not known")
+        else:
+            log.info("%s is at %s", record["name"], record["target_version"])
 
     @task(trigger_rule="one_failed")
     def explain(ti: Any = None) -> None:
-        """Print why the upgrade did not succeed."""
-        state = ti.xcom_pull(task_ids="upgrade", key="upgrade_wait") or {"message": "", "reasons": []}
-        print("\n".join([str(state["message"]), *state["reasons"]]))
+        """Log why the upgrade did not succeed. There is no message if the task was ended by hand."""
+        state = ti.xcom_pull(task_ids="upgrade", key="upgrade_wait") or {}
+        log.warning("%s", state.get("message") or "The upgrade has no result; see the log of task 'upgrade'")
+        for reason in state.get("reasons") or []:
+            log.warning("Why: %s", reason)
 
     upgrade >> explain()
     announce(upgrade.output)  # type: ignore[arg-type]  # an XComArg stands for its value

@@ -4,15 +4,19 @@ Release a new version from its package, and remove old versions: a whole release
     release.provision -> release.upgrade -> release.unprovision
 
 ``provision`` lets the cluster download the package and waits until the version is available. ``upgrade``
-starts exactly one upgrade and is deferred until it has ended. ``unprovision`` keeps the two newest versions,
-all that are in use, and the one from before the upgrade. A retry of any task changes nothing more.
+starts exactly one upgrade and is deferred until it has ended. ``unprovision`` keeps the two newest
+versions, all that are in use, and the one from before the upgrade. A retry of any task changes nothing
+more.
 
-To run it without a cluster, start the simulator: ``python -m airflow_provider_sf.simulator --speed 10``. For
-your own cluster, put the address of the package with its SAS token into the variable
-``store_package_secret``: Airflow stores the text of a DAG file, but it masks what comes from a template. It
-shows no variable with "secret" in its name.
+**Set up:** the connection ``service_fabric_default``. To run the DAG without a cluster, start the
+simulator: ``python -m airflow_provider_sf.simulator --speed 10``. For your own cluster, put the address of
+the package with its SAS token into the variable ``store_package_secret``: Airflow stores the text of a DAG
+file, but it masks what comes from a template. It shows no variable with "secret" in its name.
 
     airflow variables set store_package_secret 'https://packages.example.com/store-v3.sfpkg?sv=...'
+
+**You will see:** the three tasks one after another in the group ``release``, and the summary of the upgrade
+in the log of ``upgrade``.
 """
 
 from __future__ import annotations

@@ -60,6 +60,9 @@ RUN_WITHIN_SECONDS = 600.0
 LINES_OF_A_FAILURE = 30
 INTERRUPTED = 130
 INDENT = 23
+DAG_LOGGER = "airflow.task"
+"""The logger that the example DAGs use."""
+
 GROUP, END_OF_GROUP = "::group::", "::endgroup::"
 
 
@@ -155,7 +158,7 @@ def _own_lines(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield {**entry, "event": f"> {event.removeprefix(GROUP)} (folded)"}
         elif is_folded:
             is_folded = event != END_OF_GROUP
-        elif "airflow_provider_sf" in logger or logger == "task.stdout" or entry.get("level") == "error":
+        elif "airflow_provider_sf" in logger or logger == DAG_LOGGER or entry.get("level") == "error":
             yield entry
 
 

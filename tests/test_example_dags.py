@@ -1,4 +1,4 @@
-"""Parse each example DAG, and run it against the simulator, without a scheduler."""
+"""Parse each example DAG, and run it against simulated clusters, without a scheduler."""
 
 from __future__ import annotations
 
@@ -7,71 +7,195 @@ import os
 import runpy
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_sf.cluster import Cluster
+from airflow_provider_sf.rest.protocol import Request
 from airflow_provider_sf.simulator import Simulator
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 EXAMPLES = Path(__file__).parent.parent / "dags_examples"
+SHOP = "fabric:/shop/web"
+CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_"
+BY_HAND = {"mark_success_pattern": "wait"}
+"""A person marks the task ``wait`` as success: it has no XCom."""
 
 RUN = """
 import json, runpy, sys
 dag = runpy.run_path(sys.argv[1])["dag"]
-run = dag.test()
+run = dag.test(**json.loads((sys.argv[2:] or ["{}"])[0]))
 states = sorted([ti.task_id, ti.map_index, str(ti.state)] for ti in run.get_task_instances())
 print("STATES", json.dumps([str(run.state), *states]))
 """
 
-ENDS = {
-    "wait_for_upgrade": [
+
+@dataclass(frozen=True)
+class Run:
+    """A run of an example, how it must end, and what it must log."""
+
+    example: str
+    state: str
+    tasks: dict[str, str]
+    """The states by task, with ``[index]`` if it is mapped."""
+    logged: tuple[str, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    """The parameters of ``dag.test``."""
+    clusters: str = "release"
+
+    @property
+    def states(self) -> list[Any]:
+        """The states as the script prints them."""
+        parts = [task.removesuffix("]").partition("[") for task in self.tasks]
+        tasks = sorted(
+            [task, int(index or -1), state]
+            for (task, _, index), state in zip(parts, self.tasks.values(), strict=True)
+        )
+        return [self.state, *tasks]
+
+
+RUNS = {
+    "wait_for_upgrade": Run(
+        "wait_for_upgrade",
         "success",
-        ["audit", -1, "success"],
-        ["snapshot", -1, "success"],
-        ["wait", -1, "success"],
-    ],
-    "rollback_is_red": [
+        dict.fromkeys(("snapshot", "wait", "audit"), "success"),
+        ("application_resource previous_first-shop: succeeded", "version   v1 -> v2"),
+    ),
+    "wait_for_upgrade, by hand": Run(
+        "wait_for_upgrade",
+        "success",
+        dict.fromkeys(("snapshot", "wait", "audit"), "success"),
+        ("The wait for previous_first-shop was ended by hand",),
+        BY_HAND,
+    ),
+    "rollback_is_red": Run(
+        "rollback_is_red",
         "failed",
-        ["announce", -1, "upstream_failed"],
-        ["explain", -1, "success"],
-        ["wait", -1, "failed"],
-    ],
-    "release_classic_application": [
-        "success",
-        ["announce", -1, "success"],
-        ["explain", -1, "skipped"],
-        ["upgrade", -1, "success"],
-    ],
-    "release_package": [
-        "success",
-        ["release.provision", -1, "success"],
-        ["release.unprovision", -1, "success"],
-        ["release.upgrade", -1, "success"],
-    ],
-    "cluster_patch_window": [
-        "success",
-        ["before", -1, "success"],
-        ["idle", -1, "success"],
-        ["report", -1, "success"],
-        ["wait", -1, "success"],
-    ],
-    "release_train": [
+        {"announce": "upstream_failed", "explain": "success", "wait": "failed"},
+        (
+            "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back at",
+            "CompletedRollback",
+        ),
+    ),
+    "rollback_is_red, without a connection": Run(
+        "rollback_is_red",
         "failed",
-        ["applications", -1, "success"],
-        ["summary", -1, "failed"],
-        ["wait", 0, "success"],
-        ["wait", 1, "failed"],
-        ["wait", 2, "success"],
-    ],
-}
-PRINTED = {
-    "wait_for_upgrade": "application_resource previous_first-shop: succeeded",
-    "rollback_is_red": "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back at",
-    "release_classic_application": "fabric:/idle-shop/web is at v1",
-    "release_package": "Upgrade of application 'fabric:/idle-store/web' to v3 completed",
-    "cluster_patch_window": "The cluster went to 10.1.2338.9590",
-    "release_train": "1 of 3 upgrades did not succeed: rolled_back-cart",
+        {"announce": "upstream_failed", "explain": "success", "wait": "failed"},
+        ("The wait has no result; see the log of task 'wait'",),
+        clusters="none",
+    ),
+    "release_classic_application": Run(
+        "release_classic_application",
+        "success",
+        {"announce": "success", "explain": "skipped", "upgrade": "success"},
+        ("fabric:/idle-shop/web is at v1",),
+    ),
+    "release_classic_application, rollback": Run(
+        "release_classic_application",
+        "failed",
+        {"announce": "upstream_failed", "explain": "success", "upgrade": "failed"},
+        (
+            "Upgrade of application 'fabric:/idle_rolled_back-mail/web' from v0 to v1 was rolled back",
+            "Why: failure reason HealthCheck, in domain UD3",
+        ),
+        {"run_conf": {"application": "fabric:/idle_rolled_back-mail/web"}},
+    ),
+    "release_classic_application, by hand": Run(
+        "release_classic_application",
+        "success",
+        {"announce": "success", "explain": "skipped", "upgrade": "success"},
+        ("The task 'upgrade' was ended by hand",),
+        {"mark_success_pattern": "upgrade"},
+    ),
+    "release_package": Run(
+        "release_package",
+        "success",
+        dict.fromkeys(("release.provision", "release.unprovision", "release.upgrade"), "success"),
+        ("Upgrade of application 'fabric:/idle-store/web' to v3 completed",),
+    ),
+    "cluster_patch_window": Run(
+        "cluster_patch_window",
+        "success",
+        dict.fromkeys(("before", "idle", "report", "wait"), "success"),
+        ("The cluster went to 10.1.2338.9590",),
+    ),
+    "cluster_patch_window, by hand": Run(
+        "cluster_patch_window",
+        "success",
+        dict.fromkeys(("before", "idle", "report", "wait"), "success"),
+        ("The wait was ended by hand", "Its gateway runs 10.1.2338.9590"),
+        BY_HAND,
+        clusters="regions",
+    ),
+    "release_train": Run(
+        "release_train",
+        "failed",
+        {
+            "applications": "success",
+            "summary": "failed",
+            "wait[0]": "success",
+            "wait[1]": "failed",
+            "wait[2]": "success",
+        },
+        ("1 of 3 upgrades did not succeed: rolled_back-cart",),
+    ),
+    "release_train, by hand": Run(
+        "release_train",
+        "failed",
+        {
+            "applications": "success",
+            "summary": "failed",
+            **{f"wait[{index}]": "success" for index in range(3)},
+        },
+        (
+            "good-shop: no result; the wait was ended by hand",
+            "3 of 3 upgrades did not succeed: good-shop, rolled_back-cart, good-mail",
+        ),
+        BY_HAND,
+    ),
+    "release_regions": Run(
+        "release_regions",
+        "failed",
+        {
+            "westeurope.upgrade": "success",
+            "westeurope.check": "success",
+            "northeurope.upgrade": "failed",
+            "northeurope.check": "upstream_failed",
+            "eastus.upgrade": "upstream_failed",
+            "eastus.check": "upstream_failed",
+            "report": "failed",
+        },
+        (
+            "westeurope: Upgrade of application 'fabric:/shop/web' to v1 completed",
+            "northeurope: Upgrade of application 'fabric:/shop/web' from v0 to v1 was rolled back",
+            "eastus: no result: not started, or ended by hand",
+            "2 of 3 regions do not have the new version: northeurope, eastus",
+        ),
+        clusters="regions",
+    ),
+    "nightly_audit": Run(
+        "nightly_audit",
+        "failed",
+        {
+            "summary": "failed",
+            **{f"read[{index}]": "success" if index < 4 else "failed" for index in range(6)},
+        },
+        (
+            "service_fabric_westeurope cluster: succeeded, version 10.1.2175.9590, since 20",
+            "service_fabric_northeurope fabric:/shop/web: rolled_back, version v0, since 20",
+            "1 of 6 upgrades are bad: service_fabric_northeurope fabric:/shop/web; 2 were not read: ",
+            "read: service_fabric_eastus cluster, service_fabric_eastus fabric:/shop/web",
+        ),
+        clusters="audit",
+    ),
 }
 
 
@@ -93,37 +217,86 @@ def run(arguments: list[str], home: Path, **environment: str) -> str:
 
 
 def test_every_example_has_an_expected_end() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(ENDS) == set(PRINTED)
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {run.example for run in RUNS.values()}
 
 
-@pytest.mark.parametrize("example", ENDS)
-def test_example_has_the_expected_tasks(example: str) -> None:
-    dag = runpy.run_path(str(EXAMPLES / f"{example}.py"))["dag"]
-    assert set(dag.task_ids) == {task for task, *_ in ENDS[example][1:]}
+@pytest.mark.parametrize("name", RUNS)
+def test_example_has_the_expected_tasks(name: str) -> None:
+    dag = runpy.run_path(str(EXAMPLES / f"{RUNS[name].example}.py"))["dag"]
+    assert set(dag.task_ids) == {task.partition("[")[0] for task in RUNS[name].tasks}
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_example_logs_and_has_a_stable_anchor(example: Path) -> None:
+    """Airflow's log page hides what ``print`` writes; ``dag_run.start_date`` moves when a task is cleared."""
+    code = "\n".join(line for line in example.read_text().splitlines() if not line.lstrip().startswith("#"))
+    assert "print(" not in code
+    assert "start_date" not in code
+    assert "**Set up:**" in code
+    assert "**You will see:**" in code
+    assert ("expand" in code) == ("map_index_template=" in code)
+
+
+@pytest.fixture
+def clusters() -> Iterator[dict[str, dict[str, str]]]:
+    """
+    Return the connections for each group of simulated clusters.
+
+    At this speed an upgrade starts six seconds after the first request.
+    """
+    groups = {
+        "release": {"DEFAULT": Simulator(speed=10.0, cluster_scenario="previous_first")},
+        "regions": {
+            "DEFAULT": Simulator(cluster_scenario="previous_first"),
+            "WESTEUROPE": Simulator(speed=20.0, scenarios={SHOP: "idle"}),
+            "NORTHEUROPE": Simulator(speed=20.0, scenarios={SHOP: "idle_rolled_back"}),
+            "EASTUS": Simulator(speed=20.0, scenarios={SHOP: "idle"}),
+        },
+        "audit": {
+            "WESTEUROPE": Simulator(speed=10_000.0, start_delay=0.0, scenarios={SHOP: "good"}),
+            "NORTHEUROPE": Simulator(speed=10_000.0, start_delay=0.0, scenarios={SHOP: "rolled_back"}),
+        },
+        "none": {},
+    }
+    with ExitStack() as stack:
+        for simulator in (simulator for group in groups.values() for simulator in group.values()):
+            stack.enter_context(simulator)
+        for simulator in groups["audit"].values():
+            let_upgrades_end(simulator)
+        yield {
+            group: {
+                f"{CONNECTION}{name}": f"service-fabric://127.0.0.1:{simulator.port}"
+                for name, simulator in simulators.items()
+            }
+            for group, simulators in groups.items()
+        }
+
+
+def let_upgrades_end(simulator: Simulator) -> None:
+    """Begin the upgrades of the cluster and the application, and wait until they have ended."""
+    for path in ("/$/GetUpgradeProgress", "/Applications/shop~web/$/GetUpgradeProgress"):
+        Cluster.at(simulator.url).send(Request("GET", f"{path}?api-version=6.0"))
+    time.sleep(0.1)  # 1000 seconds of the scenarios
 
 
 @pytest.mark.live
-def test_examples_run_offline(tmp_path: Path) -> None:
-    """
-    All run at the same time, since they need little CPU time.
-
-    At this speed an upgrade starts six seconds after the first request: a busy machine reads the snapshot in time.
-    """
+def test_examples_run_offline(tmp_path: Path, clusters: dict[str, dict[str, str]]) -> None:
+    """Several run at the same time, since they need little CPU time."""
     run(["-m", "airflow", "db", "migrate"], tmp_path)
     run(["-m", "airflow", "dags", "reserialize"], tmp_path)
-    with Simulator(speed=10.0, cluster_scenario="previous_first") as simulator, ThreadPoolExecutor() as pool:
-        connection = f"service-fabric://127.0.0.1:{simulator.port}"
+    with ThreadPoolExecutor(6) as pool:
         running = {
-            example: pool.submit(
+            name: pool.submit(
                 run,
-                ["-c", RUN, str(EXAMPLES / f"{example}.py")],
+                ["-c", RUN, str(EXAMPLES / f"{expected.example}.py"), json.dumps(expected.options)],
                 tmp_path,
-                AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT=connection,
+                **clusters[expected.clusters],
             )
-            for example in ENDS
+            for name, expected in RUNS.items()
         }
-        printed = {example: future.result() for example, future in running.items()}
-    for example, text in printed.items():
+        printed = {name: future.result() for name, future in running.items()}
+    for name, text in printed.items():
         (states,) = [line for line in text.splitlines() if line.startswith("STATES ")]
-        assert (example, json.loads(states.removeprefix("STATES "))) == (example, ENDS[example])
-        assert PRINTED[example] in text
+        assert (name, json.loads(states.removeprefix("STATES "))) == (name, RUNS[name].states)
+        for expected in RUNS[name].logged:
+            assert expected in text, name

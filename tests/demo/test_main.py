@@ -99,6 +99,16 @@ def test_each_airflow_has_separate_ports_and_home(tmp_path: Path) -> None:
     assert len(set(free_ports(3))) == 3
 
 
+def test_lines_of_the_dag_are_shown() -> None:
+    loggers = {
+        "airflow.task": "audit",
+        "airflow.task.operators.x": "Done.",
+        "airflow.models": "Pausing task.",
+    }
+    log = [{"logger": logger, "level": "info", "event": event} for logger, event in loggers.items()]
+    assert [entry["event"] for entry in _own_lines(log)] == ["audit"]
+
+
 def test_log_groups_are_folded() -> None:
     expected = "airflow_provider_sf.sensors.service_fabric"
     events = [
