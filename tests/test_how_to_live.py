@@ -1,9 +1,14 @@
-"""The DAGs of the tutorial and the how-to guides run as they are shown, against a simulated cluster."""
+"""The code of the tutorial and the how-to guides runs as it is shown, against simulated clusters."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,10 +16,9 @@ import pytest
 from airflow_provider_sf.simulator import Simulator
 from tests.test_example_dags import run
 from tests.test_how_to import GUIDES, TUTORIAL, blocks, named_blocks
+from tests.test_readme import CONNECTION, ROOT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import Recorder
 
 pytestmark = pytest.mark.live
@@ -27,30 +31,19 @@ run = dag.test(run_conf=json.loads(sys.argv[3]))
 print("STATES", json.dumps(sorted([ti.task_id, ti.map_index, str(ti.state)] for ti in run.get_task_instances())))
 """
 
-SIMULATED = {
-    "fabric:/shop/web": "fabric:/previous_first-shop/web",
-    "cart": "previous_first-cart",
-    "mail": "previous_first-mail",
-}
-"""The names of a guide, and names of which the simulator upgrades the applications without a command."""
-ROLLED_BACK = {"fabric:/shop/web": "fabric:/rolled_back-shop/web"}
+REGIONS = {"northeurope": "idle", "westeurope": "idle_rolled_back", "eastus": "idle"}
 
 
 class Guides:
-    """An Airflow without processes, which knows the DAGs of all pages, and a simulated cluster."""
+    """An Airflow without processes that knows the DAGs of all pages."""
 
-    def __init__(self, home: Path, simulator: Simulator) -> None:
-        self.home = home
-        self.dags = home / "dags"
-        self.cluster = f"service-fabric://127.0.0.1:{simulator.port}"
+    def __init__(self, home: Path) -> None:
+        self.home, self.dags = home, home / "dags"
         self.dags.mkdir()
-        self.code = {}
         for param in blocks("python", TUTORIAL, *GUIDES):
             (code,) = param.values
             for dag_id in re.findall(r'DAG\(\s*dag_id="(\w+)"', code):
-                self.code[dag_id] = code
-        for dag_id, code in self.code.items():
-            (self.dags / f"{dag_id}.py").write_text(code)
+                (self.dags / f"{dag_id}.py").write_text(code)
         self.python("-m", "airflow", "db", "migrate")
         self.python("-m", "airflow", "dags", "reserialize")
 
@@ -58,29 +51,30 @@ class Guides:
         environment["AIRFLOW__CORE__DAGS_FOLDER"] = str(self.dags)
         return run(list(arguments), self.home, **environment)
 
-    def test(
+    def run(
         self,
         dag_id: str,
-        names: dict[str, str] | None = None,
+        cluster: Simulator | None = None,
         conf: dict[str, str] | None = None,
         environment: dict[str, str] | None = None,
     ) -> tuple[list[Any], str]:
-        """Run a DAG with other names; return the states of its tasks, and what it has printed."""
-        code = self.code[dag_id]
-        for name, simulated in (names or {}).items():
-            code = re.sub(rf'"{name}"', f'"{simulated}"', code)
-        file = self.dags / f"{dag_id}.py"
-        file.write_text(code)
-        environment = {"AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT": self.cluster, **(environment or {})}
-        printed = self.python("-c", RUN, str(file), dag_id, json.dumps(conf or {}), **environment)
+        """Run a DAG on the cluster of the default connection; return the states of its tasks and the log."""
+        environment = dict(environment or {})
+        if cluster is not None:
+            environment[CONNECTION] = address(cluster)
+        file = str(self.dags / f"{dag_id}.py")
+        printed = self.python("-c", RUN, file, dag_id, json.dumps(conf or {}), **environment)
         (states,) = re.findall(r"^STATES (.*)$", printed, re.MULTILINE)
         return json.loads(states), printed
 
 
+def address(cluster: Simulator) -> str:
+    return f"service-fabric://127.0.0.1:{cluster.port}"
+
+
 @pytest.fixture(scope="module")
-def guides(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with Simulator(speed=60.0) as simulator:
-        yield Guides(tmp_path_factory.mktemp("guides"), simulator)
+def guides(tmp_path_factory: pytest.TempPathFactory) -> Guides:
+    return Guides(tmp_path_factory.mktemp("guides"))
 
 
 def without_place(text: str) -> str:
@@ -99,58 +93,99 @@ def assert_printed(block: str, printed: str) -> None:
 
 
 def test_tutorial_release_is_green_then_red(guides: Guides) -> None:
-    """Slower than the others, so that the log has the lines of the tutorial."""
-    with Simulator(speed=10.0) as simulator:
-        cluster = {"AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT": f"service-fabric://127.0.0.1:{simulator.port}"}
-        states, printed = guides.test("release_shop", environment=cluster)
+    with Simulator(speed=20.0) as cluster:
+        states, printed = guides.run("release_shop", cluster)
         assert states == [["upgrade", -1, "success"]]
         assert_printed("log of release_shop", printed)
-        states, printed = guides.test("release_shop", environment=cluster)
+        states, printed = guides.run("release_shop", cluster)
         assert states == [["upgrade", -1, "success"]]
         assert_printed("log of release_shop again", printed)
         conf = {"application": "fabric:/idle_rolled_back-shop/web"}
-        states, printed = guides.test("release_shop", conf=conf, environment=cluster)
+        states, printed = guides.run("release_shop", cluster, conf=conf)
         assert states == [["upgrade", -1, "failed"]]
         assert_printed("error of release_shop", printed)
 
 
 def test_tutorial_train_has_one_rollback(guides: Guides) -> None:
-    states, _ = guides.test("release_train")
+    with Simulator(speed=60.0) as cluster:
+        states, _ = guides.run("release_train", cluster)
     assert states == [["upgrade", 0, "success"], ["upgrade", 1, "failed"], ["upgrade", 2, "success"]]
 
 
 def test_each_wait_gets_its_own_snapshot(guides: Guides) -> None:
-    states, printed = guides.test("watch_many", SIMULATED)
-    assert {(task, state) for task, _, state in states} == {
-        ("snapshot", "success"),
-        ("start", "success"),
-        ("wait", "success"),
-    }
-    assert "previous_first-mail" in printed
+    scenarios = dict.fromkeys(("fabric:/shop/web", "cart", "mail"), "previous_good")
+    with Simulator(speed=60.0, scenarios=scenarios) as cluster:
+        states, _ = guides.run("watch_many", cluster)
+    assert states == [
+        ["snapshot", 0, "success"],
+        ["snapshot", 1, "success"],
+        ["snapshot", 2, "success"],
+        ["start", -1, "success"],
+        ["wait", 0, "success"],
+        ["wait", 1, "success"],
+        ["wait", 2, "success"],
+    ]
+
+
+def test_failed_region_stops_the_release(guides: Guides) -> None:
+    """A rollback in the second region leaves the third one untouched."""
+    with ExitStack() as stack:
+        clusters = {
+            region: stack.enter_context(Simulator(speed=60.0, scenarios={"fabric:/shop/web": scenario}))
+            for region, scenario in REGIONS.items()
+        }
+        connections = {
+            f"AIRFLOW_CONN_SF_{region.upper()}": address(cluster) for region, cluster in clusters.items()
+        }
+        states, _ = guides.run("release_regions", conf={"version": "v1"}, environment=connections)
+        assert states == [
+            ["upgrade_eastus", -1, "upstream_failed"],
+            ["upgrade_northeurope", -1, "success"],
+            ["upgrade_westeurope", -1, "failed"],
+        ]
+        assert [len(cluster.journal) for cluster in clusters.values()] == [1, 1, 0]
 
 
 def test_release_from_zero_works(guides: Guides) -> None:
     """Create an application from a package, upgrade it, and plan the next upgrade."""
     package = {"AIRFLOW_VAR_STORE_PACKAGE_SECRET": "https://packages.example.com/store.sfpkg?sig=x"}
-    assert {state for _, _, state in guides.test("create_store", environment=package)[0]} == {"success"}
-    assert guides.test("release_store", environment=package)[0] == [
-        ["release.provision", -1, "success"],
-        ["release.unprovision", -1, "success"],
-        ["release.upgrade", -1, "success"],
-    ]
-    states, printed = guides.test("plan_store", environment=package)
+    with Simulator(speed=60.0) as cluster:
+        assert {state for _, _, state in guides.run("create_store", cluster, environment=package)[0]} == {
+            "success"
+        }
+        assert guides.run("release_store", cluster, environment=package)[0] == [
+            ["release.provision", -1, "success"],
+            ["release.unprovision", -1, "success"],
+            ["release.upgrade", -1, "success"],
+        ]
+        states, printed = guides.run("plan_store", cluster, environment=package)
     assert states == [["plan", -1, "success"]]
     assert "Plan of application 'fabric:/store' from 2.0.0 to 2.0.0" in printed
 
 
 def test_callbacks_get_the_reason(guides: Guides, recorder: Recorder) -> None:
-    connection = {"conn_type": "generic", "password": recorder.url}
-    environment = {"AIRFLOW_CONN_TEAMS_RELEASES": json.dumps(connection)}
-    states, _ = guides.test("watch_with_teams", ROLLED_BACK, environment=environment)
-    assert states == [["wait", -1, "failed"]]
-    assert [request.partition(" ")[0] for request in recorder.requests] == ["POST"]
-    states, printed = guides.test("watch_softly", ROLLED_BACK)
-    assert states == [["wait", -1, "skipped"]]
-    assert "was rolled back" in printed
-    states, printed = guides.test("watch_and_explain", ROLLED_BACK)
-    assert states == [["explain", -1, "success"], ["wait", -1, "failed"]]
+    teams = {"AIRFLOW_CONN_TEAMS_RELEASES": json.dumps({"conn_type": "generic", "password": recorder.url})}
+    with Simulator(speed=60.0, scenarios={"fabric:/shop/web": "rolled_back"}) as cluster:
+        states, _ = guides.run("watch_with_teams", cluster, environment=teams)
+        assert states == [["wait", -1, "failed"]]
+        assert [request.partition(" ")[0] for request in recorder.requests] == ["POST"]
+        states, printed = guides.run("watch_softly", cluster)
+        assert states == [["wait", -1, "skipped"]]
+        assert "Upgrade of application 'fabric:/shop/web' from v0 to v1 was rolled back" in printed
+        states, printed = guides.run("watch_and_explain", cluster)
+        assert states == [["explain", -1, "success"], ["wait", -1, "failed"]]
+
+
+def test_test_of_a_dag_passes(tmp_path: Path) -> None:
+    """The files and commands of the page on tests work in an empty folder."""
+    page = named_blocks(ROOT / "docs" / "how-to" / "test_your_dag.md")
+    (tmp_path / "dags").mkdir()
+    for name, code in page.items():
+        (tmp_path / name).write_text(code)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    done = subprocess.run(
+        ["bash", "-e", "commands"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
