@@ -81,7 +81,7 @@ RUNS = {
         "failed",
         {"announce": "upstream_failed", "explain": "success", "wait": "failed"},
         (
-            "Rolled back, failed in domain UD3: upgrade of application resource 'rolled_back-shop' from v0 to v1 at",
+            "Rolled back, last seen going forward at",
             "CompletedRollback",
         ),
     ),
