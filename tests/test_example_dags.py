@@ -191,7 +191,7 @@ RUNS = {
         (
             "service_fabric_westeurope cluster: succeeded, version 10.1.2175.9590, since 20",
             "service_fabric_northeurope fabric:/shop/web: rolled_back, version v0, since 20",
-            "1 of 6 upgrades are bad: service_fabric_northeurope fabric:/shop/web; 2 were not read: service_f",
+            "1 of 6 upgrades are bad: service_fabric_northeurope fabric:/shop/web; 2 were not read: ",
             "read: service_fabric_eastus cluster, service_fabric_eastus fabric:/shop/web",
         ),
         clusters="audit",
