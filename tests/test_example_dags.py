@@ -239,11 +239,7 @@ def test_example_logs_and_has_a_stable_anchor(example: Path) -> None:
 
 @pytest.fixture
 def clusters() -> Iterator[dict[str, dict[str, str]]]:
-    """
-    Return the connections for each group of simulated clusters.
-
-    At this speed an upgrade starts six seconds after the first request.
-    """
+    """Return the connections for each group of simulated clusters."""
     groups = {
         "release": {"DEFAULT": Simulator(speed=10.0, cluster_scenario="previous_first")},
         "regions": {
