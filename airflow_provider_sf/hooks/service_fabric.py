@@ -144,6 +144,12 @@ class ServiceFabricHook(ReleaseCalls, ClusterReads, PackageCalls, PlanCalls):
             return self.get_application_health(name)
         return self.get_cluster_health()
 
+    async def aget_health(self, name: str, *, kind: str) -> ApplicationHealth | ClusterHealth:
+        """Like :meth:`get_health`, without blocking the event loop."""
+        if get_kind(kind).takes_name:
+            return await self.aget_application_health(name)
+        return await self.aget_cluster_health()
+
     def list_applications(self) -> list[Application]:
         """Return all classic applications, page by page: ``GET /Applications``."""
         return self._list(Application.from_answer, APPLICATIONS)

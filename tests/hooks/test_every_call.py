@@ -109,6 +109,14 @@ EXAMPLES = [
         answer={},
     ),
     Example(
+        "get_health",
+        (APP,),
+        "GET /Applications/shop~web/$/GetHealth?api-version=6.0&timeout=25",
+        lambda api: api.get_application_health(ID),
+        {"kind": "application"},
+        answer={},
+    ),
+    Example(
         "get_cluster_health",
         (),
         f"GET /$/GetClusterHealth?api-version=6.0&timeout=25{SUMMARY}",
