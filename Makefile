@@ -16,7 +16,7 @@ PYTEST := -m pytest --quiet --numprocesses 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rollback airflow docs golden test test-all test-airflow-2.11 bench bench-full mutants lint format build constraints clean
+.PHONY: help demo demo-rollback airflow docs docs-site golden test test-all test-airflow-2.11 bench bench-full mutants lint format build constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +37,8 @@ test: $(VENV)/.installed-dev lint ## Run the checks and the tests that a change 
 	@$(BIN)/coverage report
 	@echo "==> 'make test-all' runs what was left out, more Hypothesis examples, and Airflow $(OLD_AIRFLOW)"
 
-test-all: test ## Run 'make test', then live Airflow, every kind in every mode, more examples, Airflow 2.11
+test-all: test ## Run 'make test', then the documentation site, live Airflow, every kind in every mode, Airflow 2.11
+	@$(MAKE) --no-print-directory docs-site
 	@echo "==> Every kind in every mode, and Hypothesis with more examples"
 	@$(BIN)/python $(PYTEST) --dist worksteal --hypothesis-profile thorough -m "not live and (thorough or hypothesis)"
 	@echo "==> Live Airflow"
@@ -70,8 +71,14 @@ format: $(VENV)/.installed-dev ## Format the code
 
 docs: $(VENV)/.installed-dev ## Write the tables in docs/ and the JSON Schemas, which come from the code
 	@$(BIN)/python -m pytest --quiet --write-docs tests/test_docs.py tests/wait/test_schemas.py \
-		tests/messages/test_golden_logs.py tests/sensors/test_scenarios.py::test_documented_table_is_the_same \
+		tests/messages/test_golden_logs.py tests/sensors/test_scenarios.py::test_documented_ends_are_the_same \
+		tests/cluster/test_connection_failures.py::test_both_transports_report_failures_as_documented \
 		tests/test_readme.py::test_readme_log_is_the_real_log tests/test_readme.py::test_readme_error_is_the_real_error
+
+docs-site: $(VENV)/.installed-docs ## Build the documentation site into build/site, offline; a warning is an error (part of test-all)
+	@echo "==> Documentation site"
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/site
+	@echo "==> Open build/site/index.html"
 
 golden: $(VENV)/.installed-dev ## Write the expected logs and XComs in tests/samples/waits/; review the difference
 	@$(BIN)/python -m pytest --quiet --write-golden tests/messages/test_golden_logs.py
@@ -82,7 +89,7 @@ build: $(VENV)/.installed-dev ## Build the distributions into dist/
 constraints: $(VENV)/.installed-dev ## Update both constraints files
 	@$(BIN)/python -m pip install --quiet uv
 	@echo "apache-airflow==$(AIRFLOW)" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
-		--extra bench --extra dev --extra mutation --no-header --no-annotate --no-emit-index-url --constraint - \
+		--extra bench --extra dev --extra docs --extra mutation --no-header --no-annotate --no-emit-index-url --constraint - \
 		--output-file constraints.txt pyproject.toml
 	@echo "apache-airflow==$(OLD_AIRFLOW)" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
 		--extra dev --no-header --no-annotate --no-emit-index-url --constraint - --output-file constraints-airflow-2.11.txt pyproject.toml
@@ -109,6 +116,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 $(VENV)/.installed-bench: $(VENV)/.installed
 	@echo "==> Installing the packages for the benchmarks into $(VENV) (a few seconds)"
 	@$(PIP) --no-build-isolation --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	@echo "==> Installing the documentation builder into $(VENV) (a few seconds)"
+	@$(PIP) --no-build-isolation --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.installed-mutation: $(VENV)/.installed-dev

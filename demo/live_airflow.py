@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_WITHIN_SECONDS = 600.0
+LOCKED_DATABASE_SECONDS = 60
 LOCKED_DATABASE_TRIES = 8
-REQUEST_TIMEOUT = 30.0
+REQUEST_TIMEOUT = 180.0  # longer than any part waits for SQLite: a call that is given up may still be done
 
 
 class LiveAirflowError(Exception):
@@ -64,7 +65,9 @@ class LiveAirflow:
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(api),
             "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db?timeout=60",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": (
+                f"sqlite:///{self.home}/airflow.db?timeout={LOCKED_DATABASE_SECONDS}"
+            ),
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",  # of a lost one
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),

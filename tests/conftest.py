@@ -226,7 +226,7 @@ def documented(request: pytest.FixtureRequest) -> Callable[[str, str, str], None
     """
     Compare a table with that of a page, between two marks, or write it there with ``--write-docs``.
 
-    ``documented("verdict.md", "outcomes", table)``: the marks are ``<!-- outcomes -->`` and ``<!-- end -->``.
+    ``documented("reference/kinds.md", "fields", table)``: the marks are ``<!-- fields -->`` and ``<!-- end -->``.
     """
 
     def compare(page: str, name: str, table: str) -> None:

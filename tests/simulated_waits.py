@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.messages.errors import explained_error
-from airflow_provider_sf.messages.progress_log import LogLine, LogState, changed_lines, opening_lines
+from airflow_provider_sf.messages.log_state import LogLine, LogState
+from airflow_provider_sf.messages.progress_log import changed_lines, opening_lines
 from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.messages.timeouts import timeout_message

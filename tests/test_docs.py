@@ -27,6 +27,11 @@ def table(*rows: tuple[str, ...]) -> str:
     return head + f"|{' --- |' * len(rows[0])}\n" + "".join(body)
 
 
+def definitions(*pairs: tuple[str, str]) -> str:
+    """Return a definition list. Unlike a table with long cells, it fits on a phone."""
+    return "".join(f"{term}\n: {text}\n\n" for term, text in pairs)
+
+
 def named_by(kind: Kind) -> str:
     return next(
         (WRITTEN[name] for name in re.findall(r"{(\w+)}", kind.progress.path)), "nothing: there is one"
@@ -42,47 +47,31 @@ def failure_calls(kind: Kind) -> str:
 
 def test_outcome_table_matches_the_code(documented: Any) -> None:
     rows = ((f"`{state}`", f"`{outcome}`") for state, outcome in OUTCOMES.items())
-    documented("verdict.md", "outcomes", table(("state", "outcome"), *rows))
+    documented("explanation/how_the_sensor_decides.md", "outcomes", table(("state", "outcome"), *rows))
 
 
-def test_kind_table_matches_the_code(documented: Any) -> None:
-    rows = (
-        (
-            f"`{kind.name}`",
-            f"[`GET {kind.progress.path}`]({kind.progress.page})",
-            kind.progress.api_version,
-            named_by(kind),
-            ROLES[kind.name],
-            failure_calls(kind),
-            f"`#{kind.explorer_fragment}`",
+def kind_section(kind: Kind) -> str:
+    fields = "".join(f"- `{field}`: `{key}`\n" for field, key in kind.keys.items())
+    return (
+        f"### `{kind.name}`\n\n"
+        + definitions(
+            (
+                "Call",
+                f"[`GET {kind.progress.path}`]({kind.progress.page}), api-version {kind.progress.api_version}",
+            ),
+            ("`name`", named_by(kind)),
+            ("Least role", ROLES[kind.name]),
+            ("Read once if it failed", failure_calls(kind)),
+            ("Page in Explorer", f"`#{kind.explorer_fragment}`"),
         )
-        for kind in KINDS.values()
+        + f":::{{dropdown}} Fields of the record, and their keys in the answer\n\n{fields}:::\n\n"
     )
-    head = (
-        "kind",
-        "call",
-        "api-version",
-        "`name`",
-        "least role",
-        "asked once if it failed",
-        "page in Explorer",
-    )
-    documented("kinds.md", "kinds", table(head, *rows))
 
 
-def test_field_table_matches_the_code(documented: Any) -> None:
-    """Under which key of which kind's answer a field of the record is read."""
-    fields = dict.fromkeys(field for kind in KINDS.values() for field in kind.keys)
-    rows = (
-        (
-            f"`{field}`",
-            *(f"`{kind.keys[field]}`" if field in kind.keys else "" for kind in KINDS.values()),
-        )
-        for field in fields
-    )
-    documented("kinds.md", "fields", table(("field", *(f"`{name}`" for name in KINDS)), *rows))
+def test_kind_sections_match_the_code(documented: Any) -> None:
+    documented("reference/kinds.md", "kinds", "\n" + "".join(map(kind_section, KINDS.values())))
 
 
-def test_connection_table_matches_the_form(documented: Any) -> None:
-    rows = ((f"`{name}`", str(field["label"]), str(field["description"])) for name, field in FIELDS.items())
-    documented("connection.md", "fields", table(("extra field", "label in the form", ""), *rows))
+def test_connection_fields_match_the_form(documented: Any) -> None:
+    pairs = ((f"`{name}` ({field['label']})", str(field["description"])) for name, field in FIELDS.items())
+    documented("reference/connection.md", "fields", "\n" + definitions(*pairs))

@@ -81,7 +81,7 @@ RUNS = {
         "failed",
         {"announce": "upstream_failed", "explain": "success", "wait": "failed"},
         (
-            "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back at",
+            "Rolled back, last seen going forward at",
             "CompletedRollback",
         ),
     ),
@@ -103,7 +103,7 @@ RUNS = {
         "failed",
         {"announce": "upstream_failed", "explain": "success", "upgrade": "failed"},
         (
-            "Upgrade of application 'fabric:/idle_rolled_back-mail/web' from v0 to v1 was rolled back",
+            "Rolled back, failed in domain UD3: upgrade of application 'fabric:/idle_rolled_back-mail/web' from v0 to v1",
             "Why: failure reason HealthCheck, in domain UD3",
         ),
         {"run_conf": {"application": "fabric:/idle_rolled_back-mail/web"}},
@@ -119,7 +119,7 @@ RUNS = {
         "release_package",
         "success",
         dict.fromkeys(("release.provision", "release.unprovision", "release.upgrade"), "success"),
-        ("Upgrade of application 'fabric:/idle-store/web' to v3 completed",),
+        ("Completed: upgrade of application 'fabric:/idle-store/web' to v3",),
     ),
     "cluster_patch_window": Run(
         "cluster_patch_window",
@@ -174,8 +174,8 @@ RUNS = {
             "report": "failed",
         },
         (
-            "westeurope: Upgrade of application 'fabric:/shop/web' to v1 completed",
-            "northeurope: Upgrade of application 'fabric:/shop/web' from v0 to v1 was rolled back",
+            "westeurope: Completed: upgrade of application 'fabric:/shop/web' to v1",
+            "northeurope: Rolled back, failed in domain UD3: upgrade of application 'fabric:/shop/web' from v0 to v1",
             "eastus: no result: not started, or ended by hand",
             "2 of 3 regions do not have the new version: northeurope, eastus",
         ),
@@ -239,11 +239,7 @@ def test_example_logs_and_has_a_stable_anchor(example: Path) -> None:
 
 @pytest.fixture
 def clusters() -> Iterator[dict[str, dict[str, str]]]:
-    """
-    Return the connections for each group of simulated clusters.
-
-    At this speed an upgrade starts six seconds after the first request.
-    """
+    """Return the connections for each group of simulated clusters."""
     groups = {
         "release": {"DEFAULT": Simulator(speed=10.0, cluster_scenario="previous_first")},
         "regions": {

@@ -230,7 +230,8 @@ def test_rollback_is_never_retried(live: LiveAirflow, runs: dict[str, str]) -> N
     wait = task(live, runs, "rolled_back_release", "wait")
     assert (wait["state"], wait["try_number"], wait["max_tries"]) == ("failed", 1, 3)
     lines = str(live.task_log("rolled_back_release", runs["rolled_back_release"], "wait"))
-    assert "'rolled_back-shop' from v0 to v1 was rolled back at " in lines.replace("\\", "")
+    rolled_back = "upgrade of application resource 'rolled_back-shop' from v0 to v1 (CompletedRollback)"
+    assert rolled_back in lines.replace("\\", "")
     record = live.xcom("rolled_back_release", runs["rolled_back_release"], "wait", "upgrade_progress")
     assert record["outcome"] == "rolled_back"
     timeline = live.xcom("rolled_back_release", runs["rolled_back_release"], "wait", "upgrade_wait")[
@@ -257,7 +258,7 @@ def test_superseded_upgrade_fails_the_task(live: LiveAirflow, runs: dict[str, st
     assert (failed["state"], failed["try_number"]) == ("failed", 1)
     wait = live.xcom("verdicts", runs["verdicts"], "superseded", "upgrade_wait")
     assert (wait["ended_by"], wait["expected"]["target_version"]) == ("upgrade", "v1")
-    assert "to v1 was superseded" in str(live.task_log("verdicts", runs["verdicts"], "superseded"))
+    assert "Superseded by another upgrade: " in str(live.task_log("verdicts", runs["verdicts"], "superseded"))
 
 
 def test_every_kind_ends_as_expected(live: LiveAirflow, runs: dict[str, str]) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
-from airflow_provider_sf.messages.progress_log import LogState, changed_lines
+from airflow_provider_sf.messages.log_state import LogState
+from airflow_provider_sf.messages.progress_log import changed_lines
 from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.messages.starts import started_line
 from airflow_provider_sf.provider_info import get_provider_info
@@ -45,7 +46,7 @@ FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 def blocks(language: str, except_in: str = "") -> list[pytest.param]:  # type: ignore[valid-type]
     return [
-        pytest.param(match[2], id=f"{page.name}-{place}")
+        pytest.param(match[2], id=f"{page.relative_to(ROOT)}-{place}")
         for page in PAGES
         if page.parent.name != except_in
         for place, match in enumerate(
@@ -108,13 +109,13 @@ def headings(page: Path) -> set[str]:
 
 
 def test_record_keys_are_documented() -> None:
-    page = (ROOT / "docs" / "sensor.md").read_text()
+    page = (ROOT / "docs" / "reference" / "record.md").read_text()
     for key in UpgradeProgress("application_resource", "shop").to_dict():
         assert f"`{key}`" in page
 
 
 def test_connection_fields_are_documented() -> None:
-    page = (ROOT / "docs" / "connection.md").read_text()
+    page = (ROOT / "docs" / "reference" / "connection.md").read_text()
     for field in get_provider_info()["connection-types"][0]["conn-fields"]:
         assert f"`{field}`" in page
 

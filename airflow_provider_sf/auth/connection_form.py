@@ -1,4 +1,4 @@
-"""The table of connection settings: Airflow shows it as a form, the parser and docs/connection.md read it."""
+"""The table of connection settings: Airflow shows it as a form, the parser and the docs read it."""
 
 from __future__ import annotations
 

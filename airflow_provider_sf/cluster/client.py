@@ -82,7 +82,7 @@ class Cluster:
 
         :param host: a name, an address, ``host:port``, a URL, or several of these, separated by commas
         :param port: the port if the host names no port; 19080 by default
-        :param extra: the extra fields of the connection, see docs/connection.md
+        :param extra: the extra fields of the connection, see docs/reference/connection.md
         :param scheme: ``http`` or ``https``, if the host names no scheme; by default what the security needs
         :raises ValueError: a field is missing, invalid or unknown, or contradicts another one; the message
             names it

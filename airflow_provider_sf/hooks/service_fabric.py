@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_sf.releases import ApplicationHealthPolicy
     from airflow_provider_sf.rest.protocol import Call, Response
     from airflow_provider_sf.upgrades import UpgradeProgress
+    from airflow_provider_sf.upgrades.cluster_health import ClusterHealth
 
 
 class ServiceFabricHook(ReleaseCalls, ClusterReads, PackageCalls, PlanCalls):
@@ -136,6 +137,12 @@ class ServiceFabricHook(ReleaseCalls, ClusterReads, PackageCalls, PlanCalls):
     ) -> ApplicationHealth:
         """Like :meth:`get_application_health`, without blocking the event loop."""
         return await self._aread(ApplicationHealth.from_answer, *_health_request(name, policy))
+
+    def get_health(self, name: str, *, kind: str) -> ApplicationHealth | ClusterHealth:
+        """Return the health of what an upgrade of this kind changes: the application or the cluster."""
+        if get_kind(kind).takes_name:
+            return self.get_application_health(name)
+        return self.get_cluster_health()
 
     def list_applications(self) -> list[Application]:
         """Return all classic applications, page by page: ``GET /Applications``."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_provider_sf.upgrades import UpgradeProgress
+    from airflow_provider_sf.upgrades.applications import ApplicationHealth
+    from airflow_provider_sf.upgrades.cluster_health import ClusterHealth
 
 UNHEALTHY_PHASE = "Retry"
 """The phase in which a health check has found a problem and tries again."""
@@ -36,27 +38,35 @@ _LONG_SECONDS = 60.0
 _MAX_DETAILS_LENGTH, _MAX_REASON_LENGTH, _MAX_REASONS = 500, 400, 4
 
 
-def describe_place(record: UpgradeProgress, *, with_checks: bool = True) -> list[str]:
-    """Return the upgrade domain of a rolling upgrade and what it waits for there, or nothing."""
+def describe_place(record: UpgradeProgress, *, with_time: bool = True) -> list[str]:
+    """Return the upgrade domain of a rolling upgrade and the phase of its health check, as far as known."""
     parts = []
     if record.place and record.outcome.active:
-        time = _time_in_domain(record) if with_checks else ""
+        time = _time_in_domain(record) if with_time else ""
         parts.append(f"{one_line(record.place, MAX_PLACE_LENGTH)}{time}")
-    blocker = pending_safety_checks(record) or _nodes(record)
-    if with_checks and blocker:
-        parts.append(blocker)
-    parts += _health_check(record)
-    return [": ".join(parts)] if parts else []
+    return [*parts, *_health_check(record)]
+
+
+def waiting_lines(record: UpgradeProgress) -> list[str]:
+    """Say in a line each what the upgrade domain waits for: safety checks, else nodes."""
+    return pending_safety_checks(record) or _nodes(record)
+
+
+def problem_lines(record: UpgradeProgress) -> list[str]:
+    """Return the first problem that a health check has found, or nothing."""
+    if not _health_check(record):
+        return []
+    return [one_line(sentence, MAX_SENTENCE_LENGTH) for sentence in record.unhealthy_evaluations[:1]]
 
 
 def blocker_lines(record: UpgradeProgress) -> list[str]:
     """Say in a line each what the upgrade waits for, and what Service Fabric says about it."""
-    health_check = "".join(_health_check(record)[:1])
+    health_check = "".join(_health_check(record))
     labelled = {
         "Services behind": pending_services(record),
         "Failed units": failed_units(record),
         "Nodes in progress": _nodes_in_phases(record),
-        "Safety checks": pending_safety_checks(record),
+        "Safety checks": "; ".join(pending_safety_checks(record)),
         "Health check": health_check.removeprefix("health check, "),
     }
     lines = [f"{label}: {text.removesuffix('.')}." for label, text in labelled.items() if text]
@@ -75,13 +85,21 @@ def reason_lines(reasons: Iterable[str]) -> list[str]:
     return [f"Why: {one_line(reason, _MAX_REASON_LENGTH).removesuffix('.')}." for reason in reasons]
 
 
+def health_lines(health: ApplicationHealth | ClusterHealth | None) -> list[str]:
+    """Say how healthy the application or the cluster is now, and why; nothing if that is not known."""
+    if health is None or not health.aggregated_health_state:
+        return []
+    reasons = reason_lines(health.unhealthy_evaluations[:_MAX_REASONS])
+    return [f"Health now: {one_line(health.aggregated_health_state)}.", *reasons]
+
+
 def health_problems(record: UpgradeProgress) -> tuple[str, ...]:
     """Return the first problems that a health check has found."""
     return record.unhealthy_evaluations[: _MAX_REASONS - 1]
 
 
-def pending_safety_checks(record: UpgradeProgress) -> str:
-    """List the safety checks that an upgrade waits for, or return an empty text."""
+def pending_safety_checks(record: UpgradeProgress) -> list[str]:
+    """List the safety checks that an upgrade waits for."""
     return safety_checks(
         record.domains.pending_safety_checks, dict(record.omitted).get("pending_safety_checks", 0)
     )
@@ -102,9 +120,9 @@ def _reasons_on_record(record: UpgradeProgress) -> tuple[str, ...]:
     return failure_reasons([FailureDetails.from_record(record)])[:_MAX_REASONS]
 
 
-def _nodes(record: UpgradeProgress) -> str:
+def _nodes(record: UpgradeProgress) -> list[str]:
     nodes = _nodes_in_phases(record)
-    return f"node{'s' if ', ' in nodes else ''} {nodes}" if nodes else ""
+    return [f"node{'s' if ', ' in nodes else ''} {nodes}"] if nodes else []
 
 
 def _nodes_in_phases(record: UpgradeProgress) -> str:
@@ -126,12 +144,11 @@ def _time_in_domain(record: UpgradeProgress) -> str:
 
 
 def _health_check(record: UpgradeProgress) -> list[str]:
-    """Return the phase of a health check with its time and limit, then the first problem it has found."""
+    """Return the phase of a health check with its time and limit, or nothing."""
     phase, elapsed = record.health_check_phase, record.health_check_elapsed_seconds
     if phase not in HEALTH_CHECK_PHASES or not record.outcome.active:
         return []
     limit = record.monitoring_policy.limit_of(phase) if record.monitoring_policy else None
     time = "" if elapsed is None else f" {format_duration(elapsed)}"
     of_limit = f" of {format_duration(limit)}" if time and limit else ""
-    problems = [one_line(sentence, MAX_SENTENCE_LENGTH) for sentence in record.unhealthy_evaluations[:1]]
-    return [f"health check, {format_state(phase)}{time}{of_limit}", *problems]
+    return [f"health check, {format_state(phase)}{time}{of_limit}"]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.messages.blockers import UNHEALTHY_PHASE
-from airflow_provider_sf.messages.descriptions import percent_done
 from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.state import Verdict
 
@@ -143,7 +142,7 @@ def seconds_between(since: datetime | None, now: datetime) -> float:
 
 def _is_large_step(logged: UpgradeProgress, record: UpgradeProgress) -> bool | None:
     """Whether the percentage has changed much; None if one of them is not known."""
-    before, after = percent_done(logged), percent_done(record)
+    before, after = logged.percent_done, record.percent_done
     if before is None or after is None:
         return None
     return abs(after - before) >= MIN_PERCENT_STEP

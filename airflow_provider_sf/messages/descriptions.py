@@ -62,24 +62,13 @@ def describe_selector(selector: UpgradeSelector) -> str:
     )
 
 
-def percent_done(record: UpgradeProgress) -> float | None:
-    """Return the percentage that Service Fabric reports, else that of upgrade domains, else of replicas."""
-    if record.percent_completed is not None:
-        return record.percent_completed
-    counts = [(service.completed_replicas, service.pending_replicas) for service in record.services]
-    known = [(max(0, done), max(0, left)) for done, left in counts if done is not None and left is not None]
-    done = sum(done for done, _ in known)
-    completed, total = record.domains_done or (done, done + sum(left for _, left in known))
-    return 100.0 * completed / total if total else None
-
-
 def describe_position(progress: UpgradeProgress | Stage | None) -> str | None:
-    """Return how far an upgrade is: ``62 %``, else ``domain UD2 (2 of 5)``; None if that is not known."""
+    """Return how far an upgrade is: ``domain UD2 (2 of 5)``, else ``62 %``; None if that is not known."""
     if progress is None:
         return None
-    if progress.percent_completed is not None:
-        return format_percent(progress.percent_completed)
-    return progress.place and one_line(progress.place, MAX_PLACE_LENGTH)
+    if progress.place:
+        return one_line(progress.place, MAX_PLACE_LENGTH)
+    return None if progress.percent_done is None else format_percent(progress.percent_done)
 
 
 def describe_progress(progress: UpgradeProgress | Stage) -> str:

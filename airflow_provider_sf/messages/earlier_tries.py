@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_sf.messages.formatting import format_time, one_line
 
 if TYPE_CHECKING:
-    from airflow_provider_sf.messages.progress_log import LogLine
+    from airflow_provider_sf.messages.log_state import LogLine
     from airflow_provider_sf.wait.earlier_try import EarlierTry
     from airflow_provider_sf.wait.identity import UpgradeIdentity
     from airflow_provider_sf.wait.matching import UpgradeSelector

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.messages.formatting import (
-    capitalize_first,
     format_duration,
     pluralize,
     upgrade_subject,
@@ -43,12 +42,12 @@ def explained_error(error: ServiceFabricError, state: WaitState, kind: str, name
 
 
 def _deletion(state: WaitState, kind: str, name: str) -> str:
-    subject = capitalize_first(upgrade_subject(kind, name))
     last = [stage for stage in state.timeline if stage.expected][-1]
     when = "during" if last.outcome.active else "after"
+    version = to_new(kind, state.timeline, state.expected)
     return " ".join(
         (
-            f"{subject} was deleted {when} its upgrade{to_new(kind, state.timeline, state.expected)}.",
+            f"Deleted {when} its upgrade{version}: {upgrade_subject(kind, name)}.",
             *last_seen_lines(state),
             "Next: find out who deleted it. Service Fabric answered:",
         )
@@ -56,15 +55,13 @@ def _deletion(state: WaitState, kind: str, name: str) -> str:
 
 
 def _outage(error: ServiceFabricError, state: WaitState, kind: str, name: str) -> str:
-    problem = (
-        "the connection could not be used" if is_about_connection(error) else "the cluster was unreachable"
-    )
+    problem = "Connection could not be used" if is_about_connection(error) else "Cluster unreachable"
     since, ended_at = state.unreachable_since, state.ended_at
     time = f" for {format_duration((ended_at - since).total_seconds())}" if since and ended_at else ""
     polls = pluralize(state.unreachable_polls, "poll")
     return " ".join(
         (
-            f"{_upgrade(state, kind, name)}: {problem}{time} (unreachable_timeout, {polls}).",
+            f"{problem}{time} (unreachable_timeout, {polls}): {_upgrade(state, kind, name)}.",
             *last_seen_lines(state),
             ONLY_WATCHED,
             "Last error:",
@@ -73,12 +70,12 @@ def _outage(error: ServiceFabricError, state: WaitState, kind: str, name: str) -
 
 
 def _refusal(state: WaitState, kind: str, name: str) -> str:
-    first = f"{_upgrade(state, kind, name)}: its progress cannot be read any more, so the wait has ended."
+    first = f"Progress cannot be read any more, so the wait has ended: {_upgrade(state, kind, name)}."
     return " ".join((first, *last_seen_lines(state), ONLY_WATCHED, "Last error:"))
 
 
 def _upgrade(state: WaitState, kind: str, name: str) -> str:
-    return f"Upgrade of {upgrade_subject(kind, name)}{to_new(kind, state.timeline, state.expected)}"
+    return f"upgrade of {upgrade_subject(kind, name)}{to_new(kind, state.timeline, state.expected)}"
 
 
 def _without_advice(error: ServiceFabricError) -> str:

@@ -27,7 +27,7 @@ MAX_NODES, MAX_NAMES = 4, 6
 
 MAX_SENTENCE_LENGTH = 300
 
-_BAR_WIDTH = 20
+_BAR_WIDTH = 10
 _MAX_LENGTH, _MAX_NAME_LENGTH, _MAX_SUBJECT_LENGTH = 80, 60, 200
 
 _NO_PHASE = frozenset({None, "Invalid"})
@@ -79,12 +79,13 @@ def format_percent(value: float | None) -> str:
     return "percent unknown" if value is None else f"{value:.0f} %"
 
 
-def progress_bar(value: float | None) -> str:
-    """Draw a percentage as a bar of fixed width; the bar is empty if the value is unknown."""
+def progress_bar(value: float | None, *, going_back: bool = False) -> str:
+    """Draw a percentage as a bar; it is empty if the value is unknown, and a rollback runs to the left."""
     if value is None:
         return f"[{'':{_BAR_WIDTH}}]"
     done = min(_BAR_WIDTH, max(0, int(value * _BAR_WIDTH / 100)))
-    return f"[{'#' * done}{'-' * (_BAR_WIDTH - done)}]"
+    rest = "-" * (_BAR_WIDTH - done)
+    return f"[{rest}{'<' * done}]" if going_back else f"[{'#' * done}{rest}]"
 
 
 def format_version(version: str | None) -> str:
@@ -123,11 +124,11 @@ def services_behind(services: Sequence[ServiceProgress], more: int = 0) -> str:
     return ", ".join([*counts, *_and_more(more + len(services[MAX_SERVICES:]))])
 
 
-def safety_checks(sentences: Sequence[str], more: int = 0) -> str:
-    """List the safety checks that an upgrade domain waits for; count those that are not named."""
+def safety_checks(sentences: Sequence[str], more: int = 0) -> list[str]:
+    """List the safety checks that an upgrade domain waits for; the last item counts the others."""
     more += len(sentences[MAX_SAFETY_CHECKS:])
     shown = [one_line(sentence, MAX_SENTENCE_LENGTH) for sentence in sentences[:MAX_SAFETY_CHECKS]]
-    return "; ".join([*shown, *([f"and {pluralize(more, 'more check')}"] if more else [])])
+    return [*shown, *([f"and {pluralize(more, 'more check')}"] if more else [])]
 
 
 def nodes_in_phases(nodes: Sequence[NodeProgress], more: int = 0) -> str:

@@ -1,4 +1,8 @@
-"""The result of a wait that ended by an upgrade: success, failure, superseded. No I/O."""
+"""
+The result of a wait that ended by an upgrade: success, failure, superseded. No I/O.
+
+The first words say what happened: Airflow's log page shows about fifty characters of an error.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,6 @@ from airflow_provider_sf.messages.descriptions import (
     describe_record,
 )
 from airflow_provider_sf.messages.formatting import (
-    capitalize_first,
     format_duration,
     format_time,
     format_version,
@@ -44,13 +47,13 @@ def success_message(state: WaitState, record: UpgradeProgress) -> str:
     subject = upgrade_subject(record.kind, record.name)
     if state.timeline and not state.timeline[-1].expected:
         start = f", from an upgrade started {format_time(record.started_at)}" if record.started_at else ""
-        origin = " and was never upgraded" if record.outcome is Outcome.NOT_UPGRADED else start
+        origin = ", which was never upgraded" if record.outcome is Outcome.NOT_UPGRADED else start
         version = describe_version(record)
-        return f"{capitalize_first(subject)} is already at {version}{origin} (accept_current_version)"
+        return f"Already at {version}: {subject}{origin} (accept_current_version)"
     duration = record.duration_seconds
     took = "" if duration is None else f" in {format_duration(duration)}"
     versions = from_to(record.kind, *old_and_new(record, state.timeline, is_rollback=False))
-    return f"Upgrade of {subject}{versions} completed{took}"
+    return f"Completed{took}: upgrade of {subject}{versions}"
 
 
 def failure_message(policy: Policy, state: WaitState, record: UpgradeProgress, verdict: Verdict) -> str:
@@ -84,11 +87,10 @@ def last_seen_lines(state: WaitState) -> list[str]:
 
 
 def _superseded_message(state: WaitState, record: UpgradeProgress) -> str:
-    position = _at(_forward_until_turn(state.timeline))
     to = to_new(record.kind, state.timeline, state.expected)
     upgrade = f"{upgrade_subject(record.kind, record.name)}{to}"
     lines = [
-        f"Upgrade of {upgrade} was superseded{position}: another upgrade replaced it.",
+        f"Superseded by another upgrade: upgrade of {upgrade}.",
         *last_seen_lines(state),
         f"On record now: {describe_record(record)}.",
         "Its result cannot be known: Service Fabric keeps only the record of the latest upgrade.",
@@ -108,32 +110,37 @@ def _failure_subject(record: UpgradeProgress, timeline: tuple[Stage, ...], *, is
     versions = from_to(record.kind, *old_and_new(record, timeline, is_rollback=is_rollback))
     result = _what_failed(record, _forward_until_turn(timeline), is_rollback=is_rollback)
     reported = one_line(record.state or "no state")
-    return f"Upgrade of {upgrade_subject(record.kind, record.name)}{versions} {result} ({reported})"
+    return f"{result}: upgrade of {upgrade_subject(record.kind, record.name)}{versions} ({reported})"
 
 
 def _what_failed(record: UpgradeProgress, forward: Stage | None, *, is_rollback: bool) -> str:
-    """Name the failure, and the position at which the upgrade failed or its rollback started."""
-    position = _at(forward if is_rollback else record)
-    if is_rollback and forward is None and record.domains.failure_domain:
-        position = f" in domain {one_line(record.domains.failure_domain)}"
+    """Name the failure, and where the upgrade failed or was last seen going forward."""
+    position = _turn_position(record, forward) if is_rollback else _at(record)
     if record.outcome is Outcome.SUCCEEDED:
-        return f"was undone: the configuration is still {format_version(record.config_version)}"
+        return f"Undone, the configuration is still {format_version(record.config_version)}"
     if record.outcome is Outcome.ROLLED_BACK:
-        return f"was rolled back{position}"
+        return f"Rolled back{position}"
     if record.outcome is Outcome.ROLLING_BACK:
-        return f"started to roll back{position}"
-    verb = "failed" if record.outcome is Outcome.FAILED else "is paused"
-    if is_rollback:
-        return f"{verb} during its rollback{f', which started{position}' if position else ''}"
-    return f"{verb}{position}"
+        return f"Rolling back{position}"
+    verb = "Failed" if record.outcome is Outcome.FAILED else "Paused"
+    return f"{verb} during its rollback{position}" if is_rollback else f"{verb}{position}"
+
+
+def _turn_position(record: UpgradeProgress, forward: Stage | None) -> str:
+    """Return where the upgrade failed if that is on record, else where it was last seen going forward."""
+    domain = record.domains.failure_domain
+    if domain:
+        return f", failed in domain {one_line(domain)}"
+    position = _at(forward)
+    return f", last seen going forward{position}" if position else ""
 
 
 def _at(progress: UpgradeProgress | Stage | None) -> str:
-    """Return the position with its preposition: at a percentage, in a domain or after some domains."""
+    """Return the position with its preposition: in a domain, after some domains or at a percentage."""
     position = describe_position(progress)
     if not progress or not position:
         return ""
-    if progress.percent_completed is not None:
+    if not progress.place:
         return f" at {position}"
     return f" after {position}" if position[0].isdigit() else f" in {position}"
 

@@ -44,14 +44,14 @@ def rollback_message(state: WaitState, record: UpgradeProgress) -> str:
     """Say that the upgrade was rolled back, as requested."""
     duration = record.duration_seconds
     took = "" if duration is None else f", {format_duration(duration)} after the upgrade started"
-    return f"{_upgrade(state, record, is_rollback=True)} was rolled back, as requested{took}"
+    return f"Rolled back, as requested{took}: {_upgrade(state, record, is_rollback=True)}"
 
 
 def no_rollback_message(state: WaitState, record: UpgradeProgress) -> str:
     """Say that the upgrade completed although its rollback was requested."""
     return "\n".join(
         [
-            f"{_upgrade(state, record, is_rollback=False)} completed before its rollback started.",
+            f"Completed before its rollback started: {_upgrade(state, record, is_rollback=False)}.",
             "Next: to return to the version before, upgrade to that version.",
         ]
     )
@@ -59,4 +59,4 @@ def no_rollback_message(state: WaitState, record: UpgradeProgress) -> str:
 
 def _upgrade(state: WaitState, record: UpgradeProgress, *, is_rollback: bool) -> str:
     versions = from_to(record.kind, *old_and_new(record, state.timeline, is_rollback=is_rollback))
-    return f"Upgrade of {upgrade_subject(record.kind, record.name)}{versions}"
+    return f"upgrade of {upgrade_subject(record.kind, record.name)}{versions}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,14 @@ from airflow_provider_sf.messages.formatting import (
     format_duration,
     format_percent,
     format_replicas,
+    format_time,
     one_line,
     pluralize,
     services_behind,
     upgrade_subject,
 )
+from airflow_provider_sf.messages.versions import describe_version
+from airflow_provider_sf.upgrades.failure_reasons import FailureDetails
 from airflow_provider_sf.upgrades.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ MAX_ROWS = 20
 """How many services the table shows."""
 
 _MAX_SERVICE_LENGTH, _MAX_ERROR_LENGTH = 40, 300
+_FACT_WIDTH, _MAX_FACT_LENGTH = len("next domain"), 200
 _END_NAMES = {"upgrade": "the upgrade", "error": "an error"}
 
 
@@ -48,9 +51,7 @@ def summary_lines(kind: str, name: str, state: WaitState) -> Iterator[str]:
         yield _outages(state.outages)
     if state.error is not None:
         yield f"Last error: {one_line(str(state.error), _MAX_ERROR_LENGTH)}"
-    record = "none" if state.record is None else json.dumps(state.record.to_dict())
-    # A name with ::endgroup:: would end the fold on Airflow's log page. In JSON the escape is equal.
-    yield "Last record: " + record.replace("group::", "group:\\u003a")
+    yield from _record_rows(state.record) if state.record else ("Last record: none",)
 
 
 def _state_rows(timeline: tuple[Stage, ...]) -> Iterator[str]:
@@ -99,6 +100,30 @@ def _service_rows(record: UpgradeProgress) -> Iterator[str]:
     more = len(record.services) - len(shown) + dict(record.omitted).get("services", 0)
     if more:
         yield f"  and {more} more"
+
+
+def _record_rows(record: UpgradeProgress) -> Iterator[str]:
+    """Yield a row for each fact that the last record has; the XCom has the whole record."""
+    listed = (*record.domains.upgrade_domains, *record.domains.upgrade_units)
+    domains = [f"{unit.name} {unit.state}" for unit in listed]
+    facts = {
+        "state": record.state,
+        "version": describe_version(record),
+        "started": record.started_at and format_time(record.started_at),
+        "failed": record.failed_at and format_time(record.failed_at),
+        "duration": None if record.duration_seconds is None else format_duration(record.duration_seconds),
+        "mode": record.rolling_upgrade_mode,
+        "failure": FailureDetails.from_record(record).reason,
+        "domains": ", ".join(domains),
+        "next domain": record.domains.next_domain,
+        "details": record.status_details,
+        "observed": record.observed_at and format_time(record.observed_at),
+        "gateway": record.endpoint,
+    }
+    yield "Last record:"
+    for fact, value in facts.items():
+        if value:
+            yield f"  {fact:<{_FACT_WIDTH}}  {one_line(value, _MAX_FACT_LENGTH)}"
 
 
 def _outages(outages: OutageStats) -> str:

@@ -18,7 +18,6 @@ from airflow_provider_sf.messages.descriptions import (
     describe_upgrade,
 )
 from airflow_provider_sf.messages.formatting import (
-    capitalize_first,
     format_duration,
     format_version,
     one_line,
@@ -33,6 +32,8 @@ from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.state import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.wait.policy import Policy
     from airflow_provider_sf.wait.state import WaitState
@@ -63,7 +64,7 @@ class _End:
     state: WaitState
     subject: str
     upgrade: str
-    """The expected upgrade, with its version."""
+    """The expected upgrade, with its version: ``upgrade of application 'fabric:/shop/web' to v1``."""
     timeout: str
     """Length and name of the timeout."""
 
@@ -75,7 +76,7 @@ class _End:
     @property
     def latest(self) -> str:
         """The upgrade on record, with its version if it is the expected one."""
-        return self.upgrade if self.is_expected else f"Upgrade of {self.subject}"
+        return self.upgrade if self.is_expected else f"upgrade of {self.subject}"
 
     @property
     def seconds_unchanged(self) -> float:
@@ -84,11 +85,20 @@ class _End:
         return (ended_at - moved_at).total_seconds() if moved_at and ended_at else 0.0
 
 
-def timeout_message(policy: Policy, state: WaitState, kind: str, name: str, limit: tuple[str, float]) -> str:
+def timeout_message(
+    policy: Policy,
+    state: WaitState,
+    kind: str,
+    name: str,
+    limit: tuple[str, float],
+    *,
+    more_lines: Sequence[str] = (),
+) -> str:
     """
     Say which timeout ended the wait and what was last known about the upgrade.
 
-    ``limit`` is the name and length of the timeout of the whole task.
+    ``limit`` is the name and length of the timeout of the whole task. ``more_lines`` say what was read at the
+    end.
     """
     timeouts = {
         "start_timeout": policy.start_timeout,
@@ -98,10 +108,10 @@ def timeout_message(policy: Policy, state: WaitState, kind: str, name: str, limi
     parameter = state.ended_by if state.ended_by in timeouts else limit[0]
     timeout = f"{format_duration(timeouts.get(parameter, limit[1]))} ({parameter})"
     subject = upgrade_subject(kind, name)
-    upgrade = f"Upgrade of {subject}{to_new(kind, state.timeline, state.expected)}"
+    upgrade = f"upgrade of {subject}{to_new(kind, state.timeline, state.expected)}"
     end = _End(policy, state, subject, upgrade, timeout)
     first, *more = _without_record(end) if state.record is None else _with_record(end, state.record)
-    return "\n".join((first, *_last_error(state), *more))
+    return "\n".join((first, *_last_error(state), *more[:-1], *more_lines, *more[-1:]))
 
 
 def _without_record(end: _End) -> list[str]:
@@ -111,7 +121,7 @@ def _without_record(end: _End) -> list[str]:
     if error is None or end.state.unreachable_since is not None:
         is_connection = error is not None and is_about_connection(error)
         problem = "the connection cannot be used" if is_connection else "the cluster is unreachable"
-        return [f"{end.upgrade}: no result within {end.timeout}; {problem}.", ONLY_WATCHED]
+        return [f"No result within {end.timeout}, {problem}: {end.upgrade}.", ONLY_WATCHED]
     return _not_started(end, None)
 
 
@@ -141,7 +151,7 @@ def _last_error(state: WaitState) -> list[str]:
 def _unknown_state(end: _End, record: UpgradeProgress) -> list[str]:
     state = f"reports {one_line(record.state)!r}" if record.state else "reports no state"
     return [
-        f"{end.latest} has been in an unknown state for {end.timeout}: Service Fabric {state}.",
+        f"In an unknown state for {end.timeout}: {end.latest}; Service Fabric {state}.",
         *details_lines(record),
         "An unknown state never counts as success. Please report it to the maintainers of this provider.",
         ONLY_WATCHED,
@@ -149,9 +159,9 @@ def _unknown_state(end: _End, record: UpgradeProgress) -> list[str]:
 
 
 def _stalled(end: _End, record: UpgradeProgress) -> list[str]:
-    subject = end.upgrade if end.is_expected else f"Another u{end.upgrade[1:]}"
-    last_seen = f"nothing changed for {end.timeout}; last seen: {describe_progress(record)}"
-    lines = [f"{subject} has stalled: {last_seen}."]
+    subject = end.upgrade if end.is_expected else f"another {end.upgrade}"
+    stalled = f"Stalled, without a change for {end.timeout}"
+    lines = [f"{stalled}: {subject}; last seen: {describe_progress(record)}."]
     if not end.is_expected:
         lines.append(f"It is not the expected upgrade, as far as is known: {describe_upgrade(record)}.")
     return [
@@ -193,7 +203,7 @@ def _stopped_clock(end: _End, record: UpgradeProgress) -> list[str]:
 def _undone(end: _End, record: UpgradeProgress) -> list[str]:
     no_phase = f"No other phase started within {end.timeout} after a completed one"
     return [
-        f"{end.upgrade} did not succeed: its version is still {format_version(record.new_version)}.",
+        f"Not successful, the version is still {format_version(record.new_version)}: {end.upgrade}.",
         f"{no_phase}: the upgrade was rolled back or refused.",
         *details_lines(record),
         "Next: find out why the last phase failed, fix the cause and upgrade again.",
@@ -202,7 +212,7 @@ def _undone(end: _End, record: UpgradeProgress) -> list[str]:
 
 def _unfinished(end: _End, record: UpgradeProgress) -> list[str]:
     lines = [
-        f"{end.latest} did not finish within {end.timeout}; last seen: {describe_progress(record)}.",
+        f"Not finished within {end.timeout}: {end.latest}; last seen: {describe_progress(record)}.",
         *blocker_lines(record),
         *_stopped_clock(end, record),
         *_pause(record),
@@ -216,7 +226,7 @@ def _gone(end: _End) -> list[str]:
     is_start = end.state.ended_by == "start_timeout"
     since = f"it was missing for {end.timeout}" if is_start else f"the wait ended after {end.timeout}"
     return [
-        f"{end.upgrade} is no longer on record; {since}.",
+        f"No longer on record: {end.upgrade}; {since}.",
         *last_seen_lines(end.state),
         f"Last answer: {describe_record(end.state.record)}.",
         "Next: find out who deleted or replaced it.",
@@ -224,9 +234,8 @@ def _gone(end: _End) -> list[str]:
 
 
 def _not_started(end: _End, record: UpgradeProgress | None) -> list[str]:
-    subject = capitalize_first(end.subject)
     return [
-        f"{subject}: no matching upgrade started within {end.timeout}; {_found(record)}.",
+        f"No matching upgrade started within {end.timeout}: {end.subject}; {_found(record)}.",
         *_refusal(record),
         *(_pause(record) if record else []),
         *_unknown_version(end, record),

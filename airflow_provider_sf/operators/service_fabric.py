@@ -92,7 +92,7 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         # Imported here, because a DAG file does not need them.
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415
         from airflow_provider_sf.messages.formatting import upgrade_subject  # noqa: PLC0415
-        from airflow_provider_sf.messages.progress_log import status_line  # noqa: PLC0415
+        from airflow_provider_sf.messages.record_lines import status_line  # noqa: PLC0415
 
         kind = kind_of(self.name, self.kind)
         check_name(kind, self.name)

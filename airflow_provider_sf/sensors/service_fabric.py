@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
+    AirflowException,
     AirflowSensorTimeout,
     AirflowSkipException,
     BaseSensorOperator,
@@ -222,11 +223,13 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         try:
             return super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException) as ended:
-            wait_task = self._wait_task
+            wait_task, is_skip = self._wait_task, self.never_fail or isinstance(ended, AirflowSkipException)
+            if ended.__cause__ is not None and is_skip:  # an error of poke() that Airflow hides
+                raise self._skip(ended.__cause__) from ended.__cause__
             if wait_task is None or wait_task.has_ended or ended.__cause__ is not None:
                 raise  # poke() raised it, not Airflow's own timeout
-            cls = AirflowSkipException if self.never_fail else type(ended)
-            raise cls(wait_task.time_out(context)) from ended
+            message = wait_task.time_out(context)
+            raise (self._skip(message) if is_skip else AirflowSensorTimeout(message)) from ended
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll the upgrade; poll again at once only if that must not wait for the next poke."""
@@ -240,9 +243,16 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         try:
             return self._make_wait_task().complete(context, event)
         except Exception as error:
-            if self.never_fail:  # as Airflow does for errors of poke(), in every mode and version
-                raise AirflowSkipException(str(error)) from error
+            # As Airflow does for errors of poke(), in every mode and version.
+            if self.never_fail or (self.soft_fail and isinstance(error, AirflowException)):
+                raise self._skip(error) from error
             raise
+
+    def _skip(self, reason: object) -> AirflowSkipException:
+        """Log why the task is skipped, because Airflow replaces the message; return the exception."""
+        for line in str(reason).splitlines():
+            self.log.warning("%s", line)
+        return AirflowSkipException(str(reason))
 
     def _make_wait_task(self, context: Context | None = None) -> WaitTask:
         """

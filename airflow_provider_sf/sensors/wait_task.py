@@ -14,14 +14,17 @@ from airflow_provider_sf.exceptions import UpgradeFailed
 from airflow_provider_sf.hooks.async_connection import connection_error
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.links.service_fabric import push_link
+from airflow_provider_sf.messages.blockers import health_lines
 from airflow_provider_sf.messages.errors import explained_error
-from airflow_provider_sf.messages.progress_log import LogState, changed_lines, opening_lines
+from airflow_provider_sf.messages.log_state import LogState
+from airflow_provider_sf.messages.progress_log import changed_lines, opening_lines
 from airflow_provider_sf.messages.results import failure_message, success_message
 from airflow_provider_sf.messages.rollbacks import no_rollback_message, rollback_message
 from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.messages.timeouts import timeout_message
 from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import iso
+from airflow_provider_sf.rest.plain_text import plain_line
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.sensors.earlier_tries import EarlierTries
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.cluster import Cluster
     from airflow_provider_sf.upgrades import UpgradeProgress
+    from airflow_provider_sf.upgrades.applications import ApplicationHealth
+    from airflow_provider_sf.upgrades.cluster_health import ClusterHealth
     from airflow_provider_sf.wait.policy import Policy
     from airflow_provider_sf.wait.state_machine import Decision, Observation
 
@@ -262,7 +267,8 @@ class WaitTask:
             if self._settings.wants_rollback:
                 return self._rollback_result(state, record, verdict), state.identified(record)
             if verdict is Verdict.SUCCEEDED:
-                return success_message(state, record), state.identified(record)
+                health = health_lines(self._health()) if _is_unmonitored(state, record) else []
+                return "\n".join([success_message(state, record), *health]), state.identified(record)
             if verdict.bad:
                 state = self._explained(state, verdict)
                 error = UpgradeFailed(failure_message(policy, state, record, verdict))
@@ -297,7 +303,18 @@ class WaitTask:
 
     def _timeout_message(self, state: WaitState) -> str:
         settings = self._settings
-        return timeout_message(self._policy, state, settings.kind, settings.name, settings.limit)
+        health = health_lines(self._health()) if _is_in_progress(state) else []
+        return timeout_message(
+            self._policy, state, settings.kind, settings.name, settings.limit, more_lines=health
+        )
+
+    def _health(self) -> ApplicationHealth | ClusterHealth | None:
+        """Read the health once. A failed call is no error of the wait, which has ended."""
+        try:
+            return self._hook().get_health(self._settings.name, kind=self._settings.kind)
+        except Exception as error:  # noqa: BLE001 - a secrets backend may raise anything
+            self._log.info("Could not read the health: %s", plain_line(str(error)))
+            return None
 
     def _report(self, context: Context, state: WaitState, message: str) -> None:
         """Push the final state and log the Summary: log lines of the triggerer can be lost."""
@@ -313,6 +330,18 @@ class WaitTask:
             values = xcom_values(self._settings.kind, self._settings.name, state, message)
             for key, value in reversed(values.items()):
                 context["ti"].xcom_push(key=key, value=value)
+
+
+def _is_unmonitored(state: WaitState, record: UpgradeProgress) -> bool:
+    """Whether the expected upgrade has completed without any health check of Service Fabric."""
+    mode = record.rolling_upgrade_mode or ""
+    return state.timeline[-1].expected and mode.startswith("Unmonitored")
+
+
+def _is_in_progress(state: WaitState) -> bool:
+    """Whether the expected upgrade was in progress at the end of the wait, and the cluster answered."""
+    is_active = state.record is not None and state.record.outcome.active
+    return is_active and state.error is None and state.timeline[-1].expected
 
 
 def _now() -> datetime:

@@ -37,7 +37,7 @@ def start_upgrade(state: ClusterState, body: object) -> str:
     """
     Return the name of the application in the body: its upgrade starts.
 
-    :raises Refusal: the cluster refuses the start; see "Who answers what" in ``docs/simulator.md``
+    :raises Refusal: the cluster refuses the start; see ``docs/reference/simulator.md``
     """
     start = read_start(body)
     found, wanted = classic(state, start.name), start.description

@@ -1,4 +1,4 @@
-"""The turns in which the waits of a triggerer push their XComs. No Airflow."""
+"""The turns in which the waits of a triggerer push their XComs, and how many read at once. No Airflow."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ TURN_SECONDS = 1.0
 The time between two pushes of a triggerer.
 
 A push costs the supervisor about 50 ms of CPU time. This one process serves all triggers.
+"""
+
+MAX_READS = 2
+"""
+How many waits read their states at the same time.
+
+The supervisor answers one request after the other. With a thousand waits after a restart, it would answer the
+last one after a minute, and in this time no request for a connection either.
 """
 
 
@@ -36,6 +44,8 @@ class PushTurns(LoopResource):
 
     def __init__(self) -> None:
         super().__init__()
+        self.reads = asyncio.Semaphore(MAX_READS)
+        """Acquire it to read a state."""
         self._queue: list[Turn] = []
         self._timer: asyncio.TimerHandle | None = None
         self._free_at = -inf

@@ -14,7 +14,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_sf.cluster.per_loop import loop_time
 from airflow_provider_sf.hooks.cluster_cache import cached_cluster
-from airflow_provider_sf.messages.progress_log import LogState, changed_lines
+from airflow_provider_sf.messages.log_state import LogState
+from airflow_provider_sf.messages.progress_log import changed_lines
 from airflow_provider_sf.rest.json_values import utc
 from airflow_provider_sf.triggers.loop_watch import loop_watch
 from airflow_provider_sf.triggers.poller import Subscription, poll_queue, poller_for
@@ -126,6 +127,13 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
                 xcoms.show(self.wait_state, _now())
                 subscription = self._subscription(decision)
         yield TriggerEvent(self.wait_state.ended(decision.by, _now()).to_dict())
+
+    async def on_kill(self) -> None:
+        """Log that Airflow has cancelled this trigger; Airflow calls it from 3.3 on."""
+        self.log.info(
+            "Airflow has cancelled this trigger: a person has cleared or marked the task, or another "
+            "triggerer continues the wait. The upgrade was not changed."
+        )
 
     async def _next_step(self, poller: Poller, subscription: Subscription, xcoms: XComProgress) -> Decision:
         """

@@ -129,15 +129,16 @@ class XComProgress:
         """
         Return the state that the previous triggerer pushed last. All timeouts continue from there.
 
-        If Airflow does not answer in time, return this state, and try again in the background.
+        If Airflow does not answer in time, or many waits read before this one, return this state, and read
+        on in the background.
         """
         state = state.after_restart()
         self._start = self._latest = state
         if self._key:
             self._is_unread = True
-            error = await self._error_of_reading()
-            if error is not None:
-                self._recall = asyncio.create_task(self._read_again(error))
+            first_read = asyncio.create_task(self._error_of_reading())
+            self._recall = asyncio.create_task(self._read_again(first_read))
+            await asyncio.wait([first_read], timeout=TIMEOUT_SECONDS)
         return self.newest(state)
 
     def newest(self, state: WaitState) -> WaitState:
@@ -204,8 +205,9 @@ class XComProgress:
 
         :raises Exception: whatever Airflow raises; ValueError if the XCom is missing or not readable
         """
-        value = XCom.aget_one(key="upgrade_wait", **self._key)
-        stored = WaitState.from_dict(await asyncio.wait_for(value, TIMEOUT_SECONDS))
+        async with self._turns.reads:
+            value = XCom.aget_one(key="upgrade_wait", **self._key)
+            stored = WaitState.from_dict(await asyncio.wait_for(value, TIMEOUT_SECONDS))
         known = self._start if self._is_unread else self._latest
         self._is_unread = False
         is_same_wait = stored.began_at == known.began_at
@@ -224,8 +226,11 @@ class XComProgress:
             return error
         return None
 
-    async def _read_again(self, error: Exception | None) -> None:
-        """Try to read the state a few times more, unless a push has read it."""
+    async def _read_again(self, first_read: asyncio.Task[Exception | None]) -> None:
+        """If the first read fails, try a few times more, unless a push has read the state."""
+        error = await first_read
+        if error is None:
+            return
         for pause in RETRY_PAUSES:
             await asyncio.sleep(pause)
             if self._is_unread:

@@ -33,7 +33,7 @@ from airflow_provider_sf.upgrades.outcomes import (
     Outcome,
     is_rollback_state,
 )
-from airflow_provider_sf.upgrades.services import ServiceProgress, services_of
+from airflow_provider_sf.upgrades.services import ServiceProgress, replicas_done, services_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -223,6 +223,14 @@ class UpgradeProgress(Record):
     def domains_done(self) -> tuple[int, int] | None:
         """Completed and total number of upgrade domains or units; None if not reported."""
         return self.domains.done(dict(self.omitted))
+
+    @property
+    def percent_done(self) -> float | None:
+        """The percentage that Service Fabric reports, else that of upgrade domains, else of replicas."""
+        if self.percent_completed is not None:
+            return self.percent_completed
+        completed, total = self.domains_done or replicas_done(self.services)
+        return 100.0 * completed / total if total else None
 
     @property
     def place(self) -> str | None:

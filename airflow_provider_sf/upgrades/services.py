@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.rest.json_values import count, first_objects, word
 from airflow_provider_sf.rest.storage_limits import MAX_INTEGER, fitting_indices
 from airflow_provider_sf.serialization import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SERVICES_BYTES = 7_168
 """How many bytes of JSON the services of a record may take."""
@@ -54,3 +57,11 @@ def _counted(omitted: list[ServiceProgress]) -> dict[str, int]:
         "services_behind": sum(service.behind for service in omitted),
         "pending_replicas": min(MAX_INTEGER, pending),
     }
+
+
+def replicas_done(services: Iterable[ServiceProgress]) -> tuple[int, int]:
+    """Return how many replicas are upgraded, and how many there are, of the services that report both."""
+    counts = [(service.completed_replicas, service.pending_replicas) for service in services]
+    known = [(max(0, done), max(0, left)) for done, left in counts if done is not None and left is not None]
+    done = sum(done for done, _ in known)
+    return done, done + sum(left for _, left in known)

@@ -44,6 +44,7 @@ class Stage(Record):
     last_seen_at: datetime
     target_version: str | None
     percent_completed: float | None
+    """Reported by Service Fabric, else computed from upgrade domains or replicas."""
     services_behind: tuple[ServiceProgress, ...] = ()
     more_behind: int = 0
     """How many more services are behind."""
@@ -71,7 +72,7 @@ class Stage(Record):
             first_seen_at=now,
             last_seen_at=now,
             target_version=record.target_version,
-            percent_completed=record.percent_completed,
+            percent_completed=record.percent_done,
             services_behind=behind[:MOST_BEHIND],
             more_behind=len(behind[MOST_BEHIND:]) + record.more_behind,
             failed_at=record.failed_at,
@@ -79,6 +80,11 @@ class Stage(Record):
             place=record.place,
             config_version=record.config_version,
         )
+
+    @property
+    def percent_done(self) -> float | None:
+        """The percentage, under the name that it has in a record."""
+        return self.percent_completed
 
     def continues_in(self, later: Stage) -> bool:
         """Whether a later answer shows the same upgrade in the same state."""

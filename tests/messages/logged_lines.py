@@ -6,11 +6,8 @@ import logging
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from airflow_provider_sf.messages.progress_log import (
-    LogLine,
-    LogState,
-    changed_lines,
-)
+from airflow_provider_sf.messages.log_state import LogLine, LogState
+from airflow_provider_sf.messages.progress_log import changed_lines
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.services import ServiceProgress
@@ -54,9 +51,8 @@ MISSING = Rejected(
     "no such application", 500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND", endpoint="http://c:19080"
 )
 
-FORWARD_STATUS = "rolling forward               62 %  [############--------]  web 6/8  api 2/5  worker 3/3"
+FORWARD_STATUS = "rolling forward               62 %  [######----]  web 6/8  api 2/5  worker 3/3"
 FORWARD_LINE = f"     0s  {FORWARD_STATUS}"
-HALF_STALLED = "nothing has changed for 45s; stall_timeout is 1m30s"
 BEHIND = "services behind: web 6/8 (2 pending), api 2/5 (3 pending)"
 UNKNOWN_STATE = "unknown state, never counts as success"
 PAUSED_AFTER_FAILURE = (
@@ -93,3 +89,11 @@ def info(*texts: str) -> list[LogLine]:
 
 def warning(*texts: str) -> list[LogLine]:
     return [(logging.WARNING, text) for text in texts]
+
+
+def half_stalled(elapsed: str, *more: str, unchanged: str = "45s") -> list[str]:
+    """Return the lines of a warning after half of STALL_POLICY's timeout."""
+    return [
+        f"{elapsed}  nothing has changed for {unchanged} of 1m30s (stall_timeout)",
+        *(f"{elapsed}    {text}" for text in more),
+    ]

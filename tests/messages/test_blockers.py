@@ -7,8 +7,18 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sf.messages.blockers import blocker_lines, describe_place, details_lines, reason_lines
+from airflow_provider_sf.messages.blockers import (
+    blocker_lines,
+    describe_place,
+    details_lines,
+    health_lines,
+    problem_lines,
+    reason_lines,
+    waiting_lines,
+)
 from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.upgrades.applications import ApplicationHealth
+from airflow_provider_sf.upgrades.cluster_health import ClusterHealth
 from airflow_provider_sf.upgrades.domains import DomainProgress, Domains, NodeProgress, UpgradeUnit
 from airflow_provider_sf.upgrades.monitoring_policy import MonitoringPolicy
 from airflow_provider_sf.upgrades.services import ServiceProgress
@@ -29,8 +39,8 @@ def domains(*nodes: NodeProgress, units: tuple[UpgradeUnit, ...] = UNITS, **fiel
     return Domains(units, current_domain=DomainProgress("0", nodes), **fields)
 
 
-def place(progress: UpgradeProgress, *, with_checks: bool = True) -> str:
-    return "".join(describe_place(progress, with_checks=with_checks))
+def place(progress: UpgradeProgress, *, with_time: bool = True) -> str:
+    return "".join(describe_place(progress, with_time=with_time))
 
 
 # On one line.
@@ -39,34 +49,32 @@ def place(progress: UpgradeProgress, *, with_checks: bool = True) -> str:
 @pytest.mark.parametrize(
     ("nodes", "expected"),
     [
-        (UPGRADING, "domain 0 (1 of 2): node _nt_0 upgrading for 1h37m"),
+        (UPGRADING, ["node _nt_0 upgrading for 1h37m"]),
         (
             (NodeProgress("N1", "PreUpgradeSafetyCheck"), NodeProgress("N2", None)),
-            "domain 0 (1 of 2): nodes N1 pre upgrade safety check, N2",
+            ["nodes N1 pre upgrade safety check, N2"],
         ),
-        ((NodeProgress("N1", "Invalid", 0.0),), "domain 0 (1 of 2): node N1"),
+        ((NodeProgress("N1", "Invalid", 0.0),), ["node N1"]),
         (
             tuple(NodeProgress(f"N{number}", "Upgrading") for number in range(6)),
-            "domain 0 (1 of 2): nodes N0 upgrading, N1 upgrading, N2 upgrading, N3 upgrading, and 2 more",
+            ["nodes N0 upgrading, N1 upgrading, N2 upgrading, N3 upgrading, and 2 more"],
         ),
-        ((), "domain 0 (1 of 2)"),
+        ((), []),
     ],
 )
-def test_place_names_the_nodes_in_progress(nodes: tuple[NodeProgress, ...], expected: str) -> None:
-    assert place(record(domains=domains(*nodes))) == expected
-    assert place(record(domains=domains(*nodes)), with_checks=False) == "domain 0 (1 of 2)"
+def test_nodes_in_progress_are_named(nodes: tuple[NodeProgress, ...], expected: list[str]) -> None:
+    assert waiting_lines(record(domains=domains(*nodes))) == expected
+    assert place(record(domains=domains(*nodes))) == "domain 0 (1 of 2)"
 
 
-def test_place_counts_nodes_that_were_omitted() -> None:
+def test_nodes_that_were_omitted_are_counted() -> None:
     progress = record(domains=domains(*UPGRADING), omitted=(("current_nodes", 7),))
-    assert place(progress) == "domain 0 (1 of 2): nodes _nt_0 upgrading for 1h37m, and 7 more"
+    assert waiting_lines(progress) == ["nodes _nt_0 upgrading for 1h37m, and 7 more"]
 
 
 def test_safety_checks_replace_the_nodes() -> None:
     progress = record(domains=domains(*UPGRADING, pending_safety_checks=CHECKS))
-    assert place(progress) == (
-        "domain 0 (1 of 2): node N1 waits for A; node N2 waits for B; and 1 more check"
-    )
+    assert waiting_lines(progress) == ["node N1 waits for A", "node N2 waits for B", "and 1 more check"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +96,7 @@ def test_safety_checks_replace_the_nodes() -> None:
 def test_place_has_time_and_timeout(fields: dict[str, Any], expected: str) -> None:
     progress = record(**{"domains": domains(), "monitoring_policy": POLICY, **fields})
     assert place(progress) == expected
-    assert place(progress, with_checks=False) == "domain 0 (1 of 2)"
+    assert place(progress, with_time=False) == "domain 0 (1 of 2)"
 
 
 def test_pause_between_domains_has_no_time() -> None:
@@ -115,12 +123,14 @@ def test_pause_between_domains_has_no_time() -> None:
                 "monitoring_policy": None,
                 "unhealthy_evaluations": ("Error: a", "Error: b"),
             },
-            "health check, retry 0s: Error: a",
+            "health check, retry 0s",
         ),
     ],
 )
 def test_health_check_has_time_and_limit(fields: dict[str, Any], expected: str) -> None:
-    assert place(record("RollingForwardPending", **{"monitoring_policy": POLICY, **fields})) == expected
+    progress = record("RollingForwardPending", **{"monitoring_policy": POLICY, **fields})
+    assert place(progress) == expected
+    assert problem_lines(progress) == [*fields.get("unhealthy_evaluations", ())[:1]]
 
 
 @pytest.mark.parametrize("state", ["RollingForwardCompleted", "RollingBackCompleted", "Failed"])
@@ -132,7 +142,8 @@ def test_finished_upgrade_has_no_place(state: str) -> None:
 def test_hostile_names_stay_on_one_line() -> None:
     hostile = "\n::group::" + "x" * 300
     nodes = [NodeProgress(hostile, hostile) for _ in range(9)]
-    text = place(record(domains=domains(*nodes, units=(UpgradeUnit(hostile, "InProgress"),) * 4)))
+    progress = record(domains=domains(*nodes, units=(UpgradeUnit(hostile, "InProgress"),) * 4))
+    text = f"{place(progress)} {' '.join(waiting_lines(progress))}"
     assert text.isprintable()
     assert "group::" not in text
     assert len(text) < 1_000
@@ -200,3 +211,14 @@ def test_long_details_and_reasons_are_cut() -> None:
     (reason,) = reason_lines(["x" * 900])
     assert details == f"Service Fabric says: {'x' * 500}..."
     assert reason == f"Why: {'x' * 400}..."
+
+
+def test_health_has_its_first_reasons() -> None:
+    sick = ApplicationHealth("fabric:/shop", "Error", tuple(f"Error: {letter}." for letter in "abcde"))
+    assert health_lines(sick) == ["Health now: Error.", *(f"Why: Error: {letter}." for letter in "abcd")]
+    assert health_lines(ClusterHealth("Ok")) == ["Health now: Ok."]
+
+
+@pytest.mark.parametrize("health", [None, ClusterHealth(None)])
+def test_unknown_health_is_not_named(health: ClusterHealth | None) -> None:
+    assert health_lines(health) == []

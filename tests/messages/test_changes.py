@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf.messages.progress_log import (
-    LogLine,
-    status_line,
-)
+from airflow_provider_sf.messages.record_lines import status_line
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.services import ServiceProgress
 from airflow_provider_sf.wait.matching import UpgradeSelector
@@ -23,7 +20,6 @@ from tests.messages.logged_lines import (
     FORWARD,
     FORWARD_LINE,
     FURTHER,
-    HALF_STALLED,
     MANUAL,
     OLD,
     PENDING,
@@ -33,6 +29,7 @@ from tests.messages.logged_lines import (
     UNREACHABLE,
     WEB,
     WORKER,
+    half_stalled,
     info,
     lines,
     record,
@@ -44,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from airflow_provider_sf.messages.log_state import LogLine
     from airflow_provider_sf.wait.state_machine import Observation
 
 # Progress within one state.
@@ -52,33 +50,33 @@ if TYPE_CHECKING:
 def test_progress_is_logged_in_steps_of_five_percent() -> None:
     polls = [record(ROLLING, 60.0 + step, services=()) for step in range(12)]
     assert lines(*polls) == info(
-        "     0s  rolling forward               60 %  [############--------]",
-        "  1m15s  rolling forward               65 %  [#############-------]",
-        "  2m30s  rolling forward               70 %  [##############------]",
+        "     0s  rolling forward               60 %  [######----]",
+        "  1m15s  rolling forward               65 %  [######----]",
+        "  2m30s  rolling forward               70 %  [#######---]",
     )
 
 
 def test_step_back_counts_as_progress() -> None:
     polls = [record(ROLLING, percent, services=()) for percent in (60.0, 56.0, 55.0)]
     assert lines(*polls) == info(
-        "     0s  rolling forward               60 %  [############--------]",
-        "    30s  rolling forward               55 %  [###########---------]",
+        "     0s  rolling forward               60 %  [######----]",
+        "    30s  rolling forward               55 %  [#####-----]",
     )
 
 
 def test_line_names_only_services_that_changed() -> None:
     moved = record(ROLLING, 68.0, services=(WEB, ServiceProgress("api", 3, 2), WORKER))
     assert lines(FORWARD, FORWARD, moved, replace(moved, duration_seconds=800.0)) == info(
-        FORWARD_LINE, "    30s  rolling forward               68 %  [#############-------]  api 3/5"
+        FORWARD_LINE, "    30s  rolling forward               68 %  [######----]  api 3/5"
     )
 
 
 def test_replicas_replace_a_missing_percentage() -> None:
     polls = [record(ROLLING, None, services=(ServiceProgress("web", n, 40 - n),)) for n in range(5)]
     assert lines(*polls) == info(
-        "     0s  rolling forward                0 %  [--------------------]  web 0/40",
-        "    30s  rolling forward                5 %  [#-------------------]  web 2/40",
-        "  1m00s  rolling forward               10 %  [##------------------]  web 4/40",
+        "     0s  rolling forward                0 %  [----------]  web 0/40",
+        "    30s  rolling forward                5 %  [----------]  web 2/40",
+        "  1m00s  rolling forward               10 %  [#---------]  web 4/40",
     )
 
 
@@ -107,44 +105,48 @@ IN_PROGRESS = "rolling forward in progress"
 def test_each_domain_is_logged_without_its_pause() -> None:
     polls = [rolling(0), rolling(0), rolling(1, phase="WaitDuration"), rolling(1, phase="StableDuration")]
     assert lines(*polls, rolling(1), rolling(1), rolling(2)) == info(
-        f"     0s  {IN_PROGRESS}    0 %  [--------------------]  domain UD1 (1 of 5)",
-        f"  1m00s  {IN_PROGRESS}   20 %  [####----------------]  domain UD2 (2 of 5)",
-        f"  1m30s  {IN_PROGRESS}   40 %  [########------------]  domain UD3 (3 of 5)",
+        f"     0s  {IN_PROGRESS}    0 %  [----------]  domain UD1 (1 of 5)",
+        f"  1m00s  {IN_PROGRESS}   20 %  [##--------]  domain UD2 (2 of 5)",
+        f"  1m30s  {IN_PROGRESS}   40 %  [####------]  domain UD3 (3 of 5)",
     )
 
 
 def test_first_line_names_the_health_check_phase() -> None:
     assert lines(rolling(1, phase="StableDuration"), rolling(1)) == info(
-        "     0s  rolling forward pending       20 %  [####----------------]  1 of 5 domains: health check, stable duration",
-        f"    15s  {IN_PROGRESS}   20 %  [####----------------]  domain UD2 (2 of 5)",
+        (
+            "     0s  rolling forward pending       20 %  [##--------]  1 of 5 domains  health check, "
+            "stable duration"
+        ),
+        f"    15s  {IN_PROGRESS}   20 %  [##--------]  domain UD2 (2 of 5)",
     )
 
 
 def test_unhealthy_check_is_logged_at_once() -> None:
     sick = rolling(1, phase="Retry", unhealthy_evaluations=("Error: service web: It is down.", "Error: more"))
     assert lines(rolling(0), rolling(1, phase="WaitDuration"), sick, sick) == info(
-        f"     0s  {IN_PROGRESS}    0 %  [--------------------]  domain UD1 (1 of 5)",
-        (
-            "    30s  rolling forward pending       20 %  [####----------------]  1 of 5 domains: "
-            "health check, retry: Error: service web: It is down."
-        ),
+        f"     0s  {IN_PROGRESS}    0 %  [----------]  domain UD1 (1 of 5)",
+        "    30s  rolling forward pending       20 %  [##--------]  1 of 5 domains  health check, retry",
+        "    30s    Error: service web: It is down.",
     )
 
 
 def test_finished_upgrade_has_no_health_check() -> None:
     finished = replace(rolling(5, phase="StableDuration"), state="RollingForwardCompleted")
-    assert status_line(finished, ()) == "rolling forward completed    100 %  [####################]"
+    assert status_line(finished, ()) == "rolling forward completed    100 %  [##########]"
 
 
 def test_safety_checks_are_logged_after_two_minutes() -> None:
     """Every domain starts with some; only those that stay are worth a line."""
     held, other = rolling(1, checks=("node1 waits",)), rolling(1, checks=("node1 waits", "node2 waits"))
-    place = f"{IN_PROGRESS}   20 %  [####----------------]  domain UD2 (2 of 5)"
+    place = f"{IN_PROGRESS}   20 %  [##--------]  domain UD2 (2 of 5)"
     assert lines(rolling(0), *[held] * 12, *[other] * 9) == info(
-        f"     0s  {IN_PROGRESS}    0 %  [--------------------]  domain UD1 (1 of 5)",
+        f"     0s  {IN_PROGRESS}    0 %  [----------]  domain UD1 (1 of 5)",
         f"    15s  {place}",
-        f"  2m15s  {place}: node1 waits",
-        f"  5m15s  {place}: node1 waits; node2 waits",
+        f"  2m15s  {place}",
+        "  2m15s    node1 waits",
+        f"  5m15s  {place}",
+        "  5m15s    node1 waits",
+        "  5m15s    node2 waits",
     )
 
 
@@ -157,24 +159,24 @@ def test_small_progress_is_logged_after_ten_minutes() -> None:
             "    45s  cluster unreachable; retrying for up to 5m00s (unreachable_timeout): http://c:19080: Connection refused",
         ),
         (logging.WARNING, "  1m00s  cluster reachable again after 30s"),
-        (logging.INFO, " 10m00s  rolling forward               64 %  [############--------]  web 7/8"),
+        (logging.INFO, " 10m00s  rolling forward               64 %  [######----]  web 7/8"),
     ]
 
 
 def test_unknown_progress_is_logged_after_ten_minutes() -> None:
     polls = [record(ROLLING, percent, services=()) for percent in [None, *[10.0, None] * 19, 10.0, 10.0]]
     assert lines(*polls) == info(
-        "     0s  rolling forward                - %  [                    ]",
-        " 10m00s  rolling forward               10 %  [##------------------]",
+        "     0s  rolling forward                - %  [          ]",
+        " 10m00s  rolling forward               10 %  [#---------]",
     )
 
 
 @pytest.mark.parametrize(
     ("state", "line"),
     [
-        ("RollingBack", "    15s  rolling back                  62 %  [############--------]"),
-        ("CompletedRollback", "    15s  completed rollback            62 %  [############--------]"),
-        ("Failed", "    15s  failed                        62 %  [############--------]"),
+        ("RollingBack", "    15s  rolling back                  62 %  [----<<<<<<]"),
+        ("CompletedRollback", "    15s  completed rollback            62 %  [----<<<<<<]"),
+        ("Failed", "    15s  failed                        62 %  [######----]"),
     ],
 )
 def test_bad_state_is_a_warning(state: str, line: str) -> None:
@@ -192,7 +194,7 @@ def test_bad_state_is_a_warning(state: str, line: str) -> None:
             BACK,
             (
                 logging.WARNING,
-                "     0s  rolling back                  75 %  [###############-----]  web 6/8  api 2/5  worker 3/3",
+                "     0s  rolling back                  75 %  [---<<<<<<<]  web 6/8  api 2/5  worker 3/3",
             ),
         ),
     ],
@@ -200,23 +202,24 @@ def test_bad_state_is_a_warning(state: str, line: str) -> None:
 def test_half_a_stall_names_services_behind(observation: UpgradeProgress, line: LogLine) -> None:
     assert lines(*[observation] * 6, policy=STALL_POLICY) == [
         line,
-        *warning(f"    45s  {HALF_STALLED}; {BEHIND}"),
+        *warning(*half_stalled("    45s", BEHIND)),
     ]
 
 
 def test_half_a_stall_without_services_behind() -> None:
     observation = record("UnprovisioningCurrent", 100.0, services=(WORKER,))
-    assert lines(*[observation] * 6, policy=STALL_POLICY)[1:] == warning(f"    45s  {HALF_STALLED}")
+    assert lines(*[observation] * 6, policy=STALL_POLICY)[1:] == warning(*half_stalled("    45s"))
 
 
 def test_end_of_half_a_stall_is_a_warning() -> None:
     polls = [FORWARD] * 5 + [FURTHER] * 5 + [DONE]
     assert lines(*polls, policy=STALL_POLICY) == info(FORWARD_LINE) + warning(
-        f"    45s  {HALF_STALLED}; {BEHIND}",
-        "  1m15s  rolling forward               64 %  [############--------]  web 7/8  "
-        "(moving again after 1m15s without a change)",
-        f"  2m00s  {HALF_STALLED}; services behind: web 7/8 (1 pending), api 2/5 (3 pending)",
-        "  2m30s  completed rollforward        100 %  [####################]  (after 1m15s without a change)",
+        *half_stalled("    45s", BEHIND),
+        "  1m15s  moving again after 1m15s without a change",
+        "  1m15s  rolling forward               64 %  [######----]  web 7/8",
+        *half_stalled("  2m00s", "services behind: web 7/8 (1 pending), api 2/5 (3 pending)"),
+        "  2m30s  after 1m15s without a change",
+        "  2m30s  completed rollforward        100 %  [##########]",
     )
 
 
@@ -227,7 +230,7 @@ def test_change_before_half_a_stall_has_no_remark() -> None:
 def test_half_a_stall_is_logged_after_an_outage() -> None:
     assert lines(FORWARD, UNREACHABLE, UNREACHABLE, UNREACHABLE, FORWARD, policy=STALL_POLICY)[2:] == warning(
         "  1m00s  cluster reachable again after 45s",
-        f"  1m00s  nothing has changed for 1m00s; stall_timeout is 1m30s; {BEHIND}",
+        *half_stalled("  1m00s", BEHIND, unchanged="1m00s"),
     )
 
 
@@ -262,14 +265,14 @@ WEB_OF_480 = [(ServiceProgress("web", poll, 480 - poll),) for poll in range(480)
 @pytest.mark.parametrize(
     ("max_lines", "record_of_poll"),
     [
-        (24, lambda poll: record(ROLLING, poll / 4.8)),
-        (24, lambda poll: record(ROLLING, poll / 4.8, services=WEB_OF_480[poll])),
-        (24, lambda poll: record(ROLLING, None, services=WEB_OF_480[poll])),
-        (15, lambda poll: record(ROLLING, 50.0, services=WEB_OF_480[poll])),
-        (15, lambda poll: record(ROLLING, None, services=(ServiceProgress(f"s{poll}", None, None),))),
-        (24, lambda poll: record(ROLLING, poll / 4.8 if poll % 2 else None, services=())),
-        (27, lambda poll: record(ROLLING, None, services=(ServiceProgress("web", 3, poll),))),
-        (15, lambda _poll: FORWARD),
+        (25, lambda poll: record(ROLLING, poll / 4.8)),
+        (25, lambda poll: record(ROLLING, poll / 4.8, services=WEB_OF_480[poll])),
+        (25, lambda poll: record(ROLLING, None, services=WEB_OF_480[poll])),
+        (16, lambda poll: record(ROLLING, 50.0, services=WEB_OF_480[poll])),
+        (16, lambda poll: record(ROLLING, None, services=(ServiceProgress(f"s{poll}", None, None),))),
+        (25, lambda poll: record(ROLLING, poll / 4.8 if poll % 2 else None, services=())),
+        (28, lambda poll: record(ROLLING, None, services=(ServiceProgress("web", 3, poll),))),
+        (16, lambda _poll: FORWARD),
     ],
     ids=[
         *("percent", "percent and replicas", "replicas without percent", "replicas, percent stands still"),
@@ -287,7 +290,7 @@ def test_log_of_constant_changes_is_short(
 
 
 def test_log_of_repeated_stalls_is_short() -> None:
-    """The worst case is a step after each half: a warning, and another when it moves again."""
+    """The worst case is a step after each half: a warning, and two lines when it moves again."""
     wait = run_two_hours(lambda poll: record(ROLLING, poll // 61 * 10.0), stall_timeout=1800.0)
-    assert sum("stall_timeout is 30m00s" in line for _, line in wait.lines) == 7
-    assert len(wait.lines) <= 40
+    assert sum("of 30m00s (stall_timeout)" in line for _, line in wait.lines) == 7
+    assert len(wait.lines) <= 41

@@ -68,12 +68,15 @@ def ended(*observations: Any) -> str:
 
 def test_timeout_names_the_connection() -> None:
     assert ended(NOT_READ, NOT_READ).splitlines()[:2] == [
-        "Upgrade of application resource 'shop': no result within 1m00s (timeout); the connection cannot be used.",
+        (
+            "No result within 1m00s (timeout), the connection cannot be used: upgrade of application "
+            "resource 'shop'."
+        ),
         f"The connection could not be used at the end: {NOT_READ}",
     ]
     assert f"The connection could not be used at the end: {HALF_ROTATED}" in ended(FORWARD, HALF_ROTATED)
     assert f"The cluster was unreachable at the end: {UNREACHABLE}" in ended(FORWARD, UNREACHABLE)
-    assert "the cluster is unreachable." in ended(UNREACHABLE).splitlines()[0]
+    assert "the cluster is unreachable: " in ended(UNREACHABLE).splitlines()[0]
 
 
 def test_answer_is_no_connection_problem() -> None:

@@ -12,7 +12,6 @@ from airflow_provider_sf.messages.descriptions import (
     describe_selector,
     describe_state,
     describe_upgrade,
-    percent_done,
 )
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.services import ServiceProgress
@@ -87,7 +86,7 @@ def test_record_has_upgrade_and_progress(progress: UpgradeProgress | None, expec
 def test_percentage_falls_back_to_domains_and_replicas(
     progress: UpgradeProgress, expected: float | None
 ) -> None:
-    assert percent_done(progress) == expected
+    assert progress.percent_done == expected
 
 
 @pytest.mark.parametrize(

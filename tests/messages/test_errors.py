@@ -57,8 +57,9 @@ def explained(*observations: Observation, policy: Any = PATIENT) -> ServiceFabri
 def test_deletion_has_the_last_progress() -> None:
     error = explained(FORWARD, GONE)
     assert str(error) == (
-        f"Application resource 'shop' was deleted during its upgrade to v1. {LAST_SEEN} Next: find out who deleted "
-        f"it. Service Fabric answered: {ENDPOINT}: HTTP 404 FABRIC_E_APPLICATION_NOT_FOUND: Application not found"
+        f"Deleted during its upgrade to v1: application resource 'shop'. {LAST_SEEN} Next: find out "
+        f"who deleted it. Service Fabric answered: {ENDPOINT}: HTTP 404 "
+        "FABRIC_E_APPLICATION_NOT_FOUND: Application not found"
     )
     assert type(error) is Rejected
     assert (error.status, error.code, error.endpoint) == (404, "FABRIC_E_APPLICATION_NOT_FOUND", ENDPOINT)
@@ -68,7 +69,7 @@ def test_deletion_after_the_end_is_named_so() -> None:
     """The second look at a rollback found nothing any more."""
     rolled_back = record("CompletedRollback", 100.0, **BACKWARD)
     assert str(explained(FORWARD, BACK, rolled_back, GONE)).startswith(
-        "Application resource 'shop' was deleted after its upgrade to v1. It started at "
+        "Deleted after its upgrade to v1: application resource 'shop'. It started at "
     )
 
 
@@ -86,16 +87,17 @@ def test_missing_at_the_first_poll_keeps_its_advice() -> None:
 def test_missing_after_another_upgrade_is_no_deletion() -> None:
     policy = replace(PATIENT, selector=replace(PATIENT.selector, previous=OLD))
     assert str(explained(OLD, GONE, policy=policy)).startswith(
-        "Upgrade of application resource 'shop': its progress cannot be read any more, so the wait has ended. "
-        "This task only watched the upgrade"
+        "Progress cannot be read any more, so the wait has ended: upgrade of application resource "
+        "'shop'. This task only watched the upgrade"
     )
 
 
 def test_outage_has_duration_and_last_progress() -> None:
     error = explained(FORWARD, UNREACHABLE, policy=replace(PATIENT, unreachable_timeout=90.0))
     assert str(error) == (
-        "Upgrade of application resource 'shop' to v1: the cluster was unreachable for 1m30s (unreachable_timeout, "
-        f"4 polls). {LAST_SEEN} {ONLY_WATCHED} Last error: {ENDPOINT}: Connection refused"
+        "Cluster unreachable for 1m30s (unreachable_timeout, 4 polls): upgrade of application "
+        f"resource 'shop' to v1. {LAST_SEEN} {ONLY_WATCHED} Last error: {ENDPOINT}: Connection "
+        "refused"
     )
     assert type(error) is Unreachable
 
@@ -103,8 +105,8 @@ def test_outage_has_duration_and_last_progress() -> None:
 def test_outage_without_any_answer() -> None:
     error = explained(UNREACHABLE, policy=replace(PATIENT, unreachable_timeout=90.0))
     assert str(error) == (
-        "Upgrade of application resource 'shop': the cluster was unreachable for 1m30s (unreachable_timeout, "
-        f"4 polls). {ONLY_WATCHED} Last error: {ENDPOINT}: Connection refused"
+        "Cluster unreachable for 1m30s (unreachable_timeout, 4 polls): upgrade of application "
+        f"resource 'shop'. {ONLY_WATCHED} Last error: {ENDPOINT}: Connection refused"
     )
 
 
@@ -112,7 +114,7 @@ def test_lost_connection_is_no_outage_of_the_cluster() -> None:
     state = replace(ended(FORWARD, UNREACHABLE), error=Unreachable("connection 'sf' could not be read"))
     assert state.error is not None
     assert str(explained_error(state.error, state, "application_resource", "shop")).startswith(
-        "Upgrade of application resource 'shop' to v1: the connection could not be used for 5m00s "
+        "Connection could not be used for 5m00s "
     )
 
 
@@ -121,7 +123,7 @@ def test_outage_without_its_start() -> None:
     state = replace(ended(FORWARD, UNREACHABLE), unreachable_since=None)
     assert state.error is not None
     assert str(explained_error(state.error, state, "application_resource", "shop")).startswith(
-        "Upgrade of application resource 'shop' to v1: the cluster was unreachable (unreachable_timeout, "
+        "Cluster unreachable (unreachable_timeout, "
     )
 
 
@@ -135,8 +137,8 @@ def test_outage_without_its_start() -> None:
 def test_refusal_has_the_last_progress(error: ServiceFabricError) -> None:
     result = explained(FORWARD, error)
     assert str(result) == (
-        "Upgrade of application resource 'shop' to v1: its progress cannot be read any more, so the wait has ended. "
-        f"{LAST_SEEN} {ONLY_WATCHED} Last error: {error}"
+        "Progress cannot be read any more, so the wait has ended: upgrade of application resource "
+        f"'shop' to v1. {LAST_SEEN} {ONLY_WATCHED} Last error: {error}"
     )
     assert type(result) is type(error)
     assert result.to_dict() == error.to_dict()

@@ -140,14 +140,14 @@ def test_percentage_is_a_whole_number(value: float | None, expected: str) -> Non
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (None, "[                    ]"),
-        (-1.0, "[--------------------]"),
-        (4.9, "[--------------------]"),
-        (5.0, "[#-------------------]"),
-        (62.0, "[############--------]"),
-        (99.9, "[###################-]"),
-        (100.0, "[####################]"),
-        (101.0, "[####################]"),
+        (None, "[          ]"),
+        (-1.0, "[----------]"),
+        (4.9, "[----------]"),
+        (5.0, "[----------]"),
+        (62.0, "[######----]"),
+        (99.9, "[#########-]"),
+        (100.0, "[##########]"),
+        (101.0, "[##########]"),
     ],
 )
 def test_bar_is_full_only_at_100_percent(value: float | None, expected: str) -> None:
@@ -195,9 +195,9 @@ def test_long_service_name_is_cut() -> None:
 
 
 def test_two_safety_checks_are_named() -> None:
-    assert safety_checks(["a\nb"]) == "a b"
-    assert safety_checks(["a", "b", "c"]) == "a; b; and 1 more check"
-    assert safety_checks(["a", "b"], 2) == "a; b; and 2 more checks"
+    assert safety_checks(["a\nb"]) == ["a b"]
+    assert safety_checks(["a", "b", "c"]) == ["a", "b", "and 1 more check"]
+    assert safety_checks(["a", "b"], 2) == ["a", "b", "and 2 more checks"]
 
 
 # States and versions.

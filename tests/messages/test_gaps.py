@@ -47,7 +47,7 @@ def message(state: WaitState, verdict: Verdict = Verdict.FAILED) -> list[str]:
 def test_rollback_after_a_gap_has_no_position() -> None:
     lines = message(watch(FIRST.resumed(), (208, BACK), (223, DONE), (225, DONE)))
     assert lines[:3] == [
-        "Upgrade of application resource 'shop' from v0 to v1 was rolled back (CompletedRollback).",
+        "Rolled back: upgrade of application resource 'shop' from v0 to v1 (CompletedRollback).",
         (
             "It was last seen going forward at 2026-03-01 02:42:23 UTC and first seen rolling back at "
             "2026-03-01 02:45:51 UTC. The time in between is unknown: the triggerer was replaced or started late."
@@ -59,7 +59,10 @@ def test_rollback_after_a_gap_has_no_position() -> None:
 def test_rollback_without_gap_has_its_position() -> None:
     lines = message(watch(FIRST, (208, BACK), (223, DONE), (225, DONE)))
     assert lines[:3] == [
-        "Upgrade of application resource 'shop' from v0 to v1 was rolled back at 18 % (CompletedRollback).",
+        (
+            "Rolled back, last seen going forward at 18 %: upgrade of application resource 'shop' from "
+            "v0 to v1 (CompletedRollback)."
+        ),
         (
             "It was last seen going forward at 2026-03-01 02:42:23 UTC and first seen rolling back at "
             "2026-03-01 02:45:51 UTC."
@@ -70,17 +73,13 @@ def test_rollback_without_gap_has_its_position() -> None:
 
 def test_superseded_after_a_gap_has_no_position() -> None:
     lines = message(watch(FIRST.resumed(), (208, OTHER), (210, OTHER)), Verdict.SUPERSEDED)
-    assert lines[0] == (
-        "Upgrade of application resource 'shop' to v1 was superseded: another upgrade replaced it."
-    )
+    assert lines[0] == ("Superseded by another upgrade: upgrade of application resource 'shop' to v1.")
     assert "was last seen at 2026-03-01 02:42:23 UTC: rolling forward, 18 %." in lines[1]
 
 
 def test_superseded_without_gap_has_its_position() -> None:
     lines = message(watch(FIRST, (208, OTHER), (210, OTHER)), Verdict.SUPERSEDED)
-    assert lines[0] == (
-        "Upgrade of application resource 'shop' to v1 was superseded at 18 %: another upgrade replaced it."
-    )
+    assert lines[0] == ("Superseded by another upgrade: upgrade of application resource 'shop' to v1.")
 
 
 def rows(state: WaitState) -> list[str]:

@@ -12,12 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_sf.messages.progress_log import (
-    LogState,
-    changed_lines,
-    opening_lines,
-    status_line,
-)
+from airflow_provider_sf.messages.log_state import LogState
+from airflow_provider_sf.messages.progress_log import changed_lines, opening_lines
+from airflow_provider_sf.messages.record_lines import status_line
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades.services import ServiceProgress
@@ -67,10 +64,8 @@ if TYPE_CHECKING:
 def test_opening_has_target_selector_and_timeouts() -> None:
     policy = Policy(poke_interval=15.0, selector=UpgradeSelector(target_version="v1"))
     assert opening_lines("application_resource", "shop", "http://c:19080", policy, ("timeout", 21_600.0)) == (
-        (
-            "Waiting for the upgrade of application resource 'shop' at http://c:19080; "
-            "expected upgrade: v1 (target_version)"
-        ),
+        "Waiting for the upgrade of application resource 'shop' at http://c:19080",
+        "Expected upgrade: v1 (target_version)",
         (
             "Polling every 15s; timeout 6h00m, start_timeout 15m00s, unknown_state_timeout 10m00s, "
             "unreachable_timeout 5m00s"
@@ -82,20 +77,18 @@ def test_opening_names_each_timeout_that_is_set() -> None:
     policy = Policy(30.0, 120.0, start_timeout=60.0, unknown_state_timeout=90.0, stall_timeout=1800.0)
     limit = ("execution_timeout", 7_200.0)
     assert opening_lines("application_resource", "shop", "http://c:19080", policy, limit) == (
+        "Waiting for the upgrade of application resource 'shop' at http://c:19080",
+        "Expected upgrade: the latest on record",
         (
-            "Waiting for the upgrade of application resource 'shop' at http://c:19080; "
-            "expected upgrade: the latest on record"
-        ),
-        (
-            "Polling every 30s; execution_timeout 2h00m, start_timeout 1m00s, stall_timeout 30m00s, "
-            "unknown_state_timeout 1m30s, unreachable_timeout 2m00s"
+            "Polling every 30s; execution_timeout 2h00m, start_timeout 1m00s, stall_timeout "
+            "30m00s, unknown_state_timeout 1m30s, unreachable_timeout 2m00s"
         ),
     )
 
 
 def test_opening_shows_that_pauses_grow() -> None:
     policy = Policy(15.0, exponential_backoff=True)
-    _, line = opening_lines("application_resource", "shop", "http://c:19080", policy, ("timeout", 60.0))
+    *_, line = opening_lines("application_resource", "shop", "http://c:19080", policy, ("timeout", 60.0))
     assert line.startswith("Polling every 15s at first; timeout 1m00s, ")
 
 
@@ -107,25 +100,23 @@ def test_status_line_has_state_percentage_and_replicas() -> None:
 
 
 def test_status_line_names_the_chosen_services() -> None:
-    assert (
-        status_line(FORWARD, [API]) == "rolling forward               62 %  [############--------]  api 2/5"
-    )
+    assert status_line(FORWARD, [API]) == "rolling forward               62 %  [######----]  api 2/5"
     nine = [ServiceProgress(f"s{number}", 1, 2) for number in range(9)]
     assert status_line(FORWARD, nine) == (
-        "rolling forward               62 %  [############--------]  "
-        "s0 1/3  s1 1/3  s2 1/3  s3 1/3  s4 1/3  s5 1/3  and 3 more"
+        "rolling forward               62 %  [######----]  s0 1/3  s1 1/3  s2 1/3  s3 1/3  s4 1/3  "
+        "s5 1/3  and 3 more"
     )
 
 
 def test_status_line_marks_unknown_values() -> None:
     unsaid = record(None, None, services=(ServiceProgress("web", None, 2),))
     assert status_line(unsaid, unsaid.services) == (
-        "no state                       - %  [                    ]  web ?/?"
+        "no state                       - %  [          ]  web ?/?"
     )
 
 
 def test_status_line_without_any_upgrade() -> None:
-    assert status_line(NEVER_UPGRADED, ()) == "not upgraded                   - %  [                    ]"
+    assert status_line(NEVER_UPGRADED, ()) == "not upgraded                 100 %  [##########]"
 
 
 # Heartbeats.
@@ -134,8 +125,8 @@ def test_status_line_without_any_upgrade() -> None:
 def test_heartbeat_comes_every_ten_minutes() -> None:
     assert lines(*[FORWARD] * 90) == info(
         FORWARD_LINE,
-        " 10m00s  rolling forward               62 %  [############--------]  unchanged for 10m00s",
-        " 20m00s  rolling forward               62 %  [############--------]  unchanged for 20m00s",
+        " 10m00s  unchanged for 10m00s: rolling forward 62 %",
+        " 20m00s  unchanged for 20m00s: rolling forward 62 %",
     )
 
 
@@ -148,13 +139,13 @@ def test_new_process_continues_the_heartbeat() -> None:
     assert changed_lines(log_state, state, state, POLICY, early) == (log_state, [])
     assert changed_lines(log_state, state, state, POLICY, late) == (
         LogState(FORWARD, START, late),
-        info(" 10m00s  rolling forward               62 %  [############--------]  unchanged for 10m00s"),
+        info(" 10m00s  unchanged for 10m00s: rolling forward 62 %"),
     )
 
 
 def test_heartbeat_shows_a_pause() -> None:
     assert lines(*[record(PENDING, **MANUAL)] * 41)[2:] == info(
-        " 10m00s  rolling forward pending       62 %  [############--------]  paused, unchanged for 10m00s"
+        " 10m00s  paused, unchanged for 10m00s: rolling forward pending 62 %"
     )
 
 
@@ -188,10 +179,12 @@ def test_heartbeat_in_an_outage_shows_both_durations() -> None:
 
 def test_other_finished_upgrade_is_logged_once() -> None:
     assert lines(OLD, OLD, record(ROLLING, 10.0, services=()), policy=AFTER_OLD) == info(
-        "     0s  completed rollforward        100 %  [####################]  "
-        "(ignored, not the expected upgrade: v0, started 2026-02-28 03:00:00 UTC)",
-        "    30s  rolling forward               10 %  [##------------------]  "
-        "(expected upgrade found: v1, started 2026-03-01 03:00:00 UTC)",
+        (
+            "     0s  ignored, not the expected upgrade: v0, started 2026-02-28 03:00:00 UTC "
+            "(completed rollforward, 100 %)"
+        ),
+        "    30s  expected upgrade found: v1, started 2026-03-01 03:00:00 UTC",
+        "    30s  rolling forward               10 %  [#---------]",
     )
 
 
@@ -203,19 +196,23 @@ def test_other_running_upgrade_is_logged_per_state() -> None:
         record("UnprovisioningCurrent", 100.0, **OTHERS),
     )
     assert lines(*polls, policy=policy) == info(
-        "     0s  rolling forward               90 %  [##################--]  "
-        "(ignored, not the expected upgrade: v0, started 2026-02-28 03:00:00 UTC)",
-        "    15s  rolling forward               95 %  [###################-]",
-        "    30s  unprovisioning current       100 %  [####################]  "
-        "(ignored, not the expected upgrade: v0, started 2026-02-28 03:00:00 UTC)",
+        (
+            "     0s  ignored, not the expected upgrade: v0, started 2026-02-28 03:00:00 UTC (rolling "
+            "forward, 90 %)"
+        ),
+        "    15s  ignored: v0, started 2026-02-28 03:00:00 UTC (rolling forward, 95 %)",
+        (
+            "    30s  ignored, not the expected upgrade: v0, started 2026-02-28 03:00:00 UTC "
+            "(unprovisioning current, 100 %)"
+        ),
     )
 
 
 def test_other_rollback_is_no_warning() -> None:
     policy = Policy(poke_interval=15.0, selector=UpgradeSelector(started_after=START))
     assert lines(record("RollingBack", 75.0, **OTHERS), policy=policy) == info(
-        "     0s  rolling back                  75 %  [###############-----]  "
-        "(ignored, not the expected upgrade: rollback to v0, started 2026-02-28 03:00:00 UTC)"
+        "     0s  ignored, not the expected upgrade: rollback to v0, started 2026-02-28 03:00:00 "
+        "UTC (rolling back, 75 %)"
     )
 
 
@@ -223,23 +220,25 @@ def test_superseding_upgrade_is_logged_once() -> None:
     theirs: dict[str, Any] = {"started_at": FIVE_PAST, "target_version": "v2", "services": ()}
     polls = (FORWARD, record(ROLLING, 10.0, **theirs), record(ROLLING, 15.0, **theirs))
     assert lines(*polls) == info(FORWARD_LINE) + warning(
-        "    15s  rolling forward               10 %  [##------------------]  "
-        "(superseded by another upgrade: v2, started 2026-03-01 03:05:00 UTC)",
-        "    30s  rolling forward               15 %  [###-----------------]",
+        (
+            "    15s  superseded by another upgrade: v2, started 2026-03-01 03:05:00 UTC (rolling "
+            "forward, 10 %)"
+        ),
+        "    30s  ignored: v2, started 2026-03-01 03:05:00 UTC (rolling forward, 15 %)",
     )
 
 
 def test_missing_upgrade_is_logged_once() -> None:
     assert lines(NEVER_UPGRADED, NEVER_UPGRADED, FORWARD) == info(
-        "     0s  not upgraded                   - %  [                    ]  (no upgrade on record yet)",
-        f"    30s  {FORWARD_STATUS}  (expected upgrade found: v1, started 2026-03-01 03:00:00 UTC)",
+        "     0s  no upgrade on record yet",
+        "    30s  expected upgrade found: v1, started 2026-03-01 03:00:00 UTC",
+        f"    30s  {FORWARD_STATUS}",
     )
 
 
 def test_vanished_upgrade_is_a_warning_once() -> None:
     assert lines(FORWARD, NEVER_UPGRADED, NEVER_UPGRADED) == info(FORWARD_LINE) + warning(
-        "    15s  not upgraded                   - %  [                    ]  "
-        "(the expected upgrade is no longer on record)",
+        "    15s  the expected upgrade is no longer on record",
     )
 
 
@@ -259,24 +258,19 @@ def test_unknown_state_is_explained_each_time() -> None:
         record("Invalid", 70.0, services=()),
     )
     assert lines(*polls) == [
-        (
-            logging.WARNING,
-            f"     0s  rolling sideways              62 %  [############--------]  ({UNKNOWN_STATE})",
-        ),
-        (logging.WARNING, "    15s  rolling sideways              69 %  [#############-------]"),
-        (logging.INFO, "    30s  rolling forward               70 %  [##############------]"),
-        (
-            logging.WARNING,
-            f"    45s  invalid                       70 %  [##############------]  ({UNKNOWN_STATE})",
-        ),
+        (logging.WARNING, f"     0s  {UNKNOWN_STATE}"),
+        (logging.WARNING, "     0s  rolling sideways              62 %  [######----]"),
+        (logging.WARNING, "    15s  rolling sideways              69 %  [######----]"),
+        (logging.INFO, "    30s  rolling forward               70 %  [#######---]"),
+        (logging.WARNING, f"    45s  {UNKNOWN_STATE}"),
+        (logging.WARNING, "    45s  invalid                       70 %  [#######---]"),
     ]
 
 
 def test_accepted_version_is_logged() -> None:
     selector = UpgradeSelector(started_after=START, target_version="v0", accept_current_version=True)
     assert lines(OLD, policy=Policy(poke_interval=15.0, selector=selector)) == info(
-        "     0s  completed rollforward        100 %  [####################]  "
-        "(accepted, deployed already (accept_current_version): v0, started 2026-02-28 03:00:00 UTC)"
+        "     0s  accepted, deployed already (accept_current_version): v0, started 2026-02-28 03:00:00 UTC"
     )
 
 
@@ -287,9 +281,9 @@ def test_pause_after_a_failure_is_explained_once() -> None:
     paused: dict[str, Any] = {**MANUAL, "failed_at": FIVE_PAST}
     polls = (record(ROLLING, **paused), record(ROLLING, 70.0, **paused))
     assert lines(*polls, polls[1]) == warning(
-        "     0s  rolling forward               62 %  [############--------]",
+        "     0s  rolling forward               62 %  [######----]",
         f"     0s  {PAUSED_AFTER_FAILURE}",
-        "    15s  rolling forward               70 %  [##############------]",
+        "    15s  rolling forward               70 %  [#######---]",
     )
 
 
@@ -300,60 +294,56 @@ def test_second_pause_is_explained_again() -> None:
         record(ROLLING, 60.0, **MANUAL),
         record(PENDING, 60.0, **MANUAL),
     )
-    assert lines(*polls) == info(
-        "     0s  rolling forward               40 %  [########------------]"
-    ) + warning(
-        "    15s  rolling forward pending       40 %  [########------------]",
+    assert lines(*polls) == info("     0s  rolling forward               40 %  [####------]") + warning(
+        "    15s  rolling forward pending       40 %  [####------]",
         f"    15s  {PAUSED_BETWEEN_DOMAINS}",
-        "    30s  rolling forward               60 %  [############--------]  (moving again)",
-        "    45s  rolling forward pending       60 %  [############--------]",
+        "    30s  moving again",
+        "    30s  rolling forward               60 %  [######----]",
+        "    45s  rolling forward pending       60 %  [######----]",
         f"    45s  {PAUSED_BETWEEN_DOMAINS}",
     )
 
 
 @pytest.mark.parametrize(
-    ("observation", "line"),
+    ("observation", "end"),
     [
-        (FORWARD, f"    15s  {FORWARD_STATUS}  (moving again)"),
+        (FORWARD, ["    15s  moving again", f"    15s  {FORWARD_STATUS}"]),
         (
             BACK,
-            (
-                "    15s  rolling back                  75 %  [###############-----]  web 6/8  api 2/5  worker 3/3  "
-                "(moving again)"
-            ),
+            [
+                "    15s  moving again",
+                "    15s  rolling back                  75 %  [---<<<<<<<]  web 6/8  api 2/5  worker 3/3",
+            ],
         ),
-        (DONE, "    15s  completed rollforward        100 %  [####################]"),
+        (DONE, ["    15s  completed rollforward        100 %  [##########]"]),
         (
             record("CompletedRollback", 100.0, target_version="v0", services=()),
-            "    15s  completed rollback           100 %  [####################]",
+            ["    15s  completed rollback           100 %  [<<<<<<<<<<]"],
         ),
-        (
-            record("Failed", services=()),
-            "    15s  failed                        62 %  [############--------]",
-        ),
+        (record("Failed", services=()), ["    15s  failed                        62 %  [######----]"]),
     ],
 )
-def test_end_of_a_pause_is_a_warning(observation: UpgradeProgress, line: str) -> None:
+def test_end_of_a_pause_is_a_warning(observation: UpgradeProgress, end: list[str]) -> None:
     assert lines(record(PENDING, **MANUAL), observation) == warning(
-        "     0s  rolling forward pending       62 %  [############--------]",
+        "     0s  rolling forward pending       62 %  [######----]",
         f"     0s  {PAUSED_BETWEEN_DOMAINS}",
-        line,
+        *end,
     )
 
 
 def test_pause_after_a_pause_has_no_remark() -> None:
     polls = (record(ROLLING, failed_at=FIVE_PAST, **MANUAL), record(PENDING, **MANUAL))
     assert lines(*polls) == warning(
-        "     0s  rolling forward               62 %  [############--------]",
+        "     0s  rolling forward               62 %  [######----]",
         f"     0s  {PAUSED_AFTER_FAILURE}",
-        "    15s  rolling forward pending       62 %  [############--------]",
+        "    15s  rolling forward pending       62 %  [######----]",
         f"    15s  {PAUSED_BETWEEN_DOMAINS}",
     )
 
 
 def test_pause_during_a_rollback_offers_no_rollback() -> None:
     assert lines(MANUAL_BACK) == warning(
-        "     0s  rolling back pending          75 %  [###############-----]", f"     0s  {PAUSED_BACK}"
+        "     0s  rolling back pending          75 %  [---<<<<<<<]", f"     0s  {PAUSED_BACK}"
     )
 
 
@@ -393,7 +383,7 @@ def test_missing_application_is_logged_each_time() -> None:
         (logging.INFO, f"     0s  {missing}"),
         (
             logging.INFO,
-            "  1m00s  not upgraded                   - %  [                    ]  (no upgrade on record yet)",
+            "  1m00s  no upgrade on record yet",
         ),
         (logging.INFO, f"  1m15s  {missing}"),
     ]
@@ -418,8 +408,8 @@ def test_each_line_starts_with_the_elapsed_time(scenario: str) -> None:
     policy = Policy(15.0, stall_timeout=1_200.0)
     wait = run_wait(f"{scenario}-shop", simulated_cluster(scenario), policy)
     elapsed = []
-    for _, line in wait.lines[2:]:
-        matched = re.fullmatch(r" *(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?  \S.*", line)
+    for _, line in wait.lines[3:]:
+        matched = re.fullmatch(r" *(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?  (?:  )?\S.*", line)
         assert matched, line
         assert line[6] in "hms"
         hours, minutes, seconds = (int(part or 0) for part in matched.groups())

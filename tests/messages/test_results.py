@@ -80,13 +80,13 @@ def succeeded(*records: UpgradeProgress, policy: Policy = PATIENT) -> str:
 
 def test_success_is_one_line() -> None:
     assert succeeded(FORWARD, record("CompletedRollforward", 100.0)) == (
-        "Upgrade of application resource 'shop' from v0 to v1 completed in 12m04s"
+        "Completed in 12m04s: upgrade of application resource 'shop' from v0 to v1"
     )
 
 
 def test_success_without_a_duration() -> None:
     assert succeeded(record("CompletedRollforward", duration_seconds=None, previous_version=None)) == (
-        "Upgrade of application resource 'shop' to v1 completed"
+        "Completed: upgrade of application resource 'shop' to v1"
     )
 
 
@@ -94,7 +94,7 @@ def test_success_without_a_timeline() -> None:
     """No wait produces this state, but a state is read from a database."""
     done = record("CompletedRollforward", 100.0)
     assert success_message(WaitState(record=done, ended_by="upgrade"), done) == (
-        "Upgrade of application resource 'shop' from v0 to v1 completed in 12m04s"
+        "Completed in 12m04s: upgrade of application resource 'shop' from v0 to v1"
     )
 
 
@@ -104,13 +104,13 @@ def test_success_without_a_timeline() -> None:
         (
             record("CompletedRollforward", 100.0, started_at=YESTERDAY),
             (
-                "Application resource 'shop' is already at v1, from an upgrade started "
-                "2026-02-28 03:00:00 UTC (accept_current_version)"
+                "Already at v1: application resource 'shop', from an upgrade started 2026-02-28 "
+                "03:00:00 UTC (accept_current_version)"
             ),
         ),
         (
             NEVER_UPGRADED,
-            "Application resource 'shop' is already at v1 and was never upgraded (accept_current_version)",
+            ("Already at v1: application resource 'shop', which was never upgraded (accept_current_version)"),
         ),
     ],
 )
@@ -127,7 +127,10 @@ def test_rollback_has_turn_services_and_next_step() -> None:
     details = "Deployment rolling back from version: v1 to version: v0."
     rolled_back = record("CompletedRollback", 100.0, **BACKWARD, status_details=details)
     assert failed(FORWARD, record("RollingForward", failed_at=at(20)), FORWARD, BACK, rolled_back) == [
-        "Upgrade of application resource 'shop' from v0 to v1 was rolled back at 62 % (CompletedRollback).",
+        (
+            "Rolled back, last seen going forward at 62 %: upgrade of application resource 'shop' from "
+            "v0 to v1 (CompletedRollback)."
+        ),
         (
             "It was last seen going forward at 2026-03-01 03:01:00 UTC and first seen rolling back at "
             "2026-03-01 03:01:30 UTC. It failed at 2026-03-01 03:00:20 UTC."
@@ -178,14 +181,14 @@ def test_pause_during_a_rollback_is_not_forward() -> None:
 def test_progress_of_other_upgrade_is_ignored() -> None:
     other = record("RollingForward", 99.0, **OTHERS, failed_at=YESTERDAY)
     assert failed(other, ROLLED_BACK, policy=replace(PATIENT, selector=AFTER_OLD))[:2] == [
-        "Upgrade of application resource 'shop' from v0 to v1 was rolled back (CompletedRollback).",
+        "Rolled back: upgrade of application resource 'shop' from v0 to v1 (CompletedRollback).",
         "Its progress before the rollback is unknown: the rollback had started before this wait.",
     ]
 
 
 def test_rollback_finished_before_the_wait() -> None:
     assert failed(record("CompletedRollback", 100.0, **BACKWARD, failed_at=at(-60))) == [
-        "Upgrade of application resource 'shop' from v0 to v1 was rolled back (CompletedRollback).",
+        "Rolled back: upgrade of application resource 'shop' from v0 to v1 (CompletedRollback).",
         (
             "Its progress before the rollback is unknown: the rollback had started before this wait. "
             "It failed at 2026-03-01 02:59:00 UTC."
@@ -197,8 +200,8 @@ def test_rollback_finished_before_the_wait() -> None:
 def test_fail_fast_ends_the_wait_at_rollback() -> None:
     assert failed(FORWARD, BACK, policy=replace(PATIENT, on_rollback="fail_fast")) == [
         (
-            "Upgrade of application resource 'shop' from v0 to v1 started to roll back at 62 % "
-            "(RollingBack); on_rollback='fail_fast' ends the wait."
+            "Rolling back, last seen going forward at 62 %: upgrade of application resource 'shop' "
+            "from v0 to v1 (RollingBack); on_rollback='fail_fast' ends the wait."
         ),
         (
             "It was last seen going forward at 2026-03-01 03:00:00 UTC and first seen rolling back at "
@@ -212,8 +215,8 @@ def test_fail_fast_ends_the_wait_at_rollback() -> None:
 def test_rollback_running_before_the_wait() -> None:
     assert failed(BACK, policy=replace(PATIENT, on_rollback="fail_fast")) == [
         (
-            "Upgrade of application resource 'shop' from v0 to v1 started to roll back "
-            "(RollingBack); on_rollback='fail_fast' ends the wait."
+            "Rolling back: upgrade of application resource 'shop' from v0 to v1 (RollingBack); "
+            "on_rollback='fail_fast' ends the wait."
         ),
         "Its progress before the rollback is unknown: the rollback had started before this wait.",
         "Next: the rollback continues by itself; check its services before you release again.",
@@ -233,7 +236,7 @@ def test_rollback_with_a_cut_timeline() -> None:
 
 def test_failure_names_services_behind() -> None:
     assert failed(FORWARD, record("Failed", 63.0)) == [
-        "Upgrade of application resource 'shop' from v0 to v1 failed at 63 % (Failed).",
+        "Failed at 63 %: upgrade of application resource 'shop' from v0 to v1 (Failed).",
         "Services behind: web 6/8 (2 pending), api 2/5 (3 pending).",
         CHECK_SERVICES_BEHIND,
     ]
@@ -257,7 +260,7 @@ def test_rollback_names_five_services_of_its_timeline() -> None:
 
 def test_failure_has_its_time() -> None:
     assert failed(FORWARD, record("Failed", 63.0, services=(WORKER,), failed_at=at(20))) == [
-        "Upgrade of application resource 'shop' from v0 to v1 failed at 63 % (Failed).",
+        "Failed at 63 %: upgrade of application resource 'shop' from v0 to v1 (Failed).",
         "It failed at 2026-03-01 03:00:20 UTC.",
         CHECK_ITS_SERVICES,
     ]
@@ -266,7 +269,10 @@ def test_failure_has_its_time() -> None:
 def test_failed_rollback_keeps_the_new_version() -> None:
     """From the turn to rollback on, Service Fabric reports the old version as the target."""
     assert failed(FORWARD, BACK, FAILED_BACK) == [
-        "Upgrade of application resource 'shop' from v0 to v1 failed during its rollback, which started at 62 % (Failed).",
+        (
+            "Failed during its rollback, last seen going forward at 62 %: upgrade of application "
+            "resource 'shop' from v0 to v1 (Failed)."
+        ),
         (
             "It was last seen going forward at 2026-03-01 03:00:00 UTC and first seen rolling back at "
             "2026-03-01 03:00:30 UTC. It failed at 2026-03-01 03:01:00 UTC."
@@ -279,11 +285,11 @@ def test_failed_rollback_keeps_the_new_version() -> None:
 def test_unknown_versions_are_left_out() -> None:
     flipped = record("CompletedRollback", 100.0, previous_version="v0", target_version="v0")
     assert failed(flipped)[0] == (
-        "Upgrade of application resource 'shop' from v0 was rolled back (CompletedRollback)."
+        "Rolled back: upgrade of application resource 'shop' from v0 (CompletedRollback)."
     )
     unsaid = record("Failed", None, previous_version=None, target_version=None, services=())
     assert failed(unsaid) == [
-        "Upgrade of application resource 'shop' failed (Failed).",
+        "Failed: upgrade of application resource 'shop' (Failed).",
         CHECK_ITS_SERVICES,
     ]
 
@@ -307,7 +313,7 @@ def test_long_status_details_are_cut() -> None:
 def test_pause_is_a_failure_with_on_paused(paused: UpgradeProgress, state: str, expected: str) -> None:
     assert failed(FORWARD, paused, policy=replace(PATIENT, on_paused="fail")) == [
         (
-            f"Upgrade of application resource 'shop' from v0 to v1 is paused at 62 % ({state}); "
+            f"Paused at 62 %: upgrade of application resource 'shop' from v0 to v1 ({state}); "
             "on_paused='fail' ends the wait."
         ),
         "Services behind: web 6/8 (2 pending), api 2/5 (3 pending).",
@@ -325,8 +331,8 @@ def test_pause_is_a_failure_with_on_paused(paused: UpgradeProgress, state: str, 
 def test_pause_during_a_rollback_names_the_parameter(policy: Policy, parameter: str) -> None:
     assert failed(FORWARD, PAUSED_BACK, policy=policy) == [
         (
-            "Upgrade of application resource 'shop' from v0 to v1 is paused during its rollback, which started "
-            f"at 62 % (RollingBackPending); {parameter} ends the wait."
+            "Paused during its rollback, last seen going forward at 62 %: upgrade of application "
+            f"resource 'shop' from v0 to v1 (RollingBackPending); {parameter} ends the wait."
         ),
         (
             "It was last seen going forward at 2026-03-01 03:00:00 UTC and first seen rolling back at "
@@ -350,7 +356,10 @@ def application(state: str, **fields: Any) -> UpgradeProgress:
 def test_first_look_knows_the_failure_domain() -> None:
     rolled_back = application("RollingBackCompleted", failed_at=at(-60), domains=AT_FAILURE)
     assert failed(rolled_back)[:2] == [
-        "Upgrade of application 'fabric:/shop' from v0 was rolled back in domain 2 (RollingBackCompleted).",
+        (
+            "Rolled back, failed in domain 2: upgrade of application 'fabric:/shop' from v0 "
+            "(RollingBackCompleted)."
+        ),
         "The rollback had started before this wait. It failed in domain 2 at 2026-03-01 02:59:00 UTC.",
     ]
 
@@ -368,7 +377,7 @@ def test_failure_has_its_domain() -> None:
 def test_failure_names_failed_units() -> None:
     units = (UpgradeUnit("N1", "Completed"), UpgradeUnit("N2", "Failed"))
     assert failed(application("Failed", domains=Domains((), units)))[:2] == [
-        "Upgrade of application 'fabric:/shop' to v0 failed after 1 of 2 units, 1 failed (Failed).",
+        "Failed after 1 of 2 units, 1 failed: upgrade of application 'fabric:/shop' to v0 (Failed).",
         "Failed units: N2.",
     ]
 
@@ -413,17 +422,17 @@ def test_success_of_a_configuration_only() -> None:
     policy = replace(PATIENT, selector=UpgradeSelector(previous=old))
     running, done = cluster("RollingForwardInProgress", "5"), cluster("RollingForwardCompleted", "5")
     assert succeeded(old, running, done, policy=policy) == (
-        "Upgrade of the cluster (configuration from 4 to 5) completed"
+        "Completed: upgrade of the cluster (configuration from 4 to 5)"
     )
     assert succeeded(old, replace(done, target_version="8.3"), policy=policy) == (
-        "Upgrade of the cluster from 8.2 to 8.3 (configuration from 4 to 5) completed"
+        "Completed: upgrade of the cluster from 8.2 to 8.3 (configuration from 4 to 5)"
     )
 
 
 def test_rollback_of_a_configuration_only() -> None:
     polls = cluster("RollingForwardInProgress", "5"), cluster("RollingBackCompleted", "4")
     assert failed(*polls)[0] == (
-        "Upgrade of the cluster (configuration from 4 to 5) was rolled back (RollingBackCompleted)."
+        "Rolled back: upgrade of the cluster (configuration from 4 to 5) (RollingBackCompleted)."
     )
 
 
@@ -432,8 +441,8 @@ def test_current_version_has_its_configuration() -> None:
     assert succeeded(
         cluster("RollingForwardCompleted", "5", YESTERDAY), policy=replace(PATIENT, selector=selector)
     ) == (
-        "The cluster is already at 8.2 (configuration 5), from an upgrade started 2026-02-28 03:00:00 UTC "
-        "(accept_current_version)"
+        "Already at 8.2 (configuration 5): the cluster, from an upgrade started 2026-02-28 "
+        "03:00:00 UTC (accept_current_version)"
     )
 
 
@@ -446,7 +455,7 @@ def test_success_of_a_cluster_configuration() -> None:
         configuration("RollingForwardCompleted", "4", "1.1.0"),
     )
     assert succeeded(*polls, policy=policy) == (
-        "Upgrade of the cluster configuration from 1.0.0 to 1.1.0 (manifest 4) completed"
+        "Completed: upgrade of the cluster configuration from 1.0.0 to 1.1.0 (manifest 4)"
     )
 
 
@@ -459,8 +468,8 @@ def test_undone_cluster_configuration_is_a_failure() -> None:
     )
     assert failed(*polls)[:2] == [
         (
-            "Upgrade of the cluster configuration from 1.0.0 to manifest 3 was undone: the configuration is still "
-            "1.0.0 (RollingForwardCompleted)."
+            "Undone, the configuration is still 1.0.0: upgrade of the cluster configuration from "
+            "1.0.0 to manifest 3 (RollingForwardCompleted)."
         ),
         (
             "It was last seen going forward at 2026-03-01 03:00:00 UTC and first seen rolling back at "
@@ -476,7 +485,7 @@ def test_superseded_upgrade_names_both_upgrades() -> None:
     provisioning = record("ProvisioningTarget", 0.0, started_at=None)
     other = record("RollingForward", 10.0, started_at=at(55), target_version="v2")
     assert failed(provisioning, FORWARD, other) == [
-        "Upgrade of application resource 'shop' to v1 was superseded at 62 %: another upgrade replaced it.",
+        "Superseded by another upgrade: upgrade of application resource 'shop' to v1.",
         "It started at 2026-03-01 03:00:00 UTC and was last seen at 2026-03-01 03:00:30 UTC: rolling forward, 62 %.",
         "On record now: v2, started 2026-03-01 03:00:55 UTC (rolling forward, 10 %).",
         "Its result cannot be known: Service Fabric keeps only the record of the latest upgrade.",
@@ -487,9 +496,9 @@ def test_superseded_upgrade_names_both_upgrades() -> None:
 def test_superseded_rollback_has_no_known_version() -> None:
     other = record("CompletedRollback", None, started_at=at(25), target_version="v1")
     assert failed(BACK, other)[:3] == [
-        "Upgrade of application resource 'shop' was superseded: another upgrade replaced it.",
+        "Superseded by another upgrade: upgrade of application resource 'shop'.",
         "It started at 2026-03-01 03:00:00 UTC and was last seen at 2026-03-01 03:00:00 UTC: rolling back, 75 %.",
-        "On record now: rollback to v1, started 2026-03-01 03:00:25 UTC (completed rollback, percent unknown).",
+        "On record now: rollback to v1, started 2026-03-01 03:00:25 UTC (completed rollback, 69 %).",
     ]
 
 
@@ -497,7 +506,7 @@ def test_superseded_upgrade_without_a_start_time() -> None:
     first = record("ProvisioningTarget", 0.0, started_at=None)
     other = record("ProvisioningTarget", 0.0, started_at=None, target_version="v2")
     assert failed(first, other) == [
-        "Upgrade of application resource 'shop' to v1 was superseded at 0 %: another upgrade replaced it.",
+        "Superseded by another upgrade: upgrade of application resource 'shop' to v1.",
         "It was last seen at 2026-03-01 03:00:00 UTC: provisioning target, 0 %.",
         "On record now: v2, not started yet (provisioning target, 0 %).",
         "Its result cannot be known: Service Fabric keeps only the record of the latest upgrade.",
@@ -511,7 +520,7 @@ def test_superseded_upgrade_without_a_timeline() -> None:
     left = replace(state, expected=None, timeline=())
     assert left.record is not None
     assert failure_message(PATIENT, left, left.record, Verdict.SUPERSEDED).splitlines()[:2] == [
-        "Upgrade of application resource 'shop' was superseded: another upgrade replaced it.",
+        "Superseded by another upgrade: upgrade of application resource 'shop'.",
         "On record now: v2, started 2026-03-01 03:00:25 UTC (rolling forward, 10 %).",
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -15,6 +14,7 @@ from airflow_provider_sf.messages.summary import summary_lines
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.simulator.scenarios import SCENARIOS
 from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.upgrades.domains import Domains, UpgradeUnit
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES, Outcome
 from airflow_provider_sf.upgrades.services import ServiceProgress
 from airflow_provider_sf.wait.policy import Policy
@@ -51,6 +51,12 @@ def summary(**fields: Any) -> list[str]:
     """Return the Summary of a wait of one minute with these fields in its state."""
     values = {"polls": 2, "began_at": START, "ended_by": "timeout", "ended_at": at(60), **fields}
     return list(summary_lines("application_resource", "shop", WaitState(**values)))
+
+
+def above_record(**fields: Any) -> list[str]:
+    """Return the lines before the last record."""
+    lines = summary(**fields)
+    return lines[: lines.index("Last record:")]
 
 
 # Duration and end.
@@ -116,7 +122,10 @@ def test_other_upgrades_are_marked() -> None:
     )
     assert summary(timeline=timeline)[2:-1] == [
         "2026-03-01 03:00:00      30s  not upgraded                       -",
-        "2026-03-01 03:00:30      30s  rolling forward                 10 %  web 6/8 (2 pending)  (not the expected upgrade)",
+        (
+            "2026-03-01 03:00:30      30s  rolling forward                 10 %  web 6/8 (2 "
+            "pending)  (not the expected upgrade)"
+        ),
         "2026-03-01 03:01:00       0s  completed rollforward          100 %  (not the expected upgrade)",
     ]
 
@@ -145,7 +154,7 @@ def test_row_counts_more_services_behind() -> None:
 
 def test_each_service_has_a_row() -> None:
     services = (WEB, ServiceProgress("background-worker", None, None), ServiceProgress("db", 1_000, 24))
-    assert summary(record=record(services=services))[1:-1] == [
+    assert above_record(record=record(services=services))[1:] == [
         "  service            replicas  pending",
         "  web                     6/8        2",
         "  background-worker       ?/?        ?",
@@ -155,10 +164,13 @@ def test_each_service_has_a_row() -> None:
 
 def test_twenty_services_are_shown() -> None:
     services = tuple(ServiceProgress(f"s{number}", 1, 1) for number in range(23))
-    rows = summary(record=record(services=services, omitted=(("services", 7), ("raw", 20_000))))[1:-1]
+    rows = above_record(record=record(services=services, omitted=(("services", 7), ("raw", 20_000))))[1:]
     assert rows[0] == "  service  replicas  pending"
-    assert rows[20:] == ["  s19           1/2        1", "  and 10 more"]
-    assert summary(record=record(services=services[:20]))[-2] == rows[20]
+    assert rows[20:] == [
+        "  s19           1/2        1",
+        "  and 10 more",
+    ]
+    assert above_record(record=record(services=services[:20]))[-1] == rows[20]
 
 
 def test_long_service_name_is_cut() -> None:
@@ -182,29 +194,54 @@ def test_outages_are_counted() -> None:
 
 
 def test_last_error_is_one_line() -> None:
-    assert summary(error=Rejected("not\nallowed", 403, endpoint="http://c:19080"))[1:] == [
+    assert summary(error=Rejected("not\nallowed", 403, endpoint="http://c:19080"))[1:-1] == [
         "Last error: http://c:19080: HTTP 403: not allowed",
-        "Last record: none",
     ]
 
 
 # The last record.
 
 
-def test_last_record_is_one_line_of_json() -> None:
-    progress = record(services=(WEB,), status_details="two\nlines")
-    last = summary(record=progress)[-1]
-    assert last.startswith('Last record: {"schema": "service_fabric.upgrade_progress/1", "kind": ')
-    assert "\n" not in last
-    assert UpgradeProgress.from_dict(json.loads(last.removeprefix("Last record: "))) == progress
+def test_last_record_is_a_table() -> None:
+    """Facts that it does not have have no row."""
+    domains = Domains(
+        (UpgradeUnit("UD1", "Completed"), UpgradeUnit("UD2", "Pending")),
+        failure_domain="UD1",
+        next_domain="UD2",
+    )
+    progress = record(
+        services=(),
+        failed_at=at(60),
+        duration_seconds=724.0,
+        rolling_upgrade_mode="Monitored",
+        failure_reason="HealthCheck",
+        status_details="two\nlines",
+        domains=domains,
+        observed_at=at(75),
+        endpoint="http://c:19080",
+    )
+    assert summary(record=progress)[1:] == [
+        "Last record:",
+        "  state        RollingForward",
+        "  version      v1",
+        "  started      2026-03-01 03:00:00 UTC",
+        "  failed       2026-03-01 03:01:00 UTC",
+        "  duration     12m04s",
+        "  mode         Monitored",
+        "  failure      HealthCheck, in domain UD1",
+        "  domains      UD1 Completed, UD2 Pending",
+        "  next domain  UD2",
+        "  details      two lines",
+        "  observed     2026-03-01 03:01:15 UTC",
+        "  gateway      http://c:19080",
+    ]
 
 
 def test_last_record_never_ends_the_fold() -> None:
-    """Airflow 3's log page looks for these words in the whole line. In JSON the escape is equal."""
+    """Airflow 3's log page looks for these words in the whole line."""
     progress = record(status_details="a ::endgroup:: b ::group::c Shop::Cart")
-    last = summary(record=progress)[-1]
-    assert r"a ::endgroup:\u003a b ::group:\u003ac Shop::Cart" in last
-    assert json.loads(last.removeprefix("Last record: "))["status_details"] == progress.status_details
+    (details,) = (line for line in summary(record=progress) if line.startswith("  details"))
+    assert details == "  details      a ::endgroup: : b ::group: :c Shop::Cart"
 
 
 # The whole Summary.
@@ -221,7 +258,7 @@ def test_order_of_all_parts() -> None:
         outages=OutageStats(1, 2, 30.0, "http://c: Connection refused"),
         error=Unreachable("Connection reset", endpoint="http://c"),
     )
-    assert lines[:-1] == [
+    assert lines[: lines.index("Last record:")] == [
         "Waited 10m02s for the upgrade of application resource 'shop': 42 polls, ended by the upgrade",
         STATES_HEAD,
         "2026-03-01 03:00:00    6m00s  rolling forward                 62 %  web 6/8 (2 pending)",
@@ -241,7 +278,7 @@ def test_summary_of_each_scenario_is_short(scenario: str) -> None:
     policy = Policy(15.0, stall_timeout=1_200.0)
     wait = run_wait(f"{scenario}-shop", simulated_cluster(scenario), policy)
     lines = list(summary_lines(wait.kind, wait.name, wait.state))
-    assert len(lines) <= 14
+    assert len(lines) <= 22
     assert all(line.isascii() and line.isprintable() and line == line.rstrip() for line in lines)
 
 
@@ -311,14 +348,10 @@ STATES = st.builds(
 
 @given(STATES)
 def test_each_entry_is_one_readable_line(state: WaitState) -> None:
-    *lines, last = summary_lines("application_resource", "a\n::group::b", state)
-    for line in lines:
+    for line in summary_lines("application_resource", "a\n::group::b", state):
         assert len(line) <= 700
-    for line in (*lines, last):
         assert line.isascii()
         assert line.isprintable()
         assert not line.startswith("::")
         assert "::group::" not in line
         assert "::endgroup::" not in line
-    written = last.removeprefix("Last record: ")
-    assert (None if written == "none" else json.loads(written)) == (state.record and state.record.to_dict())

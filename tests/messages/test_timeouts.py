@@ -70,8 +70,8 @@ def test_timeout_has_parameter_and_progress() -> None:
     text = timeout_message(ONE_MINUTE, state, "application_resource", "shop", ("execution_timeout", 3600.0))
     assert text.splitlines() == [
         (
-            "Upgrade of application resource 'shop' to v1 did not finish within 1h00m (execution_timeout); "
-            "last seen: rolling forward, 62 %."
+            "Not finished within 1h00m (execution_timeout): upgrade of application resource 'shop' "
+            "to v1; last seen: rolling forward, 62 %."
         ),
         "Services behind: web 6/8 (2 pending), api 2/5 (3 pending).",
         ONLY_WATCHED,
@@ -82,8 +82,8 @@ def test_timeout_with_unknown_progress() -> None:
     unsaid = record("RollingForward", None, duration_seconds=None, target_version=None, services=())
     assert timed_out(unsaid, unsaid, unsaid) == [
         (
-            "Upgrade of application resource 'shop' did not finish within 1m00s (timeout); "
-            "last seen: rolling forward, percent unknown."
+            "Not finished within 1m00s (timeout): upgrade of application resource 'shop'; last "
+            "seen: rolling forward, percent unknown."
         ),
         ONLY_WATCHED,
     ]
@@ -92,7 +92,7 @@ def test_timeout_with_unknown_progress() -> None:
 def test_timeout_in_an_outage() -> None:
     assert timed_out(FORWARD, UNREACHABLE, UNREACHABLE) == [
         (
-            "Upgrade of application resource 'shop' to v1 did not finish within 1m00s (timeout); "
+            "Not finished within 1m00s (timeout): upgrade of application resource 'shop' to v1; "
             "last seen: rolling forward, 62 %."
         ),
         "The cluster was unreachable at the end: http://c:19080: Connection refused",
@@ -105,14 +105,20 @@ def test_timeout_before_the_first_poll() -> None:
     state = WaitState().ended("timeout", START)
     text = timeout_message(ONE_MINUTE, state, "application_resource", "shop", ("timeout", 60.0))
     assert text.splitlines() == [
-        "Upgrade of application resource 'shop': no result within 1m00s (timeout); the cluster is unreachable.",
+        (
+            "No result within 1m00s (timeout), the cluster is unreachable: upgrade of application "
+            "resource 'shop'."
+        ),
         ONLY_WATCHED,
     ]
 
 
 def test_timeout_without_any_answer() -> None:
     assert timed_out(UNREACHABLE, UNREACHABLE, UNREACHABLE) == [
-        "Upgrade of application resource 'shop': no result within 1m00s (timeout); the cluster is unreachable.",
+        (
+            "No result within 1m00s (timeout), the cluster is unreachable: upgrade of application "
+            "resource 'shop'."
+        ),
         "The cluster was unreachable at the end: http://c:19080: Connection refused",
         ONLY_WATCHED,
     ]
@@ -128,7 +134,7 @@ def test_timeout_without_any_answer() -> None:
 def test_timeout_in_a_pause(paused: UpgradeProgress, last_seen: str, expected: str) -> None:
     assert timed_out(FORWARD, paused, paused) == [
         (
-            "Upgrade of application resource 'shop' to v1 did not finish within 1m00s (timeout); "
+            "Not finished within 1m00s (timeout): upgrade of application resource 'shop' to v1; "
             f"last seen: {last_seen}."
         ),
         "Services behind: web 6/8 (2 pending), api 2/5 (3 pending).",
@@ -140,7 +146,7 @@ def test_timeout_in_a_pause(paused: UpgradeProgress, last_seen: str, expected: s
 def test_timeout_in_a_paused_rollback() -> None:
     assert timed_out(FORWARD, PAUSED_BACK, PAUSED_BACK) == [
         (
-            "Upgrade of application resource 'shop' to v1 did not finish within 1m00s (timeout); "
+            "Not finished within 1m00s (timeout): upgrade of application resource 'shop' to v1; "
             "last seen: rolling back pending, 75 %."
         ),
         PAUSED_IN_ROLLBACK,
@@ -151,7 +157,7 @@ def test_timeout_in_a_paused_rollback() -> None:
 def test_timeout_in_an_unknown_state() -> None:
     assert timed_out(FORWARD, UNKNOWN, UNKNOWN) == [
         (
-            "Upgrade of application resource 'shop' to v1 did not finish within 1m00s (timeout); "
+            "Not finished within 1m00s (timeout): upgrade of application resource 'shop' to v1; "
             "last seen: rolling sideways, 62 %."
         ),
         "This package does not know that state; an unknown state never counts as success.",
@@ -163,8 +169,8 @@ def test_timeout_in_unknown_state_of_other_upgrade() -> None:
     other = record("RollingSideways", **OTHERS)
     assert timed_out(other, other, other, policy=replace(ONE_MINUTE, selector=AFTER_OLD)) == [
         (
-            "Upgrade of application resource 'shop' did not finish within 1m00s (timeout); "
-            "last seen: rolling sideways, 62 %."
+            "Not finished within 1m00s (timeout): upgrade of application resource 'shop'; last "
+            "seen: rolling sideways, 62 %."
         ),
         "This package does not know that state; an unknown state never counts as success.",
         ONLY_WATCHED,
@@ -192,7 +198,7 @@ def test_timeout_before_the_start_shows_the_record(observation: Observation, exp
     assert timed_out(
         observation, observation, observation, policy=replace(ONE_MINUTE, selector=AFTER_OLD)
     ) == [
-        f"Application resource 'shop': no matching upgrade started within 1m00s (timeout); {expected}",
+        f"No matching upgrade started within 1m00s (timeout): application resource 'shop'; {expected}",
         "Expected upgrade: any except v0, started 2026-02-28 03:00:00 UTC (previous).",
         CHECK_THE_START,
     ]
@@ -201,8 +207,8 @@ def test_timeout_before_the_start_shows_the_record(observation: Observation, exp
 def test_timeout_before_the_start_in_an_outage() -> None:
     assert timed_out(OLD, UNREACHABLE, UNREACHABLE, policy=replace(ONE_MINUTE, selector=AFTER_OLD)) == [
         (
-            "Application resource 'shop': no matching upgrade started within 1m00s (timeout); "
-            "last upgrade on record: v0, started 2026-02-28 03:00:00 UTC (completed rollforward, 100 %)."
+            "No matching upgrade started within 1m00s (timeout): application resource 'shop'; last "
+            "upgrade on record: v0, started 2026-02-28 03:00:00 UTC (completed rollforward, 100 %)."
         ),
         "The cluster was unreachable at the end: http://c:19080: Connection refused",
         "Expected upgrade: any except v0, started 2026-02-28 03:00:00 UTC (previous).",
@@ -224,8 +230,8 @@ def test_timeout_while_another_upgrade_is_paused(state: str, fields: dict[str, A
     ]
     assert timed_out(other, other, other, policy=replace(ONE_MINUTE, selector=AFTER_OLD)) == [
         (
-            "Application resource 'shop': no matching upgrade started within 1m00s (timeout); another upgrade is "
-            f"running: v0, started 2026-02-28 03:00:00 UTC ({last_seen}, 62 %)."
+            "No matching upgrade started within 1m00s (timeout): application resource 'shop'; "
+            f"another upgrade is running: v0, started 2026-02-28 03:00:00 UTC ({last_seen}, 62 %)."
         ),
         expected,
         "Expected upgrade: any except v0, started 2026-02-28 03:00:00 UTC (previous).",
@@ -237,8 +243,8 @@ def test_timeout_in_outage_of_missing_application() -> None:
     policy = replace(ONE_MINUTE, wait_for_existence=True)
     assert timed_out(MISSING, UNREACHABLE, UNREACHABLE, policy=policy) == [
         (
-            "Upgrade of application resource 'shop': no result within 1m00s (timeout); "
-            "the cluster is unreachable."
+            "No result within 1m00s (timeout), the cluster is unreachable: upgrade of application "
+            "resource 'shop'."
         ),
         "The cluster was unreachable at the end: http://c:19080: Connection refused",
         ONLY_WATCHED,
@@ -254,8 +260,8 @@ def test_timeout_of_a_missing_application(parameter: str) -> None:
     }
     assert timed_out(MISSING, MISSING, MISSING, policy=policies[parameter], ended_by=parameter) == [
         (
-            "Application resource 'shop': no matching upgrade started within "
-            f"1m00s ({parameter}); it does not exist."
+            f"No matching upgrade started within 1m00s ({parameter}): application resource 'shop'; "
+            "it does not exist."
         ),
         "The cluster answered: http://c:19080: HTTP 500 FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND: no such application",
         "Expected upgrade: v1 (target_version).",
@@ -267,8 +273,9 @@ def test_start_timeout_with_other_finished_upgrade() -> None:
     policy = replace(PATIENT, start_timeout=60.0, selector=AFTER_OLD)
     assert timed_out(OLD, OLD, OLD, policy=policy, ended_by="start_timeout") == [
         (
-            "Application resource 'shop': no matching upgrade started within 1m00s (start_timeout); "
-            "last upgrade on record: v0, started 2026-02-28 03:00:00 UTC (completed rollforward, 100 %)."
+            "No matching upgrade started within 1m00s (start_timeout): application resource "
+            "'shop'; last upgrade on record: v0, started 2026-02-28 03:00:00 UTC (completed "
+            "rollforward, 100 %)."
         ),
         "Expected upgrade: any except v0, started 2026-02-28 03:00:00 UTC (previous).",
         CHECK_THE_START,
@@ -281,8 +288,8 @@ def test_start_timeout_without_any_upgrade() -> None:
         NEVER_UPGRADED, NEVER_UPGRADED, NEVER_UPGRADED, policy=policy, ended_by="start_timeout"
     ) == [
         (
-            "Application resource 'shop': no matching upgrade started within 1m00s (start_timeout); "
-            "it was never upgraded."
+            "No matching upgrade started within 1m00s (start_timeout): application resource "
+            "'shop'; it was never upgraded."
         ),
         "Expected upgrade: the latest on record.",
         CHECK_THE_START,
@@ -298,8 +305,8 @@ def test_upgrade_is_gone_after_recreation() -> None:
         FORWARD, NEVER_UPGRADED, NEVER_UPGRADED, NEVER_UPGRADED, policy=policy, ended_by="start_timeout"
     ) == [
         (
-            "Upgrade of application resource 'shop' to v1 is no longer on record; "
-            "it was missing for 1m00s (start_timeout)."
+            "No longer on record: upgrade of application resource 'shop' to v1; it was missing for "
+            "1m00s (start_timeout)."
         ),
         "It started at 2026-03-01 03:00:00 UTC and was last seen at 2026-03-01 03:00:00 UTC: rolling forward, 62 %.",
         "Last answer: it was never upgraded.",
@@ -311,8 +318,8 @@ def test_upgrade_is_gone_after_deletion() -> None:
     policy = replace(PATIENT, start_timeout=60.0, wait_for_existence=True)
     assert timed_out(FORWARD, MISSING, MISSING, MISSING, policy=policy, ended_by="start_timeout") == [
         (
-            "Upgrade of application resource 'shop' to v1 is no longer on record; "
-            "it was missing for 1m00s (start_timeout)."
+            "No longer on record: upgrade of application resource 'shop' to v1; it was missing for "
+            "1m00s (start_timeout)."
         ),
         "The cluster answered: http://c:19080: HTTP 500 FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND: no such application",
         "It started at 2026-03-01 03:00:00 UTC and was last seen at 2026-03-01 03:00:00 UTC: rolling forward, 62 %.",
@@ -332,8 +339,8 @@ def test_upgrade_is_gone_in_an_outage(observation: Observation, expected: str) -
     policy = replace(ONE_MINUTE, wait_for_existence=True)
     assert timed_out(FORWARD, observation, UNREACHABLE, policy=policy) == [
         (
-            "Upgrade of application resource 'shop' to v1 is no longer on record; "
-            "the wait ended after 1m00s (timeout)."
+            "No longer on record: upgrade of application resource 'shop' to v1; the wait ended "
+            "after 1m00s (timeout)."
         ),
         "The cluster was unreachable at the end: http://c:19080: Connection refused",
         "It started at 2026-03-01 03:00:00 UTC and was last seen at 2026-03-01 03:00:00 UTC: rolling forward, 62 %.",
@@ -355,8 +362,8 @@ def test_unknown_state_timeout_has_the_state(state: str | None, expected: str) -
         FORWARD, observation, observation, observation, policy=policy, ended_by="unknown_state_timeout"
     ) == [
         (
-            "Upgrade of application resource 'shop' to v1 has been in an unknown state for "
-            f"1m00s (unknown_state_timeout): Service Fabric {expected}."
+            "In an unknown state for 1m00s (unknown_state_timeout): upgrade of application resource "
+            f"'shop' to v1; Service Fabric {expected}."
         ),
         "An unknown state never counts as success. Please report it to the maintainers of this provider.",
         ONLY_WATCHED,
@@ -366,8 +373,8 @@ def test_unknown_state_timeout_has_the_state(state: str | None, expected: str) -
 def test_stall_with_infinite_replica_check_timeout() -> None:
     assert timed_out(FORWARD, FORWARD, FORWARD, policy=STALL_POLICY, ended_by="stall_timeout") == [
         (
-            "Upgrade of application resource 'shop' to v1 has stalled: nothing changed for 1m00s (stall_timeout); "
-            "last seen: rolling forward, 62 %."
+            "Stalled, without a change for 1m00s (stall_timeout): upgrade of application resource "
+            "'shop' to v1; last seen: rolling forward, 62 %."
         ),
         "Services behind: web 6/8 (2 pending), api 2/5 (3 pending).",
         INFINITE_REPLICA_CHECK,
@@ -379,8 +386,8 @@ def test_stall_with_finite_replica_check_timeout() -> None:
     finite = record("RollingForward", replica_check_timeout_seconds=900)
     assert timed_out(finite, finite, finite, policy=STALL_POLICY, ended_by="stall_timeout") == [
         (
-            "Upgrade of application resource 'shop' to v1 has stalled: nothing changed for 1m00s (stall_timeout); "
-            "last seen: rolling forward, 62 %."
+            "Stalled, without a change for 1m00s (stall_timeout): upgrade of application resource "
+            "'shop' to v1; last seen: rolling forward, 62 %."
         ),
         "Services behind: web 6/8 (2 pending), api 2/5 (3 pending).",
         (
@@ -395,8 +402,8 @@ def test_stall_without_services_behind() -> None:
     idle = record("UnprovisioningCurrent", 100.0, services=(WORKER,))
     assert timed_out(idle, idle, idle, policy=STALL_POLICY, ended_by="stall_timeout") == [
         (
-            "Upgrade of application resource 'shop' to v1 has stalled: nothing changed for 1m00s (stall_timeout); "
-            "last seen: unprovisioning current, 100 %."
+            "Stalled, without a change for 1m00s (stall_timeout): upgrade of application resource "
+            "'shop' to v1; last seen: unprovisioning current, 100 %."
         ),
         ONLY_WATCHED,
     ]
@@ -408,8 +415,8 @@ def test_stall_of_other_upgrade() -> None:
         other, other, other, policy=replace(STALL_POLICY, selector=AFTER_OLD), ended_by="stall_timeout"
     ) == [
         (
-            "Another upgrade of application resource 'shop' has stalled: nothing changed for 1m00s (stall_timeout); "
-            "last seen: rolling forward, 62 %."
+            "Stalled, without a change for 1m00s (stall_timeout): another upgrade of application "
+            "resource 'shop'; last seen: rolling forward, 62 %."
         ),
         ("It is not the expected upgrade, as far as is known: v0, started 2026-02-28 03:00:00 UTC."),
         ONLY_WATCHED,
@@ -522,8 +529,9 @@ def test_refused_start_has_its_reason() -> None:
     policy = replace(PATIENT, start_timeout=60.0, selector=UpgradeSelector(previous=before))
     assert kind_timed_out(refused, refused, refused, policy=policy) == [
         (
-            "The cluster configuration: no matching upgrade started within 1m00s (start_timeout); last upgrade on "
-            "record: 1.0.0 (manifest 1) (rolling forward completed, percent unknown)."
+            "No matching upgrade started within 1m00s (start_timeout): the cluster configuration; "
+            "last upgrade on record: 1.0.0 (manifest 1) (rolling forward completed, percent "
+            "unknown)."
         ),
         "Service Fabric says: -2147017627 : The upgrade policy is not allowed",
         "Expected upgrade: any except 1.0.0 (manifest 1) (previous).",
@@ -547,7 +555,7 @@ def test_missing_phase_is_named() -> None:
         configuration("Completed", "2", "1.0.0", "why"),
     )
     assert kind_timed_out(running, phase, phase, phase, policy=policy) == [
-        "Upgrade of the cluster configuration to manifest 2 did not succeed: its version is still 1.0.0.",
+        ("Not successful, the version is still 1.0.0: upgrade of the cluster configuration to manifest 2."),
         (
             "No other phase started within 1m00s (start_timeout) after a completed one: the upgrade was rolled back or "
             "refused."
@@ -560,6 +568,6 @@ def test_missing_phase_is_named() -> None:
 def test_timeout_names_the_new_configuration() -> None:
     running = rolling("cluster", target_version="8.2", config_version="5")
     assert kind_timed_out(running, running, running)[0] == (
-        "Upgrade of the cluster to 8.2 (configuration 5) did not finish within 1m00s (timeout); last seen: rolling "
-        "forward in progress, percent unknown."
+        "Not finished within 1m00s (timeout): upgrade of the cluster to 8.2 (configuration 5); "
+        "last seen: rolling forward in progress, percent unknown."
     )

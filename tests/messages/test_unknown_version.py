@@ -35,8 +35,8 @@ def test_unknown_version_of_a_rollback_is_explained() -> None:
     policy = Policy(15.0, selector=UpgradeSelector(previous=PREVIOUS, target_version="v2"))
     wait = run_wait(NAME, lambda _: ROLLED_BACK, policy, kind="application")
     assert wait.lines[2][1] == (
-        "     0s  rolling back completed         - %  [                    ]  "
-        "(ignored, its new version is unknown (target_version): rollback to v1, started 2026-03-01 03:00:00 UTC)"
+        "Polling every 15s; timeout 6h00m, start_timeout 15m00s, unknown_state_timeout 10m00s, "
+        "unreachable_timeout 5m00s"
     )
     assert wait.message.splitlines()[1] == (
         "It may be the rollback of the expected upgrade: Service Fabric reports no new version for a rollback, "

@@ -71,7 +71,7 @@ def test_rollback_is_a_success(context: Any, simulator: Simulator, clock: Any, c
         record = rollback().execute(context)
     assert (record["outcome"], record["target_version"]) == ("rolled_back", "v0")
     assert calls(simulator) == ["start", "rollback"]
-    assert "was rolled back, as requested" in caplog.text
+    assert "Rolled back, as requested" in caplog.text
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "upgrade"
 
 
@@ -180,7 +180,7 @@ def test_upgrade_that_completes_first_fails(
     start()
     clock.now += 100
     monkeypatch.setattr(ServiceFabricHook, "rollback_application_upgrade", lambda *_: None)
-    with pytest.raises(UpgradeFailed, match="completed before its rollback started"):
+    with pytest.raises(UpgradeFailed, match="Completed before its rollback started"):
         rollback().execute(context)
 
 
@@ -188,7 +188,7 @@ def test_upgrade_that_fails_first_fails(context: Any, clock: Any, monkeypatch: p
     start(name="fabric:/idle_failed-shop/web")
     clock.now += 100
     monkeypatch.setattr(ServiceFabricHook, "rollback_application_upgrade", lambda *_: None)
-    with pytest.raises(UpgradeFailed, match=r"failed in domain UD3 .*\(Failed\)"):
+    with pytest.raises(UpgradeFailed, match=r"Failed in domain UD3 .*\(Failed\)"):
         rollback(name="fabric:/idle_failed-shop/web").execute(context)
 
 

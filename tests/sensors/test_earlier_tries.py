@@ -133,7 +133,8 @@ def test_retry_notices_the_replaced_upgrade(selected_by: str, wait_until: SetTim
     task.retry()
     wait_until(V2_COMPLETED)
     with pytest.raises(
-        UpgradeFailed, match=r"Upgrade of application resource 'superseded-shop'.* was superseded"
+        UpgradeFailed,
+        match=r"^Superseded by another upgrade: upgrade of application resource 'superseded-shop'",
     ):
         task.finish(**values[selected_by])
 

@@ -1,4 +1,4 @@
-"""Each scenario ends as the table in docs/verdict.md shows, for each kind and in the three modes."""
+"""Each scenario ends as the table in docs/explanation/how_the_sensor_decides.md shows, for each kind and in the three modes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OF_ANOTHER = "success, of another upgrade"
 FAILED, ROLLED_BACK, ROLLING_BACK = (
     "UpgradeFailed: failed",
     "UpgradeFailed: rolled back",
-    "UpgradeFailed: started to roll back",
+    "UpgradeFailed: rolling back",
 )
 PAUSED, SUPERSEDED = "UpgradeFailed: paused", "UpgradeFailed: superseded"
 START, STALL = "AirflowSensorTimeout: start_timeout", "AirflowSensorTimeout: stall_timeout"
@@ -153,12 +153,9 @@ def result(case: Case, kind: str, mode: str, ti: Any, **keywords: Any) -> str:
         assert re.search("reschedule mode|started_after", str(error))  # noqa: PT017 - of many
         return REFUSED
     except UpgradeFailed as error:
-        first = str(error).splitlines()[0]
-        return "UpgradeFailed: " + next(
-            word
-            for word in ("superseded", "started to roll back", "rolled back", "undone", "paused", "failed")
-            if word in first
-        )
+        first = str(error).partition("\n")[0].lower()
+        words = ("superseded", "rolling back", "rolled back", "undone", "paused", "failed")
+        return "UpgradeFailed: " + next(word for word in words if first.startswith(word))
     except AirflowSensorTimeout as error:
         (parameter,) = re.findall(r"\((\w*timeout)\)", str(error).splitlines()[0])
         return f"AirflowSensorTimeout: {parameter}"
@@ -204,13 +201,19 @@ def test_scenario_ends_as_documented(
     assert result(case, kind, mode, ti, **known) == expected(case, kind, mode)
 
 
-def test_documented_table_is_the_same(documented: Any) -> None:
-    head = "| scenario | parameters | poke, deferrable | reschedule |\n| --- | --- | --- | --- |\n"
-    rows = (
-        f"| `{case.scenario}` | {f'`{case.parameters}`' if case.parameters else ''} | {case.ends} | {case.expected('reschedule')} |\n"
-        for case in CASES
-    )
-    documented("verdict.md", "scenarios", head + "".join(rows))
+def case_title(case: Case) -> str:
+    parameters = case.parameters if " " in case.parameters else f"`{case.parameters}`"  # words or code
+    return f"`{case.scenario}`" + (f" with {parameters}" if case.parameters else "")
+
+
+def case_end(case: Case) -> str:
+    end, rescheduled = case.ends, case.expected("reschedule")
+    return f"{end}." if rescheduled == end else f"{end}. In reschedule mode: {rescheduled}."
+
+
+def test_documented_ends_are_the_same(documented: Any) -> None:
+    ends = "".join(f"{case_title(case)}\n: {case_end(case)}\n\n" for case in CASES)
+    documented("explanation/how_the_sensor_decides.md", "scenarios", "\n" + ends)
 
 
 def test_every_scenario_is_in_the_table() -> None:

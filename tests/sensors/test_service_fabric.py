@@ -76,9 +76,9 @@ def test_every_mode_explains_a_rollback(mode: str, clock: Any, ti: Any) -> None:
         run(lambda: sensor("rolled_back-shop", mode), ti)
     assert isinstance(failed.value, AirflowFailException)
     lines = str(failed.value).splitlines()
+    turn = "" if mode == "reschedule" else ", last seen going forward at 62 %"
     assert lines[0] == (
-        "Upgrade of application resource 'rolled_back-shop' from v0 to v1 was rolled back"
-        f"{'' if mode == 'reschedule' else ' at 62 %'} (CompletedRollback)."
+        f"Rolled back{turn}: upgrade of application resource 'rolled_back-shop' from v0 to v1 (CompletedRollback)."
     )
     if mode != "reschedule":  # its last process did not see the upgrade going forward
         assert lines[1].startswith("It was last seen going forward at ")
@@ -160,7 +160,7 @@ def test_deletion_is_explained(mode: str, clock: Any, ti: Any, monkeypatch: pyte
     message = ti.xcoms["upgrade_wait"]["message"]
     assert message == str(deleted.value)
     assert message.startswith(
-        "Application 'fabric:/good-shop/web' was deleted during its upgrade to v1. It started at "
+        "Deleted during its upgrade to v1: application 'fabric:/good-shop/web'. It started at "
     )
     assert "check name and kind" not in message
     assert (deleted.value.status, deleted.value.code) == (404, "FABRIC_E_APPLICATION_NOT_FOUND")
@@ -177,11 +177,17 @@ def test_every_mode_reads_more_failure_details(mode: str, clock: Any, ti: Any) -
 
 
 @pytest.mark.usefixtures("simulator")
-def test_soft_fail_skips_a_rollback_in_every_mode(mode: str, clock: Any, ti: Any) -> None:
+@pytest.mark.parametrize("parameter", ["soft_fail", "never_fail"])
+def test_skip_logs_its_reason(
+    mode: str, parameter: str, clock: Any, ti: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Airflow replaces the message of the exception by the name of the parameter."""
     clock.step = 30.0
     with pytest.raises(AirflowSkipException):
-        run(lambda: sensor("rolled_back-shop", mode, soft_fail=True), ti)
+        run(lambda: sensor("rolled_back-shop", mode, **{parameter: True}), ti)
     assert ti.xcoms["upgrade_progress"]["outcome"] == "rolled_back"
+    warnings = [line.getMessage() for line in caplog.records if line.levelname == "WARNING"]
+    assert "\n".join(warnings).endswith(ti.xcoms["upgrade_wait"]["message"])
 
 
 @pytest.mark.usefixtures("simulator")
@@ -310,12 +316,47 @@ def test_every_timeout_names_the_last_progress(mode: str, *, soft_fail: bool, ti
     expected = AirflowSkipException if soft_fail else AirflowSensorTimeout
     with pytest.raises(expected) as timeout:
         run(lambda: sensor("good-shop", mode, timeout=0, soft_fail=soft_fail), ti)
-    if not soft_fail:
-        assert str(timeout.value).startswith(
-            "Upgrade of application resource 'good-shop' to v1 did not finish within 0s (timeout); last seen: provisioning target, 0 %.\nServices behind: web 0/8 (8 pending)"
-        )
+    message = ti.xcoms["upgrade_wait"]["message"]
+    assert str(timeout.value) == message
+    assert message.startswith(
+        "Not finished within 0s (timeout): upgrade of application resource 'good-shop' to v1; "
+        "last seen: provisioning target, 0 %.\nServices behind: web 0/8 (8 pending)"
+    )
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "timeout"
     assert ti.xcoms["upgrade_progress"]["state"] == "ProvisioningTarget"
+
+
+@pytest.mark.usefixtures("simulator")
+def test_timeout_names_the_health_now(mode: str, ti: Any) -> None:
+    """A timeout asks for the health once, as a failure asks for its reasons."""
+    with pytest.raises(AirflowSensorTimeout, match=r"\nHealth now: Ok\.\nThis task only watched"):
+        run(lambda: sensor("fabric:/good-shop/web", mode, timeout=0), ti)
+
+
+@pytest.mark.usefixtures("simulator")
+def test_unmonitored_success_names_the_health(mode: str, clock: Any, ti: Any) -> None:
+    """Service Fabric has checked no health in this mode."""
+    clock.step = 60.0
+    run(lambda: sensor("fabric:/next_domain-shop/web", mode), ti)
+    assert ti.xcoms["upgrade_wait"]["message"].splitlines()[1:] == ["Health now: Ok."]
+
+
+@pytest.mark.usefixtures("simulator")
+def test_unknown_health_changes_no_result(
+    clock: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No scenario answers the progress and refuses the health, so the call is replaced."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        msg = "not now"
+        raise Rejected(msg, 403)
+
+    monkeypatch.setattr(ServiceFabricHook, "get_health", refuse)
+    clock.step = 60.0
+    with caplog.at_level("INFO"):
+        run(lambda: sensor("fabric:/next_domain-shop/web"), ti)
+    assert "\n" not in ti.xcoms["upgrade_wait"]["message"]
+    assert "Could not read the health: HTTP 403: not now" in caplog.text
 
 
 @pytest.mark.usefixtures("simulator")
@@ -401,7 +442,7 @@ def test_execution_timeout_holds_while_deferred(ti: Any) -> None:
     def make() -> ServiceFabricUpgradeSensor:
         return sensor("good-shop", "deferrable", execution_timeout=timedelta(seconds=0))
 
-    with pytest.raises(AirflowSensorTimeout, match=r"did not finish within 0s \(execution_timeout\)"):
+    with pytest.raises(AirflowSensorTimeout, match=r"^Not finished within 0s \(execution_timeout\)"):
         run(make, ti)
 
 
@@ -436,7 +477,7 @@ def test_opening_lines_are_not_repeated(
         run(lambda: sensor("good-shop", mode), ti)
     lines = [record.getMessage() for record in caplog.records if record.name == "sensor"]
     assert sum(line.startswith("Waiting for the upgrade of") for line in lines) == (mode != "reschedule")
-    assert "Upgrade of application resource 'good-shop' from v0 to v1 completed in 10m00s" in lines
+    assert "Completed in 10m00s: upgrade of application resource 'good-shop' from v0 to v1" in lines
 
 
 @pytest.mark.usefixtures("simulator")

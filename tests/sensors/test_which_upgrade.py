@@ -203,7 +203,7 @@ def test_current_version_is_accepted(ti: Any) -> None:
     keywords: dict[str, Any] = {"target_version": "v0", "accept_current_version": True}
     assert run(lambda: sensor("never_upgraded-shop", **keywords), ti)["outcome"] == "not_upgraded"
     assert ti.xcoms["upgrade_wait"]["message"] == (
-        "Application resource 'never_upgraded-shop' is already at v0 and was never upgraded (accept_current_version)"
+        "Already at v0: application resource 'never_upgraded-shop', which was never upgraded (accept_current_version)"
     )
 
 
@@ -215,7 +215,7 @@ def test_success_of_another_upgrade_fails(clock: Any, ti: Any) -> None:
     clock.now += 3600
     expected = UpgradeIdentity(datetime(2026, 1, 1, tzinfo=timezone.utc), "v9")
     event = WaitState(record=read("good-shop"), expected=expected, ended_by="upgrade").to_dict()
-    with pytest.raises(UpgradeFailed, match="to v9 was superseded"):
+    with pytest.raises(UpgradeFailed, match=r"^Superseded by another upgrade: .* to v9"):
         sensor("good-shop", "deferrable").execute_complete({"ti": ti}, event)
     assert ti.xcoms["upgrade_progress"]["outcome"] == "succeeded"
 
@@ -226,7 +226,7 @@ def test_upgrade_wait_names_the_expected_upgrade(clock: Any, ti: Any) -> None:
     with pytest.raises(UpgradeFailed) as failed:
         run(lambda: sensor("superseded-shop", "deferrable"), ti)
     assert str(failed.value).splitlines()[0] == (
-        "Upgrade of application resource 'superseded-shop' to v1 was superseded at 43 %: another upgrade replaced it."
+        "Superseded by another upgrade: upgrade of application resource 'superseded-shop' to v1."
     )
     assert ti.xcoms["upgrade_wait"]["expected"]["target_version"] == "v1"
     expected = [stage["expected"] for stage in ti.xcoms["upgrade_wait"]["timeline"]]
@@ -250,7 +250,7 @@ def test_rescheduled_retry_keeps_airflows_start(ti: Any, *, never_fail: bool) ->
     dates = iter([datetime(2026, 3, 1, tzinfo=timezone.utc), None])
     ti.get_first_reschedule_date = lambda _: next(dates)
     expected = AirflowSkipException if never_fail else AirflowSensorTimeout
-    with pytest.raises(expected, match=r"did not finish within 1m00s \(timeout\)"):
+    with pytest.raises(expected, match=r"^Not finished within 1m00s \(timeout\)"):
         sensor("good-shop", "reschedule", timeout=60, never_fail=never_fail).execute({"ti": ti})
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "timeout"
 

@@ -268,3 +268,11 @@ def test_outage_continues_unless_a_triggerer_restarted(
     (restarted,) = run(trigger("good-shop", wait_state=unreachable, unreachable_timeout=0.03))
     assert restarted.ended_by == "unreachable_timeout"
     assert restarted.polls > 2
+
+
+def test_cancellation_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Airflow 3.3 calls this if a task is cleared or marked, or if another triggerer has taken the wait."""
+    with caplog.at_level("INFO"):
+        asyncio.run(trigger("good-shop").on_kill())
+    (line,) = caplog.messages
+    assert line.startswith("Airflow has cancelled this trigger: a person has cleared or marked the task, or ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -610,6 +610,51 @@ def test_slow_start_reads_the_state_later(supervisor: Supervisor, caplog: pytest
     assert state.timeline == last.timeline
     assert state.stale
     assert caplog.messages == ["Resumed with the state of the previous triggerer, after poll 4"]
+
+
+@needs_airflow_3_3
+def test_many_waits_read_in_turns(supervisor: Supervisor) -> None:
+    """Airflow's supervisor answers one request after the other: a thousand at once would all be too late."""
+    last = after(record(10.0), record(20.0))
+    supervisor.store(last)
+    supervisor.may_read.clear()
+
+    async def wait() -> None:
+        async with AsyncExitStack() as stack:
+            waits = [await stack.enter_async_context(live()) for _ in range(5)]
+            resuming = [asyncio.create_task(shown.resume(FIRST)) for shown in waits]
+            await until(lambda: supervisor.reads == push_turns.MAX_READS)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert supervisor.reads == push_turns.MAX_READS
+            supervisor.may_read.set()
+            states = await asyncio.gather(*resuming)
+            assert [state.timeline for state in states] == [last.timeline] * 5
+            assert supervisor.reads == 5
+
+    in_a_loop(wait)
+
+
+@needs_airflow_3_3
+def test_wait_goes_on_before_its_turn(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait polls after the timeout. It keeps its place and does not ask a second time."""
+    last = after(record(10.0), record(20.0))
+    supervisor.store(last)
+
+    async def wait() -> None:
+        async with live() as shown:
+            for _ in range(push_turns.MAX_READS):
+                await shown._turns.reads.acquire()
+            monkeypatch.setattr(xcom_progress, "TIMEOUT_SECONDS", 0.01)
+            state = await shown.resume(FIRST)
+            assert (state, supervisor.reads) == (FIRST.after_restart(), 0)
+            monkeypatch.setattr(xcom_progress, "TIMEOUT_SECONDS", 30.0)
+            shown._turns.reads.release()
+            assert await shown.finish_reading()
+            assert shown.newest(state).timeline == last.timeline
+            assert supervisor.reads == 1
+
+    in_a_loop(wait)
 
 
 @needs_airflow_3_3

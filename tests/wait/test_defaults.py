@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
 
-DOCS = Path(__file__).parents[2] / "docs" / "sensor.md"
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "sensor.md"
 
 
 def test_defaults_never_change() -> None:
@@ -35,12 +36,10 @@ def test_policy_and_selector_use_the_defaults() -> None:
 
 
 def documented_default(parameter: str) -> str:
-    """Return the default of a parameter in the table of docs/sensor.md."""
-    for line in DOCS.read_text().splitlines():
-        if line.startswith(f"| `{parameter}` |"):
-            return line.split("|")[2].strip().strip('`"')
-    msg = f"docs/sensor.md has no row for {parameter}"
-    raise LookupError(msg)
+    """Return the default of a parameter in docs/reference/sensor.md."""
+    found = re.search(rf"^`{parameter}` \((.*)\)$", DOCS.read_text(), re.MULTILINE)
+    assert found, f"docs/reference/sensor.md has no default of {parameter}"
+    return found[1].strip('`"')
 
 
 @pytest.mark.parametrize(
