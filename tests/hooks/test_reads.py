@@ -85,10 +85,10 @@ def test_application_health_is_read(
         *dict.fromkeys(("cluster", "cluster_configuration"), "/$/GetClusterHealth").items(),
     ],
 )
-def test_health_belongs_to_the_kind(kind: str, path: str, connected: Any) -> None:
+def test_health_belongs_to_the_kind(kind: str, path: str, ask: Any, connected: Any) -> None:
     set_answer(connected, {"AggregatedHealthState": "Warning"})
     name = "shop" if "cluster" not in kind else ""
-    assert ServiceFabricHook().get_health(name, kind=kind).aggregated_health_state == "Warning"
+    assert ask("get_health", name, kind=kind).aggregated_health_state == "Warning"
     assert [target.partition("&timeout")[0] for target in targets(connected)] == [f"{path}?api-version=6.0"]
 
 
