@@ -59,6 +59,11 @@ def problem_lines(record: UpgradeProgress) -> list[str]:
     return [one_line(sentence, MAX_SENTENCE_LENGTH) for sentence in record.unhealthy_evaluations[:1]]
 
 
+def is_long_in_domain(record: UpgradeProgress) -> bool:
+    """Whether the upgrade may have been in its domain for long: each domain starts with safety checks."""
+    return record.domain_duration_seconds is None or record.domain_duration_seconds >= _LONG_SECONDS
+
+
 def blocker_lines(record: UpgradeProgress) -> list[str]:
     """Say in a line each what the upgrade waits for, and what Service Fabric says about it."""
     health_check = "".join(_health_check(record))
@@ -136,7 +141,7 @@ def _nodes_in_phases(record: UpgradeProgress) -> str:
 def _time_in_domain(record: UpgradeProgress) -> str:
     """Return how long the upgrade has been in its domain, and the timeout of a monitored upgrade for it."""
     duration, policy = record.domain_duration_seconds, record.monitoring_policy
-    if duration is None or duration < _LONG_SECONDS or record.domains.under_way is None:
+    if duration is None or not is_long_in_domain(record) or record.domains.under_way is None:
         return ""
     is_monitored = policy is not None and record.rolling_upgrade_mode == _MONITORED
     limit = policy.domain_timeout_seconds if policy and is_monitored else None

@@ -9,6 +9,7 @@ from airflow_provider_sf.messages.blockers import (
     describe_place,
     details_lines,
     health_problems,
+    is_long_in_domain,
     pending_services,
     problem_lines,
     reason_lines,
@@ -93,7 +94,8 @@ def _status(log_state: LogState, change: PollChange, record: UpgradeProgress) ->
         return
     logged = log_state.record.services if log_state.record else ()
     services = [service for service in record.services if service not in logged]
-    is_blocked = bool(change.blocking_safety_checks) or log_state.record is None
+    is_first = log_state.record is None
+    is_blocked = bool(change.blocking_safety_checks) or (is_first and is_long_in_domain(record))
     yield level, status_line(record, services, with_time=is_blocked)
     for line in (*(waiting_lines(record) if is_blocked else ()), *problem_lines(record)):
         yield level, f"  {line}"

@@ -150,6 +150,13 @@ def test_safety_checks_are_logged_after_two_minutes() -> None:
     )
 
 
+@pytest.mark.parametrize(("seconds", "more"), [(59.0, ()), (60.0, ("     0s    node1 waits",))])
+def test_first_line_hides_new_safety_checks(seconds: float, more: tuple[str, ...]) -> None:
+    first, *rest = lines(replace(rolling(1, checks=("node1 waits",)), domain_duration_seconds=seconds))
+    assert first[1].startswith(f"     0s  {IN_PROGRESS}   20 %  [##--------]  domain UD2 (2 of 5)")
+    assert rest == info(*more)
+
+
 def test_small_progress_is_logged_after_ten_minutes() -> None:
     """A line about an outage does not replace it."""
     assert lines(FORWARD, FURTHER, UNREACHABLE, UNREACHABLE, *[FURTHER] * 41) == [
