@@ -157,7 +157,8 @@ class WaitingOperator(BaseOperator):
 
         :param until_end: neither a pause nor a rollback in progress ends the wait, whatever the user has set
         """
-        from airflow_provider_sf.sensors.wait_task import WaitSettings, WaitTask  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.sensors.wait_settings import WaitSettings  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.sensors.wait_task import WaitTask  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.wait.policy import Policy  # noqa: PLC0415 - keeps DAG parsing fast
 
         began_at, limit = utc_now(), self._limit()

@@ -260,7 +260,8 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
         In reschedule mode the context has the time at which the first process began.
         """
-        from airflow_provider_sf.sensors.wait_task import WaitSettings, WaitTask  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.sensors.wait_settings import WaitSettings  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.sensors.wait_task import WaitTask  # noqa: PLC0415 - keeps DAG parsing fast
 
         kind = kind_of(self.name, self.kind)
         self._check_kind(kind)

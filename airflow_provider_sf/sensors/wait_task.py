@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from random import random
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, AirflowSensorTimeout
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-from airflow_provider_sf.exceptions import UpgradeFailed
 from airflow_provider_sf.hooks.async_connection import connection_error
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.links.service_fabric import push_link
-from airflow_provider_sf.messages.blockers import health_lines
-from airflow_provider_sf.messages.errors import explained_error
 from airflow_provider_sf.messages.log_state import LogState
 from airflow_provider_sf.messages.progress_log import changed_lines, opening_lines
-from airflow_provider_sf.messages.results import failure_message, success_message
-from airflow_provider_sf.messages.rollbacks import no_rollback_message, rollback_message
 from airflow_provider_sf.messages.summary import summary_lines
-from airflow_provider_sf.messages.timeouts import timeout_message
 from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import iso
-from airflow_provider_sf.rest.plain_text import plain_line
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.sensors.earlier_tries import EarlierTries
+from airflow_provider_sf.sensors.wait_results import WaitResults
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
-from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.identity import History
 from airflow_provider_sf.wait.state import Verdict, WaitState, xcom_values
-from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step, verdict_of
+from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,10 +31,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_sf.cluster import Cluster
-    from airflow_provider_sf.upgrades import UpgradeProgress
-    from airflow_provider_sf.upgrades.applications import ApplicationHealth
-    from airflow_provider_sf.upgrades.cluster_health import ClusterHealth
-    from airflow_provider_sf.wait.policy import Policy
+    from airflow_provider_sf.sensors.wait_settings import WaitSettings
     from airflow_provider_sf.wait.state_machine import Decision, Observation
 
 MIN_DEFERRAL_SECONDS = 10.0
@@ -54,30 +43,6 @@ Airflow 3 can fail a task that resumes within seconds of its deferral (apache/ai
 
 DEFERRAL_MARGIN = timedelta(minutes=10)
 """Airflow's own limit of a deferral is this much later than the deadline. It matters if no triggerer runs."""
-
-TIMEOUTS = frozenset({"timeout", "start_timeout", "stall_timeout", "unknown_state_timeout"})
-
-
-@dataclass(frozen=True, slots=True)
-class WaitSettings:
-    """
-    The rendered parameters of a sensor.
-
-    ``limit`` is the timeout that sets the deadline of the policy: its name and its seconds.
-    """
-
-    kind: str
-    name: str
-    service_fabric_conn_id: str
-    policy: Policy
-    limit: tuple[str, float]
-    deferrable: bool
-    live_progress: bool
-    push_xcoms: bool
-    wants_rollback: bool = False
-    """Whether the rollback of the expected upgrade is a success of the task."""
-    method_name: str = "execute_complete"
-    """The method of the task with which Airflow resumes it."""
 
 
 def state_from_event(event: object, kind: str, name: str) -> WaitState:
@@ -126,6 +91,7 @@ class WaitTask:
     ) -> None:
         self._settings = settings
         self._policy = settings.policy
+        self._results = WaitResults(settings, log)
         known = history or History()
         self._state = WaitState(
             began_at=began_at,
@@ -164,7 +130,7 @@ class WaitTask:
     def end(self, context: Context, state: WaitState) -> dict[str, Any]:
         """Push and log the final state; then return the record of a success, or raise the error."""
         self.has_ended = True
-        result, state = self._result(state)
+        result, state = self._results.of(state)
         self._report(context, state, str(result))
         if isinstance(result, Exception):
             raise result
@@ -175,7 +141,7 @@ class WaitTask:
     def time_out(self, context: Context) -> str:
         """Push and log the final state of a wait that Airflow's own timeout ended; return the message."""
         state = self._state.ended("timeout", _now())
-        message = self._timeout_message(state)
+        message = self._results.timeout_message(state)
         self._report(context, state, message)
         return message
 
@@ -259,63 +225,6 @@ class WaitTask:
             timeout=remaining + DEFERRAL_MARGIN,
         )
 
-    def _result(self, state: WaitState) -> tuple[str | Exception, WaitState]:
-        """Return the success message or the error to raise, and the state with the reasons of a failure."""
-        policy, record = self._policy, state.record
-        if state.ended_by == "upgrade" and record is not None:
-            verdict = verdict_of(policy, state, record, _now())
-            if self._settings.wants_rollback:
-                return self._rollback_result(state, record, verdict), state.identified(record)
-            if verdict is Verdict.SUCCEEDED:
-                health = health_lines(self._health()) if _is_unmonitored(state, record) else []
-                return "\n".join([success_message(state, record), *health]), state.identified(record)
-            if verdict.bad:
-                state = self._explained(state, verdict)
-                error = UpgradeFailed(failure_message(policy, state, record, verdict))
-                return error, state.identified(record) if verdict is Verdict.FAILED else state
-        if state.ended_by in TIMEOUTS:
-            return AirflowSensorTimeout(self._timeout_message(state)), state
-        if state.error is not None:
-            settings = self._settings
-            return explained_error(state.error, state, settings.kind, settings.name), state
-        outcome = "no record" if record is None else f"outcome {record.outcome}"
-        msg = f"unknown result of the wait: ended by {state.ended_by!r} with {outcome}"
-        return UnexpectedAnswer(msg), state
-
-    def _rollback_result(
-        self, state: WaitState, record: UpgradeProgress, verdict: Verdict
-    ) -> str | UpgradeFailed:
-        """Return the result of a wait for a rollback that the task has requested."""
-        if verdict is Verdict.FAILED and record.outcome is Outcome.ROLLED_BACK:
-            return rollback_message(state, record)
-        if verdict is Verdict.SUCCEEDED:
-            return UpgradeFailed(no_rollback_message(state, record))
-        return UpgradeFailed(failure_message(self._policy, state, record, verdict))
-
-    def _explained(self, state: WaitState, verdict: Verdict) -> WaitState:
-        """Return the state with the reasons of a failure: from records, and from calls that are made once."""
-        if verdict is not Verdict.FAILED:
-            return state
-        details, problems = self._hook().get_failure_details(self._settings.name, kind=self._settings.kind)
-        for problem in problems:
-            self._log.info("Could not read more failure details: %s", problem)
-        return state.explained(details)
-
-    def _timeout_message(self, state: WaitState) -> str:
-        settings = self._settings
-        health = health_lines(self._health()) if _is_in_progress(state) else []
-        return timeout_message(
-            self._policy, state, settings.kind, settings.name, settings.limit, more_lines=health
-        )
-
-    def _health(self) -> ApplicationHealth | ClusterHealth | None:
-        """Read the health once. A failed call is no error of the wait, which has ended."""
-        try:
-            return self._hook().get_health(self._settings.name, kind=self._settings.kind)
-        except Exception as error:  # noqa: BLE001 - a secrets backend may raise anything
-            self._log.info("Could not read the health: %s", plain_line(str(error)))
-            return None
-
     def _report(self, context: Context, state: WaitState, message: str) -> None:
         """Push the final state and log the Summary: log lines of the triggerer can be lost."""
         self._push(context, state, message)
@@ -330,18 +239,6 @@ class WaitTask:
             values = xcom_values(self._settings.kind, self._settings.name, state, message)
             for key, value in reversed(values.items()):
                 context["ti"].xcom_push(key=key, value=value)
-
-
-def _is_unmonitored(state: WaitState, record: UpgradeProgress) -> bool:
-    """Whether the expected upgrade has completed without any health check of Service Fabric."""
-    mode = record.rolling_upgrade_mode or ""
-    return state.timeline[-1].expected and mode.startswith("Unmonitored")
-
-
-def _is_in_progress(state: WaitState) -> bool:
-    """Whether the expected upgrade was in progress at the end of the wait, and the cluster answered."""
-    is_active = state.record is not None and state.record.outcome.active
-    return is_active and state.error is None and state.timeline[-1].expected
 
 
 def _now() -> datetime:

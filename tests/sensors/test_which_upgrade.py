@@ -207,6 +207,20 @@ def test_current_version_is_accepted(ti: Any) -> None:
     )
 
 
+def test_event_without_a_timeline_has_a_result(ti: Any) -> None:
+    """No wait produces it, but an event comes from a database."""
+    record = UpgradeProgress(
+        "application",
+        "fabric:/shop/web",
+        state="RollingForwardCompleted",
+        started_at=datetime(2026, 1, 1, tzinfo=timezone.utc),
+        rolling_upgrade_mode="UnmonitoredAuto",
+    )
+    event = WaitState(record=record, ended_by="upgrade").to_dict()
+    waiting = sensor("fabric:/shop/web", "deferrable")
+    assert waiting.execute_complete({"ti": ti}, event)["outcome"] == "succeeded"
+
+
 @pytest.mark.usefixtures("simulator")
 def test_success_of_another_upgrade_fails(clock: Any, ti: Any) -> None:
     """The worker checks the event again: the success of another upgrade does not count."""
