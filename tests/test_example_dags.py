@@ -119,7 +119,7 @@ RUNS = {
         "release_package",
         "success",
         dict.fromkeys(("release.provision", "release.unprovision", "release.upgrade"), "success"),
-        ("Completed: upgrade of application 'fabric:/idle-store/web' to v3",),
+        ("upgrade of application 'fabric:/idle-store/web' to v3",),
     ),
     "cluster_patch_window": Run(
         "cluster_patch_window",
@@ -174,7 +174,7 @@ RUNS = {
             "report": "failed",
         },
         (
-            "westeurope: Completed: upgrade of application 'fabric:/shop/web' to v1",
+            "westeurope: Completed in ",
             "northeurope: Rolled back, failed in domain UD3: upgrade of application 'fabric:/shop/web' from v0 to v1",
             "eastus: no result: not started, or ended by hand",
             "2 of 3 regions do not have the new version: northeurope, eastus",
