@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow import __version__ as airflow_version
 
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.rest.protocol import Request
@@ -36,6 +37,8 @@ run = dag.test(**json.loads((sys.argv[2:] or ["{}"])[0]))
 states = sorted([ti.task_id, ti.map_index, str(ti.state)] for ti in run.get_task_instances())
 print("STATES", json.dumps([str(run.state), *states]))
 """
+
+IS_AIRFLOW_2 = airflow_version.startswith("2.")
 
 
 @dataclass(frozen=True)
@@ -277,7 +280,7 @@ def let_upgrades_end(simulator: Simulator) -> None:
 
 @pytest.mark.live
 def test_examples_run_offline(tmp_path: Path, clusters: dict[str, dict[str, str]]) -> None:
-    """Several run at the same time, since they need little CPU time."""
+    """Several run at the same time, since they need little CPU time. On Airflow 2 each example runs once."""
     run(["-m", "airflow", "db", "migrate"], tmp_path)
     run(["-m", "airflow", "dags", "reserialize"], tmp_path)
     with ThreadPoolExecutor(6) as pool:
@@ -289,6 +292,7 @@ def test_examples_run_offline(tmp_path: Path, clusters: dict[str, dict[str, str]
                 **clusters[expected.clusters],
             )
             for name, expected in RUNS.items()
+            if not IS_AIRFLOW_2 or "," not in name
         }
         printed = {name: future.result() for name, future in running.items()}
     for name, text in printed.items():
