@@ -63,6 +63,7 @@ def test_earlier_upgrade_comes_first(word: str) -> None:
     assert outcomes(f"previous_{word}") == ["succeeded", *OUTCOMES[word]]
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("word", MOVING)
 def test_earlier_upgrade_is_as_published(word: str, kind: str) -> None:

@@ -109,9 +109,13 @@ def test_journal_only_grows(name: str, steps: list[Step]) -> None:
     assert times == sorted(times)
 
 
-@given(NAMES, STEPS)
+@given(NAMES.filter(lambda name: "unknown_state" not in name), STEPS)
 def test_every_answer_is_as_published(name: str, steps: list[Step]) -> None:
-    """Microsoft's specification and client accept the answers, and the parser knows every outcome."""
+    """
+    Microsoft's specification and client accept the answers, and the parser knows every outcome.
+
+    The scenario unknown_state exists to break this rule.
+    """
     driven = Driven(name)
     for step in [*steps, Step(1_000.0, "rollback", None)]:
         step.run(driven)
