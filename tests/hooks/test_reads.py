@@ -13,6 +13,7 @@ from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected, UnexpectedAnswer
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.upgrades.applications import Application
+from airflow_provider_sf.upgrades.kinds import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,19 +77,12 @@ def test_application_health_is_read(
     assert targets(connected) == ["/Applications/shop~web/$/GetHealth?api-version=6.0&timeout=25"]
 
 
-@pytest.mark.parametrize(
-    ("kind", "path"),
-    [
-        *dict.fromkeys(
-            ("application", "application_resource", "compose_deployment"), "/Applications/shop/$/GetHealth"
-        ).items(),
-        *dict.fromkeys(("cluster", "cluster_configuration"), "/$/GetClusterHealth").items(),
-    ],
-)
-def test_health_belongs_to_the_kind(kind: str, path: str, ask: Any, connected: Any) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_health_belongs_to_the_kind(kind: str, ask: Any, connected: Any) -> None:
     set_answer(connected, {"AggregatedHealthState": "Warning"})
-    name = "shop" if "cluster" not in kind else ""
-    assert ask("get_health", name, kind=kind).aggregated_health_state == "Warning"
+    has_name = KINDS[kind].takes_name
+    assert ask("get_health", "shop" if has_name else "", kind=kind).aggregated_health_state == "Warning"
+    path = "/Applications/shop/$/GetHealth" if has_name else "/$/GetClusterHealth"
     assert [target.partition("&timeout")[0] for target in targets(connected)] == [f"{path}?api-version=6.0"]
 
 
