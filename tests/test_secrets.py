@@ -37,15 +37,15 @@ SUCCEED = {*WAITS, *DEFERRED_RELEASES, "leaking_wait", "provision[0]", "provisio
 CLUSTERS = {"plain", "unavailable", "repeating"}
 """The connections of the releases: clusters without security."""
 FAIL = {  # task -> text in its traceback
-    "rolled_back_pfx": "Rolled back, ",
-    "rolled_back_client_secret": "Rolled back, ",
+    "rolled_back_pfx": "Rolled back",
+    "rolled_back_client_secret": "Rolled back",
     "stranger": "the cluster refused the certificate",
     "wrong_secret": "AADSTS7000215",
     "wrong_passphrase": "is the passphrase wrong?",
     "revoked": "the cluster refused the token",
     "unreachable": "Connection refused",
     "leak": "decoy_raised",
-    "rolled_back_upgrade": "Rolled back, ",
+    "rolled_back_upgrade": "Rolled back",
     "failed_provision": "The provision of application type 'IdleSecretType' version 'bad' failed",
     "refused_provision": "The cluster refused to provision",
     "refused_create": "The cluster refused to create",
