@@ -40,7 +40,7 @@ def status_line(
 
     The time that an upgrade has been in its domain may be left out while that is new.
     """
-    value = record.percent_done
+    value = None if record.outcome is Outcome.NOT_UPGRADED else record.percent_done
     line = (
         f"{describe_state(record):<{STATE_WIDTH}}",
         "  - %" if value is None else f"{value:3.0f} %",
@@ -154,7 +154,7 @@ def _stall_end(change: PollChange) -> str | None:
     if not change.has_ended_half_stall:
         return None
     unchanged = format_duration(seconds_between(change.before.moved_at, change.now))
-    return f"{'moving again ' if change.should_move else ''}after {unchanged} without a change"
+    return f"{'moving again' if change.should_move else 'changed'} after {unchanged} without a change"
 
 
 def _stall_warning(change: PollChange, record: UpgradeProgress) -> Iterator[str]:

@@ -91,6 +91,7 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         """Read and log the progress; return the record."""
         # Imported here, because a DAG file does not need them.
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415
+        from airflow_provider_sf.messages.blockers import problem_lines, waiting_lines  # noqa: PLC0415
         from airflow_provider_sf.messages.formatting import upgrade_subject  # noqa: PLC0415
         from airflow_provider_sf.messages.record_lines import status_line  # noqa: PLC0415
 
@@ -105,6 +106,8 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         self.log.info(
             "Upgrade of %s: %s", upgrade_subject(kind, self.name), status_line(record, record.services)
         )
+        for line in (*waiting_lines(record), *problem_lines(record)):
+            self.log.info("  %s", line)
         pushed = record.to_dict(include_raw=self.include_raw)
         if "raw" in pushed["omitted"]:
             size = pushed["omitted"]["raw"]

@@ -236,6 +236,7 @@ def test_silent_issuer_is_unreachable(transport: Any, simulator: Simulator, clos
 def test_without_the_library_the_extra_is_named(
     transport: Any, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The library is installed for the tests, so its import is made to fail."""
     monkeypatch.setitem(sys.modules, "azure.core", None)
     with pytest.raises(Rejected, match=r"needs azure-identity: pip install 'airflow-provider-sf\[azure\]'"):
         transport(signed_in(simulator))

@@ -52,7 +52,11 @@ def test_errors_of_a_thread_are_raised(size: int) -> None:
 
 
 def test_every_asynchronous_call_reads_off_the_loop(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bodies are larger than the limit; the parser notes its thread."""
+    """
+    The bodies are larger than the limit.
+
+    No value shows in which thread a body was parsed, so the parser is replaced by one that notes its thread.
+    """
     fields = {"conn_type": "service_fabric", "host": recorder.url}
     monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", json.dumps(fields))
     answer = {"Name": "fabric:/shop", "Version": "10.1", "UpgradeState": "RollingForward"}

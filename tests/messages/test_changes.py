@@ -225,7 +225,7 @@ def test_end_of_half_a_stall_is_a_warning() -> None:
         "  1m15s  moving again after 1m15s without a change",
         "  1m15s  rolling forward               64 %  [######----]  web 7/8",
         *half_stalled("  2m00s", "services behind: web 7/8 (1 pending), api 2/5 (3 pending)"),
-        "  2m30s  after 1m15s without a change",
+        "  2m30s  changed after 1m15s without a change",
         "  2m30s  completed rollforward        100 %  [##########]",
     )
 

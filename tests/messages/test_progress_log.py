@@ -116,7 +116,7 @@ def test_status_line_marks_unknown_values() -> None:
 
 
 def test_status_line_without_any_upgrade() -> None:
-    assert status_line(NEVER_UPGRADED, ()) == "not upgraded                 100 %  [##########]"
+    assert status_line(NEVER_UPGRADED, ()) == "not upgraded                   - %  [          ]"
 
 
 # Heartbeats.

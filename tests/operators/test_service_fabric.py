@@ -42,6 +42,20 @@ def test_any_record_is_pushed(scenario: str, outcome: str, simulator: Any, clock
     assert len(simulator.requests) == 2
 
 
+@pytest.mark.usefixtures("simulator")
+def test_log_names_what_blocks_the_upgrade(clock: Any, ti: Any, caplog: pytest.LogCaptureFixture) -> None:
+    name = "fabric:/stuck-shop/web"
+    operator(name).execute({"ti": ti})
+    clock.now += 3600
+    with caplog.at_level(logging.INFO, logger="operator"):
+        operator(name).execute({"ti": ti})
+    status, blocker = [line for logger, _, line in caplog.record_tuples if logger == "operator"][-2:]
+    assert status.startswith(
+        f"Upgrade of application '{name}': rolling forward in progress   40 %  [####------]"
+    )
+    assert blocker.startswith("  node node5 waits for EnsureAvailability: ")
+
+
 def test_only_a_failed_read_fails_the_task(simulator: Any, ti: Any) -> None:
     with pytest.raises(Rejected, match="not_found-shop"):
         operator("not_found-shop").execute({"ti": ti})
