@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
@@ -20,10 +21,10 @@ from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure
 from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES
 from airflow_provider_sf.upgrades.services import ServiceProgress
-from airflow_provider_sf.wait.identity import UpgradeIdentity
+from airflow_provider_sf.wait.identity import History, UpgradeIdentity
 from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
-from airflow_provider_sf.wait.state import OutageStats, Verdict, WaitState, xcom_values
+from airflow_provider_sf.wait.state import OutageStats, Verdict, WaitState, upgrade_wait_schema, xcom_values
 from airflow_provider_sf.wait.state_machine import PollAgain, step
 from airflow_provider_sf.wait.timeline import Stage, last_forward
 
@@ -270,6 +271,100 @@ def test_restart_resets_the_outage() -> None:
     again = KNOWN.after_restart()
     assert (again.unreachable_since, again.unreachable_polls, again.stale) == (None, 0, True)
     assert replace(again, unreachable_since=at(3), unreachable_polls=2, stale=False) == KNOWN
+
+
+@pytest.mark.parametrize("member", ["ended_by", "expected", "record"])
+def test_required_members_must_be_there(member: str) -> None:
+    written = WaitState().to_dict()
+    del written[member]
+    with pytest.raises(ValueError, match=f"the member '{member}' is missing"):
+        WaitState.from_dict(written)
+
+
+def test_flags_are_false_in_a_new_state() -> None:
+    assert (WaitState().earlier_polls_unknown, WaitState().stale) == (False, False)
+
+
+def test_history_is_a_part_of_the_state() -> None:
+    state = replace(KNOWN, began_at=at(3))
+    assert state.history == History(KNOWN.expected, KNOWN.before, at(3))
+
+
+FAILED = record("Failed", failed_at=at(60), failure_reason="HealthCheck")
+OF_RECORD = failure_reasons([FailureDetails.from_record(FAILED)])
+
+
+def test_reasons_come_from_the_record() -> None:
+    assert OF_RECORD
+    failed = replace(KNOWN, record=FAILED, reasons=())
+    assert failed.explained() == replace(failed, reasons=OF_RECORD)
+    assert WaitState().explained().reasons == ()
+
+
+def test_earlier_reasons_count_if_there_are_more() -> None:
+    as_many, more = ("an earlier reason",) * len(OF_RECORD), ("one", "two", *OF_RECORD)
+    assert replace(KNOWN, record=FAILED, reasons=as_many).explained().reasons == OF_RECORD
+    assert {"one", "two"} <= set(replace(KNOWN, record=FAILED, reasons=more).explained().reasons)
+
+
+def test_details_of_other_answers_count() -> None:
+    details = [FailureDetails.from_record(FAILED)]
+    assert replace(KNOWN, record=None, reasons=()).explained(details).reasons == OF_RECORD
+
+
+SINCE = replace(KNOWN, polls=1, expected=None, before=None, error=None, unreachable_since=None)
+
+
+def test_state_goes_on_where_a_process_ended() -> None:
+    assert KNOWN.continued(SINCE, since=SINCE) == KNOWN.resumed()
+    later = replace(SINCE, polls=5, unreachable_since=at(50), unreachable_polls=2, error=Unreachable("x"))
+    earlier = replace(KNOWN, unreachable_since=None)
+    assert earlier.continued(later, since=SINCE) == replace(
+        KNOWN,
+        polls=KNOWN.polls + 4,
+        unreachable_since=at(50),
+        unreachable_polls=2,
+        error=later.error,
+        stale=True,
+    )
+
+
+def test_outage_keeps_its_start_in_another_process() -> None:
+    earlier = replace(KNOWN, unreachable_since=at(40))
+    later = replace(SINCE, polls=2, unreachable_since=at(50))
+    assert earlier.continued(later, since=SINCE).unreachable_since == at(40)
+    answered = replace(SINCE, polls=2, unreachable_since=None)
+    assert earlier.continued(answered, since=SINCE).unreachable_since is None
+
+
+@pytest.mark.parametrize("known", ["expected", "before"])
+def test_later_process_adds_what_was_unknown(known: str) -> None:
+    identity = UpgradeIdentity(at(7), "v7")
+    added: dict[str, Any] = {known: identity}
+    unknown: dict[str, Any] = {known: None}
+    later = replace(SINCE, polls=2, **added)
+    assert getattr(replace(KNOWN, **unknown).continued(later, since=SINCE), known) == identity
+    assert getattr(KNOWN.continued(later, since=SINCE), known) == getattr(KNOWN, known)
+
+
+def test_last_record_completes_the_identity() -> None:
+    ended = record("CompletedRollforward", 100)
+    partly = replace(KNOWN, expected=UpgradeIdentity(None, "v1"))
+    assert partly.identified(ended) == replace(KNOWN, expected=UpgradeIdentity(START, "v1"))
+    unknown = replace(KNOWN, expected=None)
+    assert unknown.identified(ended) == replace(KNOWN, expected=UpgradeIdentity.from_record(ended))
+
+
+def test_wait_goes_on_after_a_pause() -> None:
+    ended = replace(KNOWN.ended("upgrade", at(99)), verdict=Verdict.FAILED)
+    assert ended.after_pause() == replace(KNOWN, verdict=None, verdict_since=None)
+
+
+def test_packaged_schema_is_that_of_the_code() -> None:
+    packaged = files("airflow_provider_sf").joinpath("wait/upgrade_wait.schema.json")
+    added = {"$schema", "$id"}
+    shown = {key: value for key, value in json.loads(packaged.read_bytes()).items() if key not in added}
+    assert shown == upgrade_wait_schema()
 
 
 def test_resumed_state_resets_outage_polls_only() -> None:
