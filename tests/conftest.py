@@ -186,6 +186,10 @@ class TaskInstance:
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = json.loads(json.dumps(value, allow_nan=False))
 
+    def xcom_pull(self, *, task_ids: str, key: str, map_indexes: int) -> Any:
+        assert (task_ids, map_indexes) == (self.task_id, self.map_index)
+        return self.xcoms.get(key)
+
     def get_first_reschedule_date(self, context: Any) -> datetime | None:  # noqa: ARG002 - Airflow's signature
         return self.first_leg_started_at
 

@@ -29,7 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "provider_info": {"auth"},
     "links": {"cluster", "upgrades"},
     "hooks": {"auth", "cluster", "provider_info", "releases", "rest", "upgrades", "wait"},
-    "triggers": {"cluster", "hooks", "messages", "rest", "upgrades", "wait"},
+    "triggers": {"cluster", "hooks", "messages", "releases", "rest", "upgrades", "wait"},
     "operators": {
         "exceptions",
         "hooks",
@@ -38,6 +38,7 @@ ARROWS: dict[str, set[str]] = {
         "releases",
         "rest",
         "sensors",
+        "triggers",
         "upgrades",
         "wait",
     },

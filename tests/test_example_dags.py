@@ -118,6 +118,24 @@ RUNS = {
         ("The task 'upgrade' was ended by hand",),
         {"mark_success_pattern": "upgrade"},
     ),
+    "release_by_domain": Run(
+        "release_by_domain",
+        "success",
+        {"announce": "success", "upgrade": "success"},
+        ("check page_answers passed", "Starting upgrade domain UD5", "fabric:/idle-shop/web is at v1"),
+        clusters="by_domain",
+    ),
+    "release_by_domain, rollback": Run(
+        "release_by_domain",
+        "failed",
+        {"announce": "upstream_failed", "upgrade": "failed"},
+        (
+            "check page_answers failed: HTTP 500 from http://127.0.0.1:",
+            "Rolled back by this task, stopped before upgrade domain UD3: upgrade of application",
+        ),
+        {"run_conf": {"application": "fabric:/idle_http_errors-shop/web"}},
+        clusters="by_domain",
+    ),
     "release_package": Run(
         "release_package",
         "success",
@@ -245,6 +263,7 @@ def clusters() -> Iterator[dict[str, dict[str, str]]]:
     """Return the connections for each group of simulated clusters."""
     groups = {
         "release": {"DEFAULT": Simulator(speed=10.0, cluster_scenario="previous_first")},
+        "by_domain": {"DEFAULT": Simulator(speed=20.0)},
         "regions": {
             "DEFAULT": Simulator(cluster_scenario="previous_first"),
             "WESTEUROPE": Simulator(speed=20.0, scenarios={SHOP: "idle"}),

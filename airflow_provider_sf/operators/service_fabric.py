@@ -21,6 +21,7 @@ from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgra
 from airflow_provider_sf.operators.upgrade_compose_deployment import (
     ServiceFabricUpgradeComposeDeploymentOperator,
 )
+from airflow_provider_sf.operators.upgrade_gate import ServiceFabricUpgradeGateOperator
 from airflow_provider_sf.upgrades.kinds import kind_of
 from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
 from airflow_provider_sf.wait.parameters import check_name, kind_when_parsed, naming_task
@@ -40,6 +41,7 @@ __all__ = [
     "ServiceFabricUpdateUpgradeOperator",
     "ServiceFabricUpgradeApplicationOperator",
     "ServiceFabricUpgradeComposeDeploymentOperator",
+    "ServiceFabricUpgradeGateOperator",
     "ServiceFabricUpgradeProgressOperator",
     "ServiceFabricUploadApplicationPackageOperator",
 ]

@@ -153,9 +153,9 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         self.rollback_on_kill = rollback_on_kill
         self.request_timeout = check_request_timeout(read_seconds("request_timeout", request_timeout))
         self.plan = plan
-        self._check()
+        self.check_description()
 
-    def _check(self) -> None:
+    def check_description(self) -> None:
         """Refuse invalid values at parse time. Values that Airflow renders later are checked in the task."""
         is_later = is_rendered_later(self.parameters)
         parameters = {} if is_later else read_parameters(self.parameters)
@@ -208,7 +208,7 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
             secrets=secret_values(self.parameters, self.sensitive_parameters),
             log=self.log,
         )
-        result = start.run(partial(self._check_before_send, hook))
+        result = start.run(partial(self.check_before_send, context, hook))
         if isinstance(result.step, Started):
             self._push_start(context, result)
             self._is_running = True
@@ -272,7 +272,13 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
             replica_set_check_timeout=self.replica_set_check_timeout,
         )
 
-    def _check_before_send(self, hook: ServiceFabricHook, seen: Seen, upgrade: ApplicationUpgrade) -> None:
+    def check_before_send(
+        self,
+        context: Context,  # noqa: ARG002 - a subclass needs it
+        hook: ServiceFabricHook,
+        seen: Seen,
+        upgrade: ApplicationUpgrade,
+    ) -> None:
         """Refuse to start if the application must be healthy and is not."""
         if self.require_healthy is False:
             return

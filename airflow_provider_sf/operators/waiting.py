@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.sensors.wait_task import WaitTask
     from airflow_provider_sf.wait.identity import History, UpgradeIdentity
+    from airflow_provider_sf.wait.state import WaitState
 
 
 _Read = TypeVar("_Read")
@@ -150,27 +151,36 @@ class WaitingOperator(BaseOperator):
         return self.make_wait_task(history, wants_rollback=self.wants_rollback)
 
     def make_wait_task(
-        self, history: History | None, *, until_end: bool = False, **settings: Any
+        self,
+        history: History | None,
+        *,
+        until_end: bool = False,
+        earlier: WaitState | None = None,
+        policy_changes: dict[str, Any] | None = None,
+        **settings: Any,
     ) -> WaitTask:
         """
         Return a wait with the timeouts of this task.
 
         :param until_end: neither a pause nor a rollback in progress ends the wait, whatever the user has set
+        :param earlier: the state of the wait that this one continues
+        :param policy_changes: members of the policy that are not those of the task
         """
         from airflow_provider_sf.sensors.wait_settings import WaitSettings  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.sensors.wait_task import WaitTask  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.wait.policy import Policy  # noqa: PLC0415 - keeps DAG parsing fast
 
         began_at, limit = utc_now(), self._limit()
+        ends: dict[str, Any] = {"on_paused": self.on_paused, "on_rollback": self.on_rollback}
         policy = Policy(
             poke_interval=self.poke_interval,
             unreachable_timeout=self.unreachable_timeout,
             start_timeout=self.start_timeout,
             unknown_state_timeout=self.unknown_state_timeout,
             stall_timeout=self.stall_timeout,
-            on_paused="wait" if until_end else self.on_paused,
-            on_rollback="wait" if until_end else self.on_rollback,
             deadline=began_at + timedelta(seconds=limit[1]),
+            **({} if until_end else ends),
+            **(policy_changes or {}),
         )
         wait_settings = WaitSettings(
             kind=self.kind,
@@ -181,7 +191,9 @@ class WaitingOperator(BaseOperator):
             deferrable=self.deferrable,
             **{"live_progress": self.live_progress, "push_xcoms": self.do_xcom_push, **settings},
         )
-        return WaitTask(wait_settings, began_at, log=self.log, defer=self.defer, history=history)
+        return WaitTask(
+            wait_settings, began_at, log=self.log, defer=self.defer, history=history, earlier=earlier
+        )
 
     def _limit(self) -> tuple[str, float]:
         """Return name and seconds of the timeout that expires first; see the sensor."""

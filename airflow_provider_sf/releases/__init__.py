@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_sf.releases.gate import PausedUpgrade
 from airflow_provider_sf.releases.packages import ExternalPackage, ImageStorePackage
 from airflow_provider_sf.releases.policies import (
     ApplicationHealthPolicy,
@@ -14,5 +15,6 @@ __all__ = [
     "ExternalPackage",
     "ImageStorePackage",
     "MonitoringPolicy",
+    "PausedUpgrade",
     "ServiceTypeHealthPolicy",
 ]

@@ -158,6 +158,26 @@ class ApplicationHealthPolicy:
         }
 
 
+def health_policy_from_body(body: Mapping[str, Any]) -> ApplicationHealthPolicy:
+    """Return the policy of a body that :meth:`ApplicationHealthPolicy.body` has made."""
+    return ApplicationHealthPolicy(
+        consider_warning_as_error=body["ConsiderWarningAsError"],
+        max_percent_unhealthy_deployed_applications=body["MaxPercentUnhealthyDeployedApplications"],
+        default_service_type=_service_type_policy(body["DefaultServiceTypeHealthPolicy"]),
+        service_types={
+            item["Key"]: _service_type_policy(item["Value"]) for item in body["ServiceTypeHealthPolicyMap"]
+        },
+    )
+
+
+def _service_type_policy(body: Mapping[str, int]) -> ServiceTypeHealthPolicy:
+    return ServiceTypeHealthPolicy(
+        max_percent_unhealthy_services=body["MaxPercentUnhealthyServices"],
+        max_percent_unhealthy_partitions_per_service=body["MaxPercentUnhealthyPartitionsPerService"],
+        max_percent_unhealthy_replicas_per_partition=body["MaxPercentUnhealthyReplicasPerPartition"],
+    )
+
+
 def monitoring_policy_for(
     mode: str, policy: MonitoringPolicy | None, failure_action: str | None
 ) -> MonitoringPolicy | None:

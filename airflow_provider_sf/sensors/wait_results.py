@@ -38,6 +38,14 @@ class WaitResults:
         self._policy = settings.policy
         self._log = log
 
+    def is_wanted_pause(self, state: WaitState) -> bool:
+        """Whether the expected upgrade is paused, and the task wants to know that."""
+        record = state.record
+        if not self._settings.wants_pause or state.ended_by != "upgrade" or record is None:
+            return False
+        is_expected = verdict_of(self._policy, state, record, _now()) is Verdict.FAILED
+        return is_expected and record.outcome is Outcome.PAUSED
+
     def of(self, state: WaitState) -> tuple[str | Exception, WaitState]:
         """Return the success message or the error to raise, and the state with the reasons of a failure."""
         policy, record = self._policy, state.record

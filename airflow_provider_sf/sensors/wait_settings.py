@@ -27,5 +27,7 @@ class WaitSettings:
     push_xcoms: bool
     wants_rollback: bool = False
     """Whether the rollback of the expected upgrade is a success of the task."""
+    wants_pause: bool = False
+    """Whether a pause before an upgrade domain is a result of the wait, and no failure."""
     method_name: str = "execute_complete"
     """The method of the task with which Airflow resumes it."""

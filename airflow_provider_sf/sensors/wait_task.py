@@ -77,6 +77,7 @@ class WaitTask:
     :param earlier_polls_unknown: True in reschedule mode, where each process starts without the state of the
         process before it
     :param history: what the task knows of the expected upgrade, if it started that itself
+    :param earlier: the state of the wait that this one continues after a pause
     """
 
     def __init__(
@@ -88,12 +89,13 @@ class WaitTask:
         defer: Callable[..., None],
         earlier_polls_unknown: bool = False,
         history: History | None = None,
+        earlier: WaitState | None = None,
     ) -> None:
         self._settings = settings
         self._policy = settings.policy
         self._results = WaitResults(settings, log)
         known = history or History()
-        self._state = WaitState(
+        self._state = earlier or WaitState(
             began_at=began_at,
             expected=known.expected,
             before=known.before,
@@ -104,7 +106,7 @@ class WaitTask:
         self._defer_task = defer
         self.has_ended = False
         self._earlier_tries = EarlierTries(settings.kind, settings.name, settings.policy.selector, log)
-        self._needs_earlier_tries = history is None
+        self._needs_earlier_tries = history is None and earlier is None
 
     def poke(self, context: Context) -> dict[str, Any] | None:
         """Poll, then defer in deferrable mode; return the record if the upgrade has succeeded."""
@@ -128,8 +130,16 @@ class WaitTask:
         return self.end(context, state)
 
     def end(self, context: Context, state: WaitState) -> dict[str, Any]:
-        """Push and log the final state; then return the record of a success, or raise the error."""
+        """
+        Push and log the final state; then return the record of a success, or raise the error.
+
+        A wanted pause needs no Summary: the task goes on.
+        """
         self.has_ended = True
+        if self._results.is_wanted_pause(state):
+            self._push(context, state.after_pause())
+            paused: dict[str, Any] = state.to_dict()["record"]
+            return paused
         result, state = self._results.of(state)
         self._report(context, state, str(result))
         if isinstance(result, Exception):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.simulator.body_values import parameter_list
+from airflow_provider_sf.simulator.descriptions import MONITORED
+from airflow_provider_sf.simulator.health import application_evaluations
 from airflow_provider_sf.simulator.model import application_name, unhealthy_evaluations
 from airflow_provider_sf.simulator.responses import HttpResponse, fabric_error
 from airflow_provider_sf.simulator.timeline import FINISHED
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_sf.simulator.state import Deployment
+    from airflow_provider_sf.simulator.timeline import Snapshot
 
 _ALL = 100
 
@@ -36,7 +39,7 @@ def application_info(found: Deployment, now: float) -> dict[str, Any]:
         "TypeVersion": snapshot.deployed_version,
         "Status": "Ready" if snapshot.phase.state in FINISHED else "Upgrading",
         "Parameters": parameter_list(snapshot.deployed.parameters),
-        "HealthState": _health_state(unhealthy_evaluations(name, snapshot)),
+        "HealthState": _health_state(_evaluations(found, snapshot)),
         "ApplicationDefinitionKind": found.definition,
         **({"ManagedApplicationIdentity": identity} if identity else {}),
     }
@@ -47,7 +50,7 @@ def application_health(
 ) -> dict[str, Any]:
     """Return ApplicationHealth at a Unix time, by a policy; None is that of the manifest, which is strict."""
     name, snapshot = found.name, found.history.snapshot(now)
-    evaluations = [] if policy and _tolerates(policy) else unhealthy_evaluations(name, snapshot)
+    evaluations = [] if policy and _tolerates(policy) else _evaluations(found, snapshot)
     return {
         "AggregatedHealthState": _health_state(evaluations),
         "HealthEvents": [],
@@ -74,6 +77,20 @@ def page_after(
         "ContinuationToken": page[-1] if len(remaining) > len(page) else "",
         "Items": [items[name] for name in page],
     }
+
+
+def _evaluations(found: Deployment, snapshot: Snapshot) -> list[dict[str, Any]]:
+    """
+    Return UnhealthyEvaluations: of a failed health check, or of a bad version that runs unchecked.
+
+    In an unmonitored mode, a version that would fail its health check makes the application unhealthy.
+    """
+    course, phase = found.history.course, snapshot.phase
+    is_unchecked = phase.upgrade.description is not None and snapshot.mode != MONITORED
+    is_bad = course.end == "check" and not phase.backward and snapshot.fraction > course.stops_at
+    if is_unchecked and is_bad:
+        return application_evaluations(application_name(found.name))
+    return unhealthy_evaluations(found.name, snapshot)
 
 
 def _tolerates(policy: Mapping[str, Any]) -> bool:

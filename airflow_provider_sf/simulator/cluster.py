@@ -6,7 +6,7 @@ import re
 import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, Call
 from airflow_provider_sf.rest.url_names import normalized_name
@@ -20,6 +20,7 @@ from airflow_provider_sf.simulator.commands import ApiRequest, Route, name_in
 from airflow_provider_sf.simulator.deployments import DEFINITIONS
 from airflow_provider_sf.simulator.journal import RESET, Command, commands_in_force
 from airflow_provider_sf.simulator.model import not_found_response, progress_response
+from airflow_provider_sf.simulator.pages import PAGE_PATH, page_response
 from airflow_provider_sf.simulator.reads import READS
 from airflow_provider_sf.simulator.resets import check_known, is_reset, reset_response
 from airflow_provider_sf.simulator.responses import (
@@ -105,6 +106,9 @@ class SimulatedCluster:
             return HttpResponse(body=EXPLORER_PAGE, content_type="text/html; charset=utf-8")
         if parts.path == JOURNAL_PATH:
             return json_response([command.to_dict() for command in self.journal])
+        if parts.path.startswith(PAGE_PATH):
+            application = unquote(parts.path.removeprefix(PAGE_PATH))
+            return page_response(self.state(application), application)
         query = dict(parse_qsl(parts.query))
         refusal = self._refusal(query)
         if refusal is not None:

@@ -32,7 +32,8 @@ class Course:
     """
     How upgrades of a name go: ``seconds`` for all domains, and what happens at the fraction ``stops_at``.
 
-    ``end`` is ``check`` for a failed health check, ``stuck``, or the state that it ends in.
+    ``end`` is ``check`` for a failed health check, ``stuck``, ``http_errors`` for errors that Service Fabric
+    does not see, or the state that it ends in.
     """
 
     summary: str
@@ -54,6 +55,12 @@ COURSES: dict[str, Course] = {
         "its upgrade fails a health check; with FailureAction Manual it pauses", 660, 0.5, "check"
     ),
     "idle_stuck": Course("its upgrade makes no more progress, as in stuck", 450, 0.4, "stuck"),
+    "idle_http_errors": Course(
+        "its upgrade succeeds, but from the second upgrade domain on its web page shows HTTP 500",
+        540,
+        0.2,
+        "http_errors",
+    ),
     "idle_unknown_state": Course(
         "its upgrade stays in a state that is not documented, as in unknown_state",
         500,
@@ -162,7 +169,7 @@ def domain_end(done: float) -> float:
 
 def _stop(course: Course, upgrade: Upgrade, done: float, *, has_failed: bool) -> float:
     """Return the fraction at which the upgrade stops; 1.0 if it does not."""
-    if has_failed or done > course.stops_at:
+    if has_failed or done > course.stops_at or course.end == "http_errors":
         return 1.0
     if course.end != "check":
         return course.stops_at

@@ -94,3 +94,8 @@ class ApplicationHealth:
             omitted=omitted,
             raw=answer,
         )
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the state is Ok or Warning: the health policy decides whether a warning is an error."""
+        return self.aggregated_health_state in {"Ok", "Warning"}

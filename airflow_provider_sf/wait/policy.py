@@ -41,6 +41,10 @@ class Policy(Record):
     stall_timeout: float | None = None
     on_paused: str = defaults.ON_PAUSED
     on_rollback: str = defaults.ON_ROLLBACK
+    resumed_domain: str | None = None
+    """A pause before this upgrade domain is about to end: the task has started the domain."""
+    awaited_domain: str | None = None
+    """Only a pause before this upgrade domain counts; None for any."""
     wait_for_existence: bool = False
     exponential_backoff: bool = False
     max_wait: float | None = None
@@ -59,6 +63,12 @@ class Policy(Record):
         return min(
             FIRST_BACKOFF_SECONDS * _doubled(unreachable_polls), self.unreachable_timeout / MIN_OUTAGE_POLLS
         )
+
+    def is_unwanted_pause(self, next_domain: str | None) -> bool:
+        """Whether a pause before this upgrade domain ends the wait."""
+        if self.on_paused != "fail" or (next_domain is not None and next_domain == self.resumed_domain):
+            return False
+        return self.awaited_domain in {None, next_domain}
 
     @classmethod
     def from_dict(cls, data: object) -> Self:

@@ -183,6 +183,10 @@ class WaitState(Record):
             stale=True,
         )
 
+    def after_pause(self) -> WaitState:
+        """Return this state of a wait that a pause has ended, for the next wait for the same upgrade."""
+        return replace(self, ended_by=None, ended_at=None, verdict=None, verdict_since=None)
+
     def identified(self, record: UpgradeProgress) -> WaitState:
         """Return the final state; the last record completes the identity of the expected upgrade."""
         identity = self.expected or UpgradeIdentity.from_record(record)

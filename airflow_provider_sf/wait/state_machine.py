@@ -95,7 +95,7 @@ def verdict_of(policy: Policy, state: WaitState, record: UpgradeProgress, now: d
 
 def _is_unwanted(policy: Policy, record: UpgradeProgress) -> bool:
     """Return whether the policy does not want to wait in this state."""
-    if record.outcome is Outcome.PAUSED and policy.on_paused == "fail":
+    if record.outcome is Outcome.PAUSED and policy.is_unwanted_pause(record.domains.next_domain):
         return True
     return record.going_back and policy.on_rollback == "fail_fast"
 

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 MODULES = (
     "operators.start_task",
     "operators.waiting",
-    "operators.rollback_upgrade",
+    "operators.gate_task",
+    "operators.rollback_task",
     "operators.resume_upgrade",
+    "operators.upgrade_gate",
     "operators.generated_version",
     "sensors.wait_task",
 )
@@ -62,9 +64,14 @@ def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in MODULES:
         monkeypatch.setattr(f"airflow_provider_sf.{module}.time", SimpleNamespace(sleep=sleep))
-    for module in ("operators.start_task", "sensors.wait_task"):
+    for module in (
+        "operators.gate_questions",
+        "operators.gate_task",
+        "operators.start_task",
+        "sensors.wait_task",
+    ):
         monkeypatch.setattr(f"airflow_provider_sf.{module}._now", now)
-    for module in ("operators.waiting", "operators.generated_version"):
+    for module in ("operators.waiting", "operators.upgrade_gate", "operators.generated_version"):
         monkeypatch.setattr(f"airflow_provider_sf.{module}.utc_now", now)
 
 

@@ -34,6 +34,7 @@ ENDS = {
     "idle": "RollingForwardCompleted",
     "idle_rolled_back": "RollingBackCompleted",
     "idle_failed": "Failed",
+    "idle_http_errors": "RollingForwardCompleted",
     "idle_paused": "RollingBackCompleted",
     "idle_stuck": "RollingForwardInProgress",
     "idle_unknown_state": "RollingSideways",

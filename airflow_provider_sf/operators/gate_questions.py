@@ -1,0 +1,124 @@
+"""The questions of an upgrade gate to a person, and their answers. Not for DAG files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_sf.messages.gates import (
+    answer_line,
+    asked_line,
+    late_answer,
+    question_body,
+    question_subject,
+)
+from airflow_provider_sf.operators.asking import ask, read_answer
+from airflow_provider_sf.releases.gate import CONTINUE, LEAVE, LONGER, OPTIONS, START, GateAction, Question
+from airflow_provider_sf.upgrades.kinds import explorer_path
+from airflow_provider_sf.upgrades.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import timedelta
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_sf.operators.gate_task import GateTask
+    from airflow_provider_sf.upgrades import UpgradeProgress
+
+
+class GateQuestions:
+    """
+    Asks a person, and reads the answer in a later process of the task.
+
+    :param assigned_users: who may answer; None is everybody who may run the DAG
+    :param timeout: how long a question waits; None is for ever
+    :param default: the answer after that time
+    :param notifiers: called with the context when a person is asked
+    :param defer: the method ``defer`` of the task
+    """
+
+    def __init__(
+        self,
+        gate: GateTask,
+        *,
+        assigned_users: Sequence[dict[str, str]] | None,
+        timeout: timedelta | None,
+        default: str,
+        notifiers: Sequence[Callable[[Context], object]],
+        log: Any,
+        defer: Callable[..., None],
+    ) -> None:
+        self._gate = gate
+        self._assigned_users = assigned_users
+        self._timeout = timeout
+        self._default = default
+        self._notifiers = notifiers
+        self._log = log
+        self._defer = defer
+
+    def ask(self, context: Context, domain: str, reason: str, record: UpgradeProgress | None) -> None:
+        """Ask whether the upgrade domain may start, and leave the worker: Airflow resumes in ``answered``."""
+        gate, question = self._gate, Question(_now(), domain, reason)
+        gate.keep(gate.state.asking(question))
+        seconds = self._timeout.total_seconds() if self._timeout else None
+        self._log.info("%s", asked_line(question, seconds, self._default))
+        for notify in self._notifiers:
+            notify(context)
+        path = explorer_path(gate.state.kind, gate.state.name, record and record.raw)
+        ask(
+            context,
+            subject=question_subject(gate.state),
+            body=question_body(question, gate.state, record, gate.hook.get_conn().explorer_page(path)),
+            options=OPTIONS,
+            default=self._default,
+            timeout=self._timeout,
+            assigned_users=self._assigned_users,
+            method_name="answered",
+            defer=self._defer,
+        )
+
+    def read_answer(self, event: object) -> Question:
+        """
+        Read the answer, compare the cluster with the question, and store what follows from it.
+
+        An answer is refused if the upgrade has moved since the question: its ``acted`` is false.
+
+        :raises ValueError: the event is no answer
+        """
+        gate, answer = self._gate, read_answer(event, OPTIONS)
+        question = replace(
+            gate.state.questions[-1],
+            answer=answer.option,
+            answered_at=answer.at,
+            answered_by=answer.by,
+            timed_out=answer.timed_out,
+            acted=True,
+        )
+        if question.next_upgrade_domain != START:
+            record = gate.progress()
+            is_same = record.outcome is Outcome.PAUSED and not record.going_back
+            if not is_same or record.domains.next_domain != question.next_upgrade_domain:
+                question = replace(question, acted=False, refused_because=late_answer(question, record))
+        gate.keep(gate.state.answered(question))
+        if question.acted:
+            self._follow(question)
+        return question
+
+    def _follow(self, question: Question) -> None:
+        """Store what the answer means for the next decision."""
+        gate, state, now = self._gate, self._gate.state, _now()
+        reason = answer_line(question)
+        if question.answer == CONTINUE:
+            gate.keep(replace(state, approved=(*state.approved, str(question.next_upgrade_domain))))
+        elif question.answer == LONGER:
+            gate.keep(state.baking_again(now))
+        elif question.answer == LEAVE:
+            gate.keep(state.decided(GateAction.PAUSE, reason, now))
+        elif question.next_upgrade_domain != START:
+            gate.keep(replace(state.decided(GateAction.ROLLBACK, reason, now), rollback_reason=reason))
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

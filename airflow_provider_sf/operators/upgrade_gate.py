@@ -1,0 +1,400 @@
+"""The operator that drives an upgrade domain by domain: bake, check, ask a person, go on or roll back."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_sf.exceptions import ChangeRefused, UpgradeFailed
+from airflow_provider_sf.operators.asking import check_can_ask
+from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgradeApplicationOperator
+from airflow_provider_sf.operators.waiting import utc_now
+from airflow_provider_sf.releases.gate import (
+    ANSWERS,
+    APPROVALS,
+    FAILED_CHECK_ACTIONS,
+    LEAVE,
+    ROLL_BACK,
+    START,
+    GateAction,
+    GatePolicy,
+)
+from airflow_provider_sf.rest.plain_text import shorten_repr
+from airflow_provider_sf.upgrades.outcomes import Outcome
+from airflow_provider_sf.wait.parameters import naming_task, read_choice, read_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+    from airflow_provider_sf.operators.gate_questions import GateQuestions
+    from airflow_provider_sf.operators.gate_task import GateTask
+    from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
+    from airflow_provider_sf.releases.gate import GateStep, PausedUpgrade
+    from airflow_provider_sf.releases.start_once import Seen
+    from airflow_provider_sf.sensors.wait_task import WaitTask
+    from airflow_provider_sf.upgrades import UpgradeProgress
+    from airflow_provider_sf.wait.identity import History, UpgradeIdentity
+    from airflow_provider_sf.wait.state import WaitState
+
+MODE = "UnmonitoredManual"
+MIN_DEFERRAL = timedelta(seconds=10)
+"""Airflow 3 can fail a task that resumes within seconds of its deferral (apache/airflow#72716)."""
+
+
+class ServiceFabricUpgradeGateOperator(ServiceFabricUpgradeApplicationOperator):
+    """
+    Upgrade a classic application domain by domain; Airflow decides before each upgrade domain.
+
+    The upgrade runs in the mode UnmonitoredManual: after each upgrade domain, Service Fabric waits. Then the
+    application must be healthy for ``bake_time``, the ``checks`` must pass, and a person must approve if you
+    want that. Only then the next upgrade domain starts. Service Fabric upgrades the first domain without
+    asking. If Airflow is down, the upgrade stands still between two domains; the task goes on when Airflow is
+    back. See
+    https://learn.microsoft.com/rest/api/servicefabric/sfclient-api-resumeapplicationupgrade
+
+    :param name: the application (``fabric:/shop/web``, ``shop/web``, ``shop~web``); templated
+    :param target_version: the new version of its application type; templated
+    :param upgrade: instead of ``target_version``: the XCom ``upgrade_start`` or a record of an upgrade in the
+        mode UnmonitoredManual that something else has started; templated
+    :param bake_time: how long the application must be healthy after each upgrade domain; 2 minutes
+    :param health_check_retry: how long bad health may last before it counts as a failed check; 10 minutes
+    :param health_policy: what counts as healthy; None is the policy of the application manifest
+    :param checks: functions that run on the worker after the bake time. Each gets a
+        :class:`~airflow_provider_sf.releases.PausedUpgrade`. It passes if it returns None or True; it fails
+        if it returns False or a text, or raises
+    :param on_failed_check: ``"rollback"``, ``"pause"`` (the task fails and the upgrade stays paused) or
+        ``"ask"`` a person
+    :param approve_before: ask a person before ``"start"``, before the ``"second_domain"`` or before
+        ``"each_domain"`` but the first; None asks no person
+    :param max_domains: ask a person after this number of upgrade domains
+    :param upgrade_domain: do not resume the upgrade: succeed as soon as this upgrade domain is next, and
+        health and checks are good. Other tasks can then check more and start it with a
+        ``ServiceFabricResumeUpgradeOperator``; templated
+    :param assigned_users: who may answer: ``[{"id": "...", "name": "..."}]``; None is everybody who may run
+        the DAG
+    :param answer_timeout: how long a question waits for an answer; None is for ever
+    :param default_answer: the answer after that time: ``"continue"``, ``"rollback"`` or ``"leave"``
+    :param notifiers: notifiers of Airflow that are called when a person is asked
+
+    A question is shown under "Required actions" in Airflow, from 3.1 on. The answers are Continue, Wait
+    longer, Roll back and Leave it. The other parameters are those of
+    :class:`ServiceFabricUpgradeApplicationOperator`; ``timeout`` counts for each upgrade domain, without the
+    bake time and questions. Durations are seconds or a timedelta.
+
+    XComs: those of the upgrade operator, and ``upgrade_gate``: each decision with its checks, each question
+    with its answer.
+
+    :raises UpgradeFailed: the upgrade was rolled back, stays paused, or failed; not retried
+    :raises ChangeRefused: nothing was started, and the message says why; not retried
+    :raises ServiceFabricError: the cluster could not be reached; a retry goes on where this try was
+    """
+
+    template_fields: Sequence[str] = (
+        *ServiceFabricUpgradeApplicationOperator.template_fields,
+        "upgrade",
+        "upgrade_domain",
+    )
+
+    @naming_task
+    def __init__(
+        self,
+        *,
+        name: str,
+        upgrade: dict[str, Any] | XComArg | None = None,
+        bake_time: timedelta | float = timedelta(minutes=2),
+        health_check_retry: timedelta | float = timedelta(minutes=10),
+        checks: Sequence[Callable[[PausedUpgrade], object]] = (),
+        on_failed_check: str = "rollback",
+        approve_before: str | None = None,
+        max_domains: int | None = None,
+        upgrade_domain: str | XComArg | None = None,
+        assigned_users: Sequence[dict[str, str]] | None = None,
+        answer_timeout: timedelta | float | None = None,
+        default_answer: str = "leave",
+        notifiers: Sequence[Callable[[Context], object]] = (),
+        **kwargs: Any,
+    ) -> None:
+        self.upgrade = upgrade
+        _check_unsupported(kwargs)
+        if (upgrade is None) is (kwargs.get("target_version") is None and kwargs.get("restore") is None):
+            msg = "set target_version to start an upgrade, or upgrade for one that has started; not both"
+            raise ValueError(msg)
+        super().__init__(name=name, mode=MODE, on_paused="fail", **kwargs)
+        self.bake_time = read_seconds("bake_time", bake_time)
+        self.health_check_retry = read_seconds("health_check_retry", health_check_retry)
+        self.checks = _read_checks(checks)
+        self.on_failed_check = read_choice("on_failed_check", on_failed_check, FAILED_CHECK_ACTIONS)
+        self.approve_before = (
+            None if approve_before is None else read_choice("approve_before", approve_before, APPROVALS)
+        )
+        self.max_domains = _read_max_domains(max_domains)
+        self.upgrade_domain = upgrade_domain
+        self.assigned_users = assigned_users
+        self.answer_timeout = (
+            None if answer_timeout is None else read_seconds("answer_timeout", answer_timeout)
+        )
+        self.default_answer = read_choice("default_answer", default_answer, tuple(ANSWERS))
+        self.notifiers = tuple(notifiers)
+        self._check_gate()
+
+    def check_description(self) -> None:
+        """Check what the upgrade would be, unless something else has started it."""
+        if self.upgrade is None:
+            super().check_description()
+
+    def _check_gate(self) -> None:
+        """Refuse combinations that cannot work, at parse time."""
+        if not self.do_xcom_push:
+            msg = "do_xcom_push=False is not supported: the task keeps its state in the XCom upgrade_gate"
+            raise ValueError(msg)
+        asking = {
+            "approve_before": self.approve_before is not None,
+            "max_domains": self.max_domains is not None,
+            "on_failed_check='ask'": self.on_failed_check == "ask",
+        }
+        for parameter, asks in asking.items():
+            if asks:
+                check_can_ask(parameter)
+        if self.approve_before == "start" and self.upgrade is not None:
+            msg = "approve_before='start' needs target_version: this upgrade has started already"
+            raise ValueError(msg)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Start the upgrade, unless that was done; then drive it to its end."""
+        from airflow_provider_sf.releases.start_report import started_identity  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.wait.identity import History  # noqa: PLC0415 - see above
+
+        if self.plan:
+            return super().execute(context)
+        gate = self._gate(context)
+        gate.keep(gate.state)
+        if gate.state.rollback_reason:
+            return self._roll_back(context, gate)
+        if self.upgrade is None:
+            return super().execute(context)
+        return self.wait(context, History(expected=started_identity(self.upgrade, self.kind, self.name)))
+
+    def check_before_send(
+        self, context: Context, hook: ServiceFabricHook, seen: Seen, upgrade: ApplicationUpgrade
+    ) -> None:
+        """Refuse to start if the application is unhealthy; then ask a person, if the user wants that."""
+        super().check_before_send(context, hook, seen, upgrade)
+        gate = self._gate(context)
+        if self.approve_before == "start" and START not in gate.state.approved:
+            gate.keep(replace(gate.state, target_version=upgrade.target_version))
+            self._questions(gate).ask(context, START, "the start needs an approval (approve_before)", None)
+
+    def wait(self, context: Context, history: History) -> dict[str, Any]:
+        """Wait for the next pause, decide, and so on to the end of the upgrade."""
+        wait_task = self._wait_for_pause(history)
+        return self._drive(context, self.poll_until_ended(context, wait_task))
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Go on after the trigger has seen a pause or the end; Airflow resumes the task here."""
+        return self._drive(context, self._wait_for_pause(None).complete(context, event))
+
+    def bake_ended(
+        self,
+        context: Context,
+        event: dict[str, Any] | None = None,  # noqa: ARG002 - the cluster is read again
+    ) -> dict[str, Any]:
+        """Decide again after a part of the bake time; Airflow resumes the task here."""
+        return self._drive(context, self._present(context))
+
+    def rolled_back(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Fail after the rollback has ended; Airflow resumes the task here."""
+        self._wait_for_rollback(None).complete(context, event)
+        return self._fail_after_rollback(context)
+
+    def answered(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Follow the answer of a person, if it still fits the cluster; Airflow resumes the task here."""
+        from airflow_provider_sf.messages.gates import answer_line, pause_failure, start_refusal  # noqa: PLC0415 - keeps DAG parsing fast
+
+        gate = self._gate(context)
+        question = self._questions(gate).read_answer(event)
+        self.log.info("%s", answer_line(question))
+        if question.next_upgrade_domain == START:
+            if question.answer in {LEAVE, ROLL_BACK}:
+                raise ChangeRefused(start_refusal(question))
+            return self.execute(context)
+        if gate.state.rollback_reason:
+            return self._roll_back(context, gate)
+        if question.acted and question.answer == LEAVE:
+            raise UpgradeFailed(pause_failure(gate.state, answer_line(question)))
+        return self._drive(context, self._present(context))
+
+    def _drive(self, context: Context, written: dict[str, Any]) -> dict[str, Any]:
+        """Decide at each pause until the upgrade has ended; return its record."""
+        from airflow_provider_sf.upgrades import UpgradeProgress  # noqa: PLC0415 - keeps DAG parsing fast
+
+        gate = self._gate(context)
+        while written["outcome"] == Outcome.PAUSED.value:
+            record = UpgradeProgress.from_dict(written)
+            step = gate.decide(record)
+            if step.action is GateAction.BAKE:
+                written = self._bake(context, gate, step)
+            elif step.action is not GateAction.RESUME:
+                return self._stop(context, gate, step, record)
+            elif self.upgrade_domain is not None:
+                return written
+            else:
+                gate.resume(record)
+                written = self._next_pause(context, gate.state.resumed_domain)
+        return written
+
+    def _stop(
+        self, context: Context, gate: GateTask, step: GateStep, record: UpgradeProgress
+    ) -> dict[str, Any]:
+        """Roll back, ask a person, or fail and leave the upgrade paused."""
+        from airflow_provider_sf.messages.gates import pause_failure  # noqa: PLC0415 - keeps DAG parsing fast
+
+        if step.action is GateAction.ROLLBACK:
+            return self._roll_back(context, gate)
+        if step.action is GateAction.ASK:
+            self._questions(gate).ask(context, str(gate.state.next_domain), step.reason, record)
+        raise UpgradeFailed(pause_failure(gate.state, step.reason))
+
+    def _bake(self, context: Context, gate: GateTask, step: GateStep) -> dict[str, Any]:
+        """Wait for a part of the bake time, in the triggerer or here; return the record after it."""
+        if self.deferrable:
+            self._defer_bake(gate, step)
+        time.sleep(min(step.seconds, self.poke_interval))
+        return self._present(context)
+
+    def _defer_bake(self, gate: GateTask, step: GateStep) -> None:
+        from airflow_provider_sf.rest.json_values import iso  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.triggers.health import ServiceFabricHealthTrigger  # noqa: PLC0415 - see above
+
+        now = utc_now()
+        trigger = ServiceFabricHealthTrigger(
+            name=self.name,
+            service_fabric_conn_id=self.service_fabric_conn_id,
+            is_healthy=gate.state.healthy_since is not None,
+            until=str(iso(now + timedelta(seconds=step.seconds))),
+            first_poll_at=str(iso(now + MIN_DEFERRAL)),
+            poke_interval=self.poke_interval,
+            unreachable_timeout=self.unreachable_timeout,
+            health_policy=None if self.health_policy is None else self.health_policy.body(),
+            next_domain=gate.state.next_domain,
+        )
+        self.defer(trigger=trigger, method_name="bake_ended")
+
+    def _present(self, context: Context) -> dict[str, Any]:
+        """Read the upgrade; if it is no longer paused, wait for the next pause or the end."""
+        record = self._gate(context).progress()
+        return record.to_dict() if record.outcome is Outcome.PAUSED else self._next_pause(context, None)
+
+    def _next_pause(self, context: Context, resumed_domain: str | None) -> dict[str, Any]:
+        """Wait for the next pause or the end."""
+        wait_task = self._wait_for_pause(None, self._gate(context).earlier_wait(), resumed_domain)
+        return self.poll_until_ended(context, wait_task)
+
+    def _roll_back(self, context: Context, gate: GateTask) -> dict[str, Any]:
+        """Roll the upgrade of this task back, wait until that is done, and fail."""
+        from airflow_provider_sf.operators.rollback_task import RollbackTask  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.wait.identity import UpgradeIdentity  # noqa: PLC0415 - see above
+
+        expected = UpgradeIdentity(gate.state.started_at, gate.state.target_version)
+        task = RollbackTask(gate.hook, self.kind, self.name, read=self.read, log=self.log)
+        if not task.run(expected).outcome.finished:
+            self.poll_until_ended(context, self._wait_for_rollback(expected, gate.earlier_wait()))
+        return self._fail_after_rollback(context)
+
+    def _fail_after_rollback(self, context: Context) -> dict[str, Any]:
+        from airflow_provider_sf.messages.gates import rollback_failure  # noqa: PLC0415 - keeps DAG parsing fast
+
+        raise UpgradeFailed(rollback_failure(self._gate(context).state))
+
+    def _wait_for_pause(
+        self, history: History | None, earlier: WaitState | None = None, resumed_domain: str | None = None
+    ) -> WaitTask:
+        """
+        Return a wait that a pause or the end of the upgrade ends.
+
+        :param resumed_domain: the upgrade domain that was just started: a pause before it is about to end
+        """
+        changes = {"resumed_domain": resumed_domain, "awaited_domain": self.upgrade_domain}
+        return self.make_wait_task(history, earlier=earlier, wants_pause=True, policy_changes=changes)
+
+    def _wait_for_rollback(
+        self, expected: UpgradeIdentity | None, earlier: WaitState | None = None
+    ) -> WaitTask:
+        from airflow_provider_sf.wait.identity import History  # noqa: PLC0415 - keeps DAG parsing fast
+
+        return self.make_wait_task(
+            History(expected=expected),
+            earlier=earlier,
+            until_end=True,
+            wants_rollback=True,
+            method_name="rolled_back",
+        )
+
+    def _gate(self, context: Context) -> GateTask:
+        """Return the part of the task that reads and changes the cluster, with the stored state."""
+        from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.operators.gate_task import GateTask  # noqa: PLC0415 - see above
+
+        policy = GatePolicy(
+            bake_time=timedelta(seconds=self.bake_time),
+            health_check_retry=timedelta(seconds=self.health_check_retry),
+            on_failed_check=self.on_failed_check,
+            approve_before=self.approve_before,
+            max_domains=self.max_domains,
+        )
+        return GateTask(
+            context,
+            ServiceFabricHook(self.service_fabric_conn_id),
+            self.name,
+            policy=policy,
+            checks=self.checks,
+            health_policy=self.health_policy,
+            read=self.read,
+            log=self.log,
+        )
+
+    def _questions(self, gate: GateTask) -> GateQuestions:
+        from airflow_provider_sf.operators.gate_questions import GateQuestions  # noqa: PLC0415 - keeps DAG parsing fast
+
+        return GateQuestions(
+            gate,
+            assigned_users=self.assigned_users,
+            timeout=None if self.answer_timeout is None else timedelta(seconds=self.answer_timeout),
+            default=ANSWERS[self.default_answer],
+            notifiers=self.notifiers,
+            log=self.log,
+            defer=self.defer,
+        )
+
+
+def _check_unsupported(keywords: dict[str, Any]) -> None:
+    """Refuse parameters of the upgrade operator that have no meaning here."""
+    reasons = {
+        "mode": f"the mode is always {MODE}",
+        "on_paused": "each pause is decided by this task",
+        "wait_for_completion": "the upgrade would stand still without this task",
+        "monitoring_policy": "Service Fabric checks no health in this mode; set bake_time and health_policy",
+        "failure_action": "Service Fabric checks no health in this mode; set on_failed_check",
+    }
+    for parameter in keywords.keys() & reasons.keys():
+        msg = f"{parameter} is not supported: {reasons[parameter]}; remove it"
+        raise ValueError(msg)
+
+
+def _read_checks(checks: Sequence[Callable[[PausedUpgrade], object]]) -> tuple[Any, ...]:
+    """Read the checks: functions that take one argument."""
+    if callable(checks) or not all(map(callable, checks)):
+        msg = f"checks must be a list of functions, for example [no_http_errors], not {shorten_repr(checks)}"
+        raise ValueError(msg)
+    return tuple(checks)
+
+
+def _read_max_domains(value: int | None) -> int | None:
+    if value is not None and (type(value) is not int or value < 1):
+        msg = f"max_domains must be a number from 1 on, not {shorten_repr(value)}"
+        raise ValueError(msg)
+    return value
