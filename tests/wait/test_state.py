@@ -317,13 +317,13 @@ SINCE = replace(KNOWN, polls=1, expected=None, before=None, error=None, unreacha
 
 def test_state_goes_on_where_a_process_ended() -> None:
     assert KNOWN.continued(SINCE, since=SINCE) == KNOWN.resumed()
-    later = replace(SINCE, polls=5, unreachable_since=at(50), unreachable_polls=2, error=Unreachable("x"))
+    later = replace(SINCE, polls=5, unreachable_since=at(50), unreachable_polls=4, error=Unreachable("x"))
     earlier = replace(KNOWN, unreachable_since=None)
     assert earlier.continued(later, since=SINCE) == replace(
         KNOWN,
         polls=KNOWN.polls + 4,
         unreachable_since=at(50),
-        unreachable_polls=2,
+        unreachable_polls=4,
         error=later.error,
         stale=True,
     )
