@@ -146,8 +146,6 @@ def _upgrade(state: GateState) -> str:
 
 
 def _domain(name: str | None) -> str:
-    if name == START:
-        return "the upgrade"
     return f"upgrade domain {one_line(name)}" if name else "an unknown upgrade domain"
 
 

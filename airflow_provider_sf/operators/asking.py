@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+from airflow import __version__ as airflow_version
 
 from airflow_provider_sf.rest.json_values import utc
 from airflow_provider_sf.rest.plain_text import shorten_repr
@@ -33,11 +34,7 @@ def check_can_ask(parameter: str) -> None:
 
     :raises ValueError: this is an Airflow before 3.1
     """
-    try:
-        can_ask = find_spec("airflow.sdk.execution_time.hitl") is not None
-    except ModuleNotFoundError:  # Airflow 2 has no airflow.sdk
-        can_ask = False
-    if not can_ask:
+    if _version(airflow_version) < (3, 1):
         msg = f"{parameter} asks a person, which needs Airflow 3.1: remove it, or update Airflow"
         raise ValueError(msg)
 
@@ -92,6 +89,10 @@ def ask(
         defer(trigger=trigger, method_name=method_name)
     else:
         raise TaskAwaitingInput(method_name=method_name, timeout=timeout)
+
+
+def _version(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])
 
 
 def read_answer(event: Any, options: Sequence[str]) -> Answer:

@@ -13,11 +13,14 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_sf.exceptions import ChangeRefused, UpgradeFailed
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
-from airflow_provider_sf.operators import asking
+from airflow_provider_sf.operators import gate_questions, gate_task
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeGateOperator
 from airflow_provider_sf.releases import ApplicationHealthPolicy, PausedUpgrade, ServiceTypeHealthPolicy
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
+from airflow_provider_sf.releases.policies import health_policy_from_body
+from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.triggers.health import ServiceFabricHealthTrigger
+from airflow_provider_sf.upgrades.applications import ApplicationHealth
 from tests.sensors.running import fire
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 SHOP = "fabric:/idle-shop/web"
 BAD = "fabric:/idle_rolled_back-shop/web"
+CLOCKS = (gate_task._now, gate_questions._now)
 LOG: Any = logging.getLogger("operator")
 
 
@@ -258,6 +262,44 @@ def test_bake_time_survives_a_retry(context: Any, simulator: Simulator, clock: A
     assert started_domains(simulator) == ["UD2"]
 
 
+def test_trigger_uses_the_health_policy(context: Any, clock: Any) -> None:
+    keywords = {"name": BAD, "bake_time": 600, "health_check_retry": 600}
+    tolerant = ApplicationHealthPolicy(
+        max_percent_unhealthy_deployed_applications=5,
+        service_types={"WebType": ServiceTypeHealthPolicy(max_percent_unhealthy_services=100)},
+    )
+    deferred = pause_before_ud2(context, clock, **keywords, health_policy=tolerant)
+    for domain in ("UD2", "UD3"):
+        ServiceFabricHook().resume_application_upgrade(BAD, domain)
+        clock.now += 3_600
+    _, stored = deferred.trigger.serialize()
+    assert health_policy_from_body(stored["health_policy"]) == tolerant
+    assert watch(deferred, next_domain=None, until="2020-01-01T00:00:00Z") == {"reason": "time"}
+    assert watch(deferred, next_domain=None, health_policy=None) == {"reason": "health"}
+
+
+def test_trigger_waits_out_an_outage(
+    context: Any, simulator: Simulator, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deferred = pause_before_ud2(context, clock, bake_time=600)
+    reads = iter([Unreachable("gone"), Unreachable("gone"), None])
+
+    async def read(*_: Any, **__: Any) -> Any:
+        if error := next(reads):
+            raise error
+        return ApplicationHealth(SHOP, "Error")
+
+    monkeypatch.setattr(ServiceFabricHook, "aget_application_health", read)
+    assert watch(deferred, poke_interval=0.001) == {"reason": "health"}
+    assert started_domains(simulator) == []
+
+
+def test_refused_read_wakes_the_task(context: Any, clock: Any, simulator: Simulator) -> None:
+    deferred = pause_before_ud2(context, clock, bake_time=600)
+    assert watch(deferred, name="fabric:/not_found-shop") == {"reason": "error"}
+    assert started_domains(simulator) == []
+
+
 def test_trigger_sees_bad_health(context: Any, simulator: Simulator, clock: Any) -> None:
     deferred = pause_before_ud2(context, clock, bake_time=600)
     assert watch(deferred, is_healthy=False) == {"reason": "health"}
@@ -302,6 +344,35 @@ def test_retry_goes_on_with_a_rollback(context: Any, simulator: Simulator, clock
     with pytest.raises(UpgradeFailed, match="Why: http_check"):
         gate(bake_time=0).execute(context)
     assert started_domains(simulator) == []
+
+
+def test_retry_after_a_rollback_has_its_reason(
+    context: Any, clock: Any, simulator: Simulator, ti: Any
+) -> None:
+    with pytest.raises(UpgradeFailed):
+        gate(checks=[failing_in("UD1")]).execute(context)
+    clock.now += 3_600
+    ti.try_number, ti.xcoms = 2, {}
+    with pytest.raises(UpgradeFailed, match="Why: http_check"):
+        gate().execute(context)
+    assert calls(simulator) == ["start", "rollback", "update"]
+
+
+def test_refused_resumption_is_an_error(
+    context: Any, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        msg = "no rights"
+        raise Rejected(msg, status=403)
+
+    monkeypatch.setattr(ServiceFabricHook, "resume_application_upgrade", refuse)
+    with pytest.raises(Rejected, match="no rights"):
+        gate().execute(context)
+    assert started_domains(simulator) == []
+
+
+def test_clocks_are_in_utc() -> None:
+    assert all(clock().tzinfo is timezone.utc for clock in CLOCKS)
 
 
 def test_cleared_task_checks_again(context: Any, simulator: Simulator, ti: Any) -> None:
@@ -496,12 +567,6 @@ def test_odd_answer_is_an_error(event: Any, context: Any, simulator: Simulator) 
 def test_invalid_parameters_name_the_fix(keywords: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"task 'wait': .*{message}"):
         gate(**keywords)
-
-
-def test_old_airflow_cannot_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "find_spec", lambda _: None)
-    with pytest.raises(ValueError, match=r"approve_before asks a person, which needs Airflow 3\.1"):
-        asking.check_can_ask("approve_before")
 
 
 def test_plan_starts_nothing(context: Any, simulator: Simulator) -> None:

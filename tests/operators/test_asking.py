@@ -1,0 +1,117 @@
+"""The signals with which a task asks a person, for the Airflow versions that can; live tests answer them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow import __version__ as airflow_version
+
+from airflow_provider_sf.operators import asking
+from airflow_provider_sf.operators.asking import Answer, ask, check_can_ask, read_answer
+
+AT = datetime(2026, 3, 1, tzinfo=timezone.utc)
+OPTIONS = ("Continue", "Leave it")
+TI_ID = "01a22462-0525-7106-8257-1d547aa9f49d"
+
+
+@pytest.mark.parametrize("version", ["2.11.2", "3.0.6"])
+def test_old_airflow_cannot_ask(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "airflow_version", version)
+    with pytest.raises(ValueError, match=r"approve_before asks a person, which needs Airflow 3\.1"):
+        check_can_ask("approve_before")
+
+
+@pytest.mark.parametrize("version", ["3.1.0", "3.3.2", "10.0.0rc1"])
+def test_newer_airflow_can_ask(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "airflow_version", version)
+    check_can_ask("approve_before")
+
+
+if not airflow_version.startswith("2."):
+    from airflow.sdk import exceptions
+    from airflow.sdk.execution_time import hitl
+
+    @pytest.fixture
+    def written(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+        """What was written to Airflow's database."""
+        details: list[dict[str, Any]] = []
+        monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **detail: details.append(detail))
+        return details
+
+    def ask_now(timeout: timedelta | None, deferred: list[dict[str, Any]] | None = None) -> None:
+        context: Any = {"ti": SimpleNamespace(id=TI_ID)}
+        ask(
+            context,
+            subject="Continue?",
+            body="why",
+            options=OPTIONS,
+            default="Leave it",
+            timeout=timeout,
+            assigned_users=[{"id": "3", "name": "kim"}],
+            method_name="answered",
+            defer=lambda **keywords: (deferred if deferred is not None else []).append(keywords),
+        )
+
+    def test_airflow_3_3_parks_the_task(written: list[dict[str, Any]]) -> None:
+        with pytest.raises(exceptions.TaskAwaitingInput) as parked:
+            ask_now(timedelta(hours=1))
+        assert (parked.value.method_name, parked.value.timeout) == ("answered", timedelta(hours=1))
+        assert written == [
+            {
+                "ti_id": TI_ID,
+                "options": ["Continue", "Leave it"],
+                "subject": "Continue?",
+                "body": "why",
+                "defaults": ["Leave it"],
+                "multiple": False,
+                "params": {},
+                "assigned_users": [{"id": "3", "name": "kim"}],
+            }
+        ]
+
+    @pytest.mark.parametrize("timeout", [None, timedelta(hours=1)])
+    def test_airflow_3_1_uses_a_trigger(
+        timeout: timedelta | None, written: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delattr(exceptions, "TaskAwaitingInput")
+        deferred: list[dict[str, Any]] = []
+        ask_now(timeout, deferred)
+        assert len(written) == 1
+        (keywords,) = deferred
+        assert keywords["method_name"] == "answered"
+        path, stored = keywords["trigger"].serialize()
+        assert path == "airflow.providers.standard.triggers.hitl.HITLTrigger"
+        assert (stored["options"], stored["defaults"]) == (["Continue", "Leave it"], ["Leave it"])
+        assert (stored["timeout_datetime"] is None) == (timeout is None)
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    user = {"id": "3", "name": "kim"}
+    return {"chosen_options": ["Continue"], "responded_at": AT, "responded_by_user": user, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer"),
+    [
+        ({}, Answer("Continue", "kim", AT, timed_out=False)),
+        ({"responded_at": "2026-03-01T00:00:00Z"}, Answer("Continue", "kim", AT, timed_out=False)),
+        ({"responded_by_user": {"id": "3"}}, Answer("Continue", "3", AT, timed_out=False)),
+        ({"responded_by_user": None}, Answer("Continue", None, AT, timed_out=False)),
+        ({"timedout": True}, Answer("Continue", None, AT, timed_out=True)),
+    ],
+)
+def test_answer_is_read(changes: dict[str, Any], answer: Answer) -> None:
+    assert read_answer(event(**changes), OPTIONS) == answer
+
+
+def test_answer_without_a_time_has_the_present_one() -> None:
+    assert read_answer(event(responded_at=None), OPTIONS).at > AT
+
+
+@pytest.mark.parametrize("options", [[], ["Nuke"], ["Continue", "Leave it"], "Continue"])
+def test_other_options_are_refused(options: Any) -> None:
+    with pytest.raises(ValueError, match="not an answer to the question"):
+        read_answer(event(chosen_options=options), OPTIONS)
