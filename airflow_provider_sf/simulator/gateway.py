@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.simulator.responses import HttpResponse
 
+LOOK_SECONDS = 0.05
+"""How often a gateway looks whether it must stop, on a system that does not wake its thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
@@ -59,11 +62,12 @@ class Gateway:
 
     def start(self) -> None:
         """Serve requests, in a new thread."""
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(LOOK_SECONDS,), daemon=True)
         self._thread.start()
 
     def down(self) -> None:
         """Close the port and cut the connections."""
+        self._server.wake()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -109,6 +113,11 @@ class _Server(ThreadingHTTPServer):
         """Close a connection."""
         self._connections.discard(request)
         super().shutdown_request(request)
+
+    def wake(self) -> None:
+        """Wake the thread that accepts connections, so that it stops at once."""
+        with suppress(OSError):  # some systems refuse this for a socket that listens
+            self.socket.shutdown(socket.SHUT_RDWR)
 
     def cut(self) -> None:
         """Close all connections."""

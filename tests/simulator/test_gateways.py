@@ -6,12 +6,13 @@ import http.client
 import json
 import socket
 import ssl
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf.simulator import Simulator
+from airflow_provider_sf.simulator import Simulator, gateway
 from airflow_provider_sf.simulator.responses import FAULTS
 
 if TYPE_CHECKING:
@@ -91,6 +92,17 @@ def test_gateway_going_down_cuts_its_connections(tls: str) -> None:
         with pytest.raises((http.client.RemoteDisconnected, ConnectionError, ssl.SSLError)):
             response_on(first)
         assert response_on(second)[0] == 200
+
+
+def test_stop_wakes_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests start and stop hundreds of clusters; each wait of 50 ms would count."""
+    monkeypatch.setattr(gateway, "LOOK_SECONDS", 600.0)
+    simulator = Simulator(gateways=3)
+    simulator.start()
+    stop = threading.Thread(target=simulator.stop, daemon=True)
+    stop.start()
+    stop.join(60)  # only ends a test that hangs
+    assert not stop.is_alive()
 
 
 def test_stop_accepts_gateways_that_are_down() -> None:
