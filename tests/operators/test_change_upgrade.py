@@ -47,7 +47,7 @@ class Update(ServiceFabricUpdateUpgradeOperator):
 
 def rollback(**keywords: Any) -> Rollback:
     return Rollback(
-        task_id="rollback", **{"name": SHOP, "deferrable": False, "poke_interval": 30, **keywords}
+        task_id="rollback", **{"name": SHOP, "deferrable": False, "poke_interval": 60, **keywords}
     )
 
 

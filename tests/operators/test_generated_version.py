@@ -40,7 +40,7 @@ def compose(name: str = "idle-shop", **keywords: Any) -> Compose:
     file = keywords.pop("version", "1")
     return Compose(
         task_id="upgrade",
-        **{"name": name, "compose_file": f"# {file}", "deferrable": False, "poke_interval": 30, **keywords},
+        **{"name": name, "compose_file": f"# {file}", "deferrable": False, "poke_interval": 60, **keywords},
     )
 
 
@@ -48,7 +48,7 @@ def resource(name: str = "idle-shop", **keywords: Any) -> Resource:
     description = {"name": name, "properties": {"description": keywords.pop("version", "1")}}
     return Resource(
         task_id="upgrade",
-        **{"name": name, "description": description, "deferrable": False, "poke_interval": 30, **keywords},
+        **{"name": name, "description": description, "deferrable": False, "poke_interval": 60, **keywords},
     )
 
 

@@ -35,7 +35,7 @@ def operator(name: str = SHOP, **keywords: Any) -> Operator:
     return Operator(
         task_id="upgrade",
         name=name,
-        **{"target_version": "v1", "deferrable": False, "poke_interval": 30, **keywords},
+        **{"target_version": "v1", "deferrable": False, "poke_interval": 60, **keywords},
     )
 
 

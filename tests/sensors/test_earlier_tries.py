@@ -295,7 +295,7 @@ def test_reschedule_mode_logs_no_retry_line(
 
 def test_unchanged_identity_is_stored_once(wait_until: SetTime, clock: Any, task: Task) -> None:
     wait_until(V1_RUNS)
-    clock.step = 1.0
+    clock.step = 10.0
     with pytest.raises(UpgradeFailed):
         sensor(NAME).execute(task.context)
     assert task.store.writes == 1

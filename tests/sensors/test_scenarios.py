@@ -197,7 +197,7 @@ def test_scenario_ends_as_documented(
         look()
         clock.now += 50.0
         known["previous"] = look().to_dict()
-    clock.step = 20.0
+    clock.step = 60.0
     assert result(case, kind, mode, ti, **known) == expected(case, kind, mode)
 
 

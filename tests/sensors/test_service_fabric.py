@@ -60,7 +60,7 @@ def test_every_mode_returns_the_same_record(clock: Any, ti: Any) -> None:
 
 @pytest.mark.usefixtures("simulator")
 def test_every_mode_waits_for_a_success(mode: str, clock: Any, ti: Any) -> None:
-    clock.step = 20.0
+    clock.step = 60.0
     result = run(lambda: sensor("good-shop", mode), ti)
     assert (result["state"], result["percent_completed"]) == ("CompletedRollforward", 100.0)
     assert set(ti.xcoms) == {"service_fabric_explorer", "upgrade_wait", "upgrade_progress"}
@@ -125,7 +125,7 @@ class NoClassicApplications(Simulator):
 def test_unreadable_failure_details_are_logged(
     clock: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock.step = 20.0
+    clock.step = 60.0
     with NoClassicApplications(clock=clock) as simulator:
         monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{simulator.port}")
         with caplog.at_level(logging.INFO), pytest.raises(UpgradeFailed) as failed:
@@ -152,7 +152,7 @@ class DeletedApplication(Simulator):
 @pytest.mark.parametrize("mode", ["poke", "deferrable"])
 def test_deletion_is_explained(mode: str, clock: Any, ti: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """In reschedule mode no process knows what the one before it has seen."""
-    clock.step = 20.0
+    clock.step = 60.0
     with DeletedApplication(clock=clock, start_delay=0.0) as simulator:
         monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{simulator.port}")
         with pytest.raises(Rejected) as deleted:
@@ -169,7 +169,7 @@ def test_deletion_is_explained(mode: str, clock: Any, ti: Any, monkeypatch: pyte
 
 @pytest.mark.usefixtures("simulator")
 def test_every_mode_reads_more_failure_details(mode: str, clock: Any, ti: Any) -> None:
-    clock.step = 20.0
+    clock.step = 60.0
     with pytest.raises(UpgradeFailed) as failed:
         run(lambda: sensor("rolled_back-shop", mode, kind="compose_deployment"), ti)
     assert "\nWhy: failure reason HealthCheck, in domain UD3.\n" in str(failed.value)
@@ -204,7 +204,7 @@ def test_soft_fail_never_hides_a_rejection(mode: str, ti: Any) -> None:
 @pytest.mark.usefixtures("simulator")
 def test_lost_connection_settings_are_an_outage(ti: Any, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """For example during the rotation of a certificate: its file is new, and the key's is not."""
-    clock.step = 20.0
+    clock.step = 60.0
     waits = iter(["ftp://broken", None])
     good = os.environ[CONNECTION]
 
@@ -306,7 +306,7 @@ def test_outage_ends_every_mode_after_unreachable_timeout(
 
 @pytest.mark.usefixtures("simulator")
 def test_every_mode_survives_a_flapping_gateway(mode: str, clock: Any, ti: Any) -> None:
-    clock.step = 20.0
+    clock.step = 60.0
     assert run(lambda: sensor("flapping-shop", mode), ti)["outcome"] == "succeeded"
 
 
@@ -485,7 +485,7 @@ def test_every_mode_logs_the_summary(
     mode: str, clock: Any, ti: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Log lines of the triggerer can be lost, so the worker repeats them in a fold."""
-    clock.step = 20.0
+    clock.step = 60.0
     with caplog.at_level(logging.INFO), pytest.raises(UpgradeFailed):
         run(lambda: sensor("rolled_back-shop", mode), ti)
     lines = [record.getMessage() for record in caplog.records if record.name == "sensor"]
@@ -671,7 +671,7 @@ def test_odd_parameters_warn(keywords: dict[str, Any], message: str) -> None:
 def test_name_shows_the_kind(
     *, name: str, kind: str | None, expected: str, mode: str, ti: Any, clock: Any
 ) -> None:
-    clock.step = 20.0
+    clock.step = 60.0
     assert run(lambda: sensor(name, mode, kind=kind), ti)["kind"] == expected
 
 

@@ -236,7 +236,7 @@ def test_success_of_another_upgrade_fails(clock: Any, ti: Any) -> None:
 
 @pytest.mark.usefixtures("simulator")
 def test_upgrade_wait_names_the_expected_upgrade(clock: Any, ti: Any) -> None:
-    clock.step = 20.0
+    clock.step = 60.0
     with pytest.raises(UpgradeFailed) as failed:
         run(lambda: sensor("superseded-shop", "deferrable"), ti)
     assert str(failed.value).splitlines()[0] == (
