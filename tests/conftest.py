@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import shutil
@@ -245,6 +246,17 @@ def documented(request: pytest.FixtureRequest) -> Callable[[str, str, str], None
             assert shown == table
 
     return compare
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect no garbage during the imports, and never search again what they have made."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
