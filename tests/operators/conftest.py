@@ -24,6 +24,13 @@ MODULES = (
     "operators.generated_version",
     "sensors.wait_task",
 )
+LOOKING = (
+    "releases.start_once",
+    "operators.generated_version",
+    "operators.resume_upgrade",
+    "operators.rollback_upgrade",
+)
+"""The modules that look again while an answer may still arrive, which takes minutes."""
 
 
 class Store:
@@ -62,6 +69,8 @@ def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def now() -> datetime:
         return datetime.fromtimestamp(clock.now, timezone.utc)
 
+    for module in LOOKING:
+        monkeypatch.setattr(f"airflow_provider_sf.{module}.LOOK_AGAIN_SECONDS", 20.0)
     for module in MODULES:
         monkeypatch.setattr(f"airflow_provider_sf.{module}.time", SimpleNamespace(sleep=sleep))
     for module in (
