@@ -8,9 +8,11 @@ import json
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import threading
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +50,8 @@ settings.register_profile(
 settings.load_profile("default")
 
 LEFT_OUT: Counter[str] = Counter()
+UNMEASURED = ("hypothesis", "unmeasured")
+"""Markers of the tests that run without coverage, in a third of the time. Other tests cover the same code."""
 SAMPLES = Path(__file__).parent / "samples"
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -257,6 +261,27 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.enable()
         gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    if any(map(item.get_closest_marker, UNMEASURED)):
+        with untraced():
+            return (yield)
+    return (yield)
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Pause the measurement of coverage, also in new threads."""
+    trace, trace_of_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        yield
+    finally:
+        sys.settrace(trace)
+        threading.settrace(trace_of_threads)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

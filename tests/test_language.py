@@ -14,6 +14,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+pytestmark = pytest.mark.unmeasured  # they run no code of the package
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = "airflow_provider_sf"
 PROGRAMS = [PACKAGE, "tests", "benchmarks", "demo", "dags_examples", ".ci"]

@@ -91,6 +91,7 @@ def test_answer_cut_anywhere_is_unreachable(answer: bytes, ask_all: Any, cutter:
     assert whole == {"Version": "10.1", "More": {"a": [1]}}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("answer", BAD.values(), ids=BAD)
 def test_refusal_cut_anywhere_is_unreachable(answer: bytes, ask_all: Any, cutter: Any) -> None:
     """One exception: without a length, nothing shows that a body is missing completely."""

@@ -104,6 +104,7 @@ def test_no_library_repeats_a_change(method: str, transport: Any, gateway: Any) 
     assert (len(server.received), other.received) == (1, [])
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("method", CALLS)
 @pytest.mark.parametrize("answer", [OK, with_body("409 Conflict", BUSY)], ids=["accepted", "refused"])
 def test_answer_cut_anywhere_is_unknown(method: str, answer: bytes, transport: Any, gateway: Any) -> None:
@@ -113,6 +114,7 @@ def test_answer_cut_anywhere_is_unknown(method: str, answer: bytes, transport: A
     assert (len(server.received), other.received) == (len(answer), [])
 
 
+@pytest.mark.unmeasured
 def test_request_cut_anywhere_is_unknown(transport: Any, gateway: Any) -> None:
     first, other = gateway(), gateway()
     transport(Cluster((first.url,)), request_of())

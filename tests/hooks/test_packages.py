@@ -233,6 +233,7 @@ def test_cluster_without_sessions_takes_whole_files(simulator: Simulator, packag
     assert sum("UploadChunk" in line for line in lines(simulator)) == 1
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", ["lost_after", "lost_before", "unavailable", "timeout_after"])
 @pytest.mark.parametrize("before", [0, 3, 4, 8, 10])
 def test_fault_does_not_end_an_upload(

@@ -269,6 +269,7 @@ def test_log_of_a_good_upgrade_is_short() -> None:
 WEB_OF_480 = [(ServiceProgress("web", poll, 480 - poll),) for poll in range(480)]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("max_lines", "record_of_poll"),
     [

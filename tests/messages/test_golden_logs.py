@@ -61,12 +61,14 @@ def documented_log(wait: SimulatedWait) -> str:
     return f"```text\n{log}\n\n{wait.message}\n```\n"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.kind_samples
 @pytest.mark.parametrize(("kind", "scenario"), KIND_SCENARIOS)
 def test_log_equals_its_file(kind: str, scenario: str, golden: Any) -> None:
     golden(WAITS / kind / f"{scenario}.log", scenario_wait(scenario, kind).text)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("kind", "scenario"), [case for case in KIND_SCENARIOS if case[0] in KINDS_WITH_XCOMS]
 )
@@ -90,6 +92,7 @@ def test_documentation_shows_upgrade_domains(documented: Any) -> None:
     documented("reference/kinds.md", "stuck", documented_log(scenario_wait("stuck", "application")))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", KINDS)
 def test_log_of_480_polls_is_short(kind: str) -> None:
     """Without the folded Summary. tests/messages/test_changes.py has upgrades in which more changes."""

@@ -403,6 +403,7 @@ def test_fatal_error_has_no_line(error: Rejected) -> None:
 # Whole waits.
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_each_line_starts_with_the_elapsed_time(scenario: str) -> None:
     policy = Policy(15.0, stall_timeout=1_200.0)
@@ -418,6 +419,7 @@ def test_each_line_starts_with_the_elapsed_time(scenario: str) -> None:
     assert wait.text.isascii()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_log_has_a_line_every_ten_minutes(scenario: str) -> None:
     state, log_state, now, last_line_at = WaitState(), LogState(), START, START

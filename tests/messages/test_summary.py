@@ -273,6 +273,7 @@ def test_order_of_all_parts() -> None:
     ]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_summary_of_each_scenario_is_short(scenario: str) -> None:
     policy = Policy(15.0, stall_timeout=1_200.0)
@@ -282,6 +283,7 @@ def test_summary_of_each_scenario_is_short(scenario: str) -> None:
     assert all(line.isascii() and line.isprintable() and line == line.rstrip() for line in lines)
 
 
+@pytest.mark.unmeasured
 def test_summary_of_endless_changes_is_short() -> None:
     """As many short stages as a timeline keeps, and one service more than the table shows."""
     timeline: tuple[Stage, ...] = ()

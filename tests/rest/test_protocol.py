@@ -244,6 +244,7 @@ def test_missing_application_resource_is_rejected() -> None:
     )
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("row", CODES, ids=lambda row: row["code"])
 def test_transient_codes_are_unreachable(row: dict[str, str]) -> None:
     """A permanent code with status 500 is transient if no progress call returns it."""

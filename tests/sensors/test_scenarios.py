@@ -173,6 +173,7 @@ def is_thorough(kind: str, case: Case, mode: str) -> bool:
     return mode != "deferrable" or not is_first
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("kind", "case", "mode"),
     [

@@ -53,17 +53,20 @@ def outcomes(word: str, seconds: Iterable[float] = SECONDS, kind: str = "applica
     return [outcome for outcome, _ in groupby(found)]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("word", MOVING)
 def test_first_request_shows_the_state_before(word: str) -> None:
     """A snapshot never sees the upgrade that a wait after it expects."""
     assert outcomes(word) == ["not_upgraded", *OUTCOMES[word]]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("word", MOVING)
 def test_earlier_upgrade_comes_first(word: str) -> None:
     assert outcomes(f"previous_{word}") == ["succeeded", *OUTCOMES[word]]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.kind_samples
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("word", MOVING)

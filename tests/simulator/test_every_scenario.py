@@ -59,6 +59,7 @@ def test_every_scenario_with_progress_has_expected_outcomes() -> None:
     assert set(OUTCOMES) == {name for name, scenario in SCENARIOS.items() if scenario.phases}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.kind_samples
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scenario", OUTCOMES)

@@ -60,6 +60,7 @@ def test_founding_page_has_the_same_types(sample: Callable[[str], dict[str, Any]
     assert [type(value) for value in body["ServiceUpgradeProgress"][0].values()] == [str, str, str]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("scenario", "expected"),
     [

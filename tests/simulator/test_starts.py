@@ -98,6 +98,7 @@ def test_start_is_answered(
     assert driven.calls.count("start_application_upgrade") - accepted == (answer[0] == 200)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("scenario", ["good", "rolled_back", "failed", "stuck", "unknown_state"])
 def test_course_goes_like_the_scenario(scenario: str) -> None:
     driven = Driven(f"fabric:/idle_{scenario}-shop/web" if scenario != "good" else NAME)

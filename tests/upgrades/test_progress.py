@@ -104,6 +104,7 @@ def test_busy_answer_is_read_in_full(sample: Callable[[str], dict[str, Any]]) ->
     assert read.raw["FailureClassification"] == "PreUpgradeSafetyCheckTimeout"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("kind", "field"), [(kind.name, field) for kind in KINDS.values() for field in kind.keys]
 )
@@ -146,6 +147,7 @@ def test_answer_must_be_an_object(answer: object) -> None:
         UpgradeProgress.from_answer(KIND, "shop", answer)
 
 
+@pytest.mark.unmeasured
 @every_kind
 @pytest.mark.parametrize(
     ("state", "outcome"),

@@ -64,6 +64,7 @@ def play(case: dict[str, Any]) -> SimulatedWait:
     return run_wait(case["name"], answers_of(case), policy, kind=case["kind"], timeout=timeout)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("file", CASES, ids=[file.stem for file in CASES])
 def test_reported_wait_ends_as_it_should(file: Path) -> None:
     case = json.loads(file.read_bytes())

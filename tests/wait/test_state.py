@@ -454,6 +454,7 @@ def largest_json(state: WaitState, now: float, message: str) -> int:
 LETTERS = ["x", "\x01", "é", "購", "😀", '"', "\\", "\x7f", "\u2028"]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "length", [*(pytest.param(length, marks=pytest.mark.thorough) for length in (1, 17)), 300]
 )
@@ -511,6 +512,7 @@ def long_answer_of(kind: Kind, letter: str, state: str, *, length: int) -> dict[
     return answer
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("letter", "length"),
     [
@@ -559,6 +561,7 @@ def test_record_with_raw_stays_under_32_kib() -> None:
         assert json_bytes(record) < KIB_32 - 1_024
 
 
+@pytest.mark.unmeasured
 def test_alternating_states_stay_under_32_kib() -> None:
     states = ["RollingForward", "RollingBack"]
     observations = [

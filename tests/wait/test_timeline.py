@@ -195,6 +195,7 @@ def test_short_stages_are_all_kept() -> None:
     assert {stage.skipped for stage in stages} == {0}
 
 
+@pytest.mark.unmeasured
 def test_first_and_latest_of_many_stages_are_kept() -> None:
     states = ["RollingForward", "RollingBack"]
     stages = timeline(*[(15 * place, record(states[place % 2], place), True) for place in range(500)])
