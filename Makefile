@@ -30,7 +30,7 @@ demo-rollback: $(VENV)/.installed ## Run the same DAG with a rollback: the task 
 airflow: $(VENV)/.installed ## Start Airflow with the example DAGs and two simulated clusters, until Ctrl-C
 	@$(BIN)/python -m demo airflow
 
-test: $(VENV)/.installed-dev lint ## Run the checks and the tests that a change needs (about 8 minutes)
+test: $(VENV)/.installed-dev lint ## Run the checks and the tests that a change needs (about 3 minutes)
 	@echo "==> Tests"
 	@$(BIN)/coverage run $(PYTEST) --dist worksteal --show-left-out -m "not live and not thorough"
 	@$(BIN)/coverage combine --quiet
