@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_sf.auth.this_process import this_process
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -87,7 +89,8 @@ def read_pem(field_name: str, value: str, *, secret: bool = False) -> bytes:
     try:
         return Path(value).read_bytes()
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "this is not a path"
+        reason = getattr(error, "strerror", None)
+        why = f"{reason} ({this_process()})" if reason else "this is not a path"
         msg = f"extra field {field_name!r} is not PEM text, and the file{shown} cannot be read: {why}"
         raise ValueError(msg) from None
 
@@ -113,7 +116,8 @@ def read_key(value: str) -> bytes:
         try:
             return base64.b64decode("".join(value.split()), validate=True)
         except binascii.Error:
-            msg = "extra field 'private_key' is not PEM text, not a PFX in base64, and not an existing file"
+            kinds = "not PEM text, not a PFX in base64, and not an existing file"
+            msg = f"extra field 'private_key' is {kinds} ({this_process()})"
             raise ValueError(msg) from None
     return read_pem("private_key", value, secret=True)
 
