@@ -115,5 +115,5 @@ def connection_error(conn_id: str, error: Exception) -> Unreachable | Rejected:
     """Return the error of a connection that worked before: it cannot be loaded now, or it is invalid."""
     if isinstance(error, ValueError):
         return Rejected(str(error))
-    reason = str(error) or f"no answer within {MAX_LOAD_SECONDS:g} s"
+    reason = str(error) or f"Airflow did not return it within {MAX_LOAD_SECONDS:g} s"
     return Unreachable(f"connection {conn_id!r} could not be read: {reason}")

@@ -15,6 +15,7 @@ from airflow_provider_sf.cluster.per_loop import MAX_CONCURRENT_REQUESTS, loop_r
 from airflow_provider_sf.hooks import async_connection, cluster_cache
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest.protocol import is_about_connection
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.services import ServiceProgress
 
@@ -199,6 +200,28 @@ def test_triggerer_rejects_an_invalid_connection(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv(CONNECTION, json.dumps({"conn_type": "service_fabric", "host": "ftp://c"}))
     with pytest.raises(Rejected, match="connection 'service_fabric_default': host 'ftp://c'"):
         asyncio.run(ServiceFabricHook().aget_upgrade_progress("shop"))
+
+
+def test_slow_airflow_is_named_in_the_triggerer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster was not asked, so the error does not blame it."""
+    monkeypatch.setattr(async_connection, "MAX_LOAD_SECONDS", 0.05)
+    hanging = threading.Event()
+
+    class Hook(ServiceFabricHook):
+        def get_conn(self) -> Cluster:
+            hanging.wait(60)
+            return super().get_conn()
+
+    async def poll() -> None:
+        with pytest.raises(Unreachable) as lost:
+            await Hook().aget_upgrade_progress("shop")
+        hanging.set()
+        assert lost.value.message == (
+            "connection 'service_fabric_default' could not be read: Airflow did not return it within 0.05 s"
+        )
+        assert is_about_connection(lost.value)
+
+    asyncio.run(poll())
 
 
 def test_hanging_reload_delays_no_poll(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from tests.messages.logged_lines import (
     warning,
 )
 
-NOT_READ = Unreachable("connection 'sf' could not be read: no answer within 30 s")
+NOT_READ = Unreachable("connection 'sf' could not be read: Airflow did not return it within 30 s")
 HALF_ROTATED = Rejected("connection 'sf': extra field 'private_key' does not belong to the certificate")
 REFUSED = Rejected("answered with an empty body", 403, None, "http://c:19080")
 

@@ -403,7 +403,7 @@ ENDPOINT = "https://c:19080"
         Rejected("the server's certificate does not match server_thumbprints", endpoint=ENDPOINT),
         Rejected("the cluster refused the token", 401, None, ENDPOINT),
         Rejected("Access denied.", 403, "E_ACCESSDENIED", ENDPOINT),
-        Unreachable("connection 'sf' could not be read: no answer within 30 s"),
+        Unreachable("connection 'sf' could not be read: Airflow did not return it within 30 s"),
     ],
 )
 def test_error_is_about_the_connection(error: ServiceFabricError) -> None:
