@@ -16,7 +16,7 @@ PYTEST := -m pytest --quiet --numprocesses 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rollback airflow docs docs-site golden test test-all test-airflow-2.11 bench bench-full mutants lint format build constraints clean
+.PHONY: help demo demo-rollback airflow docs docs-site screenshots golden test test-all test-airflow-2.11 bench bench-full mutants lint format build constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ docs-site: $(VENV)/.installed-docs ## Build the documentation site into build/si
 	@echo "==> Documentation site"
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/site
 	@echo "==> Open build/site/index.html"
+
+screenshots: docs-site $(VENV)/.installed-dev ## Photograph Airflow and the site with Chromium into build/screenshots; DOCS=1 also writes docs/images
+	@$(BIN)/python -m demo.screenshots $(if $(DOCS),--docs)
 
 golden: $(VENV)/.installed-dev ## Write the expected logs and XComs in tests/samples/waits/; review the difference
 	@$(BIN)/python -m pytest --quiet --write-golden tests/messages/test_golden_logs.py
