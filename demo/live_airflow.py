@@ -85,8 +85,12 @@ class LiveAirflow:
     @property
     def password(self) -> str:
         """The password that Airflow generated for the user admin."""
+        return self.password_of("admin")
+
+    def password_of(self, user: str) -> str:
+        """Return the password that Airflow generated for a user."""
         passwords = json.loads((self.home / "simple_auth_manager_passwords.json.generated").read_text())
-        return str(passwords["admin"])
+        return str(passwords[user])
 
     def log_file(self, part: str) -> Path:
         """Return the file with the output of a part."""
