@@ -124,11 +124,13 @@ def upgrade_log(clock: Clock, name: str, seconds: Iterable[float]) -> list[str]:
     """Start an upgrade, poll it at these seconds after its start, and return the lines of the log and the error."""
     hook, policy, logged = ServiceFabricHook(), Policy(15.0), LogState()
     upgrade = ApplicationUpgrade(name=name, target_version="v1", monitoring_policy=MonitoringPolicy())
+    old_version = hook.get_application(name).type_version
     hook.start_application_upgrade(upgrade)
     began_at, clock.now = clock.now, clock.now + PREPARATION_SECONDS
     first = hook.get_upgrade_progress(name, kind="application")
     identity = replace(UpgradeIdentity.from_record(first), target_version="v1")
-    lines, state = [started_line(identity, is_adopted=False)], WaitState(expected=identity)
+    lines, state = [started_line(identity, is_adopted=False)], WaitState()
+    state = replace(state, expected=identity, old_version=old_version)
     for second in seconds:
         clock.now = began_at + PREPARATION_SECONDS + second
         now = datetime.fromtimestamp(clock.now, timezone.utc)

@@ -6,6 +6,7 @@ The first words say what happened: Airflow's log page shows about fifty characte
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.messages.blockers import details_lines, failed_units, pending_services, reason_lines
@@ -52,7 +53,10 @@ def success_message(state: WaitState, record: UpgradeProgress) -> str:
         return f"Already at {version}: {subject}{origin} (accept_current_version)"
     duration = record.duration_seconds
     took = "" if duration is None else f" in {format_duration(duration)}"
-    versions = from_to(record.kind, *old_and_new(record, state.timeline, is_rollback=False))
+    old, new = old_and_new(record, state.timeline, is_rollback=False)
+    if not old.main and not KINDS[record.kind].is_multi_phase:
+        old = replace(old, main=state.old_version)
+    versions = from_to(record.kind, old, new)
     return f"Completed{took}: upgrade of {subject}{versions}"
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.exceptions import ChangeRefused
+from airflow_provider_sf.messages.formatting import capitalize_first
 from airflow_provider_sf.messages.starts import found_line, refusal_message, send_lines
 from airflow_provider_sf.operators.masking import hidden_in_errors
 from airflow_provider_sf.releases.parameters import sha256_of
@@ -192,7 +193,7 @@ class StartTask:
 
     def _log_once(self, reason: str, logged: str) -> str:
         if reason != logged:
-            self._log.info("Reading the cluster again: %s", reason)
+            self._log.info("%s; reading the cluster again", capitalize_first(reason))
         return reason
 
     def _look(self) -> tuple[Seen, Application]:

@@ -212,7 +212,12 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         if isinstance(result.step, Started):
             self._push_start(context, result)
             self._is_running = True
-            history = History(expected=result.step.identity, before=result.step.before)
+            before = result.step.before
+            history = History(
+                expected=result.step.identity,
+                before=before.upgrade if before else None,
+                old_version=before.version if before else None,
+            )
             if self.wait_for_completion:
                 return self.wait(context, history)
         elif isinstance(result.step, NothingToDo):

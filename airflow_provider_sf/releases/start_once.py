@@ -90,7 +90,8 @@ class Started:
     """The upgrade of this task is on record. It may have ended already; the wait decides how."""
 
     identity: UpgradeIdentity
-    before: UpgradeIdentity | None
+    before: Before | None
+    """What was on record before the request; None if this task sent none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def next_step(
         text = "the request of an earlier try for another version may still arrive"
         return _first_step(upgrade, options, seen) if is_late else LookAgain(LOOK_AGAIN_SECONDS, text)
     if state.started is not None:
-        return Started(state.started, state.before.upgrade)
+        return Started(state.started, state.before)
     return _step_after_request(upgrade, state, seen)
 
 
@@ -184,7 +185,7 @@ def _step_after_clear(
     """Return the first step after a person has cleared the task: its upgrade may still run."""
     if _is_about(state, upgrade) and seen.progress.outcome.active:
         if state.started is not None and not state.started.contradicts(seen.progress):
-            return Started(state.started, state.before.upgrade)
+            return Started(state.started, state.before)
         found = _step_after_request(upgrade, state, seen)
         if isinstance(found, Started):
             return found
@@ -205,8 +206,10 @@ def _step_after_request(upgrade: ApplicationUpgrade, state: StartState, seen: Se
         return Refused(f"{accepted}another upgrade was started at the same time")
     is_early = progress.outcome.active and progress.started_at is None
     if is_early and seen.now <= state.answer_due_at:
-        return LookAgain(LOOK_AGAIN_SECONDS, "the upgrade has no start time yet")
-    return Started(_identity(upgrade, progress), before.upgrade)
+        return LookAgain(
+            LOOK_AGAIN_SECONDS, "the cluster has accepted the upgrade, but has not started it yet"
+        )
+    return Started(_identity(upgrade, progress), before)
 
 
 def _is_unchanged(state: StartState, progress: UpgradeProgress) -> bool:

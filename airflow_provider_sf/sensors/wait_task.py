@@ -99,6 +99,7 @@ class WaitTask:
             began_at=began_at,
             expected=known.expected,
             before=known.before,
+            old_version=known.old_version,
             earlier_polls_unknown=earlier_polls_unknown,
         )
         self._log = log

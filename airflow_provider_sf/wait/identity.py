@@ -76,12 +76,14 @@ class History:
     What a wait has seen until now.
 
     ``expected`` is the identity of the expected upgrade, ``before`` that of the upgrade on record before it,
-    each None if it was not seen. ``began_at`` is the time of the first poll.
+    each None if it was not seen. ``began_at`` is the time of the first poll. ``old_version`` was deployed
+    before the task started the upgrade.
     """
 
     expected: UpgradeIdentity | None = None
     before: UpgradeIdentity | None = None
     began_at: datetime | None = None
+    old_version: str | None = None
 
 
 def differ(value: object, other: object) -> bool:

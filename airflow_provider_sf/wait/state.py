@@ -100,6 +100,8 @@ class WaitState(Record):
     """How many polls brought an answer."""
     before: UpgradeIdentity | None = None
     """The identity of the upgrade that was on record before the expected one."""
+    old_version: str | None = None
+    """The version from before the upgrade; null if the task did not start the upgrade itself."""
     verdict: Verdict | None = None
     """What the last answer means for the wait."""
     verdict_since: datetime | None = None

@@ -90,6 +90,15 @@ def test_success_without_a_duration() -> None:
     )
 
 
+def test_success_names_the_version_before_the_start() -> None:
+    """The record of a classic application has only the new version; the task has read the old one."""
+    done = record("CompletedRollforward", 100.0, previous_version=None)
+    state = WaitState(record=done, ended_by="upgrade", old_version="v0")
+    assert success_message(state, done).endswith("'shop' from v0 to v1")
+    known = record("CompletedRollforward", 100.0, previous_version="v0.9")
+    assert success_message(state, known).endswith("'shop' from v0.9 to v1")
+
+
 def test_success_without_a_timeline() -> None:
     """No wait produces this state, but a state is read from a database."""
     done = record("CompletedRollforward", 100.0)

@@ -61,6 +61,7 @@ def test_upgrade_is_started_and_awaited(simulator: Simulator, context: Any, ti: 
     assert ti.xcoms["upgrade_start"]["how"] == "started"
     assert ti.xcoms["upgrade_start"]["before"]["version"] == "v0"
     assert ti.xcoms["upgrade_wait"]["ended_by"] == "upgrade"
+    assert ti.xcoms["upgrade_wait"]["message"].endswith("from v0 to v1")
 
 
 def test_rollback_fails_the_task(context: Any, simulator: Simulator) -> None:
@@ -90,6 +91,14 @@ def test_deferred_wait_resumes_to_the_record(context: Any, clock: Any, ti: Any) 
     record = operator(deferrable=True).execute_complete(context, payload)
     assert record["outcome"] == "succeeded"
     assert ti.xcoms["upgrade_wait"]["polls"] == 2
+    assert ti.xcoms["upgrade_wait"]["message"].endswith("from v0 to v1")
+
+
+def test_early_start_is_explained(context: Any, caplog: Any) -> None:
+    with caplog.at_level("INFO"):
+        operator().execute(context)
+    line = "The cluster has accepted the upgrade, but has not started it yet; reading the cluster again"
+    assert caplog.messages.count(line) == 1
 
 
 def test_task_need_not_wait(context: Any, starts: Any) -> None:

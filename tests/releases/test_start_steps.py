@@ -98,7 +98,6 @@ def sent(answer: dict[str, Any], options: StartOptions = OPTIONS) -> StartState:
 
 
 IDENTITY = UpgradeIdentity(NOW, "v1")
-BEFORE = UpgradeIdentity(EARLIER, "v0")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +174,7 @@ def test_rolled_back_start_is_not_repeated(state: str) -> None:
     restored = {**UPGRADE.body(), "TargetApplicationTypeVersion": "v0", "Parameters": []}
     answer = on_record(state, "v0", NOW, restored)
     step = next_step(UPGRADE, OPTIONS, sent(on_record()), seen(answer, seconds=9_999))
-    assert step == Started(UpgradeIdentity(NOW, "v1", rolled_back=True), BEFORE)
+    assert step == Started(UpgradeIdentity(NOW, "v1", rolled_back=True), sent(on_record()).before)
 
 
 def test_early_rollback_is_not_repeated() -> None:
@@ -197,7 +196,7 @@ def test_early_rollback_is_not_repeated() -> None:
 def test_changed_upgrade_is_still_recognized(changes: dict[str, Any]) -> None:
     """Another person may change these while it runs."""
     assert next_step(UPGRADE, OPTIONS, sent(NEVER), seen(ours(**changes))) == Started(
-        IDENTITY, sent(NEVER).before.upgrade
+        IDENTITY, sent(NEVER).before
     )
 
 
@@ -236,7 +235,7 @@ def test_vanished_record_is_a_failed_preparation() -> None:
 def test_start_time_is_awaited() -> None:
     early = seen(ours(start=None), seconds=299)
     assert next_step(UPGRADE, OPTIONS, sent(NEVER), early) == LookAgain(
-        5.0, "the upgrade has no start time yet"
+        5.0, "the cluster has accepted the upgrade, but has not started it yet"
     )
     late = seen(ours(start=None), seconds=301)
     assert isinstance(next_step(UPGRADE, OPTIONS, sent(NEVER), late), Started)
