@@ -194,7 +194,6 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         from airflow_provider_sf.operators.masking import secret_values  # noqa: PLC0415 - see above
         from airflow_provider_sf.operators.start_task import StartTask  # noqa: PLC0415 - see above
         from airflow_provider_sf.releases.start_once import NothingToDo, Started  # noqa: PLC0415 - see above
-        from airflow_provider_sf.wait.identity import History  # noqa: PLC0415 - see above
 
         hook = ServiceFabricHook(self.service_fabric_conn_id)
         task_state = TaskState(context, STATE_KEY)
@@ -212,14 +211,8 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
         if isinstance(result.step, Started):
             self._push_start(context, result)
             self._is_running = True
-            before = result.step.before
-            history = History(
-                expected=result.step.identity,
-                before=before.upgrade if before else None,
-                old_version=before.version if before else None,
-            )
             if self.wait_for_completion:
-                return self.wait(context, history)
+                return self.wait(context, result.step.history)
         elif isinstance(result.step, NothingToDo):
             self._push_start(context, result)
         else:

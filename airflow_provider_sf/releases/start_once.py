@@ -30,7 +30,7 @@ from airflow_provider_sf.releases.start_state import Before, Seen, StartOptions,
 from airflow_provider_sf.rest import Rejected, ResultUnknown, ServiceFabricError, UnexpectedAnswer
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.upgrades.outcomes import Outcome
-from airflow_provider_sf.wait.identity import UpgradeIdentity
+from airflow_provider_sf.wait.identity import History, UpgradeIdentity
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -92,6 +92,13 @@ class Started:
     identity: UpgradeIdentity
     before: Before | None
     """What was on record before the request; None if this task sent none."""
+
+    @property
+    def history(self) -> History:
+        """What the wait for this upgrade knows from the start."""
+        if self.before is None:
+            return History(expected=self.identity)
+        return History(self.identity, self.before.upgrade, old_version=self.before.version)
 
 
 @dataclass(frozen=True, slots=True)
