@@ -36,51 +36,55 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     "security": Setting(
         "Security",
-        "Authentication of the client: none, certificate, entra or token; none if empty.",
+        "How this client authenticates: none, certificate, entra or token. Leave it empty for none.",
         {"type": ["string", "null"], "enum": [*SECURITY_MODES]},
     ),
-    "ca_bundle": Setting(
-        "CA bundle",
-        "PEM text or PEM file with the CA of the server's certificate; the public CAs if empty.",
-        _LINES,
-        (ALL_MODES,),
-    ),
-    "server_thumbprints": Setting(
-        "Server thumbprints",
-        "SHA-1 or SHA-256 thumbprints; the server's certificate must match one of them. Replaces the CA.",
-        _TEXT,
-        (ALL_MODES,),
-    ),
-    "server_common_name": Setting(
-        "Server common name",
-        "Names; the server's certificate must have one of them. Replaces the name in host.",
-        _TEXT,
-        (ALL_MODES,),
-    ),
-    "verify": Setting(
-        "Verify the server",
-        "true if empty; with false any server is accepted.",
-        {"type": ["boolean", "null"], "default": True},
-        (ALL_MODES,),
-    ),
     "client_certificate": Setting(
-        "Client certificate",
-        "PEM text or PEM file, for security certificate and credential client_certificate.",
+        "Client: certificate",
+        "PEM text, or the path of a PEM file. For certificate, and for entra with client_certificate.",
         _LINES,
         _CERTIFICATE_MODES,
     ),
     "private_key": Setting(
-        "Private key",
-        "PEM text or PEM file; or a PFX, as file or base64, that also contains the certificate.",
+        "Client: private key",
+        "PEM text, a PFX in base64, or the path of either. A PFX also contains the certificate.",
         _SECRET,
         _CERTIFICATE_MODES,
     ),
     "private_key_passphrase": Setting(
-        "Passphrase of the private key", "If the key or the PFX has one.", _SECRET, _CERTIFICATE_MODES
+        "Client: passphrase",
+        "The passphrase of the key or the PFX, if it has one.",
+        _SECRET,
+        _CERTIFICATE_MODES,
+    ),
+    "token": Setting("Client: token", "An existing bearer token, for security token.", _SECRET, ("token",)),
+    "ca_bundle": Setting(
+        "Server: CA bundle",
+        "PEM text, or the path of a PEM file. Leave it empty to trust the public CAs.",
+        _LINES,
+        (ALL_MODES,),
+    ),
+    "server_thumbprints": Setting(
+        "Server: thumbprints",
+        "SHA-1 or SHA-256 thumbprints. The server's certificate must match one of them. Replaces the CA.",
+        _TEXT,
+        (ALL_MODES,),
+    ),
+    "server_common_name": Setting(
+        "Server: common name",
+        "Names. The server's certificate must have one of them. Replaces the name in host.",
+        _TEXT,
+        (ALL_MODES,),
+    ),
+    "verify": Setting(
+        "Server: verify",
+        "Keep this on. If it is off (false), any server is accepted.",
+        {"type": ["boolean", "null"], "default": True},
+        (ALL_MODES,),
     ),
     "credential": Setting(
-        "Entra credential",
-        "The kind of client identity for Entra ID, for security entra.",
+        "Entra: credential",
+        "The kind of client identity, for security entra.",
         {
             "type": ["string", "null"],
             "enum": [
@@ -93,26 +97,30 @@ SETTINGS: dict[str, Setting] = {
         },
         ("entra",),
     ),
-    "tenant_id": Setting("Entra tenant", "Its id; discovered from the cluster if empty.", _TEXT, ("entra",)),
+    "tenant_id": Setting(
+        "Entra: tenant ID", "Leave it empty to use the tenant that the cluster reports.", _TEXT, ("entra",)
+    ),
     "client_id": Setting(
-        "Entra client id",
-        "The id of the client application, or of the user-assigned identity.",
+        "Entra: client ID",
+        "The ID of the client application, or of the user-assigned identity.",
         _TEXT,
         ("entra",),
     ),
-    "client_secret": Setting("Entra client secret", "For credential client_secret.", _SECRET, ("entra",)),
+    "client_secret": Setting("Entra: client secret", "For credential client_secret.", _SECRET, ("entra",)),
     "authority": Setting(
-        "Entra authority", "The https URL of the token issuer; Microsoft's if empty.", _TEXT, ("entra",)
+        "Entra: authority",
+        "The https URL of the token issuer. Leave it empty for Microsoft's.",
+        _TEXT,
+        ("entra",),
     ),
     "cluster_application": Setting(
-        "Cluster application",
-        "The id or the URI of the cluster's application in Entra ID; discovered from the cluster if empty.",
+        "Entra: cluster application",
+        "ID or URI of the cluster's application. Leave it empty to use the one that the cluster reports.",
         _TEXT,
         ("entra",),
     ),
-    "token": Setting("Bearer token", "An existing token, for security token.", _SECRET, ("token",)),
     "api_version": Setting(
-        "API version", "Replaces the documented version of each call; rarely needed.", _TEXT
+        "API version", "Replaces the documented version of each call. Rarely needed.", _TEXT
     ),
     "connect_timeout": Setting(
         "Connect timeout", "Seconds to wait for a connection to a gateway; 5 if empty.", _SECONDS
@@ -122,7 +130,7 @@ SETTINGS: dict[str, Setting] = {
     ),
     "explorer_url": Setting(
         "Service Fabric Explorer",
-        "Its URL for a browser; the cluster's own if empty, none for no link.",
+        "Its URL for a browser. Leave it empty for the cluster's own; write none for no link.",
         _TEXT,
     ),
 }
@@ -145,7 +153,7 @@ BEHAVIOUR: dict[str, Any] = {
     "placeholders": {
         "host": "mycluster.example.com, or several, separated by commas",
         "port": "19080",
-        "schema": "https if it is secured, else http",
+        "schema": "https if a setting needs it, otherwise http",
     },
 }
 """How Airflow shows the standard fields."""

@@ -310,3 +310,15 @@ def test_connection_test_describes_the_security(security: Security, text: str) -
     assert (
         describe_security(UNSECURED, Response(200, b"{}", endpoint="http://c:19080")) == "not secured: http"
     )
+
+
+def test_form_groups_its_fields() -> None:
+    """Airflow's form has no headings, so the label of a field begins with its group."""
+    groups = [str(field["label"]).partition(":")[0] for field in FORM.values() if ":" in str(field["label"])]
+    assert list(dict.fromkeys(groups)) == ["Client", "Server", "Entra"]
+    assert groups == sorted(groups, key=["Client", "Server", "Entra"].index)
+
+
+def test_descriptions_of_the_form_are_short() -> None:
+    """Two lines of Airflow's form."""
+    assert max(len(str(field["description"])) for field in FORM.values()) <= 100
