@@ -47,7 +47,7 @@ CENTER = """(element => {
 })"""
 CENTER_OF_ELEMENT = f"{CENTER}(document.querySelector(%s))"
 CENTER_OF_TEXT = f"""{CENTER}((() => {{
-  const found = [...document.body.querySelectorAll("*")].filter(
+  const found = [...document.querySelectorAll("body *")].filter(
     e => (e.innerText || "").trim().startsWith(%s) && e.getClientRects().length);
   return found.find(e => !found.some(other => other !== e && e.contains(other)));
 }})())"""
@@ -165,7 +165,7 @@ class Browser:
 
     def wait_for_text(self, text: str) -> None:
         """Wait until the page shows a text."""
-        self.wait_for(f"document.body.innerText.includes({json.dumps(text)})")
+        self.wait_for(f"document.body?.innerText.includes({json.dumps(text)})")
 
     def click(self, text: str) -> None:
         """Click the element with a text."""
