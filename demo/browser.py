@@ -43,7 +43,7 @@ CENTER = """(element => {
   if (!element) return null;
   element.scrollIntoView({block: "center"});
   const box = element.getBoundingClientRect();
-  return {x: box.x + box.width / 2, y: box.y + box.height / 2};
+  return {x: box.x + box.width / 2, y: box.y + box.height / 2, top: box.y};
 })"""
 CENTER_OF_ELEMENT = f"{CENTER}(document.querySelector(%s))"
 CENTER_OF_TEXT = f"""{CENTER}((() => {{
@@ -181,8 +181,9 @@ class Browser:
         self.write(text)
 
     def _click_at(self, point: dict[str, float]) -> None:
+        place = {"x": point["x"], "y": point["y"], "button": "left", "clickCount": 1}
         for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **point)
+            self.call("Input.dispatchMouseEvent", type=kind, **place)
 
     def write(self, text: str) -> None:
         """Write into the element that has the focus."""
@@ -194,10 +195,12 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyDown", text="\r", **key)
         self.call("Input.dispatchKeyEvent", type="keyUp", **key)
 
-    def picture(self) -> bytes:
-        """Return the visible part of the page as PNG."""
+    def picture(self, screen: Screen, above: str = "") -> bytes:
+        """Return the visible part of the page as PNG, or only what is above an element with a text."""
         time.sleep(SETTLES_SECONDS)
-        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+        height = self.wait_for(CENTER_OF_TEXT % json.dumps(above))["top"] if above else screen.height
+        clip = {"x": 0, "y": 0, "width": screen.width, "height": int(height), "scale": 1}
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png", clip=clip)["data"])
 
 
 async def _open_session() -> aiohttp.ClientSession:

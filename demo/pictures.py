@@ -60,7 +60,7 @@ class Stage:
         """Go to what a picture shows, and return it as PNG."""
         self.browser.resize(picture.screen)
         picture.show(self)
-        return self.browser.picture()
+        return self.browser.picture(picture.screen, picture.above)
 
     def open_task(self, run: str, task: str) -> None:
         """Open the page of a task, or one of its tabs."""
@@ -92,13 +92,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture; ``in_docs`` if the documentation shows it."""
+    """A picture; ``in_docs`` if the documentation shows it. It ends ``above`` a text."""
 
     name: str
     shows: str
     screen: Screen
     show: Callable[[Stage], None]
     in_docs: bool = False
+    above: str = ""
 
 
 def _xcoms(stage: Stage) -> None:
@@ -174,7 +175,7 @@ PICTURES = (
         partial(_log, run="wait", task="wait", last_words="Completed"),
     ),
     Picture("tutorial_green", "the log of the green release", DESKTOP, _green_log, in_docs=True),
-    Picture("tutorial_red", "the log of the red release", HIGH, _red_log, in_docs=True),
+    Picture("tutorial_red", "the log of the red release", HIGH, _red_log, in_docs=True, above='File "'),
     Picture("red_phone", "the same on a phone", PHONE, _red_log),
     Picture("red_phone_whole_screen", "only the log on a phone", PHONE, _log_on_whole_screen),
     Picture("tutorial_train", "the tasks of the train", DESKTOP, _train, in_docs=True),
