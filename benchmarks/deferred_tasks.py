@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.models import DagModel, DagRun, TaskInstance
 from airflow.models.connection import Connection
@@ -17,6 +17,7 @@ from airflow.models.dag_version import DagVersion
 from airflow.models.dagbundle import DagBundleModel
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.trigger import Trigger
+from airflow.models.xcom import XComModel
 from airflow.sdk import DAG, BaseOperator
 from airflow.serialization.serialized_objects import LazyDeserializedDAG
 from airflow.utils.session import create_session
@@ -25,7 +26,7 @@ from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
 from benchmarks.answers import names
 from benchmarks.nothing import NothingTrigger
-from benchmarks.provider import wait_for
+from benchmarks.provider import stored_xcoms, wait_for
 
 if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger
@@ -47,7 +48,7 @@ def write(
     extra: dict[str, str],
 ) -> None:
     """
-    Write a connection, and a DAG run with deferred tasks.
+    Write a connection, and a DAG run with deferred tasks and the XComs of their first polls.
 
     The first polls are spread over one interval, as if the tasks had been deferred one by one. Triggers that
     do nothing have short rows, or rows as long as those of this provider.
@@ -57,12 +58,15 @@ def write(
         session.add(Connection(CONN_ID, "service_fabric", host=host, extra=json.dumps(extra)))
         for place, (name, task) in enumerate(zip(names(waits), _task_instances(session, waits), strict=True)):
             due = begin + timedelta(seconds=interval * place / waits)
-            trigger: BaseTrigger = wait_for(name, CONN_ID, interval, due)
+            wait = wait_for(name, CONN_ID, interval, due)
+            trigger: BaseTrigger = wait
             if do_nothing:
                 ballast = json.dumps(trigger.serialize()[1]) if long_rows else ""
                 trigger = NothingTrigger(interval=interval, ballast=ballast)
             task.trigger = _row(trigger)
             session.add(task)
+            session.flush()
+            session.add_all(_xcoms(task, stored_xcoms(wait)))
 
 
 def _row(trigger: BaseTrigger) -> Trigger:
@@ -71,6 +75,14 @@ def _row(trigger: BaseTrigger) -> Trigger:
     row = Trigger(classpath=path, kwargs={})
     row.encrypted_kwargs = json.dumps(keywords)
     return row
+
+
+def _xcoms(task: TaskInstance, values: dict[str, Any]) -> list[XComModel]:
+    """Return the rows of a task's XComs, without the queries with which Airflow replaces older ones."""
+    key = {"dag_run_id": task.dag_run.id, "dag_id": DAG_ID, "run_id": RUN_ID, "task_id": TASK_ID}
+    return [
+        XComModel(key=name, value=value, map_index=task.map_index, **key) for name, value in values.items()
+    ]
 
 
 def _task_instances(session: Session, many: int) -> list[TaskInstance]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.rest.protocol import request_for
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.kinds import get_kind
 from airflow_provider_sf.wait.policy import Policy
-from airflow_provider_sf.wait.state import WaitState
+from airflow_provider_sf.wait.state import WaitState, xcom_values
 from airflow_provider_sf.wait.state_machine import step
 from benchmarks.answers import answer_about
 
@@ -67,3 +67,8 @@ def wait_for(
         wait_state=state.to_dict(),
         **policy.to_dict(),
     )
+
+
+def stored_xcoms(trigger: ServiceFabricUpgradeTrigger) -> dict[str, Any]:
+    """Return the XComs that the worker stores before it defers a task to the trigger."""
+    return xcom_values(trigger.kind, trigger.name, trigger.wait_state)
