@@ -28,7 +28,8 @@ LOOKING = (
     "releases.start_once",
     "operators.generated_version",
     "operators.resume_upgrade",
-    "operators.rollback_upgrade",
+    "operators.gate_task",
+    "operators.rollback_task",
 )
 """The modules that look again while an answer may still arrive, which takes minutes."""
 

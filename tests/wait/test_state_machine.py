@@ -825,3 +825,29 @@ def test_verdict_of_a_running_upgrade_needs_the_time() -> None:
     fresh = record("RollingBack", started_at=None)
     assert verdict_of(policy, WaitState(), fresh, at(30)) is Verdict.FAILED
     assert verdict_of(policy, WaitState(), fresh, at(-90)) is Verdict.PENDING
+
+
+@pytest.mark.parametrize(
+    ("settings", "next_domain", "unwanted"),
+    [
+        ({"on_paused": "wait"}, "UD2", False),
+        ({}, "UD2", True),
+        ({}, None, True),
+        ({"resumed_domain": "UD2"}, "UD2", False),
+        ({"resumed_domain": "UD2"}, "UD3", True),
+        ({"resumed_domain": "UD2"}, None, True),
+        ({"awaited_domain": "UD3"}, "UD2", False),
+        ({"awaited_domain": "UD3"}, "UD3", True),
+        ({"awaited_domain": "UD3"}, None, False),
+    ],
+)
+def test_which_pause_ends_the_wait(
+    settings: dict[str, Any], next_domain: str | None, *, unwanted: bool
+) -> None:
+    policy = Policy(**{"poke_interval": 1.0, "on_paused": "fail", **settings})
+    assert policy.is_unwanted_pause(next_domain) is unwanted
+
+
+def test_no_domain_was_resumed_by_default() -> None:
+    policy = Policy(poke_interval=1.0)
+    assert (policy.resumed_domain, policy.awaited_domain) == (None, None)
