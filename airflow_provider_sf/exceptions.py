@@ -9,6 +9,10 @@ class UpgradeFailed(AirflowFailException):
     """The upgrade failed or was rolled back. Airflow does not retry it: a new wait cannot change that."""
 
 
+class ApplicationUnhealthy(AirflowFailException):
+    """The application was unhealthy for too long. Airflow does not retry it: the message says why."""
+
+
 class ChangeRefused(AirflowFailException):
     """
     The task did not change the cluster: the state of the cluster did not allow it, or the cluster refused it.

@@ -202,6 +202,31 @@ RUNS = {
         ),
         clusters="regions",
     ),
+    "release_waves": Run(
+        "release_waves",
+        "failed",
+        {
+            "train.wave_1.canary.upgrade": "success",
+            "train.wave_1.canary.bake": "success",
+            "train.wave_2.west_1.upgrade": "success",
+            "train.wave_2.west_1.bake": "success",
+            "train.wave_2.west_2.upgrade": "failed",
+            "train.wave_2.west_2.bake": "upstream_failed",
+            **{
+                f"train.wave_3.east_{number}.{task}": "upstream_failed"
+                for number in range(1, 7)
+                for task in ("upgrade", "bake")
+            },
+            "train.report": "failed",
+        },
+        (
+            "canary: has the new version, healthy",
+            "west_2: Rolled back, failed in domain UD3: upgrade of application 'fabric:/shop/web' from v0 to v1",
+            "east_6: untouched",
+            "Of 9 clusters: 2 have the new version and are healthy, 6 are untouched, 1 failed",
+        ),
+        clusters="waves",
+    ),
     "nightly_audit": Run(
         "nightly_audit",
         "failed",
@@ -263,6 +288,10 @@ def clusters() -> Iterator[dict[str, dict[str, str]]]:
     """Return the connections for each group of simulated clusters."""
     groups = {
         "release": {"DEFAULT": Simulator(speed=10.0, cluster_scenario="previous_first")},
+        "waves": {
+            name: Simulator(speed=40.0, scenarios={SHOP: "idle_rolled_back" if name == "WEST_2" else "idle"})
+            for name in ("CANARY", "WEST_1", "WEST_2", *(f"EAST_{number}" for number in range(1, 7)))
+        },
         "by_domain": {"DEFAULT": Simulator(speed=20.0)},
         "regions": {
             "DEFAULT": Simulator(cluster_scenario="previous_first"),

@@ -11,6 +11,7 @@ from airflow_provider_sf.operators.application_types import ServiceFabricProvisi
 from airflow_provider_sf.operators.apply_application_resource import (
     ServiceFabricApplyApplicationResourceOperator,
 )
+from airflow_provider_sf.operators.bake import ServiceFabricBakeOperator
 from airflow_provider_sf.operators.create_application import ServiceFabricCreateApplicationOperator
 from airflow_provider_sf.operators.packages import ServiceFabricUploadApplicationPackageOperator
 from airflow_provider_sf.operators.resume_upgrade import ServiceFabricResumeUpgradeOperator
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ServiceFabricApplyApplicationResourceOperator",
+    "ServiceFabricBakeOperator",
     "ServiceFabricCreateApplicationOperator",
     "ServiceFabricProvisionApplicationTypeOperator",
     "ServiceFabricResumeUpgradeOperator",

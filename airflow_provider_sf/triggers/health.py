@@ -22,9 +22,10 @@ class ServiceFabricHealthTrigger(BaseTrigger):
     """
     Fire one event when the health of an application has changed, or when ``until`` has come.
 
-    The event only wakes the task, which reads the cluster itself: ``{"reason": "time"}``, ``"health"``,
-    ``"upgrade"`` or ``"error"``. All keywords are JSON and their names must not change: they are the whole
-    state, so a triggerer that is restarted goes on with the same bake time.
+    The event only wakes the task, which reads the cluster itself: ``{"reason": "time", "is_healthy": true,
+    "until": "...", "deadline": null}``; other reasons are ``health``, ``upgrade`` and ``error``. All keywords
+    are JSON and their names must not change: they are the whole state, so a triggerer that is restarted goes
+    on with the same bake time.
 
     :param name: the application
     :param service_fabric_conn_id: the connection to the cluster
@@ -34,6 +35,7 @@ class ServiceFabricHealthTrigger(BaseTrigger):
     :param poke_interval: the time between polls, in seconds
     :param unreachable_timeout: after an outage of this many seconds, the event has the reason ``"error"``
     :param health_policy: ApplicationHealthPolicy as a body of a request; None is that of the manifest
+    :param deadline: also fire at this time, ISO 8601; None is never
     :param next_domain: also fire when the upgrade is no longer paused before this upgrade domain
     """
 
@@ -49,6 +51,7 @@ class ServiceFabricHealthTrigger(BaseTrigger):
         unreachable_timeout: float,
         health_policy: dict[str, Any] | None = None,
         next_domain: str | None = None,
+        deadline: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow 3 leaves it untyped
         self.name = name
@@ -60,6 +63,7 @@ class ServiceFabricHealthTrigger(BaseTrigger):
         self.unreachable_timeout = unreachable_timeout
         self.health_policy = health_policy
         self.next_domain = next_domain
+        self.deadline = deadline
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the keywords that make this trigger again."""
@@ -73,6 +77,7 @@ class ServiceFabricHealthTrigger(BaseTrigger):
             "unreachable_timeout",
             "health_policy",
             "next_domain",
+            "deadline",
         )
         return (
             "airflow_provider_sf.triggers.health.ServiceFabricHealthTrigger",
@@ -82,7 +87,7 @@ class ServiceFabricHealthTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch, and fire the event."""
         hook = ServiceFabricHook(self.service_fabric_conn_id)
-        until, unreachable_since = utc(self.until) or _now(), None
+        until, unreachable_since = self._wake_at(), None
         await asyncio.sleep(max(0.0, ((utc(self.first_poll_at) or _now()) - _now()).total_seconds()))
         async with hook.cached_cluster():
             while True:
@@ -102,7 +107,8 @@ class ServiceFabricHealthTrigger(BaseTrigger):
                 if reason:
                     break
                 await asyncio.sleep(self._pause(until))
-        yield TriggerEvent({"reason": reason})
+        state = {"is_healthy": self.is_healthy, "until": self.until, "deadline": self.deadline}
+        yield TriggerEvent({"reason": reason, **state})
 
     async def _change(self, hook: ServiceFabricHook) -> str:
         """Return what has changed: ``health`` or ``upgrade``; empty if nothing has."""
@@ -115,6 +121,10 @@ class ServiceFabricHealthTrigger(BaseTrigger):
         record = await hook.aget_upgrade_progress(self.name, kind="application")
         is_waiting = record.outcome is Outcome.PAUSED and record.domains.next_domain == self.next_domain
         return "" if is_waiting else "upgrade"
+
+    def _wake_at(self) -> datetime:
+        times = [time for time in map(utc, (self.until, self.deadline)) if time is not None]
+        return min(times, default=_now())
 
     def _pause(self, until: datetime) -> float:
         """Return the seconds to the next poll: the last one comes when the time has come."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MODULES = (
     "operators.start_task",
     "operators.waiting",
+    "operators.bake",
     "operators.gate_task",
     "operators.rollback_task",
     "operators.resume_upgrade",
@@ -81,7 +82,12 @@ def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         "sensors.wait_task",
     ):
         monkeypatch.setattr(f"airflow_provider_sf.{module}._now", now)
-    for module in ("operators.waiting", "operators.upgrade_gate", "operators.generated_version"):
+    for module in (
+        "operators.bake",
+        "operators.waiting",
+        "operators.upgrade_gate",
+        "operators.generated_version",
+    ):
         monkeypatch.setattr(f"airflow_provider_sf.{module}.utc_now", now)
 
 

@@ -80,6 +80,7 @@ def test_name_shows_the_kind(simulator: Any, ti: Any) -> None:
 
 INVALID: dict[str, dict[str, Any]] = {
     "ServiceFabricApplyApplicationResourceOperator": {"name": "", "description": {}},
+    "ServiceFabricBakeOperator": {"name": "", "bake_time": 0},
     "ServiceFabricCreateApplicationOperator": {"name": "", "type_name": "T", "type_version": "1"},
     "ServiceFabricProvisionApplicationTypeOperator": {"type_name": "T", "type_version": "1"},
     "ServiceFabricResumeUpgradeOperator": {"name": ""},
@@ -88,6 +89,7 @@ INVALID: dict[str, dict[str, Any]] = {
     "ServiceFabricUpdateUpgradeOperator": {"name": ""},
     "ServiceFabricUpgradeApplicationOperator": {"name": "", "target_version": "1"},
     "ServiceFabricUpgradeComposeDeploymentOperator": {"name": "", "compose_file": "a"},
+    "ServiceFabricUpgradeGateOperator": {"name": "", "target_version": "1"},
     "ServiceFabricUpgradeProgressOperator": {"name": ""},
     "ServiceFabricUploadApplicationPackageOperator": {"package": "a", "parallel": 0},
 }

@@ -228,6 +228,8 @@ def watch(deferred: TaskDeferred, **changes: Any) -> Any:
         return [event.payload async for event in ServiceFabricHealthTrigger(**keywords).run()]
 
     (payload,) = asyncio.run(drain())
+    for member in ("is_healthy", "until", "deadline"):
+        assert payload.pop(member) == keywords[member]
     return payload
 
 

@@ -1,0 +1,51 @@
+"""The health of an application that a task watches for some time. No I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_sf.messages.blockers import reason_lines
+from airflow_provider_sf.messages.formatting import (
+    capitalize_first,
+    format_duration,
+    one_line,
+    upgrade_subject,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_sf.upgrades.applications import ApplicationHealth
+
+KIND = "application"
+
+
+def health_line(name: str, health: ApplicationHealth, seconds: float) -> str:
+    """Say how healthy the application is, and how long the task watches it."""
+    subject = capitalize_first(upgrade_subject(KIND, name))
+    time = format_duration(seconds)
+    if health.is_healthy:
+        return f"{subject} is healthy; it must stay so for {time} (bake_time)"
+    why = f": {one_line(health.unhealthy_evaluations[0], 300)}" if health.unhealthy_evaluations else ""
+    return f"{subject} is unhealthy; the task waits {time} (health_check_retry){why}"
+
+
+def healthy_message(name: str, seconds: float) -> str:
+    """Say that the application has been healthy for long enough."""
+    return f"Healthy for {format_duration(seconds)}: {upgrade_subject(KIND, name)}"
+
+
+def unhealthy_message(name: str, health: ApplicationHealth, seconds: float) -> str:
+    """Say that the application was unhealthy for too long, and why."""
+    lines = [
+        f"Unhealthy for {format_duration(seconds)}: {upgrade_subject(KIND, name)}.",
+        *reason_lines(health.unhealthy_evaluations),
+        "Next: find the cause in the logs of its services. Clear this task to watch the health again.",
+    ]
+    return "\n".join(lines)
+
+
+def unstable_message(name: str, seconds: float) -> str:
+    """Say that the health has not been stable within the timeout."""
+    return (
+        f"Not healthy for long enough within {format_duration(seconds)} (timeout): "
+        f"{upgrade_subject(KIND, name)}. Next: see in the log when its health has changed"
+    )
