@@ -82,7 +82,7 @@ def _moment(value: object) -> datetime:
     import pendulum  # noqa: PLC0415 - slow to import, and most DAG files do not need it
 
     try:
-        read = pendulum.parse(value, exact=True, tz=None) if isinstance(value, str) else value
+        read = pendulum.parse(value, tz=None) if isinstance(value, str) else value
     except (ValueError, TypeError, OverflowError) as error:
         msg = f"invalid started_after {shorten_repr(value)}: write it as '2026-03-01T03:00:00Z'"
         raise ValueError(msg) from error

@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_sf.rest import Rejected, ServiceFabricError, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
+from airflow_provider_sf.upgrades.domains import Domains
 from airflow_provider_sf.upgrades.services import ServiceProgress
 from airflow_provider_sf.wait.identity import UpgradeIdentity
 from airflow_provider_sf.wait.matching import UpgradeSelector
@@ -846,6 +847,14 @@ def test_which_pause_ends_the_wait(
 ) -> None:
     policy = Policy(**{"poke_interval": 1.0, "on_paused": "fail", **settings})
     assert policy.is_unwanted_pause(next_domain) is unwanted
+
+
+@pytest.mark.parametrize(("resumed", "seconds"), [("UD2", 15.0), ("UD1", 2.0)])
+def test_pause_before_a_started_domain_goes_on(resumed: str, seconds: float) -> None:
+    domains = Domains(next_domain="UD2")
+    paused = record("RollingForwardPending", rolling_upgrade_mode="UnmonitoredManual", domains=domains)
+    policy = Policy(15.0, on_paused="fail", resumed_domain=resumed)
+    assert step(policy, WaitState(), paused, START)[1] == PollAgain(seconds)
 
 
 def test_no_domain_was_resumed_by_default() -> None:
