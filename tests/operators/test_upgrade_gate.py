@@ -128,6 +128,31 @@ def test_failed_check_rolls_back(context: Any, simulator: Simulator, ti: Any) ->
     assert last["checks"] == [{"name": "http_check", "passed": False, "message": "HTTP 500 from /health"}]
 
 
+ERRORS = "fabric:/idle_http_errors-shop/web"
+
+
+def test_same_bug_reaches_two_or_all_domains(context: Any, simulator: Simulator, clock: Any, ti: Any) -> None:
+    """The version has errors that Service Fabric does not see; without the gate all domains get it."""
+
+    def page_answers(_: PausedUpgrade) -> str | None:
+        page = simulator.respond("/simulator/page/idle_http_errors-shop~web")
+        return None if page.status == 200 else f"HTTP {page.status}"
+
+    with pytest.raises(UpgradeFailed, match="Why: page_answers: HTTP 500"):
+        gate(name=ERRORS, checks=[page_answers], bake_time=60).execute(context)
+    assert started_domains(simulator) == ["UD2"]
+    last = ti.xcoms["upgrade_gate"]["decisions"][-1]
+    assert (last["upgrade_domain"], last["next_upgrade_domain"]) == ("UD2", "UD3")
+
+    simulator.reset(ERRORS)
+    plain = ApplicationUpgrade(name=ERRORS, target_version="v1", mode="UnmonitoredAuto")
+    ServiceFabricHook().start_application_upgrade(plain)
+    clock.now += 3_600
+    record = ServiceFabricHook().get_upgrade_progress(ERRORS, kind="application")
+    assert [unit.completed for unit in record.domains.upgrade_domains] == [True] * 5
+    assert simulator.respond("/simulator/page/idle_http_errors-shop~web").status == 500
+
+
 def test_failed_check_may_leave_a_pause(context: Any, simulator: Simulator) -> None:
     with pytest.raises(UpgradeFailed, match=r"(?s)Paused before upgrade domain UD2: .*clear this task"):
         gate(checks=[failing_in("UD1")], on_failed_check="pause").execute(context)
