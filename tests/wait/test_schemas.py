@@ -13,6 +13,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 from jsonschema import Draft202012Validator, FormatChecker
 
+from airflow_provider_sf.releases.release_record import ReleaseRecord
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.rest.json_values import iso, utc
 from airflow_provider_sf.upgrades import Outcome, UpgradeProgress
@@ -31,11 +32,17 @@ ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "tests" / "samples" / "records"
 PROGRESS = "upgrades/upgrade_progress.schema.json"
 WAIT = "wait/upgrade_wait.schema.json"
+RELEASE = "releases/release_record.schema.json"
 GENERATED: dict[str, Callable[[], dict[str, Any]]] = {
     PROGRESS: UpgradeProgress.json_schema,
     WAIT: upgrade_wait_schema,
+    RELEASE: ReleaseRecord.json_schema,
 }
-IDS = {PROGRESS: "service_fabric.upgrade_progress/1", WAIT: "service_fabric.upgrade_wait/1"}
+IDS = {
+    PROGRESS: "service_fabric.upgrade_progress/1",
+    WAIT: "service_fabric.upgrade_wait/1",
+    RELEASE: "service_fabric.release_record/1",
+}
 
 formats = FormatChecker(formats=())
 

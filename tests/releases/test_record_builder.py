@@ -1,0 +1,106 @@
+"""The record of a release has what its XComs say, and no values of parameters."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timezone
+
+import pytest
+
+from airflow_provider_sf.releases.record_builder import Run, TaskXComs, build_record
+from airflow_provider_sf.releases.release_record import ReleaseRecord
+from tests.releases.recorded_release import NOW, RUN, START, release, wait_xcoms
+from tests.wait.test_schemas import RELEASE, validate
+
+
+@pytest.mark.parametrize("scenario", ["good", "rolled_back", "paused", "failed", "superseded", "not_found"])
+def test_record_of_each_result_is_valid(scenario: str) -> None:
+    record = release(scenario)
+    validate(RELEASE, record.to_dict())
+    assert ReleaseRecord.from_dict(record.to_dict()) == record
+
+
+def test_record_has_what_was_changed() -> None:
+    upgrade = release().tasks[0]
+    change = upgrade.change
+    assert change is not None
+    assert (change.version_before, change.version_after, change.how) == ("v0", "v1", "started")
+    assert change.parameters_before == ("Web_Password",)
+    assert change.parameters_after == ("Web_LogLevel", "Web_Password")
+    assert [name for name, _ in change.policies] == ["RollingUpgradeMode", "MonitoringPolicy"]
+    assert change.posted_at == datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
+
+
+def test_record_has_the_states_with_times() -> None:
+    upgrade = release().tasks[0]
+    assert [phase.outcome for phase in upgrade.timeline] == ["in_progress", "rolling_back", "rolled_back"]
+    assert upgrade.timeline[1].first_seen_at == datetime(2026, 3, 1, 3, 6, tzinfo=timezone.utc)
+    assert (upgrade.previous_version, upgrade.target_version) == ("v0", "v1")
+    assert (upgrade.state, upgrade.map_index, upgrade.ended_by) == ("failed", 0, "upgrade")
+
+
+def test_record_has_checks_and_answers() -> None:
+    gate = release().tasks[1]
+    (check,) = gate.decisions[0].checks
+    assert (check.name, check.passed, check.message) == ("http_check", False, "HTTP 500 <b>from</b> shop")
+    assert (gate.answers[0].answered_by, gate.answers[0].answer, gate.answers[0].acted) == (
+        "grace",
+        "Roll back",
+        True,
+    )
+    assert (gate.answers[1].timed_out, gate.answers[1].asked_at, gate.answers[1].options) == (True, None, ())
+
+
+@pytest.mark.parametrize("secret", ["planted-value", "planted-identity", "planted-member"])
+def test_values_are_not_recorded(secret: str) -> None:
+    assert secret not in json.dumps(release().to_dict())
+
+
+def test_queries_of_addresses_are_hidden() -> None:
+    wait = wait_xcoms("good")["upgrade_wait"] | {"message": "https://blob/app.sfpkg?sig=planted-sig failed"}
+    record = release("good", more={"upgrade_wait": wait})
+    assert record.tasks[0].message == "https://blob/app.sfpkg?*** failed"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "outcome"), [("good", "succeeded"), ("rolled_back", "rolled_back"), ("paused", "paused")]
+)
+def test_outcome_is_that_of_the_upgrade(scenario: str, outcome: str) -> None:
+    assert release(scenario).outcome == outcome
+
+
+def test_last_outcome_of_an_upgrade_counts() -> None:
+    paused, good = wait_xcoms("paused"), wait_xcoms("good")
+    for wait in (paused, good):
+        wait["upgrade_wait"] |= {"kind": "application", "name": "fabric:/shop/web"}
+    good["upgrade_wait"] |= {"began_at": "2026-03-01T05:00:00Z"}
+    tasks = (TaskXComs("after", None, None, good), TaskXComs("before", None, None, paused))
+    record = build_record(RUN, tasks, NOW)
+    assert [task.task_id for task in record.tasks] == ["before", "after"]
+    assert record.outcome == "succeeded"
+
+
+def test_release_without_xcoms_is_refused() -> None:
+    tasks = (TaskXComs("upgrade", None, "skipped", {"upgrade_wait": None, "return_value": {"other": 1}}),)
+    with pytest.raises(ValueError, match=r"no XComs to record, read from: upgrade\. Set task_ids"):
+        build_record(RUN, tasks, NOW)
+    with pytest.raises(ValueError, match="no task"):
+        build_record(RUN, (), NOW)
+
+
+def test_strange_members_are_null() -> None:
+    start = {"schema": START["schema"], "before": 1, "description": {"Parameters": "{"}, "posted_at": "soon"}
+    gate = {"decisions": [{"at": 1, "checks": [{"passed": "yes"}]}, 5], "answers": {}}
+    wait = {"timeline": [{"state": "a"}]}
+    values = {"upgrade_start": start, "upgrade_gate": gate, "upgrade_wait": wait, "upgrade_progress": "text"}
+    (task,) = build_record(RUN, (TaskXComs("a", None, None, values),), NOW).tasks
+    assert task.change is not None
+    assert (task.change.posted_at, task.change.parameters_after, task.timeline) == (None, (), ())
+    assert (task.decisions[0].at, task.decisions[0].checks[0].passed, len(task.decisions)) == (None, None, 1)
+    assert task.unread == ("upgrade_progress",)
+
+
+def test_unknown_starter_is_null() -> None:
+    run: Run = replace(RUN, started_by=None, started_at=None)
+    assert release(run=run).to_dict()["started_by"] is None
