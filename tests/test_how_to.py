@@ -15,6 +15,7 @@ from airflow.cli import cli_parser
 from airflow.dag_processing.dagbag import DagBag
 
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+from airflow_provider_sf.releases.__main__ import parser as records_parser
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.__main__ import _parser as simulator_parser
 from airflow_provider_sf.simulator.connection import write_certificates
@@ -54,12 +55,14 @@ def commands(code: str, program: str) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("code", blocks("sh", TUTORIAL, *GUIDES))
 def test_shell_commands_exist(code: str) -> None:
-    """Bash parses the block, and Airflow and the simulator know the commands and options."""
+    """Bash parses the block, and each program knows its commands and options."""
     subprocess.run(["bash", "-n"], input=code, text=True, check=True)
     for arguments in commands(code, "airflow"):
         cli_parser.get_parser().parse_args(arguments)
     for arguments in commands(code, "python -m airflow_provider_sf.simulator"):
         simulator_parser().parse_args(arguments)
+    for arguments in commands(code, "python -m airflow_provider_sf.releases"):
+        records_parser().parse_args(arguments)
 
 
 def test_dags_of_all_guides_can_be_imported(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_sf.releases.__main__ import main
 from airflow_provider_sf.simulator import Simulator
 from tests.test_example_dags import run
 from tests.test_how_to import GUIDES, TUTORIAL, blocks, named_blocks
@@ -174,6 +175,26 @@ def test_callbacks_get_the_reason(guides: Guides, recorder: Recorder) -> None:
         assert re.search("Rolled back, .*: upgrade of application 'fabric:/shop/web'", printed)
         states, printed = guides.run("watch_and_explain", cluster)
         assert states == [["explain", -1, "success"], ["wait", -1, "failed"]]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "state", "outcome"),
+    [("idle", "success", "succeeded"), ("idle_rolled_back", "failed", "rolled_back")],
+)
+def test_release_is_recorded(guides: Guides, tmp_path: Path, scenario: str, state: str, outcome: str) -> None:
+    """Airflow gives the XComs and the states of the other tasks to the task that records them."""
+    file = guides.dags / "recorded_release.py"
+    file.write_text(re.sub(r'folder="[^"]*"', f'folder="{tmp_path}"', file.read_text()))
+    with Simulator(speed=60.0, scenarios={"fabric:/idle-shop/web": scenario}) as cluster:
+        states, _ = guides.run("recorded_release", cluster)
+    assert states == [["record", -1, "success"], ["upgrade", -1, state]]
+    (path,) = tmp_path.glob("*.json")
+    record = json.loads(path.read_text())
+    (task,) = record["tasks"]
+    assert (task["state"], record["outcome"], task["change"]["version_before"]) == (state, outcome, "v0")
+    assert record["run_id"].startswith("manual__")
+    assert len(task["timeline"]) >= 2
+    assert main(["verify", str(tmp_path), "--last", record["sha256"]]) == 0
 
 
 def test_test_of_a_dag_passes(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_sf.rest import ServiceFabricError
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 
-def mask_function_in(module: str) -> Callable[[str], None] | None:
+def mask_function_in(module: str, name: str = "mask_secret") -> Callable[[str], Any] | None:
     """Return Airflow's function from a module; None if this version of Airflow does not have it there."""
     try:
-        found: Callable[[str], None] | None = getattr(import_module(module), "mask_secret", None)
+        found: Callable[[str], Any] | None = getattr(import_module(module), name, None)
     except ImportError:
         return None
     return found
@@ -40,6 +40,26 @@ _SHORTEST_PREFIX = 4
 """Fewer letters at the end of a cut text are no part of a secret that matters."""
 
 mask_secret = next(filter(None, map(mask_function_in, _MODULES)))
+
+
+_REDACT_MODULES = (
+    "airflow.sdk._shared.secrets_masker",
+    "airflow.sdk.execution_time.secrets_masker",
+    "airflow.utils.log.secrets_masker",
+)
+"""Where versions of Airflow have the function that replaces known secrets."""
+
+_redact = next(filter(None, (mask_function_in(module, "redact") for module in _REDACT_MODULES)))
+
+
+def redacted(value: Any) -> Any:
+    """Return JSON in which Airflow has replaced each secret that it knows in this process."""
+    if isinstance(value, dict):
+        return {key: redacted(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return list(map(redacted, value))
+    # Airflow's function stops at a depth: it gets each text on its own.
+    return _redact(value) if isinstance(value, str) else value
 
 
 def mask(secret: str) -> None:

@@ -14,6 +14,7 @@ from airflow_provider_sf.operators.apply_application_resource import (
 from airflow_provider_sf.operators.bake import ServiceFabricBakeOperator
 from airflow_provider_sf.operators.create_application import ServiceFabricCreateApplicationOperator
 from airflow_provider_sf.operators.packages import ServiceFabricUploadApplicationPackageOperator
+from airflow_provider_sf.operators.release_record import ServiceFabricReleaseRecordOperator
 from airflow_provider_sf.operators.resume_upgrade import ServiceFabricResumeUpgradeOperator
 from airflow_provider_sf.operators.rollback_upgrade import ServiceFabricRollbackUpgradeOperator
 from airflow_provider_sf.operators.unprovision import ServiceFabricUnprovisionApplicationTypeOperator
@@ -37,6 +38,7 @@ __all__ = [
     "ServiceFabricBakeOperator",
     "ServiceFabricCreateApplicationOperator",
     "ServiceFabricProvisionApplicationTypeOperator",
+    "ServiceFabricReleaseRecordOperator",
     "ServiceFabricResumeUpgradeOperator",
     "ServiceFabricRollbackUpgradeOperator",
     "ServiceFabricUnprovisionApplicationTypeOperator",
