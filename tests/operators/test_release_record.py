@@ -134,6 +134,20 @@ def test_changed_records_stop_the_next(tmp_path: Path) -> None:
     assert not (tmp_path / "release__second.json").exists()
 
 
+@pytest.mark.parametrize("content", ["[]", "{"])
+def test_other_file_is_not_overwritten(tmp_path: Path, content: str) -> None:
+    (tmp_path / "release__manual__1.json").write_text(content)
+    with pytest.raises(ValueError, match=r"release__manual__1\.json: the file is not a release record"):
+        execute(tmp_path)
+    assert (tmp_path / "release__manual__1.json").read_text() == content
+
+
+def test_xcoms_can_be_turned_off(tmp_path: Path) -> None:
+    record, pushed = execute(tmp_path, do_xcom_push=False)
+    assert pushed == {}
+    assert problems_in(files_in(tmp_path), record["sha256"]) == []
+
+
 def test_folder_that_cannot_be_written_fails(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):

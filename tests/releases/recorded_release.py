@@ -76,6 +76,7 @@ def wait_xcoms(scenario: str) -> dict[str, Any]:
     """Return the XComs of a recorded wait; the one of ``paused`` as it was when the upgrade paused."""
     xcoms: dict[str, Any] = json.loads((WAITS / f"{scenario}.json").read_text())
     if scenario == "paused":
+        xcoms["upgrade_wait"]["message"] = "Paused"
         xcoms["upgrade_wait"]["timeline"] = xcoms["upgrade_wait"]["timeline"][:2]
         for record in (xcoms["upgrade_progress"], xcoms["upgrade_wait"]["record"]):
             record |= {"outcome": "paused", "state": xcoms["upgrade_wait"]["timeline"][1]["state"]}
