@@ -100,8 +100,7 @@ def _outcome(tasks: tuple[TaskRecord, ...]) -> str | None:
 
 def _is_ours(value: object) -> bool:
     schema = value.get("schema") if isinstance(value, Mapping) else None
-    is_named = isinstance(schema, str) and schema.startswith("service_fabric.")
-    return is_named or (isinstance(value, Mapping) and ("decisions" in value or "answers" in value))
+    return isinstance(schema, str) and schema.startswith("service_fabric.")
 
 
 def _task_record(task: TaskXComs) -> TaskRecord:
@@ -131,7 +130,7 @@ def _task_record(task: TaskXComs) -> TaskRecord:
         unhealthy_at_end=_sentences(last.get("unhealthy_evaluations")),
         timeline=tuple(filter(None, map(_phase, objects(wait.get("timeline"))))),
         decisions=tuple(map(_decision, objects(gate.get("decisions")))),
-        answers=tuple(map(_answer, objects(gate.get("answers")))),
+        questions=tuple(map(_answer, objects(gate.get("questions")))),
         unread=tuple(
             key
             for key, value in task.values.items()
@@ -203,7 +202,7 @@ def _answer(value: Mapping[str, Any]) -> Answer:
     return Answer(
         asked_at=utc(value.get("asked_at")),
         question=_words(value.get("question")),
-        options=_sentences(value.get("options")),
+        next_upgrade_domain=text(value.get("next_upgrade_domain")),
         answer=text(value.get("answer")),
         answered_at=utc(value.get("answered_at")),
         answered_by=text(value.get("answered_by")),

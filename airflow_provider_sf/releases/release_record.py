@@ -76,8 +76,9 @@ class Answer(Record):
     """A question of a gate, and the answer of a person."""
 
     asked_at: datetime | None
+    next_upgrade_domain: str | None
+    """What the answer Continue starts: an upgrade domain, or ``start`` for the upgrade."""
     question: str | None
-    options: tuple[str, ...]
     answer: str | None
     answered_at: datetime | None
     answered_by: str | None
@@ -116,7 +117,7 @@ class TaskRecord(Record):
     """The unhealthy evaluations of the last record."""
     timeline: tuple[Phase, ...] = ()
     decisions: tuple[Decision, ...] = ()
-    answers: tuple[Answer, ...] = ()
+    questions: tuple[Answer, ...] = ()
     unread: tuple[str, ...] = ()
     """The keys of XComs that could not be read."""
 

@@ -83,6 +83,7 @@ INVALID: dict[str, dict[str, Any]] = {
     "ServiceFabricBakeOperator": {"name": "", "bake_time": 0},
     "ServiceFabricCreateApplicationOperator": {"name": "", "type_name": "T", "type_version": "1"},
     "ServiceFabricProvisionApplicationTypeOperator": {"type_name": "T", "type_version": "1"},
+    "ServiceFabricReleaseRecordOperator": {"folder": "a", "task_ids": "upgrade"},
     "ServiceFabricResumeUpgradeOperator": {"name": ""},
     "ServiceFabricRollbackUpgradeOperator": {"name": ""},
     "ServiceFabricUnprovisionApplicationTypeOperator": {"type_name": "T"},

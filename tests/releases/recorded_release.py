@@ -39,7 +39,7 @@ START: dict[str, Any] = {
     },
 }
 GATE: dict[str, Any] = {
-    "schema": 1,
+    "schema": "service_fabric.upgrade_gate/1",
     "name": "fabric:/shop/web",
     "kind": "application",
     "target_version": "v1",
@@ -55,11 +55,11 @@ GATE: dict[str, Any] = {
             "reason": "a check failed",
         }
     ],
-    "answers": [
+    "questions": [
         {
             "asked_at": "2026-03-01T03:02:00Z",
+            "next_upgrade_domain": "UD2",
             "question": "Resume UD2?",
-            "options": ["Resume UD2", "Roll back"],
             "answer": "Roll back",
             "answered_at": "2026-03-01T03:04:00Z",
             "answered_by": "grace",

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 import pytest
 
+from airflow_provider_sf.releases.gate import CheckResult, GateDecision, GateState, Question
 from airflow_provider_sf.releases.record_builder import Run, TaskXComs, build_record
 from airflow_provider_sf.releases.release_record import ReleaseRecord
 from tests.releases.recorded_release import NOW, RUN, START, release, wait_xcoms
@@ -44,12 +45,24 @@ def test_record_has_checks_and_answers() -> None:
     gate = release().tasks[1]
     (check,) = gate.decisions[0].checks
     assert (check.name, check.passed, check.message) == ("http_check", False, "HTTP 500 <b>from</b> shop")
-    assert (gate.answers[0].answered_by, gate.answers[0].answer, gate.answers[0].acted) == (
+    assert (gate.questions[0].answered_by, gate.questions[0].answer, gate.questions[0].acted) == (
         "grace",
         "Roll back",
         True,
     )
-    assert (gate.answers[1].timed_out, gate.answers[1].asked_at, gate.answers[1].options) == (True, None, ())
+    assert (gate.questions[1].timed_out, gate.questions[1].asked_at) == (True, None)
+
+
+def test_gate_is_recorded_as_it_is_pushed() -> None:
+    at = datetime(2026, 3, 1, 3, 2, tzinfo=timezone.utc)
+    checks = (CheckResult("http_check", passed=False, message="HTTP 500"),)
+    decision = GateDecision(at, "UD1", "UD2", 120.0, checks, "ask", "a check failed")
+    question = Question(at, "UD2", "a check failed", "Roll back", at, "kim", acted=True)
+    state = GateState("application", "fabric:/shop/web", "v1", decisions=(decision,), questions=(question,))
+    pushed = TaskXComs("gate", None, "failed", {"upgrade_gate": state.to_dict()})
+    (task,) = build_record(Run("d", "r", None, None, None), (pushed,), at).tasks
+    assert [item.to_dict() for item in task.decisions] == [decision.to_dict()]
+    assert [item.to_dict() for item in task.questions] == [question.to_dict()]
 
 
 @pytest.mark.parametrize("secret", ["planted-value", "planted-identity", "planted-member"])
@@ -91,7 +104,7 @@ def test_release_without_xcoms_is_refused() -> None:
 
 def test_strange_members_are_null() -> None:
     start = {"schema": START["schema"], "before": 1, "description": {"Parameters": "{"}, "posted_at": "soon"}
-    gate = {"decisions": [{"at": 1, "checks": [{"passed": "yes"}]}, 5], "answers": {}}
+    gate = {"decisions": [{"at": 1, "checks": [{"passed": "yes"}]}, 5], "questions": {}}
     wait = {"timeline": [{"state": "a"}]}
     values = {"upgrade_start": start, "upgrade_gate": gate, "upgrade_wait": wait, "upgrade_progress": "text"}
     (task,) = build_record(RUN, (TaskXComs("a", None, None, values),), NOW).tasks

@@ -48,7 +48,7 @@ def _header(record: ReleaseRecord) -> str:
     approvals = [
         f"{answer.answered_by}: {answer.answer}, {time_text(answer.answered_at)}"
         for task in record.tasks
-        for answer in task.answers
+        for answer in task.questions
         if answer.answered_by and answer.answer
     ]
     rows = [
@@ -74,7 +74,7 @@ def _task(task: TaskRecord) -> str:
         section("Why", bullets(task.reasons)),
         section("Health at the end", bullets(task.unhealthy_at_end)),
         section("Checks between upgrade domains", _decisions(task.decisions)),
-        section("Questions and answers", _answers(task.answers)),
+        section("Questions and answers", _answers(task.questions)),
         section("Request", _change(task.change)),
         section("XComs that could not be read", bullets(task.unread)),
     ]
