@@ -12,12 +12,13 @@ from airflow_provider_sf.messages.formatting import (
     one_line,
     upgrade_subject,
 )
-from airflow_provider_sf.releases.gate import CONTINUE, LEAVE, LONGER, ROLL_BACK, START, GateAction
+from airflow_provider_sf.releases.gate_state import CONTINUE, LEAVE, LONGER, ROLL_BACK, START, GateAction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_sf.releases.gate import CheckResult, GateState, GateStep, Question
+    from airflow_provider_sf.releases.gate import GateStep
+    from airflow_provider_sf.releases.gate_state import CheckResult, GateState, Question
     from airflow_provider_sf.upgrades import UpgradeProgress
 
 _MAX_REASON = 400

@@ -14,7 +14,15 @@ from airflow_provider_sf.messages.gates import (
     question_subject,
 )
 from airflow_provider_sf.operators.asking import ask, read_answer
-from airflow_provider_sf.releases.gate import CONTINUE, LEAVE, LONGER, OPTIONS, START, GateAction, Question
+from airflow_provider_sf.releases.gate_state import (
+    CONTINUE,
+    LEAVE,
+    LONGER,
+    OPTIONS,
+    START,
+    GateAction,
+    Question,
+)
 from airflow_provider_sf.upgrades.kinds import explorer_path
 from airflow_provider_sf.upgrades.outcomes import Outcome
 

@@ -10,13 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.messages.gates import bake_line, check_line, decision_line, pause_line
 from airflow_provider_sf.operators.task_state import TaskState
-from airflow_provider_sf.releases.gate import (
-    CheckResult,
-    GateAction,
-    GateState,
-    PausedUpgrade,
-    next_gate_step,
-)
+from airflow_provider_sf.releases.gate import next_gate_step
+from airflow_provider_sf.releases.gate_state import CheckResult, GateAction, GateState, PausedUpgrade
 from airflow_provider_sf.releases.resume import next_resume_step
 from airflow_provider_sf.rest import Rejected, ResultUnknown
 from airflow_provider_sf.rest.plain_text import plain_line

@@ -8,20 +8,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.exceptions import ChangeRefused, UpgradeFailed
-from airflow_provider_sf.operators.asking import check_can_ask
+from airflow_provider_sf.operators.gate_parameters import (
+    MODE,
+    check_asking,
+    check_keywords,
+    read_checks,
+    read_max_domains,
+)
 from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgradeApplicationOperator
 from airflow_provider_sf.operators.waiting import utc_now
-from airflow_provider_sf.releases.gate import (
-    ANSWERS,
-    APPROVALS,
-    FAILED_CHECK_ACTIONS,
-    LEAVE,
-    ROLL_BACK,
-    START,
-    GateAction,
-    GatePolicy,
-)
-from airflow_provider_sf.rest.plain_text import shorten_repr
+from airflow_provider_sf.releases.gate import APPROVALS, FAILED_CHECK_ACTIONS, GatePolicy
+from airflow_provider_sf.releases.gate_state import ANSWERS, LEAVE, ROLL_BACK, START, GateAction
 from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.parameters import naming_task, read_choice, read_seconds
 
@@ -34,14 +31,14 @@ if TYPE_CHECKING:
     from airflow_provider_sf.operators.gate_questions import GateQuestions
     from airflow_provider_sf.operators.gate_task import GateTask
     from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
-    from airflow_provider_sf.releases.gate import GateStep, PausedUpgrade
+    from airflow_provider_sf.releases.gate import GateStep
+    from airflow_provider_sf.releases.gate_state import PausedUpgrade
     from airflow_provider_sf.releases.start_once import Seen
     from airflow_provider_sf.sensors.wait_task import WaitTask
     from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.wait.identity import History, UpgradeIdentity
     from airflow_provider_sf.wait.state import WaitState
 
-MODE = "UnmonitoredManual"
 MIN_DEFERRAL = timedelta(seconds=10)
 """Airflow 3 can fail a task that resumes within seconds of its deferral (apache/airflow#72716)."""
 
@@ -120,19 +117,16 @@ class ServiceFabricUpgradeGateOperator(ServiceFabricUpgradeApplicationOperator):
         **kwargs: Any,
     ) -> None:
         self.upgrade = upgrade
-        _check_unsupported(kwargs)
-        if (upgrade is None) is (kwargs.get("target_version") is None and kwargs.get("restore") is None):
-            msg = "set target_version to start an upgrade, or upgrade for one that has started; not both"
-            raise ValueError(msg)
+        check_keywords(upgrade, kwargs)
         super().__init__(name=name, mode=MODE, on_paused="fail", **kwargs)
         self.bake_time = read_seconds("bake_time", bake_time)
         self.health_check_retry = read_seconds("health_check_retry", health_check_retry)
-        self.checks = _read_checks(checks)
+        self.checks = read_checks(checks)
         self.on_failed_check = read_choice("on_failed_check", on_failed_check, FAILED_CHECK_ACTIONS)
         self.approve_before = (
             None if approve_before is None else read_choice("approve_before", approve_before, APPROVALS)
         )
-        self.max_domains = _read_max_domains(max_domains)
+        self.max_domains = read_max_domains(max_domains)
         self.upgrade_domain = upgrade_domain
         self.assigned_users = assigned_users
         self.answer_timeout = (
@@ -140,29 +134,17 @@ class ServiceFabricUpgradeGateOperator(ServiceFabricUpgradeApplicationOperator):
         )
         self.default_answer = read_choice("default_answer", default_answer, tuple(ANSWERS))
         self.notifiers = tuple(notifiers)
-        self._check_gate()
+        check_asking(
+            approve_before=approve_before,
+            max_domains=max_domains,
+            on_failed_check=on_failed_check,
+            has_started=upgrade is not None,
+        )
 
     def check_description(self) -> None:
         """Check what the upgrade would be, unless something else has started it."""
         if self.upgrade is None:
             super().check_description()
-
-    def _check_gate(self) -> None:
-        """Refuse combinations that cannot work, at parse time."""
-        if not self.do_xcom_push:
-            msg = "do_xcom_push=False is not supported: the task keeps its state in the XCom upgrade_gate"
-            raise ValueError(msg)
-        asking = {
-            "approve_before": self.approve_before is not None,
-            "max_domains": self.max_domains is not None,
-            "on_failed_check='ask'": self.on_failed_check == "ask",
-        }
-        for parameter, asks in asking.items():
-            if asks:
-                check_can_ask(parameter)
-        if self.approve_before == "start" and self.upgrade is not None:
-            msg = "approve_before='start' needs target_version: this upgrade has started already"
-            raise ValueError(msg)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Start the upgrade, unless that was done; then drive it to its end."""
@@ -369,32 +351,3 @@ class ServiceFabricUpgradeGateOperator(ServiceFabricUpgradeApplicationOperator):
             log=self.log,
             defer=self.defer,
         )
-
-
-def _check_unsupported(keywords: dict[str, Any]) -> None:
-    """Refuse parameters of the upgrade operator that have no meaning here."""
-    reasons = {
-        "mode": f"the mode is always {MODE}",
-        "on_paused": "each pause is decided by this task",
-        "wait_for_completion": "the upgrade would stand still without this task",
-        "monitoring_policy": "Service Fabric checks no health in this mode; set bake_time and health_policy",
-        "failure_action": "Service Fabric checks no health in this mode; set on_failed_check",
-    }
-    for parameter in keywords.keys() & reasons.keys():
-        msg = f"{parameter} is not supported: {reasons[parameter]}; remove it"
-        raise ValueError(msg)
-
-
-def _read_checks(checks: Sequence[Callable[[PausedUpgrade], object]]) -> tuple[Any, ...]:
-    """Read the checks: functions that take one argument."""
-    if callable(checks) or not all(map(callable, checks)):
-        msg = f"checks must be a list of functions, for example [no_http_errors], not {shorten_repr(checks)}"
-        raise ValueError(msg)
-    return tuple(checks)
-
-
-def _read_max_domains(value: int | None) -> int | None:
-    if value is not None and (type(value) is not int or value < 1):
-        msg = f"max_domains must be a number from 1 on, not {shorten_repr(value)}"
-        raise ValueError(msg)
-    return value

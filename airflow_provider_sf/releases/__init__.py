@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_sf.releases.gate import PausedUpgrade
+from airflow_provider_sf.releases.gate_state import PausedUpgrade
 from airflow_provider_sf.releases.packages import ExternalPackage, ImageStorePackage
 from airflow_provider_sf.releases.policies import (
     ApplicationHealthPolicy,

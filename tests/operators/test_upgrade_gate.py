@@ -52,7 +52,7 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         raise Asked
 
     monkeypatch.setattr("airflow_provider_sf.operators.gate_questions.ask", ask)
-    monkeypatch.setattr("airflow_provider_sf.operators.upgrade_gate.check_can_ask", lambda _: None)
+    monkeypatch.setattr("airflow_provider_sf.operators.gate_parameters.check_can_ask", lambda _: None)
     return asked
 
 

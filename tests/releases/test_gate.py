@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf.releases.gate import (
+from airflow_provider_sf.releases.gate import GatePolicy, GateStep, next_gate_step
+from airflow_provider_sf.releases.gate_state import (
     MAX_DECISIONS,
     CheckResult,
     GateAction,
-    GatePolicy,
     GateState,
-    GateStep,
     Question,
-    next_gate_step,
 )
 from airflow_provider_sf.upgrades import UpgradeProgress
 

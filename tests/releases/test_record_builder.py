@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from airflow_provider_sf.releases.gate import CheckResult, GateDecision, GateState, Question
+from airflow_provider_sf.releases.gate_state import CheckResult, GateDecision, GateState, Question
 from airflow_provider_sf.releases.record_builder import Run, TaskXComs, build_record
 from airflow_provider_sf.releases.release_record import ReleaseRecord
 from tests.releases.recorded_release import NOW, RUN, START, release, wait_xcoms
