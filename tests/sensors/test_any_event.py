@@ -80,7 +80,9 @@ def _change(event: Any, path: tuple[Any, ...], value: Any, *, remove: bool) -> N
             owner = owner[key]
         except (KeyError, IndexError, TypeError):  # an earlier change has removed it
             return
-    if isinstance(owner, (dict, list)) and (isinstance(owner, dict) or path[-1] < len(owner)):
+    last = path[-1]
+    is_item = isinstance(owner, list) and isinstance(last, int) and last < len(owner)
+    if is_item or (isinstance(owner, dict) and isinstance(last, str)):
         owner[path[-1]] = value
         if remove:
             del owner[path[-1]]
