@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -114,3 +116,10 @@ def test_command_reports_an_empty_folder(tmp_path: Path, capsys: pytest.CaptureF
     printed = capsys.readouterr().out
     assert "the folder has no release records" in printed
     assert "cannot be read" in printed
+
+
+def test_command_runs_as_documented(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "airflow_provider_sf.releases", "verify", write(tmp_path, FILES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "3 records, valid: no file was changed" in done.stdout
