@@ -140,7 +140,7 @@ RUNS = {
         "release_package",
         "success",
         dict.fromkeys(("release.provision", "release.unprovision", "release.upgrade"), "success"),
-        ("upgrade of application 'fabric:/idle-store/web' to v3",),
+        ("upgrade of application 'fabric:/idle-store/web' from v0 to v3",),
     ),
     "cluster_patch_window": Run(
         "cluster_patch_window",

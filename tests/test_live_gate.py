@@ -22,6 +22,7 @@ SCENES = ("approved", "late", "killed", "bake")
 RESUMED = ["UD2", "UD3", "UD4", "UD5"]
 WITHIN_SECONDS = 600.0
 SPEED = 40.0
+PERSON_SECONDS = 15.0
 
 
 class World:
@@ -52,7 +53,12 @@ class World:
         return [(command.body or {}).get("UpgradeDomainName") or command.call for command in journal]
 
     def answer(self, scene: str, option: str, *, user: str = "admin") -> int:
-        """Answer the question of a scene, as the page of Airflow does; return the status."""
+        """
+        Answer the question of a scene, as the page of Airflow does; return the status.
+
+        Airflow can end a task that resumes within seconds (apache/airflow#72716); a person needs longer.
+        """
+        time.sleep(PERSON_SECONDS)
         path = f"dags/{scene}/dagRuns/{self.runs[scene]}/taskInstances/upgrade/-1/hitlDetails"
         body = {"chosen_options": [option], "params_input": {}}
         headers = {"Authorization": f"Bearer {self.token(user)}"}
