@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from airflow_provider_sf.releases.record_outcome import release_outcome
 from airflow_provider_sf.releases.release_record import (
     Answer,
     Change,
@@ -79,7 +80,7 @@ def build_record(run: Run, tasks: tuple[TaskXComs, ...], now: datetime) -> Relea
         started_by=run.started_by,
         started_at=run.started_at,
         written_at=now,
-        outcome=_outcome(found),
+        outcome=release_outcome(found),
         tasks=found,
     )
 
@@ -88,14 +89,6 @@ def _began(task: TaskRecord) -> datetime:
     """Return when a task began, to order the tasks; those without a time come last."""
     posted_at = task.change.posted_at if task.change else None
     return task.began_at or posted_at or datetime.max.replace(tzinfo=timezone.utc)
-
-
-def _outcome(tasks: tuple[TaskRecord, ...]) -> str | None:
-    """Return succeeded if the last outcome of each upgrade is that, otherwise the first other one."""
-    is_change = any(task.began_at or task.change for task in tasks)
-    changed = [task for task in tasks if task.began_at or task.change or not is_change]
-    outcomes = {(task.kind, task.name): task.outcome for task in changed if task.outcome}.values()
-    return next((outcome for outcome in outcomes if outcome != "succeeded"), next(iter(outcomes), None))
 
 
 def _is_ours(value: object) -> bool:
@@ -111,6 +104,8 @@ def _task_record(task: TaskXComs) -> TaskRecord:
     last = values.get("upgrade_progress") or own or _mapping(wait.get("record"))
     source = wait or start or gate or last
     previous, target = _versions(wait, gate, last)
+    timeline = tuple(filter(None, map(_phase, objects(wait.get("timeline")))))
+    upgrade = {} if _ends_with_another(timeline) else last
     return TaskRecord(
         task_id=task.task_id,
         map_index=task.map_index,
@@ -118,8 +113,8 @@ def _task_record(task: TaskXComs) -> TaskRecord:
         kind=text(source.get("kind")),
         name=text(source.get("name")),
         change=_change(start) if start else None,
-        outcome=text(last.get("outcome")),
-        upgrade_state=text(last.get("state")),
+        outcome=text(upgrade.get("outcome")),
+        upgrade_state=text(upgrade.get("state")),
         previous_version=previous,
         target_version=target,
         ended_by=text(wait.get("ended_by")),
@@ -128,7 +123,7 @@ def _task_record(task: TaskXComs) -> TaskRecord:
         message=_words(wait.get("message")),
         reasons=_sentences(wait.get("reasons")),
         unhealthy_at_end=_sentences(last.get("unhealthy_evaluations")),
-        timeline=tuple(filter(None, map(_phase, objects(wait.get("timeline"))))),
+        timeline=timeline,
         decisions=tuple(map(_decision, objects(gate.get("decisions")))),
         questions=tuple(map(_answer, objects(gate.get("questions")))),
         unread=tuple(
@@ -181,6 +176,11 @@ def _phase(stage: Mapping[str, Any]) -> Phase | None:
         failure_reason=text(stage.get("failure_reason")),
         unseen_before=stage.get("unseen_before") is True,
     )
+
+
+def _ends_with_another(timeline: tuple[Phase, ...]) -> bool:
+    """Whether the last record of a wait is about another upgrade, and so are its state and its outcome."""
+    return bool(timeline) and not timeline[-1].expected and timeline[-1].outcome != "not_upgraded"
 
 
 def _decision(value: Mapping[str, Any]) -> Decision:

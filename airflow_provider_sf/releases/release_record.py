@@ -100,7 +100,7 @@ class TaskRecord(Record):
     name: str | None = None
     change: Change | None = None
     outcome: str | None = None
-    """The outcome of the upgrade: succeeded, rolled_back, paused, failed or another one."""
+    """The outcome of the upgrade: succeeded, rolled_back, paused, failed or another one; null if unknown."""
     upgrade_state: str | None = None
     """Service Fabric's word for it."""
     previous_version: str | None = None
@@ -136,7 +136,10 @@ class ReleaseRecord(Record):
     started_at: datetime | None
     written_at: datetime
     outcome: str | None
-    """Succeeded if each upgrade has succeeded; otherwise the outcome of the first one that has not."""
+    """
+    Succeeded if each upgrade has succeeded; otherwise the outcome of the first one that has not.
+    A failed task without an outcome counts as failed.
+    """
     tasks: tuple[TaskRecord, ...]
     previous_sha256: str | None = None
     """The hash of the record before this one in the same folder; null in the first one."""
