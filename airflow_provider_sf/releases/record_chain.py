@@ -33,7 +33,8 @@ def sealed(record: Mapping[str, Any], page: bytes) -> dict[str, Any]:
 
 def file_bytes(record: Mapping[str, Any]) -> bytes:
     """Return the file of a record. Its form is fixed, so that each changed byte is found."""
-    return (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
+    # A file that was changed may hold characters that UTF-8 has no bytes for.
+    return (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode(errors="surrogatepass")
 
 
 def newest_sha256(files: Mapping[str, bytes]) -> str | None:
@@ -85,12 +86,17 @@ def _has_hashes(record: Mapping[str, Any]) -> bool:
 
 
 def _file_problems(files: Mapping[str, bytes], name: str, record: dict[str, Any] | None) -> list[str]:
+    no_record = [f"{name}: the file is not a release record"]
     if record is None:
-        return [f"{name}: the file is not a release record"]
+        return no_record
+    try:
+        sha256, written = _own_sha256(record), file_bytes(record)
+    except RecursionError:
+        return no_record
     problems = []
-    if record["sha256"] != _own_sha256(record):
-        problems.append(f"{name}: the record was changed; its SHA-256 is {_own_sha256(record)}")
-    elif file_bytes(record) != files[name]:
+    if record["sha256"] != sha256:
+        problems.append(f"{name}: the record was changed; its SHA-256 is {sha256}")
+    elif written != files[name]:
         problems.append(f"{name}: the form of the file was changed; the record in it is the same")
     page = files.get(_page_of(name))
     if page is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -90,6 +91,22 @@ def test_no_record_follows_a_damaged_chain() -> None:
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"schema": "service_fabric.release_record/1"}'])
 def test_other_json_is_no_record(content: bytes) -> None:
     assert problems_in({"a.json": content})[0] == "a.json: the file is not a release record"
+
+
+def test_character_without_bytes_is_found() -> None:
+    """The hash was computed again."""
+    record = json.loads(FILES["2.json"]) | {"run_id": "\ud800"}
+    content = json.dumps(sealed(record, FILES["2.html"]), indent=2).encode()
+    assert problems_in({**FILES, "2.json": content}) == [
+        "2.json: the form of the file was changed; the record in it is the same"
+    ]
+
+
+def test_deep_json_is_no_record() -> None:
+    """Some depths can be read but not written; which ones, depends on the depth of the call."""
+    for depth in range(900, 1000):
+        content = FILES["2.json"].replace(b'"ada"', b"[" * depth + b"]" * depth)
+        assert problems_in({**FILES, "2.json": content})[0].startswith("2.json: ")
 
 
 def write(folder: Path, files: dict[str, bytes]) -> str:
