@@ -41,7 +41,8 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> WrittenRecord:
     """
     Add a record to a folder. A repeated try finds the record that an earlier one has written.
 
-    No file of another record is overwritten. The page comes first: a record never lacks its page.
+    No file of another record is overwritten. Both files appear when both are on the disk, the page first:
+    a full disk leaves none of them, because one without the other would stop all later records.
 
     :raises OSError: the folder cannot be written
     :raises ValueError: the records in the folder are not valid
@@ -60,8 +61,9 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> WrittenRecord:
         content = ReleaseRecord.from_dict({**record, "previous_sha256": previous})
         page = release_page(content).encode()
         whole = sealed(content.to_dict(), page)
-        _write(paths[1], page)
-        _write(paths[0], file_bytes(whole))
+        parts = _write_part(paths[1], page), _write_part(paths[0], file_bytes(whole))
+        for part, path in zip(parts, reversed(paths), strict=True):
+            part.replace(path)
         return WrittenRecord(whole, *paths, is_new=True)
 
 
@@ -93,14 +95,14 @@ def _stem(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", text).lstrip(".")[:180]
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file under another name, and rename it when all of it is on the disk."""
+def _write_part(path: Path, content: bytes) -> Path:
+    """Write a file to the disk under another name, and return its path."""
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(path)
+    return part
 
 
 @contextmanager
