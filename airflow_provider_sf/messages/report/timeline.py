@@ -53,9 +53,10 @@ def _row(place: int, phases: Sequence[Phase], begin: datetime, total: float) -> 
     duration = format_duration((end - phase.first_seen_at).total_seconds())
     percent = "" if phase.percent_completed is None else f", {phase.percent_completed:.0f} %"
     where = f", {phase.place}" if phase.place else ""
-    name = format_state(phase.state) + ("" if phase.expected else " (another upgrade)")
+    state = format_state(phase.state)
+    label, name = (state, state) if phase.expected else ("another upgrade", f"{state} (another upgrade)")
     return (
-        f'<text x="0" y="{y + 19}" fill="#1b2430">{escape(_short(name))}</text>'
+        f'<text x="0" y="{y + 19}" fill="#1b2430">{escape(_short(label))}</text>'
         f'<rect x="{left:.1f}" y="{y + 6}" width="{width:.1f}" height="18" rx="3" fill="{color}">'
         f"<title>{escape(name + where + percent)}</title></rect>"
         f'<text x="{left + width + 7:.1f}" y="{y + 19}" fill="#5b6776">{escape(duration)}</text>'
