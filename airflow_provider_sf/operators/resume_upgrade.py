@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +14,11 @@ from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.parameters import check_name, naming_task, read_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
-    from airflow_provider_sf.upgrades import UpgradeProgress
-
-LOOK_AGAIN_SECONDS = 5.0
 
 KEY = "resumed_upgrade_domain"
 """The key in Airflow's task state store: the domain that an earlier try has started."""
@@ -78,6 +73,7 @@ class ServiceFabricResumeUpgradeOperator(BaseOperator):
         """Start the domain, unless it has started already."""
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.messages.resumptions import resumption_line  # noqa: PLC0415 - see above
+        from airflow_provider_sf.operators.resume_task import start_upgrade_domain  # noqa: PLC0415 - see above
         from airflow_provider_sf.operators.retrying import read_with_retries  # noqa: PLC0415 - see above
         from airflow_provider_sf.releases.resume import next_resume_step  # noqa: PLC0415 - see above
 
@@ -93,7 +89,7 @@ class ServiceFabricResumeUpgradeOperator(BaseOperator):
             raise ChangeRefused(resumption_line(step, record))
         if not step.is_done:
             state.set({"domain": step.domain, "max_tries": max_tries})
-            self._resume(hook, read, step.domain)
+            start_upgrade_domain(hook, self.name, step.domain, read=read, log=self.log)
         return {"upgrade_domain": step.domain, "resumed": not step.is_done}
 
     def _expected_domain(self, context: Context, state: TaskState) -> str | None:
@@ -110,16 +106,3 @@ class ServiceFabricResumeUpgradeOperator(BaseOperator):
             )
             raise ChangeRefused(msg)
         return None
-
-    def _resume(self, hook: ServiceFabricHook, read: Callable[[], UpgradeProgress], domain: str) -> None:
-        """Start the domain; if the answer is lost, look whether it has started, and repeat the request."""
-        from airflow_provider_sf.releases.resume import next_resume_step  # noqa: PLC0415 - keeps DAG parsing fast
-        from airflow_provider_sf.rest import ResultUnknown  # noqa: PLC0415 - see above
-
-        try:
-            hook.resume_application_upgrade(self.name, domain)
-        except ResultUnknown as error:
-            self.log.warning("The answer to the request was lost; reading the upgrade again: %s", error)
-            time.sleep(LOOK_AGAIN_SECONDS)
-            if not next_resume_step(read(), domain).is_done:
-                hook.resume_application_upgrade(self.name, domain)

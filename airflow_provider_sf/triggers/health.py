@@ -100,8 +100,9 @@ class ServiceFabricHealthTrigger(BaseTrigger):
                     unreachable_since = unreachable_since or _now()
                     silent_for = (_now() - unreachable_since).total_seconds()
                     reason = "error" if silent_for >= self.unreachable_timeout else ""
-                except ServiceFabricError:
-                    reason = "error"  # the task reads the cluster again and raises it
+                except ServiceFabricError as error:
+                    self.log.warning("the health cannot be read; the task reads it again: %s", error)
+                    reason = "error"
                 if not reason and unreachable_since is None and _now() >= until:
                     reason = "time"
                 if reason:
