@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_sf.releases.gate import GateStep
     from airflow_provider_sf.releases.gate_state import CheckResult, GateState, Question
     from airflow_provider_sf.upgrades import UpgradeProgress
+    from airflow_provider_sf.wait.identity import UpgradeIdentity
 
 _MAX_REASON = 400
 
@@ -111,8 +112,18 @@ def late_answer(question: Question, record: UpgradeProgress) -> str:
     """Say why an answer no longer fits."""
     asked = _domain(question.next_upgrade_domain)
     now = record.domains.next_domain
-    present = f"it now waits before {_domain(now)}" if now else "it is no longer paused"
-    return f"the question was about {asked}, but {present}"
+    if now is None or now == question.next_upgrade_domain:
+        return f"the question was about {asked}, but the upgrade is no longer paused, or it is another one"
+    return f"the question was about {asked}, but it now waits before {_domain(now)}"
+
+
+def late_start(asked: UpgradeIdentity | None, now: UpgradeIdentity) -> str:
+    """Say why an answer about the start no longer fits."""
+    before = format_version(asked.target_version if asked else None)
+    present = format_version(now.target_version)
+    if before == present:
+        return f"another upgrade was started since the question, and {present} is deployed"
+    return f"the question was about the start from {before}, but {present} is deployed now"
 
 
 def pause_failure(state: GateState, reason: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseOperat
 
 from airflow_provider_sf.exceptions import ApplicationUnhealthy
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink
+from airflow_provider_sf.operators.gate_parameters import check_bake_time
 from airflow_provider_sf.operators.waiting import utc_now
 from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.parameters import check_name, check_poke_interval, naming_task, read_seconds
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_sf.releases import ApplicationHealthPolicy
     from airflow_provider_sf.upgrades.applications import ApplicationHealth
-
-MIN_DEFERRAL = timedelta(seconds=10)
-"""Airflow 3 can fail a task that resumes within seconds of its deferral (apache/airflow#72716)."""
 
 
 class ServiceFabricBakeOperator(BaseOperator):
@@ -85,6 +84,7 @@ class ServiceFabricBakeOperator(BaseOperator):
         self.timeout = read_seconds("timeout", timeout)
         self.unreachable_timeout = read_seconds("unreachable_timeout", unreachable_timeout)
         check_name(self.kind, name)
+        check_bake_time(self.bake_time, self.timeout)
         check_poke_interval(self.poke_interval, None, deferrable=True)
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -126,7 +126,10 @@ class ServiceFabricBakeOperator(BaseOperator):
             if now >= deadline:
                 self._time_out()
             if self.deferrable:
-                self._defer(health, until, deadline)
+                from airflow_provider_sf.operators.health_watch import health_trigger  # noqa: PLC0415 - keeps DAG parsing fast
+
+                trigger = health_trigger(self, is_healthy=health.is_healthy, until=until, deadline=deadline)
+                self.defer(trigger=trigger, method_name="execute_complete")
             time.sleep(min(self.poke_interval, (min(until, deadline) - now).total_seconds()))
 
     def _limit(self, health: ApplicationHealth) -> timedelta:
@@ -143,7 +146,7 @@ class ServiceFabricBakeOperator(BaseOperator):
     def _log_health(self, health: ApplicationHealth) -> None:
         from airflow_provider_sf.messages.bake_times import health_line  # noqa: PLC0415 - keeps DAG parsing fast
 
-        level = 20 if health.is_healthy else 30
+        level = logging.INFO if health.is_healthy else logging.WARNING
         self.log.log(level, "%s", health_line(self.name, health, self._limit(health).total_seconds()))
 
     def _result(self, health: ApplicationHealth) -> dict[str, Any]:
@@ -159,20 +162,3 @@ class ServiceFabricBakeOperator(BaseOperator):
         from airflow_provider_sf.messages.bake_times import unstable_message  # noqa: PLC0415 - keeps DAG parsing fast
 
         raise AirflowSensorTimeout(unstable_message(self.name, self.timeout))
-
-    def _defer(self, health: ApplicationHealth, until: datetime, deadline: datetime) -> None:
-        from airflow_provider_sf.rest.json_values import iso  # noqa: PLC0415 - keeps DAG parsing fast
-        from airflow_provider_sf.triggers.health import ServiceFabricHealthTrigger  # noqa: PLC0415 - see above
-
-        trigger = ServiceFabricHealthTrigger(
-            name=self.name,
-            service_fabric_conn_id=self.service_fabric_conn_id,
-            is_healthy=health.is_healthy,
-            until=str(iso(until)),
-            deadline=str(iso(deadline)),
-            first_poll_at=str(iso(utc_now() + MIN_DEFERRAL)),
-            poke_interval=self.poke_interval,
-            unreachable_timeout=self.unreachable_timeout,
-            health_policy=None if self.health_policy is None else self.health_policy.body(),
-        )
-        self.defer(trigger=trigger, method_name="execute_complete")

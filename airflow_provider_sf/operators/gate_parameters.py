@@ -56,6 +56,13 @@ def check_asking(
         raise ValueError(msg)
 
 
+def check_bake_time(bake_time: float, timeout: float) -> None:
+    """Refuse a bake time that cannot end before the timeout."""
+    if bake_time >= timeout:
+        msg = f"bake_time ({bake_time:g} s) must be shorter than timeout ({timeout:g} s)"
+        raise ValueError(msg)
+
+
 def read_checks(checks: Sequence[Callable[[PausedUpgrade], object]]) -> tuple[Any, ...]:
     """Read the checks: functions that take one argument."""
     if callable(checks) or not all(map(callable, checks)):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.messages.gates import (
     answer_line,
     asked_line,
     late_answer,
+    late_start,
     question_body,
     question_subject,
 )
@@ -24,7 +26,7 @@ from airflow_provider_sf.releases.gate_state import (
     Question,
 )
 from airflow_provider_sf.upgrades.kinds import explorer_path
-from airflow_provider_sf.upgrades.outcomes import Outcome
+from airflow_provider_sf.wait.identity import UpgradeIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,15 +106,24 @@ class GateQuestions:
             timed_out=answer.timed_out,
             acted=True,
         )
-        if question.next_upgrade_domain != START:
-            record = gate.progress()
-            is_same = record.outcome is Outcome.PAUSED and not record.going_back
-            if not is_same or record.domains.next_domain != question.next_upgrade_domain:
-                question = replace(question, acted=False, refused_because=late_answer(question, record))
+        if refusal := self._refusal(question):
+            question = replace(question, acted=False, refused_because=refusal)
         gate.keep(gate.state.answered(question))
         if question.acted:
             self._follow(question)
         return question
+
+    def _refusal(self, question: Question) -> str:
+        """Return why the answer no longer fits the cluster; empty if it does."""
+        gate, record = self._gate, self._gate.progress()
+        if question.next_upgrade_domain == START:
+            version = gate.read(partial(gate.hook.get_application, gate.state.name)).type_version
+            before = UpgradeIdentity(record.started_at, version)
+            return "" if before == gate.state.before else late_start(gate.state.before, before)
+        is_same = gate.is_paused(record) and not record.going_back
+        if is_same and record.domains.next_domain == question.next_upgrade_domain:
+            return ""
+        return late_answer(question, record)
 
     def _follow(self, question: Question) -> None:
         """Store what the answer means for the next decision."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import time
+import logging
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.messages.gates import bake_line, check_line, decision_line, pause_line
+from airflow_provider_sf.operators.resume_task import start_upgrade_domain
 from airflow_provider_sf.operators.task_state import TaskState
 from airflow_provider_sf.releases.gate import next_gate_step
 from airflow_provider_sf.releases.gate_state import CheckResult, GateAction, GateState, PausedUpgrade
 from airflow_provider_sf.releases.resume import next_resume_step
-from airflow_provider_sf.rest import Rejected, ResultUnknown
 from airflow_provider_sf.rest.plain_text import plain_line
+from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.state import WaitState
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ KEY = "upgrade_gate"
 """The key in Airflow's task state store, and of the XCom."""
 
 KIND = "application"
-LOOK_AGAIN_SECONDS = 5.0
 MAX_MESSAGE_LENGTH = 1_000
 
 
@@ -64,7 +64,7 @@ class GateTask:
         self._policy = policy
         self._checks = checks
         self._health_policy = health_policy
-        self._read = read
+        self.read = read
         self._log = log
         self.state = self._stored() or GateState(KIND, name, max_tries=self._ti.max_tries)
 
@@ -77,8 +77,12 @@ class GateTask:
 
     def progress(self) -> UpgradeProgress:
         """Read the upgrade."""
-        record: UpgradeProgress = self._read(partial(self.hook.get_upgrade_progress, self._name, kind=KIND))
+        record: UpgradeProgress = self.read(partial(self.hook.get_upgrade_progress, self._name, kind=KIND))
         return record
+
+    def is_paused(self, record: UpgradeProgress) -> bool:
+        """Whether the upgrade of this task is paused; it may be another one that is."""
+        return record.outcome is Outcome.PAUSED and not self.state.identity.contradicts(record)
 
     def earlier_wait(self) -> WaitState | None:
         """Return the state of the wait that the last pause has ended: the next wait continues it."""
@@ -91,7 +95,7 @@ class GateTask:
 
         The decision is stored before the task acts on it.
         """
-        before, arrived = self.state, self.state.at(record)
+        before, arrived = self.state, self.state.at(record, _now())
         if arrived is not before:
             self._log.info("%s", pause_line(arrived, record))
         version = record.new_version or self.state.target_version
@@ -113,25 +117,11 @@ class GateTask:
         return step
 
     def resume(self, record: UpgradeProgress) -> None:
-        """Start the next upgrade domain; if the answer is lost, look whether it has started, and repeat."""
+        """Start the next upgrade domain."""
         domain = str(self.state.next_domain)
         self.keep(replace(self.state, resumed_domain=domain))
-        while not next_resume_step(record, domain).is_done and not self._is_accepted(domain):
-            record = self.progress()
-
-    def _is_accepted(self, domain: str) -> bool:
-        """Request the start of the upgrade domain; return whether it was certainly accepted."""
-        try:
-            self.hook.resume_application_upgrade(self._name, domain)
-        except ResultUnknown as error:
-            self._log.warning("The answer to the request was lost; reading the upgrade again: %s", error)
-            time.sleep(LOOK_AGAIN_SECONDS)
-            return False
-        except Rejected as error:
-            if not next_resume_step(self.progress(), domain).is_done:
-                raise
-            self._log.info("The upgrade domain has started already: %s", error)
-        return True
+        if not next_resume_step(record, domain).is_done:
+            start_upgrade_domain(self.hook, self._name, domain, read=self.progress, log=self._log)
 
     def _decide(self, step: GateStep, record: UpgradeProgress) -> None:
         """Store and log a decision."""
@@ -145,7 +135,7 @@ class GateTask:
 
     def _look_at_health(self) -> None:
         read = partial(self.hook.get_application_health, self._name, policy=self._health_policy)
-        health = self._read(read)
+        health = self.read(read)
         problems = None
         if not health.is_healthy:
             problems = health.unhealthy_evaluations or (f"its health is {health.aggregated_health_state}",)
@@ -163,7 +153,7 @@ class GateTask:
         results = []
         for check in self._checks:
             results.append(result := run_check(check, paused))
-            self._log.log(20 if result.passed else 30, "%s", check_line(result))
+            self._log.log(logging.INFO if result.passed else logging.WARNING, "%s", check_line(result))
         self.state = replace(self.state, checks=tuple(results))
 
     def _stored(self) -> GateState | None:

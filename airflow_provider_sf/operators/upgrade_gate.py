@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from airflow_provider_sf.exceptions import ChangeRefused, UpgradeFailed
 from airflow_provider_sf.operators.gate_parameters import (
     MODE,
     check_asking,
+    check_bake_time,
     check_keywords,
     read_checks,
     read_max_domains,
@@ -20,6 +20,7 @@ from airflow_provider_sf.operators.waiting import utc_now
 from airflow_provider_sf.releases.gate import APPROVALS, FAILED_CHECK_ACTIONS, GatePolicy
 from airflow_provider_sf.releases.gate_state import ANSWERS, LEAVE, ROLL_BACK, START, GateAction
 from airflow_provider_sf.upgrades.outcomes import Outcome
+from airflow_provider_sf.wait.identity import UpgradeIdentity
 from airflow_provider_sf.wait.parameters import naming_task, read_choice, read_seconds
 
 if TYPE_CHECKING:
@@ -36,11 +37,8 @@ if TYPE_CHECKING:
     from airflow_provider_sf.releases.start_once import Seen
     from airflow_provider_sf.sensors.wait_task import WaitTask
     from airflow_provider_sf.upgrades import UpgradeProgress
-    from airflow_provider_sf.wait.identity import History, UpgradeIdentity
+    from airflow_provider_sf.wait.identity import History
     from airflow_provider_sf.wait.state import WaitState
-
-MIN_DEFERRAL = timedelta(seconds=10)
-"""Airflow 3 can fail a task that resumes within seconds of its deferral (apache/airflow#72716)."""
 
 
 class ServiceFabricUpgradeGateOperator(ServiceFabricUpgradeApplicationOperator):
@@ -80,8 +78,8 @@ class ServiceFabricUpgradeGateOperator(ServiceFabricUpgradeApplicationOperator):
 
     A question is shown under "Required actions" in Airflow, from 3.1 on. The answers are Continue, Wait
     longer, Roll back and Leave it. The other parameters are those of
-    :class:`ServiceFabricUpgradeApplicationOperator`; ``timeout`` counts for each upgrade domain, without the
-    bake time and questions. Durations are seconds or a timedelta.
+    :class:`ServiceFabricUpgradeApplicationOperator`. ``timeout`` counts for each upgrade domain, and again
+    for the bake time after it; questions do not count. Durations are seconds or a timedelta.
 
     XComs: those of the upgrade operator, and ``upgrade_gate``: each decision with its checks, each question
     with its answer.
@@ -134,6 +132,7 @@ class ServiceFabricUpgradeGateOperator(ServiceFabricUpgradeApplicationOperator):
         )
         self.default_answer = read_choice("default_answer", default_answer, tuple(ANSWERS))
         self.notifiers = tuple(notifiers)
+        check_bake_time(self.bake_time, self.timeout)
         check_asking(
             approve_before=approve_before,
             max_domains=max_domains,
@@ -166,19 +165,23 @@ class ServiceFabricUpgradeGateOperator(ServiceFabricUpgradeApplicationOperator):
     ) -> None:
         """Refuse to start if the application is unhealthy; then ask a person, if the user wants that."""
         super().check_before_send(context, hook, seen, upgrade)
+        if self.approve_before != "start":
+            return
         gate = self._gate(context)
-        if self.approve_before == "start" and START not in gate.state.approved:
-            gate.keep(replace(gate.state, target_version=upgrade.target_version))
+        before = UpgradeIdentity(seen.progress.started_at, seen.version)
+        gate.keep(gate.state.about_start(upgrade.target_version, before))
+        if START not in gate.state.approved:
             self._questions(gate).ask(context, START, "the start needs an approval (approve_before)", None)
 
     def wait(self, context: Context, history: History) -> dict[str, Any]:
         """Wait for the next pause, decide, and so on to the end of the upgrade."""
-        wait_task = self._wait_for_pause(history)
-        return self._drive(context, self.poll_until_ended(context, wait_task))
+        written = self.poll_until_ended(context, self._wait_for_pause(history))
+        return self._drive(context, self._gate(context), written)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Go on after the trigger has seen a pause or the end; Airflow resumes the task here."""
-        return self._drive(context, self._wait_for_pause(None).complete(context, event))
+        written = self._wait_for_pause(None).complete(context, event)
+        return self._drive(context, self._gate(context), written)
 
     def bake_ended(
         self,
@@ -186,12 +189,13 @@ class ServiceFabricUpgradeGateOperator(ServiceFabricUpgradeApplicationOperator):
         event: dict[str, Any] | None = None,  # noqa: ARG002 - the cluster is read again
     ) -> dict[str, Any]:
         """Decide again after a part of the bake time; Airflow resumes the task here."""
-        return self._drive(context, self._present(context))
+        gate = self._gate(context)
+        return self._drive(context, gate, self._present(context, gate))
 
     def rolled_back(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Fail after the rollback has ended; Airflow resumes the task here."""
         self._wait_for_rollback(None).complete(context, event)
-        return self._fail_after_rollback(context)
+        return self._fail_after_rollback(self._gate(context))
 
     def answered(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Follow the answer of a person, if it still fits the cluster; Airflow resumes the task here."""
@@ -201,32 +205,32 @@ class ServiceFabricUpgradeGateOperator(ServiceFabricUpgradeApplicationOperator):
         question = self._questions(gate).read_answer(event)
         self.log.info("%s", answer_line(question))
         if question.next_upgrade_domain == START:
-            if question.answer in {LEAVE, ROLL_BACK}:
+            if question.acted and question.answer in {LEAVE, ROLL_BACK}:
                 raise ChangeRefused(start_refusal(question))
             return self.execute(context)
         if gate.state.rollback_reason:
             return self._roll_back(context, gate)
         if question.acted and question.answer == LEAVE:
             raise UpgradeFailed(pause_failure(gate.state, answer_line(question)))
-        return self._drive(context, self._present(context))
+        return self._drive(context, gate, self._present(context, gate))
 
-    def _drive(self, context: Context, written: dict[str, Any]) -> dict[str, Any]:
+    def _drive(self, context: Context, gate: GateTask, written: dict[str, Any]) -> dict[str, Any]:
         """Decide at each pause until the upgrade has ended; return its record."""
         from airflow_provider_sf.upgrades import UpgradeProgress  # noqa: PLC0415 - keeps DAG parsing fast
 
-        gate = self._gate(context)
         while written["outcome"] == Outcome.PAUSED.value:
             record = UpgradeProgress.from_dict(written)
             step = gate.decide(record)
             if step.action is GateAction.BAKE:
-                written = self._bake(context, gate, step)
+                self._bake(gate, step)
+                written = self._present(context, gate)
             elif step.action is not GateAction.RESUME:
                 return self._stop(context, gate, step, record)
             elif self.upgrade_domain is not None:
                 return written
             else:
                 gate.resume(record)
-                written = self._next_pause(context, gate.state.resumed_domain)
+                written = self._next_pause(context, gate, gate.state.resumed_domain)
         return written
 
     def _stop(
@@ -241,56 +245,45 @@ class ServiceFabricUpgradeGateOperator(ServiceFabricUpgradeApplicationOperator):
             self._questions(gate).ask(context, str(gate.state.next_domain), step.reason, record)
         raise UpgradeFailed(pause_failure(gate.state, step.reason))
 
-    def _bake(self, context: Context, gate: GateTask, step: GateStep) -> dict[str, Any]:
-        """Wait for a part of the bake time, in the triggerer or here; return the record after it."""
+    def _bake(self, gate: GateTask, step: GateStep) -> None:
+        """Wait for a part of the bake time, in the triggerer or here."""
+        from airflow_provider_sf.operators.health_watch import health_trigger  # noqa: PLC0415 - keeps DAG parsing fast
+
+        now, state = utc_now(), gate.state
         if self.deferrable:
-            self._defer_bake(gate, step)
+            trigger = health_trigger(
+                self,
+                is_healthy=state.healthy_since is not None,
+                until=now + timedelta(seconds=step.seconds),
+                deadline=(state.arrived_at or now) + timedelta(seconds=self.timeout),
+                next_domain=state.next_domain,
+            )
+            self.defer(trigger=trigger, method_name="bake_ended")
         time.sleep(min(step.seconds, self.poke_interval))
-        return self._present(context)
 
-    def _defer_bake(self, gate: GateTask, step: GateStep) -> None:
-        from airflow_provider_sf.rest.json_values import iso  # noqa: PLC0415 - keeps DAG parsing fast
-        from airflow_provider_sf.triggers.health import ServiceFabricHealthTrigger  # noqa: PLC0415 - see above
+    def _present(self, context: Context, gate: GateTask) -> dict[str, Any]:
+        """Read the upgrade; if it is not paused, or is another one, wait for the next pause or the end."""
+        record = gate.progress()
+        return record.to_dict() if gate.is_paused(record) else self._next_pause(context, gate, None)
 
-        now = utc_now()
-        trigger = ServiceFabricHealthTrigger(
-            name=self.name,
-            service_fabric_conn_id=self.service_fabric_conn_id,
-            is_healthy=gate.state.healthy_since is not None,
-            until=str(iso(now + timedelta(seconds=step.seconds))),
-            first_poll_at=str(iso(now + MIN_DEFERRAL)),
-            poke_interval=self.poke_interval,
-            unreachable_timeout=self.unreachable_timeout,
-            health_policy=None if self.health_policy is None else self.health_policy.body(),
-            next_domain=gate.state.next_domain,
-        )
-        self.defer(trigger=trigger, method_name="bake_ended")
-
-    def _present(self, context: Context) -> dict[str, Any]:
-        """Read the upgrade; if it is no longer paused, wait for the next pause or the end."""
-        record = self._gate(context).progress()
-        return record.to_dict() if record.outcome is Outcome.PAUSED else self._next_pause(context, None)
-
-    def _next_pause(self, context: Context, resumed_domain: str | None) -> dict[str, Any]:
+    def _next_pause(self, context: Context, gate: GateTask, resumed_domain: str | None) -> dict[str, Any]:
         """Wait for the next pause or the end."""
-        wait_task = self._wait_for_pause(None, self._gate(context).earlier_wait(), resumed_domain)
-        return self.poll_until_ended(context, wait_task)
+        return self.poll_until_ended(context, self._wait_for_pause(None, gate.earlier_wait(), resumed_domain))
 
     def _roll_back(self, context: Context, gate: GateTask) -> dict[str, Any]:
         """Roll the upgrade of this task back, wait until that is done, and fail."""
         from airflow_provider_sf.operators.rollback_task import RollbackTask  # noqa: PLC0415 - keeps DAG parsing fast
-        from airflow_provider_sf.wait.identity import UpgradeIdentity  # noqa: PLC0415 - see above
 
-        expected = UpgradeIdentity(gate.state.started_at, gate.state.target_version)
         task = RollbackTask(gate.hook, self.kind, self.name, read=self.read, log=self.log)
-        if not task.run(expected).outcome.finished:
-            self.poll_until_ended(context, self._wait_for_rollback(expected, gate.earlier_wait()))
-        return self._fail_after_rollback(context)
+        if not task.run(gate.state.identity).outcome.finished:
+            wait_task = self._wait_for_rollback(gate.state.identity, gate.earlier_wait())
+            self.poll_until_ended(context, wait_task)
+        return self._fail_after_rollback(gate)
 
-    def _fail_after_rollback(self, context: Context) -> dict[str, Any]:
+    def _fail_after_rollback(self, gate: GateTask) -> dict[str, Any]:
         from airflow_provider_sf.messages.gates import rollback_failure  # noqa: PLC0415 - keeps DAG parsing fast
 
-        raise UpgradeFailed(rollback_failure(self._gate(context).state))
+        raise UpgradeFailed(rollback_failure(gate.state))
 
     def _wait_for_pause(
         self, history: History | None, earlier: WaitState | None = None, resumed_domain: str | None = None
@@ -323,6 +316,7 @@ class ServiceFabricUpgradeGateOperator(ServiceFabricUpgradeApplicationOperator):
 
         policy = GatePolicy(
             bake_time=timedelta(seconds=self.bake_time),
+            timeout=timedelta(seconds=self.timeout),
             health_check_retry=timedelta(seconds=self.health_check_retry),
             on_failed_check=self.on_failed_check,
             approve_before=self.approve_before,

@@ -24,6 +24,8 @@ class GatePolicy:
     """What must be true before an upgrade domain starts; see the operator."""
 
     bake_time: timedelta
+    timeout: timedelta
+    """The application must have been healthy for the bake time within this time."""
     health_check_retry: timedelta
     on_failed_check: str
     approve_before: str | None
@@ -53,7 +55,7 @@ def next_gate_step(policy: GatePolicy, state: GateState, record: UpgradeProgress
     if state.next_domain in state.approved:
         return GateStep(GateAction.RESUME, "a person has approved it")
     waiting = _bake_seconds(policy, state, now)
-    problem = _failure_on_record(state, record) or (_unhealthy(state) if waiting <= 0 else "")
+    problem = _failure_on_record(state, record) or _health_problem(policy, state, waiting, now)
     if not problem and waiting > 0:
         return GateStep(GateAction.BAKE, seconds=waiting)
     if not problem and state.checks is None:
@@ -77,11 +79,15 @@ def _failure_on_record(state: GateState, record: UpgradeProgress) -> str:
     return f"Service Fabric has paused the upgrade after a failure{reason}"
 
 
-def _unhealthy(state: GateState) -> str:
-    if state.unhealthy_since is None:
-        return ""
+def _health_problem(policy: GatePolicy, state: GateState, waiting: float, now: datetime) -> str:
+    """Return that the application was unhealthy for too long, or not healthy for long enough in time."""
     reasons = "; ".join(state.unhealthy_because)
-    return f"the application is unhealthy{f': {reasons}' if reasons else ''}"
+    because = f": {reasons}" if reasons else ""
+    if state.unhealthy_since is not None and waiting <= 0:
+        return f"the application is unhealthy{because}"
+    if waiting > 0 and state.arrived_at is not None and now - state.arrived_at >= policy.timeout:
+        return f"the application was not healthy for the bake time within {policy.timeout} (timeout){because}"
+    return ""
 
 
 def _bake_seconds(policy: GatePolicy, state: GateState, now: datetime) -> float:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_sf.serialization import REQUIRED, Record
+from airflow_provider_sf.wait.identity import UpgradeIdentity
 
 if TYPE_CHECKING:
     from airflow_provider_sf.upgrades import UpgradeProgress
@@ -117,13 +118,17 @@ class GateState(Record):
     target_version: str | None = field(default=None, metadata=REQUIRED)
     started_at: datetime | None = None
     """The start time of the upgrade."""
+    before: UpgradeIdentity | None = None
+    """What was on record, and which version was deployed, when a person was asked about the start."""
     decisions: tuple[GateDecision, ...] = ()
     questions: tuple[Question, ...] = ()
-    """The last one may be open: without an answer."""
+    """The last one may have no answer yet."""
     next_domain: str | None = None
     """The upgrade domain before which the upgrade is paused, as far as the task has seen."""
     last_domain: str | None = None
     """The upgrade domain that was completed last."""
+    arrived_at: datetime | None = None
+    """When the task has found this pause, or a person has asked to wait longer."""
     healthy_since: datetime | None = None
     unhealthy_since: datetime | None = None
     unhealthy_because: tuple[str, ...] = ()
@@ -141,12 +146,11 @@ class GateState(Record):
     """It grows when a person clears the task: then the task begins again without this state."""
 
     @property
-    def open_question(self) -> Question | None:
-        """The question that has no answer yet."""
-        last = self.questions[-1] if self.questions else None
-        return last if last is not None and last.answered_at is None else None
+    def identity(self) -> UpgradeIdentity:
+        """Which upgrade the task drives."""
+        return UpgradeIdentity(self.started_at, self.target_version)
 
-    def at(self, record: UpgradeProgress) -> GateState:
+    def at(self, record: UpgradeProgress, now: datetime) -> GateState:
         """Return the state for a pause; before another upgrade domain, everything is checked again."""
         following = record.domains.next_domain
         if following == self.next_domain:
@@ -155,6 +159,7 @@ class GateState(Record):
             self,
             next_domain=following,
             last_domain=_completed_last(self, record),
+            arrived_at=now,
             healthy_since=None,
             unhealthy_since=None,
             unhealthy_because=(),
@@ -193,6 +198,16 @@ class GateState(Record):
         """Return for how long the application has been healthy; None if it is not."""
         return None if self.healthy_since is None else (now - self.healthy_since).total_seconds()
 
+    def about_start(self, version: str | None, before: UpgradeIdentity) -> GateState:
+        """
+        Return the state before the start of an upgrade to this version.
+
+        An approval counts only as long as nothing else was released since the question.
+        """
+        is_same = self.before == before and self.target_version == version
+        approved = self.approved if is_same else tuple(item for item in self.approved if item != START)
+        return replace(self, target_version=version, before=before, approved=approved)
+
     def asking(self, question: Question) -> GateState:
         """Add a question."""
         return replace(self, questions=(*self.questions, question)[-MAX_ANSWERS:])
@@ -205,7 +220,9 @@ class GateState(Record):
         """Return the state for another bake time: a person wants to wait longer."""
         healthy_since = None if self.healthy_since is None else now
         unhealthy_since = None if self.unhealthy_since is None else now
-        return replace(self, healthy_since=healthy_since, unhealthy_since=unhealthy_since, checks=None)
+        return replace(
+            self, arrived_at=now, healthy_since=healthy_since, unhealthy_since=unhealthy_since, checks=None
+        )
 
 
 def _completed_last(state: GateState, record: UpgradeProgress) -> str | None:

@@ -21,6 +21,7 @@ from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.sensors.earlier_tries import EarlierTries
 from airflow_provider_sf.sensors.wait_results import WaitResults
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
+from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.identity import History
 from airflow_provider_sf.wait.state import Verdict, WaitState, xcom_values
 from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step
@@ -33,13 +34,6 @@ if TYPE_CHECKING:
     from airflow_provider_sf.cluster import Cluster
     from airflow_provider_sf.sensors.wait_settings import WaitSettings
     from airflow_provider_sf.wait.state_machine import Decision, Observation
-
-MIN_DEFERRAL_SECONDS = 10.0
-"""
-The first poll of the trigger is never earlier than this after the deferral.
-
-Airflow 3 can fail a task that resumes within seconds of its deferral (apache/airflow#72716).
-"""
 
 DEFERRAL_MARGIN = timedelta(minutes=10)
 """Airflow's own limit of a deferral is this much later than the deadline. It matters if no triggerer runs."""
@@ -220,7 +214,7 @@ class WaitTask:
     def _defer(self, context: Context, pause: float) -> None:
         settings, now = self._settings, _now()
         remaining = max(timedelta(0), (self._policy.deadline or now) - now)
-        pause = max(MIN_DEFERRAL_SECONDS, min(pause, remaining.total_seconds()))
+        pause = max(defaults.MIN_DEFERRAL_SECONDS, min(pause, remaining.total_seconds()))
         self._push(context, self._state)
         self._defer_task(
             trigger=ServiceFabricUpgradeTrigger(

@@ -17,6 +17,13 @@ START_TIMEOUT_SECONDS = 900.0
 UNKNOWN_STATE_TIMEOUT_SECONDS = 600.0
 UNREACHABLE_TIMEOUT_SECONDS = 300.0
 
+MIN_DEFERRAL_SECONDS = 10.0
+"""
+The first poll of a trigger is never earlier than this after the deferral.
+
+Airflow 3 can fail a task that resumes within seconds of its deferral (apache/airflow#72716).
+"""
+
 CLOCK_SKEW_SECONDS = 60.0
 """How far the clocks of the cluster and of the user may differ."""
 

@@ -18,9 +18,8 @@ MODULES = (
     "operators.start_task",
     "operators.waiting",
     "operators.bake",
-    "operators.gate_task",
+    "operators.resume_task",
     "operators.rollback_task",
-    "operators.resume_upgrade",
     "operators.upgrade_gate",
     "operators.generated_version",
     "sensors.wait_task",
@@ -28,8 +27,7 @@ MODULES = (
 LOOKING = (
     "releases.start_once",
     "operators.generated_version",
-    "operators.resume_upgrade",
-    "operators.gate_task",
+    "operators.resume_task",
     "operators.rollback_task",
 )
 """The modules that look again while an answer may still arrive, which takes minutes."""
@@ -84,6 +82,7 @@ def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"airflow_provider_sf.{module}._now", now)
     for module in (
         "operators.bake",
+        "operators.health_watch",
         "operators.waiting",
         "operators.upgrade_gate",
         "operators.generated_version",

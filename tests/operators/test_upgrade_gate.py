@@ -18,6 +18,7 @@ from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeGat
 from airflow_provider_sf.releases import ApplicationHealthPolicy, PausedUpgrade, ServiceTypeHealthPolicy
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.policies import health_policy_from_body
+from airflow_provider_sf.releases.upgrade_update import UpgradeUpdate
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.triggers.health import ServiceFabricHealthTrigger
 from airflow_provider_sf.upgrades.applications import ApplicationHealth
@@ -439,6 +440,40 @@ def test_one_domain_is_left_to_other_tasks(context: Any, simulator: Simulator, c
     deferred_by(lambda: gate(**keywords, deferrable=True).execute(context))
 
 
+def replace_the_upgrade(clock: Any) -> None:
+    """Start another upgrade in the same mode; it pauses before the same upgrade domain."""
+    hook = ServiceFabricHook()
+    hook.rollback_application_upgrade(SHOP)
+    hook.update_application_upgrade(UpgradeUpdate(name=SHOP, mode="UnmonitoredAuto"))
+    clock.now += 3_600
+    other = ApplicationUpgrade(name=SHOP, target_version="v2", mode="UnmonitoredManual")
+    hook.start_application_upgrade(other)
+    clock.now += 3_600
+
+
+OTHERS = ["start", "rollback", "update", "start"]
+
+
+def test_upgrade_that_replaces_ours_is_left_alone(context: Any, simulator: Simulator, clock: Any) -> None:
+    pause_before_ud2(context, clock, bake_time=600)
+    replace_the_upgrade(clock)
+    with pytest.raises(UpgradeFailed, match="Superseded by another upgrade"):
+        gate(deferrable=True, bake_time=600).bake_ended(context, {"reason": "time"})
+    assert calls(simulator) == OTHERS
+
+
+@pytest.mark.parametrize("option", ["Continue", "Roll back"])
+def test_answer_is_not_for_another_upgrade(
+    option: str, context: Any, simulator: Simulator, clock: Any, ti: Any
+) -> None:
+    asked(lambda: gate(max_domains=1).execute(context))
+    replace_the_upgrade(clock)
+    with pytest.raises(UpgradeFailed, match="Superseded by another upgrade"):
+        gate(max_domains=1).answered(context, answer(option))
+    assert calls(simulator) == OTHERS
+    assert ti.xcoms["upgrade_gate"]["questions"][0]["refused_because"].endswith("or it is another one")
+
+
 # A person.
 
 
@@ -496,6 +531,63 @@ def test_refused_start_changes_nothing(option: str, context: Any, simulator: Sim
     with pytest.raises(ChangeRefused, match=f"Not started: {option}: answered by kim"):
         gate(approve_before="start").answered(context, answer(option))
     assert calls(simulator) == []
+
+
+def release_another(version: str = "v1") -> None:
+    other = ApplicationUpgrade(name=SHOP, target_version=version, mode="UnmonitoredAuto")
+    ServiceFabricHook().start_application_upgrade(other)
+
+
+@pytest.mark.parametrize("option", ["Continue", "Leave it"])
+def test_late_approval_of_a_start_is_refused(
+    option: str, context: Any, simulator: Simulator, clock: Any, ti: Any
+) -> None:
+    """Something else was released between the question and the answer."""
+    keywords = {"approve_before": "start", "target_version": "v2"}
+    asked(lambda: gate(**keywords).execute(context))
+    release_another()
+    clock.now += 3_600
+    asked(lambda: gate(**keywords).answered(context, answer(option)))
+    first, second = ti.xcoms["upgrade_gate"]["questions"]
+    assert (first["acted"], second["answer"]) == (False, None)
+    assert first["refused_because"] == "the question was about the start from v0, but v1 is deployed now"
+    assert len(calls(simulator)) == 1
+    assert gate(**keywords).answered(context, answer("Continue"))["outcome"] == "succeeded"
+    assert calls(simulator).count("start") == 2
+
+
+def test_approval_of_a_start_expires(
+    context: Any, simulator: Simulator, clock: Any, ti: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start failed after the approval; before the retry, the application was upgraded and brought back."""
+    keywords = {"approve_before": "start", "target_version": "v2"}
+    asked(lambda: gate(**keywords).execute(context))
+
+    def refuse(*_: Any, **__: Any) -> None:
+        msg = "no rights"
+        raise Rejected(msg, status=403)
+
+    with monkeypatch.context() as without_rights:
+        without_rights.setattr(ServiceFabricHook, "start_application_upgrade", refuse)
+        with pytest.raises(ChangeRefused, match="no rights"):
+            gate(**keywords).answered(context, answer("Continue"))
+    for version in ("v1", "v0"):
+        release_another(version)
+        clock.now += 3_600
+    ti.try_number, ti.xcoms = 2, {}
+    asked(lambda: gate(**keywords).execute(context))
+    assert len(calls(simulator)) == 2
+
+
+def test_another_upgrade_of_the_same_version_is_noticed(context: Any, clock: Any, ti: Any) -> None:
+    keywords = {"approve_before": "start", "target_version": "v2"}
+    asked(lambda: gate(**keywords).execute(context))
+    for version in ("v1", "v0"):
+        release_another(version)
+        clock.now += 3_600
+    asked(lambda: gate(**keywords).answered(context, answer("Continue")))
+    first = ti.xcoms["upgrade_gate"]["questions"][0]
+    assert first["refused_because"] == "another upgrade was started since the question, and v0 is deployed"
 
 
 def test_failed_check_asks(context: Any, simulator: Simulator, questions: Any) -> None:
@@ -586,6 +678,7 @@ def test_odd_answer_is_an_error(event: Any, context: Any, simulator: Simulator) 
         ({"approve_before": "third_domain"}, "approve_before must be"),
         ({"max_domains": 0}, "max_domains must be a number from 1 on"),
         ({"bake_time": -1}, "bake_time must be"),
+        ({"bake_time": 60, "timeout": 60}, r"bake_time \(60 s\) must be shorter than timeout \(60 s\)"),
         ({"do_xcom_push": False}, "keeps its state in the XCom"),
         ({"default_answer": "no"}, "default_answer must be"),
         ({"target_version": None, "upgrade": {}, "approve_before": "start"}, "has started already"),

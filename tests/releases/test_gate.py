@@ -17,6 +17,7 @@ from airflow_provider_sf.releases.gate_state import (
     Question,
 )
 from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.wait.identity import UpgradeIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 START = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 POLICY = GatePolicy(
     bake_time=timedelta(minutes=5),
+    timeout=timedelta(hours=6),
     health_check_retry=timedelta(minutes=10),
     on_failed_check="rollback",
     approve_before=None,
@@ -150,12 +152,12 @@ def test_approved_domain_starts_whatever_was_found() -> None:
 
 def test_next_domain_is_examined_afresh() -> None:
     state = replace(HEALTHY, resumed_domain="UD2")
-    assert state.at(paused()) is state
-    later = state.at(paused("UD3", ("UD1", "UD2")))
+    assert state.at(paused(), at(9)) is state
+    later = state.at(paused("UD3", ("UD1", "UD2")), at(9))
     assert later == replace(
-        state, next_domain="UD3", last_domain="UD2", healthy_since=None, unhealthy_since=None, checks=None
+        state, next_domain="UD3", last_domain="UD2", arrived_at=at(9), healthy_since=None, checks=None
     )
-    assert replace(STATE, next_domain=None).at(paused("UD2", ())).last_domain is None
+    assert replace(STATE, next_domain=None).at(paused("UD2", ()), at(9)).last_domain is None
 
 
 def test_health_restarts_the_bake_time() -> None:
@@ -168,9 +170,9 @@ def test_health_restarts_the_bake_time() -> None:
 
 
 def test_longer_wait_restarts_what_is_watched() -> None:
-    assert HEALTHY.baking_again(at(7)) == replace(HEALTHY, healthy_since=at(7), checks=None)
+    assert HEALTHY.baking_again(at(7)) == replace(HEALTHY, arrived_at=at(7), healthy_since=at(7), checks=None)
     unhealthy = replace(STATE, unhealthy_since=START)
-    assert unhealthy.baking_again(at(7)) == replace(STATE, unhealthy_since=at(7))
+    assert unhealthy.baking_again(at(7)) == replace(STATE, arrived_at=at(7), unhealthy_since=at(7))
 
 
 def test_decisions_and_questions_are_kept() -> None:
@@ -180,12 +182,32 @@ def test_decisions_and_questions_are_kept() -> None:
     assert len(state.decisions) == MAX_DECISIONS
     assert state.decisions[-1].healthy_seconds == 300.0
     assert STATE.decided(GateAction.PAUSE, "x", at(5)).decisions[0].healthy_seconds is None
-    assert state.open_question is None
     asked = state.asking(Question(at(5), "UD2"))
-    assert asked.open_question == Question(at(5), "UD2")
     answered = asked.answered(replace(asked.questions[0], answer="Continue", answered_at=at(6)))
-    assert answered.open_question is None
+    assert [question.answer for question in answered.questions] == ["Continue"]
     assert GateState.from_dict(answered.to_dict()) == answered
+
+
+def test_changing_health_ends_by_the_timeout() -> None:
+    state = replace(STATE, arrived_at=START, healthy_since=at(358))
+    assert step(state, 359).action is GateAction.BAKE
+    why = "the application was not healthy for the bake time within 6:00:00 (timeout)"
+    assert step(state, 360) == GateStep(GateAction.ROLLBACK, why)
+    unhealthy = replace(
+        STATE, arrived_at=START, unhealthy_since=at(358), unhealthy_because=("a node is down",)
+    )
+    assert step(unhealthy, 360).reason == f"{why}: a node is down"
+    assert step(replace(state, healthy_since=at(355), checks=()), 360).action is GateAction.RESUME
+
+
+def test_approval_is_for_what_was_deployed() -> None:
+    before, later = UpgradeIdentity(START, "v0"), UpgradeIdentity(at(5), "v0")
+    asked = replace(STATE, approved=("start", "UD9")).about_start("v1", before)
+    assert (asked.before, asked.target_version, asked.approved) == (before, "v1", ("UD9",))
+    approved = replace(asked, approved=("start",))
+    assert approved.about_start("v1", before) == approved
+    assert approved.about_start("v1", later).approved == ()
+    assert approved.about_start("v2", before).approved == ()
 
 
 def test_actions_are_words() -> None:
