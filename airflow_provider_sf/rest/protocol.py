@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
@@ -156,11 +157,16 @@ def request_for(
     if timeout is not None:
         parameters["timeout"] = str(timeout)
     parameters.update(query)
-    quoted = "&".join(f"{key}={quote(value, safe=':/')}" for key, value in parameters.items())
-    target = f"{fill_path(call.path, name)}?{quoted}"
+    target = _target(call.path, name, tuple(parameters.items()))
     kind, content = bodies.content_of(body)
     headers = (*HEADERS, ("Content-Type", kind)) if kind else HEADERS
     return Request(call.method, target, headers, content, is_read=call.is_read)
+
+
+@lru_cache(maxsize=1_024)  # waits send the same requests again and again
+def _target(path: str, name: str | None, parameters: tuple[tuple[str, str], ...]) -> str:
+    quoted = "&".join(f"{key}={quote(value, safe=':/')}" for key, value in parameters)
+    return f"{fill_path(path, name)}?{quoted}"
 
 
 def server_timeout(read_timeout: float) -> int:

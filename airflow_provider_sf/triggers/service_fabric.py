@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_sf.triggers.poller import Poller, PollResult
     from airflow_provider_sf.wait.state_machine import Decision
 
-MAX_UNCHANGED_SECONDS = 30.0
+MAX_UNCHANGED_SECONDS = 60.0
 """
 While nothing changes, a step is taken only this often: it costs as much as a poll.
 
