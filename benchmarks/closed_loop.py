@@ -1,4 +1,4 @@
-"""The cost of a poll in a closed loop, one at a time and twelve together, beside peers."""
+"""The cost of a poll in a closed loop, one at a time and several together, beside peers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _AGAINST_POOL = Bound(4.0, aim=2.0)
 _AGAINST_HTTP = Bound(8.0, aim=15.0, at_least=True)
 
 _FASTEST = ("raw_pool", "asyncio_pool", "asend", "tuned_session")
-"""These contenders are also measured with twelve polls together."""
+"""These contenders are also measured with several polls together."""
 
 
 def rows(*, full: bool) -> list[Row]:

@@ -77,7 +77,7 @@ class Subscription:
 
 class PollQueue(LoopResource):
     """
-    The polls of one connection. At most twelve run at the same time, in the order in which they became due.
+    The polls of one connection. At most eight run at the same time, in the order in which they became due.
 
     Polls start at ticks, so that one timer is enough. The workers are tasks that end when nothing is due. A
     poll that waits is only an entry of a list: with a timer for each, Python's garbage collector ran 370

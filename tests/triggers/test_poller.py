@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import json
 import logging
 from collections import Counter
@@ -45,6 +46,9 @@ MOVING = {
 }
 FURTHER = {**MOVING, "PercentCompleted": "20"}
 DONE = {**MOVING, "UpgradeState": "CompletedRollforward"}
+
+LOWEST_GC_THRESHOLD = 700
+"""The default of Python 3.10 to 3.12."""
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
@@ -267,6 +271,26 @@ def test_later_wait_uses_the_planned_poll(serving: Serving) -> None:
     serving(test)
 
 
+def test_running_polls_start_no_garbage_collection(serving: Serving) -> None:
+    """The objects of the server are counted with those of the polls."""
+
+    async def test(server: Server) -> None:
+        names = [f"shop-{number}" for number in range(MAX_CONCURRENT_REQUESTS)]
+        async with polling("keeps the connections open"):
+            await asyncio.gather(*map(one_result, names))
+            server.may_answer.clear()
+            gc.collect()
+            before, received = len(gc.get_objects()), len(server.requests)
+            polls = [asyncio.create_task(one_result(name)) for name in names]
+            await server.received(received + len(names))
+            objects = len(gc.get_objects()) - before
+            server.may_answer.set()
+            await asyncio.gather(*polls)
+        assert 0 < objects < LOWEST_GC_THRESHOLD
+
+    serving(test)
+
+
 # Errors and outages.
 
 
@@ -284,7 +308,7 @@ def test_error_is_one_result_for_all(serving: Serving) -> None:
 
 
 def test_outage_is_the_result_of_queued_polls(serving: Serving) -> None:
-    """Twelve polls at a time would need minutes to find the same for all."""
+    """Eight polls at a time would need minutes to find the same for all."""
 
     async def test(server: Server) -> None:
         server.may_answer.clear()
