@@ -38,6 +38,9 @@ A triggerer that has just started imports Airflow's API server first. A slow mac
 """
 
 
+_EMPTY = WaitState()
+
+
 class XComProgress:
     """
     Push the record and the state of a wait after changes, and read the state back after a restart.
@@ -81,7 +84,8 @@ class XComProgress:
         self._pushed: _RelevantParts | None = None
         """What is stored, as far as this process knows."""
         self._next_push_at: datetime | None = None
-        self._start = self._latest = WaitState()
+        self._start = self._latest = _EMPTY
+        """The first state of this process is kept until it is compared with what is stored."""
         self._earlier: WaitState | None = None
         """A newer state that another process has pushed, until this one continues from it."""
         self._is_unread = False
@@ -122,7 +126,7 @@ class XComProgress:
 
     def begin(self, state: WaitState) -> None:
         """Start with a state that was pushed already. In an outage push it again: its start time is new."""
-        self._start = self._latest = state
+        self._latest = state
         self._pushed = None if state.unreachable_since else _relevant_parts(state)
 
     async def resume(self, state: WaitState) -> WaitState:
@@ -133,9 +137,9 @@ class XComProgress:
         on in the background.
         """
         state = state.after_restart()
-        self._start = self._latest = state
+        self._latest = state
         if self._key:
-            self._is_unread = True
+            self._start, self._is_unread = state, True
             first_read = asyncio.create_task(self._error_of_reading())
             self._recall = asyncio.create_task(self._read_again(first_read))
             await asyncio.wait([first_read], timeout=TIMEOUT_SECONDS)
@@ -148,7 +152,7 @@ class XComProgress:
             return state
         text = "Resumed with the state of the previous triggerer, after poll %s"
         self._trigger.log.info(text, earlier.polls)
-        self._latest = earlier.continued(state, since=self._start)
+        self._latest, self._start = earlier.continued(state, since=self._start), _EMPTY
         return self._latest
 
     async def finish_reading(self) -> bool:
@@ -210,6 +214,8 @@ class XComProgress:
             stored = WaitState.from_dict(await asyncio.wait_for(value, TIMEOUT_SECONDS))
         known = self._start if self._is_unread else self._latest
         self._is_unread = False
+        if self._earlier is None:
+            self._start = _EMPTY
         is_same_wait = stored.began_at == known.began_at
         self._is_closed = not is_same_wait or stored.ended_by is not None
         self.has_ended = is_same_wait and stored.ended_by is not None
