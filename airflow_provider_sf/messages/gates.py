@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.wait.identity import UpgradeIdentity
 
-_MAX_REASON = 400
+_MAX_REASON, _MAX_EVALUATIONS = 400, 5
 
 
 def pause_line(state: GateState, record: UpgradeProgress) -> str:
@@ -66,26 +66,40 @@ def question_subject(state: GateState) -> str:
 
 
 def question_body(
-    question: Question, state: GateState, record: UpgradeProgress | None, page: str | None
+    question: Question,
+    state: GateState,
+    record: UpgradeProgress | None,
+    *,
+    page: str | None,
+    ask_again_seconds: float,
+    users: Iterable[str],
 ) -> str:
-    """Return the text of a question in Markdown: the reason, the upgrade domains, the options."""
+    """
+    Return the text of a question in Markdown: the reason, the upgrade domains, the options.
+
+    :param page: the address of the application in Service Fabric Explorer
+    :param users: the names of the users who may answer; empty for no limit
+    """
     is_start = question.next_upgrade_domain == START
     following = "the upgrade" if is_start else _domain(question.next_upgrade_domain)
+    longer, names = format_duration(ask_again_seconds), ", ".join(map(_plain, users))
     end = (
         "nothing is started and the task fails" if is_start else "the upgrade stays paused and the task fails"
     )
     parts = [
         f"**{_plain(capitalize_first(question.question))}** ({format_time(question.asked_at)})",
+        *_evaluations(question, record),
         *_domain_table(record),
         *_checks(state.checks or ()),
         "\n".join(
             [
                 f"- **{CONTINUE}**: start {_plain(following)}.",
-                f"- **{LONGER}**: {'' if is_start else 'wait for the bake time again, then '}ask again.",
+                f"- **{LONGER}**: {'ask' if is_start else f'wait {longer}, then decide or ask'} again.",
                 f"- **{ROLL_BACK}**: {end if is_start else 'roll the upgrade back; the task fails'}.",
                 f"- **{LEAVE}**: {end}.",
             ]
         ),
+        *([f"May answer: {names}."] if names else []),
         *([f"[Service Fabric Explorer]({page})"] if page else []),
         "If the task asks again, Airflow shows this first text again. The log has the present state.",
     ]
@@ -172,6 +186,13 @@ def _domain_table(record: UpgradeProgress | None) -> list[str]:
         for unit in units
     ]
     return ["\n".join(["| Upgrade domain | State |", "|---|---|", *rows])]
+
+
+def _evaluations(question: Question, record: UpgradeProgress | None) -> list[str]:
+    """Return what Service Fabric has found unhealthy as a list, unless the question has it already."""
+    found = record.unhealthy_evaluations[:_MAX_EVALUATIONS] if record else ()
+    lines = [f"- {_plain(sentence)}" for sentence in found if sentence not in question.question]
+    return ["\n".join(lines)] if lines else []
 
 
 def _checks(checks: Iterable[CheckResult]) -> list[str]:

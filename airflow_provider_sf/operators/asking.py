@@ -47,7 +47,7 @@ def ask(
     options: Sequence[str],
     default: str,
     timeout: timedelta | None,
-    assigned_users: Sequence[dict[str, str]] | None,
+    assigned_users: Sequence[dict[str, str]],
     method_name: str,
     defer: Callable[..., None],
 ) -> None:
@@ -71,7 +71,7 @@ def ask(
         defaults=[default],
         multiple=False,
         params={},
-        assigned_users=[dict(user) for user in assigned_users or ()],  # type: ignore[misc]
+        assigned_users=[dict(user) for user in assigned_users],  # type: ignore[misc]
     )
     try:
         from airflow.sdk.exceptions import TaskAwaitingInput  # noqa: PLC0415 - from Airflow 3.3 on

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseOperat
 
 from airflow_provider_sf.exceptions import ApplicationUnhealthy
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink
-from airflow_provider_sf.operators.gate_parameters import check_bake_time
+from airflow_provider_sf.operators.gate_parameters import check_shorter
 from airflow_provider_sf.operators.waiting import utc_now
 from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.parameters import check_name, check_poke_interval, naming_task, read_seconds
@@ -84,7 +84,7 @@ class ServiceFabricBakeOperator(BaseOperator):
         self.timeout = read_seconds("timeout", timeout)
         self.unreachable_timeout = read_seconds("unreachable_timeout", unreachable_timeout)
         check_name(self.kind, name)
-        check_bake_time(self.bake_time, self.timeout)
+        check_shorter("bake_time", self.bake_time, self.timeout)
         check_poke_interval(self.poke_interval, None, deferrable=True)
 
     def execute(self, context: Context) -> dict[str, Any]:

@@ -27,9 +27,7 @@ def check_keywords(upgrade: object, keywords: dict[str, Any]) -> None:
     for parameter in keywords.keys() & reasons.keys():
         msg = f"{parameter} is not supported: {reasons[parameter]}; remove it"
         raise ValueError(msg)
-    if not keywords.get("do_xcom_push", True):
-        msg = "do_xcom_push=False is not supported: the task keeps its state in the XCom upgrade_gate"
-        raise ValueError(msg)
+    check_pushes(pushes=keywords.get("do_xcom_push", True))
     if (upgrade is None) is (keywords.get("target_version") is None and keywords.get("restore") is None):
         msg = "set target_version to start an upgrade, or upgrade for one that has started; not both"
         raise ValueError(msg)
@@ -56,10 +54,31 @@ def check_asking(
         raise ValueError(msg)
 
 
-def check_bake_time(bake_time: float, timeout: float) -> None:
-    """Refuse a bake time that cannot end before the timeout."""
-    if bake_time >= timeout:
-        msg = f"bake_time ({bake_time:g} s) must be shorter than timeout ({timeout:g} s)"
+def check_asking_at_pauses(*, waits: bool, pushes: bool) -> None:
+    """
+    Refuse ``on_paused="ask"`` if the task could not ask, or could not know that it has asked.
+
+    :param waits: whether the task waits for the end of its upgrade
+    :param pushes: whether the task pushes XComs
+    """
+    check_can_ask("on_paused='ask'")
+    if not waits:
+        msg = "on_paused='ask' needs wait_for_completion=True: the task must see the pause"
+        raise ValueError(msg)
+    check_pushes(pushes=pushes)
+
+
+def check_pushes(*, pushes: bool) -> None:
+    """Refuse a task without XComs: it could not go on after it was deferred."""
+    if not pushes:
+        msg = "do_xcom_push=False is not supported: the task keeps its state in the XCom upgrade_gate"
+        raise ValueError(msg)
+
+
+def check_shorter(parameter: str, seconds: float, timeout: float) -> None:
+    """Refuse a time that cannot end before the timeout."""
+    if seconds >= timeout:
+        msg = f"{parameter} ({seconds:g} s) must be shorter than timeout ({timeout:g} s)"
         raise ValueError(msg)
 
 
@@ -69,6 +88,18 @@ def read_checks(checks: Sequence[Callable[[PausedUpgrade], object]]) -> tuple[An
         msg = f"checks must be a list of functions, for example [no_http_errors], not {shorten_repr(checks)}"
         raise ValueError(msg)
     return tuple(checks)
+
+
+def read_users(users: Sequence[dict[str, str]] | None) -> list[dict[str, str]]:
+    """Read the users who may answer; an empty list is no limit."""
+    read: list[Any] = list(users or ())
+    if not all(isinstance(user, dict) and {"id", "name"} <= user.keys() for user in read):
+        msg = (
+            "assigned_users must be a list of users, for example [{'id': '3', 'name': 'kim'}], not "
+            f"{shorten_repr(users)}"
+        )
+        raise ValueError(msg)
+    return read
 
 
 def read_max_domains(value: int | None) -> int | None:

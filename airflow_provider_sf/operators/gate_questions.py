@@ -42,9 +42,10 @@ class GateQuestions:
     """
     Asks a person, and reads the answer in a later process of the task.
 
-    :param assigned_users: who may answer; None is everybody who may run the DAG
+    :param assigned_users: who may answer; empty is everybody who may run the DAG
     :param timeout: how long a question waits; None is for ever
     :param default: the answer after that time
+    :param ask_again_after: how long the answer Wait longer waits
     :param notifiers: called with the context when a person is asked
     :param defer: the method ``defer`` of the task
     """
@@ -53,9 +54,10 @@ class GateQuestions:
         self,
         gate: GateTask,
         *,
-        assigned_users: Sequence[dict[str, str]] | None,
+        assigned_users: Sequence[dict[str, str]],
         timeout: timedelta | None,
         default: str,
+        ask_again_after: timedelta,
         notifiers: Sequence[Callable[[Context], object]],
         log: Any,
         defer: Callable[..., None],
@@ -64,6 +66,7 @@ class GateQuestions:
         self._assigned_users = assigned_users
         self._timeout = timeout
         self._default = default
+        self._ask_again_after = ask_again_after
         self._notifiers = notifiers
         self._log = log
         self._defer = defer
@@ -80,7 +83,14 @@ class GateQuestions:
         ask(
             context,
             subject=question_subject(gate.state),
-            body=question_body(question, gate.state, record, gate.hook.get_conn().explorer_page(path)),
+            body=question_body(
+                question,
+                gate.state,
+                record,
+                page=gate.hook.get_conn().explorer_page(path),
+                ask_again_seconds=self._ask_again_after.total_seconds(),
+                users=[user["name"] for user in self._assigned_users],
+            ),
             options=OPTIONS,
             default=self._default,
             timeout=self._timeout,
@@ -106,16 +116,18 @@ class GateQuestions:
             timed_out=answer.timed_out,
             acted=True,
         )
-        if refusal := self._refusal(question):
+        record = gate.progress()
+        if refusal := self._refusal(question, record):
             question = replace(question, acted=False, refused_because=refusal)
         gate.keep(gate.state.answered(question))
+        self._log.info("%s", answer_line(question))
         if question.acted:
-            self._follow(question)
+            self._follow(question, record)
         return question
 
-    def _refusal(self, question: Question) -> str:
+    def _refusal(self, question: Question, record: UpgradeProgress) -> str:
         """Return why the answer no longer fits the cluster; empty if it does."""
-        gate, record = self._gate, self._gate.progress()
+        gate = self._gate
         if question.next_upgrade_domain == START:
             version = gate.read(partial(gate.hook.get_application, gate.state.name)).type_version
             before = UpgradeIdentity(record.started_at, version)
@@ -125,14 +137,15 @@ class GateQuestions:
             return ""
         return late_answer(question, record)
 
-    def _follow(self, question: Question) -> None:
+    def _follow(self, question: Question, record: UpgradeProgress) -> None:
         """Store what the answer means for the next decision."""
         gate, state, now = self._gate, self._gate.state, _now()
         reason = answer_line(question)
         if question.answer == CONTINUE:
-            gate.keep(replace(state, approved=(*state.approved, str(question.next_upgrade_domain))))
+            approved = (*state.approved, str(question.next_upgrade_domain))
+            gate.keep(replace(state, approved=approved, failure_seen_at=record.failed_at))
         elif question.answer == LONGER:
-            gate.keep(state.baking_again(now))
+            gate.keep(state.waiting_longer(now, now + self._ask_again_after))
         elif question.answer == LEAVE:
             gate.keep(state.decided(GateAction.PAUSE, reason, now))
         elif question.next_upgrade_domain != START:

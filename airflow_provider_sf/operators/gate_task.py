@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sf.messages.gate_times import times_lines
 from airflow_provider_sf.messages.gates import bake_line, check_line, decision_line, pause_line
 from airflow_provider_sf.operators.resume_task import start_upgrade_domain
 from airflow_provider_sf.operators.task_state import TaskState
@@ -113,7 +114,7 @@ class GateTask:
             ):
                 self._log.info("%s", bake_line(self.state, step.seconds))
         else:
-            self._decide(step, record)
+            self._decide(step)
         return step
 
     def resume(self, record: UpgradeProgress) -> None:
@@ -123,13 +124,16 @@ class GateTask:
         if not next_resume_step(record, domain).is_done:
             start_upgrade_domain(self.hook, self._name, domain, read=self.progress, log=self._log)
 
-    def _decide(self, step: GateStep, record: UpgradeProgress) -> None:
+    def log_times(self) -> None:
+        """Log how long each upgrade domain has waited for this task."""
+        for line in times_lines(self.state):
+            self._log.info("%s", line)
+
+    def _decide(self, step: GateStep) -> None:
         """Store and log a decision."""
         state = self.state.decided(step.action, step.reason, _now())
         if step.action is GateAction.ROLLBACK:
             state = replace(state, rollback_reason=step.reason)
-        if step.action is GateAction.ASK:
-            state = replace(state, failure_seen_at=record.failed_at)
         self.keep(state)
         self._log.info("%s", decision_line(state, step))
 
@@ -150,11 +154,12 @@ class GateTask:
             next_upgrade_domain=str(self.state.next_domain),
             progress=record,
         )
-        results = []
+        results, began_at = [], _now()
         for check in self._checks:
             results.append(result := run_check(check, paused))
             self._log.log(logging.INFO if result.passed else logging.WARNING, "%s", check_line(result))
-        self.state = replace(self.state, checks=tuple(results))
+        seconds = self.state.check_seconds + (_now() - began_at).total_seconds()
+        self.state = replace(self.state, checks=tuple(results), check_seconds=seconds)
 
     def _stored(self) -> GateState | None:
         """Return the state that another process of this task has stored; None after a person cleared it."""

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.exceptions import ChangeRefused
+from airflow_provider_sf.operators.deciding import DecidingOperator
 from airflow_provider_sf.operators.task_state import TaskState
-from airflow_provider_sf.operators.waiting import WaitingOperator
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.parameters import merged, read_parameters
 from airflow_provider_sf.releases.policies import monitoring_policy_for
@@ -37,7 +37,7 @@ STATE_KEY = "upgrade_start"
 """The key in Airflow's task state store, and of the XCom."""
 
 
-class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
+class ServiceFabricUpgradeApplicationOperator(DecidingOperator):
     """
     Start one upgrade of a classic application, and wait until it has succeeded.
 
@@ -82,10 +82,11 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
 
     The parameters of a wait are those of the sensor: ``wait_for_completion``, ``deferrable``,
     ``poke_interval``, ``timeout``, ``start_timeout``, ``stall_timeout``, ``unknown_state_timeout``,
-    ``unreachable_timeout``, ``on_paused``, ``on_rollback``, ``live_progress``.
+    ``unreachable_timeout``, ``on_paused``, ``on_rollback``, ``live_progress``. With ``on_paused="ask"`` the
+    task asks a person at each pause, from Airflow 3.1 on: see :class:`DecidingOperator` for its parameters.
 
     XComs: those of the sensor, and ``upgrade_start``: what was deployed before, the request, and whether an
-    earlier try has started it.
+    earlier try has started it. With ``on_paused="ask"`` also ``upgrade_gate``: each question and its answer.
 
     :raises ChangeRefused: nothing was started, and the message says why; not retried
     :raises UpgradeFailed: the upgrade failed, was rolled back or superseded; not retried
@@ -190,6 +191,8 @@ class ServiceFabricUpgradeApplicationOperator(WaitingOperator):
             from airflow_provider_sf.operators.upgrade_dry_run import dry_run  # noqa: PLC0415 - keeps DAG parsing fast
 
             return dry_run(self, self._describe)
+        if self.decides and (gate := self.begin(context)).state.rollback_reason:
+            return self.roll_back(context, gate)
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.operators.masking import secret_values  # noqa: PLC0415 - see above
         from airflow_provider_sf.operators.start_task import StartTask  # noqa: PLC0415 - see above

@@ -17,6 +17,7 @@ from airflow_provider_sf.wait.parameters import (
     check_stall_timeout,
     naming_task,
     read_choice,
+    read_on_paused,
     read_seconds,
 )
 
@@ -59,6 +60,7 @@ class WaitingOperator(BaseOperator):
     kind: str
     wants_rollback: ClassVar[bool] = False
     """Whether the end that the task waits for is a rollback."""
+    pause_choices: ClassVar[tuple[str, ...]] = ("wait", "fail")
 
     operator_extra_links = (ServiceFabricExplorerLink(),)
     ui_color = "#0078d4"
@@ -94,7 +96,7 @@ class WaitingOperator(BaseOperator):
         self.stall_timeout = None if stall_timeout is None else read_seconds("stall_timeout", stall_timeout)
         self.unknown_state_timeout = read_seconds("unknown_state_timeout", unknown_state_timeout)
         self.unreachable_timeout = read_seconds("unreachable_timeout", unreachable_timeout)
-        self.on_paused = read_choice("on_paused", on_paused, ("wait", "fail"))
+        self.on_paused = read_on_paused(on_paused, self.pause_choices)
         self.on_rollback = read_choice("on_rollback", on_rollback, ("wait", "fail_fast"))
         self.live_progress = live_progress
         check_name(self.kind, name)
@@ -179,8 +181,7 @@ class WaitingOperator(BaseOperator):
             unknown_state_timeout=self.unknown_state_timeout,
             stall_timeout=self.stall_timeout,
             deadline=began_at + timedelta(seconds=limit[1]),
-            **({} if until_end else ends),
-            **(policy_changes or {}),
+            **{**({} if until_end else ends), **(policy_changes or {})},
         )
         wait_settings = WaitSettings(
             kind=self.kind,

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 APPROVALS = ("start", "second_domain", "each_domain")
 """When a person must approve: before the upgrade, before its second domain, or before each but the first."""
 
+EACH_PAUSE = "each_pause"
+"""A person must approve at each pause: ``on_paused="ask"`` of the operator without checks."""
+
 FAILED_CHECK_ACTIONS = ("rollback", "pause", "ask")
 
 
@@ -47,13 +50,10 @@ def next_gate_step(policy: GatePolicy, state: GateState, record: UpgradeProgress
 
     The order: the application must be healthy for the bake time, then the checks must pass, then a person
     must approve if the policy wants that. A failure of Service Fabric's own health check counts as a check.
+    If a person wants to wait longer, nothing is decided before that time.
     """
-    if record.going_back:
-        return GateStep(GateAction.ROLLBACK, "another task or a person has started a rollback")
-    if state.next_domain is None:
-        return GateStep(GateAction.PAUSE, "Service Fabric names no next upgrade domain")
-    if state.next_domain in state.approved:
-        return GateStep(GateAction.RESUME, "a person has approved it")
+    if step := _step_without_checks(state, record, now):
+        return step
     waiting = _bake_seconds(policy, state, now)
     problem = _failure_on_record(state, record) or _health_problem(policy, state, waiting, now)
     if not problem and waiting > 0:
@@ -61,6 +61,19 @@ def next_gate_step(policy: GatePolicy, state: GateState, record: UpgradeProgress
     if not problem and state.checks is None:
         return GateStep(GateAction.CHECK)
     return _decision(policy, state, record, problem or _failed_checks(state))
+
+
+def _step_without_checks(state: GateState, record: UpgradeProgress, now: datetime) -> GateStep | None:
+    """Return what to do whatever health and checks say; None if they decide."""
+    if record.going_back:
+        return GateStep(GateAction.ROLLBACK, "another task or a person has started a rollback")
+    if state.next_domain is None:
+        return GateStep(GateAction.PAUSE, "Service Fabric names no next upgrade domain")
+    if state.next_domain in state.approved:
+        return GateStep(GateAction.RESUME, "a person has approved it")
+    if state.ask_again_at is not None and now < state.ask_again_at:
+        return GateStep(GateAction.BAKE, seconds=(state.ask_again_at - now).total_seconds())
+    return None
 
 
 def _decision(policy: GatePolicy, state: GateState, record: UpgradeProgress, problem: str) -> GateStep:
@@ -72,7 +85,7 @@ def _decision(policy: GatePolicy, state: GateState, record: UpgradeProgress, pro
 
 
 def _failure_on_record(state: GateState, record: UpgradeProgress) -> str:
-    """Return a failure of Service Fabric's own health check that no person has seen yet."""
+    """Return a failure of Service Fabric's own health check, unless a person has continued after it."""
     if record.failed_at is None or record.failed_at == state.failure_seen_at:
         return ""
     reason = f": {record.failure_reason}" if record.failure_reason else ""
@@ -107,6 +120,8 @@ def _needs_approval(policy: GatePolicy, state: GateState, record: UpgradeProgres
     """Return why a person must approve the next upgrade domain; empty if none must."""
     completed = sum(unit.completed for unit in record.domains.upgrade_domains)
     has_approved = any(approved != START for approved in state.approved)
+    if policy.approve_before == EACH_PAUSE:
+        return "Service Fabric waits before each upgrade domain (UnmonitoredManual mode)"
     if policy.approve_before == "each_domain":
         return "each upgrade domain needs an approval (approve_before)"
     if policy.approve_before == "second_domain" and not has_approved and completed <= 1:

@@ -74,6 +74,12 @@ class GateDecision(Record):
     action: str = ""
     """resume, rollback, pause or ask"""
     reason: str = ""
+    bake_seconds: float = 0.0
+    """How long the next upgrade domain has waited until now, except for checks and questions."""
+    check_seconds: float = 0.0
+    """How long the checks before it have taken."""
+    question_seconds: float = 0.0
+    """How long questions about it have waited for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +133,25 @@ class GateState(Record):
     """The upgrade domain before which the upgrade is paused, as far as the task has seen."""
     last_domain: str | None = None
     """The upgrade domain that was completed last."""
+    paused_at: datetime | None = None
+    """When the task has found this pause."""
     arrived_at: datetime | None = None
-    """When the task has found this pause, or a person has asked to wait longer."""
+    """The same, or when a person has asked to wait longer."""
+    ask_again_at: datetime | None = None
+    """A person has asked to wait longer: nothing is decided before this time."""
     healthy_since: datetime | None = None
     unhealthy_since: datetime | None = None
     unhealthy_because: tuple[str, ...] = ()
     checks: tuple[CheckResult, ...] | None = None
     """The results before ``next_domain``; None if they have not run."""
+    check_seconds: float = 0.0
+    """How long they have taken, with earlier ones before ``next_domain``."""
     approved: tuple[str, ...] = ()
     """The upgrade domains that a person has approved, and ``start``."""
     resumed_domain: str | None = None
     """The upgrade domain that this task has started last."""
     failure_seen_at: datetime | None = None
-    """The failure of Service Fabric's own health check that a person has seen."""
+    """The failure of Service Fabric's own health check after which a person has continued."""
     rollback_reason: str | None = None
     """Why the task has decided to roll back: it does nothing else from then on."""
     max_tries: int = 0
@@ -159,11 +171,14 @@ class GateState(Record):
             self,
             next_domain=following,
             last_domain=_completed_last(self, record),
+            paused_at=now,
             arrived_at=now,
+            ask_again_at=None,
             healthy_since=None,
             unhealthy_since=None,
             unhealthy_because=(),
             checks=None,
+            check_seconds=0.0,
         )
 
     def with_health(self, problems: tuple[str, ...] | None, now: datetime) -> GateState:
@@ -183,11 +198,16 @@ class GateState(Record):
 
     def decided(self, action: GateAction, reason: str, now: datetime) -> GateState:
         """Add a decision."""
+        waited = (now - (self.paused_at or now)).total_seconds()
+        answering = self.question_seconds(self.next_domain)
         decision = GateDecision(
             at=now,
             upgrade_domain=self.last_domain,
             next_upgrade_domain=self.next_domain,
             healthy_seconds=self.healthy_seconds(now),
+            bake_seconds=max(0.0, waited - answering - self.check_seconds),
+            check_seconds=self.check_seconds,
+            question_seconds=answering,
             checks=self.checks or (),
             action=action.value,
             reason=reason,
@@ -197,6 +217,14 @@ class GateState(Record):
     def healthy_seconds(self, now: datetime) -> float | None:
         """Return for how long the application has been healthy; None if it is not."""
         return None if self.healthy_since is None else (now - self.healthy_since).total_seconds()
+
+    def question_seconds(self, domain: str | None) -> float:
+        """Return how long the questions about an upgrade domain have waited for an answer."""
+        return sum(
+            max(0.0, (question.answered_at - question.asked_at).total_seconds())
+            for question in self.questions
+            if question.answered_at is not None and question.next_upgrade_domain == domain
+        )
 
     def about_start(self, version: str | None, before: UpgradeIdentity) -> GateState:
         """
@@ -216,12 +244,15 @@ class GateState(Record):
         """Replace the open question by the answered one."""
         return replace(self, questions=(*self.questions[:-1], question))
 
-    def baking_again(self, now: datetime) -> GateState:
+    def waiting_longer(self, now: datetime, ask_again_at: datetime) -> GateState:
         """Return the state for another bake time: a person wants to wait longer."""
-        healthy_since = None if self.healthy_since is None else now
-        unhealthy_since = None if self.unhealthy_since is None else now
         return replace(
-            self, arrived_at=now, healthy_since=healthy_since, unhealthy_since=unhealthy_since, checks=None
+            self,
+            arrived_at=now,
+            ask_again_at=ask_again_at,
+            healthy_since=None if self.healthy_since is None else now,
+            unhealthy_since=None if self.unhealthy_since is None else now,
+            checks=None,
         )
 
 

@@ -195,6 +195,9 @@ def _decision(value: Mapping[str, Any]) -> Decision:
         ),
         action=text(value.get("action")),
         reason=_words(value.get("reason")),
+        bake_seconds=number(value.get("bake_seconds")),
+        check_seconds=number(value.get("check_seconds")),
+        question_seconds=number(value.get("question_seconds")),
     )
 
 

@@ -69,6 +69,12 @@ class Decision(Record):
     checks: tuple[Check, ...]
     action: str | None
     reason: str | None
+    bake_seconds: float | None
+    """How long the next upgrade domain has waited until then, except for checks and questions."""
+    check_seconds: float | None
+    """How long the checks before it have taken."""
+    question_seconds: float | None
+    """How long questions about it have waited for an answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from airflow_provider_sf.wait.parameters import (
     kind_when_parsed,
     naming_task,
     read_choice,
+    read_on_paused,
     read_seconds,
 )
 
@@ -161,7 +162,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         self.stall_timeout = None if stall_timeout is None else read_seconds("stall_timeout", stall_timeout)
         self.unknown_state_timeout = read_seconds("unknown_state_timeout", unknown_state_timeout)
         self.unreachable_timeout = read_seconds("unreachable_timeout", unreachable_timeout)
-        self.on_paused = read_choice("on_paused", on_paused, ("wait", "fail"))
+        self.on_paused = read_on_paused(on_paused)
         self.on_rollback = read_choice("on_rollback", on_rollback, ("wait", "fail_fast"))
         self.wait_for_existence = wait_for_existence
         self.live_progress = live_progress

@@ -66,6 +66,17 @@ def read_choice(parameter: str, value: str, choices: tuple[str, ...]) -> str:
     return choices[choices.index(value)]
 
 
+def read_on_paused(value: str, choices: tuple[str, ...] = ("wait", "fail")) -> str:
+    """Read what a task does at a pause; only some operators may ask a person."""
+    if value == "ask" and value not in choices:
+        msg = (
+            "on_paused='ask' is only for ServiceFabricUpgradeApplicationOperator, which can do what a person "
+            "answers; set on_paused to 'wait' or 'fail'"
+        )
+        raise ValueError(msg)
+    return read_choice("on_paused", value, choices)
+
+
 def check_selector_parameters(kind: str, parameters: Iterable[str]) -> None:
     """Refuse a parameter that cannot distinguish upgrades of a kind."""
     if "started_after" in parameters and "started_at" not in get_kind(kind).keys:

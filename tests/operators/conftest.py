@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.operators.answers import Asked
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,7 +22,7 @@ MODULES = (
     "operators.bake",
     "operators.resume_task",
     "operators.rollback_task",
-    "operators.upgrade_gate",
+    "operators.deciding",
     "operators.generated_version",
     "sensors.wait_task",
 )
@@ -84,7 +86,7 @@ def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         "operators.bake",
         "operators.health_watch",
         "operators.waiting",
-        "operators.upgrade_gate",
+        "operators.deciding",
         "operators.generated_version",
     ):
         monkeypatch.setattr(f"airflow_provider_sf.{module}.utc_now", now)
@@ -94,6 +96,20 @@ def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def context(ti: Any, store: Store, simulator: Simulator) -> dict[str, Any]:  # noqa: ARG001 - the cluster
     """The context of a task in an Airflow that keeps state for a retry."""
     return {"ti": ti, "task_state_store": store}
+
+
+@pytest.fixture
+def questions(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The questions that were asked. Airflow's own part needs a database: see the live tests."""
+    asked: list[dict[str, Any]] = []
+
+    def ask(_: Any, **question: Any) -> None:
+        asked.append(question)
+        raise Asked
+
+    monkeypatch.setattr("airflow_provider_sf.operators.gate_questions.ask", ask)
+    monkeypatch.setattr("airflow_provider_sf.operators.gate_parameters.check_can_ask", lambda _: None)
+    return asked
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,12 +22,15 @@ from airflow_provider_sf.releases.upgrade_update import UpgradeUpdate
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.triggers.health import ServiceFabricHealthTrigger
 from airflow_provider_sf.upgrades.applications import ApplicationHealth
+from tests.operators.answers import answer, asked, calls, started_domains
 from tests.sensors.running import fire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_sf.simulator import Simulator
+
+pytestmark = pytest.mark.usefixtures("questions")
 
 SHOP = "fabric:/idle-shop/web"
 BAD = "fabric:/idle_rolled_back-shop/web"
@@ -39,50 +42,9 @@ class Gate(ServiceFabricUpgradeGateOperator):
     log = LOG
 
 
-class Asked(BaseException):
-    """Stands for the signal with which a task leaves the worker until a person answers."""
-
-
-@pytest.fixture(autouse=True)
-def questions(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The questions that were asked. Airflow's own part needs a database: see the live tests."""
-    asked: list[dict[str, Any]] = []
-
-    def ask(_: Any, **question: Any) -> None:
-        asked.append(question)
-        raise Asked
-
-    monkeypatch.setattr("airflow_provider_sf.operators.gate_questions.ask", ask)
-    monkeypatch.setattr("airflow_provider_sf.operators.gate_parameters.check_can_ask", lambda _: None)
-    return asked
-
-
 def gate(**keywords: Any) -> Gate:
     given = {"name": SHOP, "target_version": "v1", "deferrable": False, "poke_interval": 30, **keywords}
     return Gate(task_id="wait", **given)
-
-
-def answer(option: str, *, by: str | None = "kim") -> dict[str, Any]:
-    user = None if by is None else {"id": "1", "name": by}
-    at = datetime(2026, 3, 1, tzinfo=timezone.utc)
-    return {
-        "chosen_options": [option],
-        "params_input": {},
-        "responded_at": at,
-        "responded_by_user": user,
-        "timedout": by is None,
-    }
-
-
-def calls(simulator: Simulator) -> list[str]:
-    return [
-        f"{command.call.removesuffix('_application_upgrade')} {(command.body or {}).get('UpgradeDomainName', '')}".strip()
-        for command in simulator.journal
-    ]
-
-
-def started_domains(simulator: Simulator) -> list[str]:
-    return [call.removeprefix("resume ") for call in calls(simulator) if call.startswith("resume")]
 
 
 def test_each_domain_is_started_in_order(context: Any, simulator: Simulator, ti: Any, caplog: Any) -> None:
@@ -475,11 +437,6 @@ def test_answer_is_not_for_another_upgrade(
 
 
 # A person.
-
-
-def asked(step: Callable[[], Any]) -> None:
-    with pytest.raises(Asked):
-        step()
 
 
 def test_person_approves_the_second_domain(

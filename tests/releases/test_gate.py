@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf.releases.gate import GatePolicy, GateStep, next_gate_step
+from airflow_provider_sf.releases.gate import EACH_PAUSE, GatePolicy, GateStep, next_gate_step
 from airflow_provider_sf.releases.gate_state import (
     MAX_DECISIONS,
     CheckResult,
@@ -155,7 +155,13 @@ def test_next_domain_is_examined_afresh() -> None:
     assert state.at(paused(), at(9)) is state
     later = state.at(paused("UD3", ("UD1", "UD2")), at(9))
     assert later == replace(
-        state, next_domain="UD3", last_domain="UD2", arrived_at=at(9), healthy_since=None, checks=None
+        state,
+        next_domain="UD3",
+        last_domain="UD2",
+        paused_at=at(9),
+        arrived_at=at(9),
+        healthy_since=None,
+        checks=None,
     )
     assert replace(STATE, next_domain=None).at(paused("UD2", ()), at(9)).last_domain is None
 
@@ -170,9 +176,35 @@ def test_health_restarts_the_bake_time() -> None:
 
 
 def test_longer_wait_restarts_what_is_watched() -> None:
-    assert HEALTHY.baking_again(at(7)) == replace(HEALTHY, arrived_at=at(7), healthy_since=at(7), checks=None)
+    changes: dict[str, Any] = {"arrived_at": at(7), "ask_again_at": at(17)}
+    longer = replace(HEALTHY, **changes, healthy_since=at(7), checks=None)
+    assert HEALTHY.waiting_longer(at(7), at(17)) == longer
     unhealthy = replace(STATE, unhealthy_since=START)
-    assert unhealthy.baking_again(at(7)) == replace(STATE, arrived_at=at(7), unhealthy_since=at(7))
+    assert unhealthy.waiting_longer(at(7), at(17)) == replace(STATE, **changes, unhealthy_since=at(7))
+    assert step(longer, 8) == GateStep(GateAction.BAKE, seconds=540)
+    assert longer.at(paused("UD3", ("UD1", "UD2")), at(9)).ask_again_at is None
+
+
+def test_decision_has_the_time_that_was_added() -> None:
+    """Ten minutes, of which a check took one and a person three."""
+    asked = Question(at(4), "UD2", answered_at=at(7))
+    elsewhere = Question(at(1), "UD1", answered_at=at(2))
+    state = replace(HEALTHY, paused_at=START, check_seconds=60.0, questions=(elsewhere, asked))
+    (decision,) = state.decided(GateAction.RESUME, "", at(10)).decisions
+    assert (decision.bake_seconds, decision.check_seconds, decision.question_seconds) == (360, 60, 180)
+    assert state.at(paused("UD3", ("UD1", "UD2")), at(11)).check_seconds == 0
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_pause_without_checks_asks(*, seen: bool) -> None:
+    """The policy of ``on_paused="ask"``. A failure is the reason until a person has continued after it."""
+    failed = paused(FailureTimestampUtc="2026-03-01T03:00:30Z", FailureReason="HealthCheck")
+    state = replace(HEALTHY, failure_seen_at=failed.failed_at if seen else None)
+    found = step(state, 0, failed, bake_time=timedelta(0), on_failed_check="ask", approve_before=EACH_PAUSE)
+    assert found.action is GateAction.ASK
+    waits = "Service Fabric waits before each upgrade domain (UnmonitoredManual mode)"
+    fails = "Service Fabric has paused the upgrade after a failure: HealthCheck"
+    assert found.reason == (waits if seen else fails)
 
 
 def test_decisions_and_questions_are_kept() -> None:

@@ -119,12 +119,21 @@ def _decisions(decisions: tuple[Decision, ...]) -> str:
             time_text(decision.at),
             decision.upgrade_domain or "",
             format_duration(decision.healthy_seconds),
+            _time_added(decision),
             "; ".join(map(_check_text, decision.checks)),
             f"{words(decision.action)}: {decision.reason or UNKNOWN}",
         )
         for decision in decisions
     ]
-    return table(("Time", "After domain", "Healthy for", "Checks", "Decision"), rows) if rows else ""
+    heads = ("Time", "After domain", "Healthy for", "Time added", "Checks", "Decision")
+    return table(heads, rows) if rows else ""
+
+
+def _time_added(decision: Decision) -> str:
+    """Return how long the next upgrade domain has waited."""
+    parts = (decision.bake_seconds, decision.check_seconds, decision.question_seconds)
+    known = [part for part in parts if part is not None]
+    return format_duration(sum(known) if known else None)
 
 
 def _check_text(check: Check) -> str:
