@@ -42,6 +42,7 @@ ARROWS: dict[str, set[str]] = {
         "upgrades",
         "wait",
     },
+    "notifications": {"links", "messages", "operators", "releases", "rest"},
     "task_groups": {"operators", "releases", "wait"},
     "sensors": {
         "cluster",

@@ -132,13 +132,15 @@ def test_class_begins_with_its_example(name: str, text: str) -> None:
 
 
 def test_each_airflow_class_has_a_section() -> None:
-    modules = [*(ROOT / "airflow_provider_sf").glob("[host]*s/*.py")]
+    modules = [*(ROOT / "airflow_provider_sf").glob("[hnost]*s/*.py")]
     classes = {
         name
         for module in modules
         for name in re.findall(
-            r"^class (ServiceFabric\w*(?:Hook|Operator|Sensor|Trigger))\(", module.read_text(), re.MULTILINE
+            r"^class (ServiceFabric\w*(?:Hook|Notifier|Operator|Sensor|Trigger))\(",
+            module.read_text(),
+            re.MULTILINE,
         )
     }
-    assert len(classes) == 18
+    assert len(classes) == 19
     assert classes | {"release_application", "release_train"} == {name for name, _ in class_sections()}

@@ -118,6 +118,26 @@ RUNS = {
         ("The task 'upgrade' was ended by hand",),
         {"mark_success_pattern": "upgrade"},
     ),
+    "release_notifies": Run(
+        "release_notifies",
+        "success",
+        {"announce": "success", "upgrade": "success"},
+        (
+            ": upgrade of application 'fabric:/idle-shop/web' from v0 to v1",
+            "DAG release_notifies, task upgrade, run ",
+        ),
+    ),
+    "release_notifies, rollback": Run(
+        "release_notifies",
+        "failed",
+        {"announce": "upstream_failed", "upgrade": "failed"},
+        (
+            "Why: failure reason HealthCheck, in domain UD3",
+            "Service Fabric Explorer: http://127.0.0.1:",
+            "Failed: run of the DAG 'release_notifies'",  # ``dag.test()`` gives a DAG without operators
+        ),
+        {"run_conf": {"application": "fabric:/idle_rolled_back-mail/web"}},
+    ),
     "release_by_domain": Run(
         "release_by_domain",
         "success",

@@ -74,7 +74,7 @@ class ServiceFabricReleaseRecordOperator(BaseOperator):
         """Return the ids of the tasks to record."""
         if self.task_ids is not None:
             return self.task_ids
-        return sorted(task.task_id for task in self.get_flat_relatives(upstream=True) if _is_recorded(task))
+        return sorted(task.task_id for task in self.get_flat_relatives(upstream=True) if is_recorded(task))
 
     def _log_result(self, written: WrittenRecord) -> None:
         verb = "Written" if written.is_new else "Found the record of an earlier try"
@@ -82,7 +82,7 @@ class ServiceFabricReleaseRecordOperator(BaseOperator):
         self.log.info("SHA-256 of the record: %s", written.record["sha256"])
 
 
-def _is_recorded(task: Any) -> bool:
+def is_recorded(task: Any) -> bool:
     """Whether a task, mapped or not, is one of this provider, or of a class that inherits from it."""
     found = getattr(task, "operator_class", None) or type(task)
     modules = (parent.__module__ for parent in getattr(found, "__mro__", ()))

@@ -28,20 +28,21 @@ def read_run(context: Context) -> Run:
 
 def read_xcoms(context: Context, task_ids: Sequence[str]) -> tuple[TaskXComs, ...]:
     """Return the XComs of these tasks; one item for each index of a mapped task."""
-    ti = context["ti"]
     return tuple(
-        TaskXComs(
-            task_id=task_id,
-            map_index=map_index,
-            state=state,
-            values={key: _pull(ti, task_id, map_index, key) for key in KEYS},
-        )
+        pull_xcoms(context["ti"], task_id, map_index, state)
         for task_id in task_ids
         for map_index, state in _instances(context, task_id)
     )
 
 
-def _pull(ti: Any, task_id: str, map_index: int | None, key: str) -> Any:
+def pull_xcoms(ti: Any, task_id: str, map_index: int | None, state: str | None) -> TaskXComs:
+    """Return the XComs of one task, or of one index of a mapped task."""
+    values = {key: pull(ti, task_id, map_index, key) for key in KEYS}
+    return TaskXComs(task_id=task_id, map_index=map_index, state=state, values=values)
+
+
+def pull(ti: Any, task_id: str, map_index: int | None, key: str) -> Any:
+    """Return an XCom, or None."""
     return ti.xcom_pull(task_ids=task_id, key=key, map_indexes=-1 if map_index is None else map_index)
 
 
@@ -63,7 +64,7 @@ def _states(context: Context, task_id: str) -> dict[str, str | None]:
     if not hasattr(ti, "get_task_states"):
         return _states_of_models(context, task_id)
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id], task_ids=[task_id])
-    return {name: _word(state) for name, state in states.get(ti.run_id, {}).items()}
+    return {name: state_word(state) for name, state in states.get(ti.run_id, {}).items()}
 
 
 def _states_of_models(context: Context, task_id: str) -> dict[str, str | None]:
@@ -71,10 +72,11 @@ def _states_of_models(context: Context, task_id: str) -> dict[str, str | None]:
     dag_run: Any = context["dag_run"]
     instances = [instance for instance in dag_run.get_task_instances() if instance.task_id == task_id]
     return {
-        task_id if instance.map_index < 0 else f"{task_id}_{instance.map_index}": _word(instance.state)
+        task_id if instance.map_index < 0 else f"{task_id}_{instance.map_index}": state_word(instance.state)
         for instance in instances
     }
 
 
-def _word(state: object) -> str | None:
+def state_word(state: object) -> str | None:
+    """Return Airflow's state of a task as text."""
     return None if state is None else str(getattr(state, "value", state))

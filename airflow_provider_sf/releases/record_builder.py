@@ -65,7 +65,7 @@ def build_record(run: Run, tasks: tuple[TaskXComs, ...], now: datetime) -> Relea
 
     :raises ValueError: no task has pushed an XCom of this provider
     """
-    found = tuple(sorted(map(_task_record, tasks), key=_began))
+    found = tuple(sorted(map(task_record, tasks), key=_began))
     if not any(_is_ours(value) for task in tasks for value in task.values.values()):
         names = ", ".join(sorted({task.task_id for task in tasks})) or "no task"
         msg = (
@@ -96,7 +96,8 @@ def _is_ours(value: object) -> bool:
     return isinstance(schema, str) and schema.startswith("service_fabric.")
 
 
-def _task_record(task: TaskXComs) -> TaskRecord:
+def task_record(task: TaskXComs) -> TaskRecord:
+    """Return what the XComs of a task say. Members of an unexpected form count as missing."""
     values = {key: value for key, value in task.values.items() if isinstance(value, Mapping)}
     wait, gate, start = (values.get(f"upgrade_{part}", {}) for part in ("wait", "gate", "start"))
     result = values.get("return_value", {})

@@ -1,0 +1,1 @@
+"""The notifiers of this provider, one module for each service."""
