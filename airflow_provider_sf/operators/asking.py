@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow import __version__ as airflow_version
-
+from airflow_provider_sf.airflow_versions import AWAITING_INPUT, QUESTIONS
 from airflow_provider_sf.rest.json_values import utc
 from airflow_provider_sf.rest.plain_text import shorten_repr
 
@@ -34,7 +33,7 @@ def check_can_ask(parameter: str) -> None:
 
     :raises ValueError: this is an Airflow before 3.1
     """
-    if _version(airflow_version) < (3, 1):
+    if not QUESTIONS.is_available:
         msg = f"{parameter} asks a person, which needs Airflow 3.1: remove it, or update Airflow"
         raise ValueError(msg)
 
@@ -73,26 +72,22 @@ def ask(
         params={},
         assigned_users=[dict(user) for user in assigned_users],  # type: ignore[misc]
     )
-    try:
+    if AWAITING_INPUT.is_available:
         from airflow.sdk.exceptions import TaskAwaitingInput  # noqa: PLC0415 - from Airflow 3.3 on
-    except ImportError:
-        from airflow.providers.standard.triggers.hitl import HITLTrigger  # noqa: PLC0415 - from Airflow 3.1 on
 
-        trigger = HITLTrigger(
-            ti_id=ti_id,
-            options=list(options),
-            defaults=[default],
-            params={},
-            multiple=False,
-            timeout_datetime=None if timeout is None else datetime.now(timezone.utc) + timeout,
-        )
-        defer(trigger=trigger, method_name=method_name)
-    else:
         raise TaskAwaitingInput(method_name=method_name, timeout=timeout)
 
+    from airflow.providers.standard.triggers.hitl import HITLTrigger  # noqa: PLC0415 - from Airflow 3.1 on
 
-def _version(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2])
+    trigger = HITLTrigger(
+        ti_id=ti_id,
+        options=list(options),
+        defaults=[default],
+        params={},
+        multiple=False,
+        timeout_datetime=None if timeout is None else datetime.now(timezone.utc) + timeout,
+    )
+    defer(trigger=trigger, method_name=method_name)
 
 
 def read_answer(event: Any, options: Sequence[str]) -> Answer:

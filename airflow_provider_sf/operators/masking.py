@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from airflow_provider_sf.airflow_versions import moved
 from airflow_provider_sf.rest import ServiceFabricError
 from airflow_provider_sf.rest.plain_text import plain_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
-def mask_function_in(module: str, name: str = "mask_secret") -> Callable[[str], Any] | None:
-    """Return Airflow's function from a module; None if this version of Airflow does not have it there."""
-    try:
-        found: Callable[[str], Any] | None = getattr(import_module(module), name, None)
-    except ImportError:
-        return None
-    return found
-
-
-# Not from common-compat: its oldest supported version does not have the name.
-_MODULES = (
-    "airflow.sdk.log",
-    "airflow.sdk.execution_time.secrets_masker",
-    "airflow.utils.log.secrets_masker",
-)
 _SIGNATURES = ("sig=", "token=")
 """The parts of a query that are secrets, alone or in another text."""
 
@@ -39,17 +24,7 @@ _CUT = "..."
 _SHORTEST_PREFIX = 4
 """Fewer letters at the end of a cut text are no part of a secret that matters."""
 
-mask_secret = next(filter(None, map(mask_function_in, _MODULES)))
-
-
-_REDACT_MODULES = (
-    "airflow.sdk._shared.secrets_masker",
-    "airflow.sdk.execution_time.secrets_masker",
-    "airflow.utils.log.secrets_masker",
-)
-"""Where versions of Airflow have the function that replaces known secrets."""
-
-_redact = next(filter(None, (mask_function_in(module, "redact") for module in _REDACT_MODULES)))
+mask_secret, _redact = moved("mask_secret"), moved("redact")
 
 
 def redacted(value: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import XCom
 
+from airflow_provider_sf.airflow_versions import XCOM_IN_TRIGGERS
 from airflow_provider_sf.wait.state import WaitState, xcom_values
 
 if TYPE_CHECKING:
@@ -268,7 +269,7 @@ def _relevant_parts(state: WaitState) -> _RelevantParts:
 
 def _obstacle() -> str | None:
     """Return why a trigger cannot push XComs, or not without blocking the event loop of all triggers."""
-    if not hasattr(XCom, "aset"):
+    if not XCOM_IN_TRIGGERS.is_available:
         return "before Airflow 3.3 a trigger cannot push it"
     from airflow.sdk.bases.xcom import BaseXCom  # noqa: PLC0415 - not in Airflow 2
 

@@ -222,9 +222,3 @@ def test_cut_secret_is_hidden() -> None:
 )
 def test_hidden_text_shows_no_secret(text: str, hidden: str) -> None:
     assert masking.hide(text, [SECRET, ""]) == hidden
-
-
-@pytest.mark.parametrize("module", ["airflow.nowhere", "airflow_provider_sf.exceptions"])
-def test_function_may_be_in_another_module(module: str) -> None:
-    """Airflow has moved it several times."""
-    assert masking.mask_function_in(module) is None

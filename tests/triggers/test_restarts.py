@@ -9,8 +9,8 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import XCom
 
+from airflow_provider_sf.airflow_versions import XCOM_IN_TRIGGERS
 from airflow_provider_sf.cluster.per_loop import loop_resources
 from airflow_provider_sf.hooks import cluster_cache
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
 needs_airflow_3_3 = pytest.mark.skipif(
-    not hasattr(XCom, "aset"), reason="before Airflow 3.3 a trigger cannot push XComs"
+    not XCOM_IN_TRIGGERS.is_available, reason="before Airflow 3.3 a trigger cannot push XComs"
 )
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import XCom
 
+from airflow_provider_sf import airflow_versions
+from airflow_provider_sf.airflow_versions import XCOM_IN_TRIGGERS
 from airflow_provider_sf.rest import Unreachable
 from airflow_provider_sf.triggers import push_turns, xcom_progress
 from airflow_provider_sf.triggers.loop_watch import LoopWatch
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from tests.triggers.stand_in import Supervisor
 
 needs_airflow_3_3 = pytest.mark.skipif(
-    not hasattr(XCom, "aset"), reason="before Airflow 3.3 a trigger cannot push XComs"
+    not XCOM_IN_TRIGGERS.is_available, reason="before Airflow 3.3 a trigger cannot push XComs"
 )
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
@@ -765,39 +767,29 @@ class Elsewhere(XCom):  # type: ignore[misc]
         raise AssertionError(value)
 
 
-class BeforeAirflow33:
-    """Without methods for triggers."""
-
-
 @needs_airflow_3_3
-@pytest.mark.parametrize(
-    ("backend", "obstacle"),
-    [
-        (Elsewhere, "a custom XCom backend would block all triggers"),
-        (BeforeAirflow33, "before Airflow 3.3 a trigger cannot push it"),
-    ],
-)
-def test_obstacle_is_logged_once(
-    backend: type,
-    obstacle: str,
-    supervisor: Supervisor,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+def test_foreign_backend_is_logged_once(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def wait() -> None:
         async with live() as shown:
             shown.show(after(record(20.0)), NOW)
             await pushed(shown)
 
-    monkeypatch.setattr(xcom_progress, "XCom", backend)
+    monkeypatch.setattr(xcom_progress, "XCom", Elsewhere)
     with caplog.at_level(logging.INFO):
         in_a_loop(wait)
     assert supervisor.pushes == []
-    assert caplog.messages == [f"No progress in XCom while deferred: {obstacle}"]
+    assert caplog.messages == [
+        "No progress in XCom while deferred: a custom XCom backend would block all triggers"
+    ]
 
 
-@pytest.mark.skipif(hasattr(XCom, "aset"), reason="Airflow 3.3 lets a trigger push XComs")
-def test_old_airflow_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_old_airflow_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(airflow_versions, "INSTALLED", (3, 2))
+
     async def wait() -> None:
         async with live() as shown:
             shown.show(after(record(20.0)), NOW)
