@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_sf import airflow_versions
 from airflow_provider_sf.exceptions import UpgradeFailed
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators import asking, gate_parameters
@@ -199,7 +200,7 @@ def test_invalid_parameters_name_the_fix(keywords: dict[str, Any], message: str)
 
 
 def test_airflow_3_0_cannot_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "airflow_version", "3.0.6")
+    monkeypatch.setattr(airflow_versions, "INSTALLED", (3, 0))
     monkeypatch.setattr(gate_parameters, "check_can_ask", asking.check_can_ask)
     with pytest.raises(ValueError, match=r"on_paused='ask' asks a person, which needs Airflow 3\.1"):
         upgrade()

@@ -156,7 +156,7 @@ def test_previous_must_be_about_the_same_application(ti: Any) -> None:
         ({"target_version": ""}, "target_version must be a version"),
         ({"clock_skew": -1}, "clock_skew must be .* not -1"),
         ({"accept_current_version": True}, "accept_current_version needs target_version"),
-        ({"on_paused": "ask"}, "on_paused must be 'wait' or 'fail', not 'ask'"),
+        ({"on_paused": "stop"}, "on_paused must be 'wait' or 'fail', not 'stop'"),
         ({"on_rollback": "fail"}, "on_rollback must be 'wait' or 'fail_fast', not 'fail'"),
         ({"start_timeout": "soon"}, "start_timeout must be .* not 'soon'"),
         ({"unknown_state_timeout": None}, "unknown_state_timeout must be .* not None"),
