@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,15 +99,13 @@ class Recorder:
 
     def _talk(self, connection: socket.socket) -> None:
         received = b""
-        try:
+        with connection, suppress(OSError):  # closed
             while piece := connection.recv(65536):
                 received += piece
                 while b"\r\n\r\n" in received:
                     request, _, received = received.partition(b"\r\n\r\n")
                     self.requests.append(request.decode())
                     self._answer(connection)
-        except OSError:  # closed
-            return
 
     def _answer(self, connection: socket.socket) -> None:
         if self.answer is None:

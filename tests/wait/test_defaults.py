@@ -22,6 +22,7 @@ def test_defaults_never_change() -> None:
         "START_TIMEOUT_SECONDS": 900.0,
         "UNKNOWN_STATE_TIMEOUT_SECONDS": 600.0,
         "UNREACHABLE_TIMEOUT_SECONDS": 300.0,
+        "MIN_DEFERRAL_SECONDS": 10.0,
         "CLOCK_SKEW_SECONDS": 60.0,
         "ON_PAUSED": "wait",
         "ON_ROLLBACK": "wait",
