@@ -45,7 +45,8 @@ class ServiceFabricBakeOperator(BaseOperator):
     :param unreachable_timeout: reads are retried for this time while the cluster is unreachable; 5 minutes
 
     Durations are seconds or a timedelta. A bake time goes on when a triggerer is restarted, and begins again
-    when the task is retried. XComs: ``return_value`` is ``{"healthy_seconds": 600.0}``.
+    when the task is retried. XComs: ``return_value`` is ``{"healthy_seconds": 600.0}``; ``bake_result`` has
+    the result, its times and the last health, also if the task fails.
 
     :raises ApplicationUnhealthy: the application was unhealthy for ``health_check_retry``; not retried
     :raises AirflowSensorTimeout: the health was not stable within ``timeout``; not retried
@@ -97,17 +98,17 @@ class ServiceFabricBakeOperator(BaseOperator):
                 context, ServiceFabricHook(self.service_fabric_conn_id).get_conn(), self.kind, self.name
             )
         now = utc_now()
-        return self._watch(now, now + timedelta(seconds=self.timeout))
+        return self._watch(context, now, now + timedelta(seconds=self.timeout))
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after the trigger has woken the task."""
         from airflow_provider_sf.rest.json_values import utc  # noqa: PLC0415 - keeps DAG parsing fast
 
         until, deadline = (utc(event[member]) or utc_now() for member in ("until", "deadline"))
-        return self._watch(until, deadline, was_healthy=bool(event["is_healthy"]))
+        return self._watch(context, until, deadline, was_healthy=bool(event["is_healthy"]))
 
     def _watch(
-        self, until: datetime, deadline: datetime, *, was_healthy: bool | None = None
+        self, context: Context, until: datetime, deadline: datetime, *, was_healthy: bool | None = None
     ) -> dict[str, Any]:
         """
         Read the health until it is decided, or defer.
@@ -122,8 +123,10 @@ class ServiceFabricBakeOperator(BaseOperator):
                 was_healthy, until = health.is_healthy, now + self._limit(health)
                 self._log_health(health)
             if now >= until:
+                self._push_result(context, "healthy" if health.is_healthy else "unhealthy", health, deadline)
                 return self._result(health)
             if now >= deadline:
+                self._push_result(context, "timeout", health, deadline)
                 self._time_out()
             if self.deferrable:
                 from airflow_provider_sf.operators.health_watch import health_trigger  # noqa: PLC0415 - keeps DAG parsing fast
@@ -148,6 +151,26 @@ class ServiceFabricBakeOperator(BaseOperator):
 
         level = logging.INFO if health.is_healthy else logging.WARNING
         self.log.log(level, "%s", health_line(self.name, health, self._limit(health).total_seconds()))
+
+    def _push_result(
+        self, context: Context, result: str, health: ApplicationHealth, deadline: datetime
+    ) -> None:
+        """Push the XCom ``bake_result``, before the task fails, too."""
+        from airflow_provider_sf.releases.bake_result import BakeResult  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.upgrades.observed_health import ObservedHealth  # noqa: PLC0415 - see above
+
+        now = utc_now()
+        found = BakeResult(
+            kind=self.kind,
+            name=self.name,
+            result=result,
+            bake_seconds=self.bake_time,
+            began_at=deadline - timedelta(seconds=self.timeout),
+            ended_at=now,
+            health=ObservedHealth.of(health, now),
+        )
+        if self.do_xcom_push:
+            context["ti"].xcom_push(key="bake_result", value=found.to_dict())
 
     def _result(self, health: ApplicationHealth) -> dict[str, Any]:
         """Return the result of a bake time that is over, or raise."""

@@ -16,6 +16,7 @@ from airflow_provider_sf.releases.gate import next_gate_step
 from airflow_provider_sf.releases.gate_state import CheckResult, GateAction, GateState, PausedUpgrade
 from airflow_provider_sf.releases.resume import next_resume_step
 from airflow_provider_sf.rest.plain_text import plain_line
+from airflow_provider_sf.upgrades.observed_health import ObservedHealth
 from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.state import WaitState
 
@@ -139,11 +140,12 @@ class GateTask:
 
     def _look_at_health(self) -> None:
         read = partial(self.hook.get_application_health, self._name, policy=self._health_policy)
-        health = self.read(read)
+        health, now = self.read(read), _now()
         problems = None
         if not health.is_healthy:
             problems = health.unhealthy_evaluations or (f"its health is {health.aggregated_health_state}",)
-        self.state = self.state.with_health(problems, _now())
+        state = replace(self.state, health=ObservedHealth.of(health, now))
+        self.state = state.with_health(problems, now)
 
     def _run_checks(self, record: UpgradeProgress) -> None:
         """Run all checks, so that the log shows everything that is wrong."""

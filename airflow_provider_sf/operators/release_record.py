@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_sf.wait.parameters import naming_task
+from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
+from airflow_provider_sf.wait.parameters import is_rendered_later, naming_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,8 @@ class ServiceFabricReleaseRecordOperator(BaseOperator):
         from airflow_provider_sf.operators.run_xcoms import read_run, read_xcoms  # noqa: PLC0415
         from airflow_provider_sf.releases.record_builder import build_record  # noqa: PLC0415
 
-        tasks = read_xcoms(context, self.recorded_task_ids())
+        task_ids = self.recorded_task_ids()
+        tasks = read_xcoms(context, task_ids, self._connections(task_ids))
         record = build_record(read_run(context), tasks, datetime.now(timezone.utc))
         written = write_record(Path(self.folder), redacted(record.to_dict()))
         self._log_result(written)
@@ -76,10 +78,26 @@ class ServiceFabricReleaseRecordOperator(BaseOperator):
             return self.task_ids
         return sorted(task.task_id for task in self.get_flat_relatives(upstream=True) if is_recorded(task))
 
+    def _connections(self, task_ids: Sequence[str]) -> dict[str, str]:
+        """Return the id of the connection of each task, as far as the DAG file shows it."""
+        dag = self.get_dag()
+        tasks = [dag.get_task(task_id) for task_id in task_ids if dag.has_task(task_id)] if dag else []
+        found = {task.task_id: _connection_of(task) for task in tasks}
+        return {task_id: value for task_id, value in found.items() if value and not is_rendered_later(value)}
+
     def _log_result(self, written: WrittenRecord) -> None:
         verb = "Written" if written.is_new else "Found the record of an earlier try"
         self.log.info("%s: %s and %s", verb, written.json_path, written.html_path.name)
         self.log.info("SHA-256 of the record: %s", written.record["sha256"])
+
+
+def _connection_of(task: Any) -> Any:
+    """Return the id of the connection; None for a mapped task with several ones."""
+    expanded = getattr(task, "expand_input", None)
+    if expanded is None:
+        return getattr(task, "service_fabric_conn_id", None)
+    is_same = isinstance(expanded.value, dict) and "service_fabric_conn_id" not in expanded.value
+    return task.partial_kwargs.get("service_fabric_conn_id", DEFAULT_CONN_ID) if is_same else None
 
 
 def is_recorded(task: Any) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.releases.record_builder import KEYS, Run, TaskXComs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -26,10 +27,17 @@ def read_run(context: Context) -> Run:
     )
 
 
-def read_xcoms(context: Context, task_ids: Sequence[str]) -> tuple[TaskXComs, ...]:
-    """Return the XComs of these tasks; one item for each index of a mapped task."""
+def read_xcoms(
+    context: Context, task_ids: Sequence[str], connections: Mapping[str, str] | None = None
+) -> tuple[TaskXComs, ...]:
+    """
+    Return the XComs of these tasks; one item for each index of a mapped task.
+
+    :param connections: the connection of each task, as far as it is known
+    """
+    known = connections or {}
     return tuple(
-        pull_xcoms(context["ti"], task_id, map_index, state)
+        replace(pull_xcoms(context["ti"], task_id, map_index, state), connection=known.get(task_id))
         for task_id in task_ids
         for map_index, state in _instances(context, task_id)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from airflow_provider_sf.releases.start_once import (
 )
 from airflow_provider_sf.releases.start_report import BeforeStart, StartReport
 from airflow_provider_sf.rest import ServiceFabricError
+from airflow_provider_sf.upgrades.observed_health import ObservedHealth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,6 +90,7 @@ class StartResult:
             values=tuple(current.items()) if is_known and store_parameters else (),
             started_at=before.upgrade.started_at,
             target_version=before.upgrade.target_version,
+            health=before.health,
         )
 
 
@@ -140,7 +142,7 @@ class StartTask:
             step: Step | None = next_step(upgrade, self._options, self._state, seen)
             if isinstance(step, Send):
                 check(seen, upgrade)
-                step = self._send(step, upgrade, seen)
+                step = self._send(self._with_reasons(step.state), upgrade, seen)
                 has_sent = True
             if isinstance(step, Refused):
                 raise ChangeRefused(refusal_message(self._name, step.reason, seen))
@@ -153,17 +155,19 @@ class StartTask:
                 time.sleep(step.seconds)
             seen, application = self._look()
 
-    def _send(self, step: Send, upgrade: ApplicationUpgrade, seen: Seen) -> NothingToDo | Refused | None:
+    def _send(
+        self, state: StartState, upgrade: ApplicationUpgrade, seen: Seen
+    ) -> NothingToDo | Refused | None:
         """Store what is about to be sent, send it, store what the answer says; None to look at the record."""
-        self._store(step.state)
+        self._store(state)
         for line in send_lines(upgrade, seen.parameters):
             self._log.info("%s", line)
         try:
             with hidden_in_errors(self._secrets):
                 self._hook.start_application_upgrade(upgrade, timeout=self._options.request_seconds)
         except ServiceFabricError as error:
-            return self._after(step.state, error)
-        return self._after(step.state, None)
+            return self._after(state, error)
+        return self._after(state, None)
 
     def _after(self, state: StartState, error: ServiceFabricError | None) -> NothingToDo | Refused | None:
         if error is not None:
@@ -205,9 +209,22 @@ class StartTask:
             progress = self._hook.get_upgrade_progress(self._name, kind="application")
             application = self._hook.get_application(self._name)
             found.append(application)
-            return Seen(progress, application.type_version, application.parameters, _now())
+            health = ObservedHealth(_now(), application.health_state)
+            return Seen(progress, application.type_version, application.parameters, _now(), health)
 
         return self._read(look), found[-1]
+
+    def _with_reasons(self, state: StartState) -> StartState:
+        """Add why the application is unhealthy before the start; the start does not need that."""
+        before, health = state.before, state.before.health
+        if health is None or health.state in {"Ok", None} or health.unhealthy_evaluations:
+            return state
+        try:
+            health = ObservedHealth.of(self._hook.get_application_health(self._name), _now())
+        except ServiceFabricError as error:
+            self._log.info("Could not read why the application is unhealthy: %s", error)
+            return state
+        return replace(state, before=replace(before, health=health))
 
 
 def _now() -> datetime:

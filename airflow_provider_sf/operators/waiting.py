@@ -190,6 +190,7 @@ class WaitingOperator(BaseOperator):
             policy=policy,
             limit=limit,
             deferrable=self.deferrable,
+            pushes_health=True,
             **{"live_progress": self.live_progress, "push_xcoms": self.do_xcom_push, **settings},
         )
         return WaitTask(

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_sf.serialization import REQUIRED, Record
+from airflow_provider_sf.upgrades.observed_health import ObservedHealth
 from airflow_provider_sf.wait.identity import UpgradeIdentity
 
 if TYPE_CHECKING:
@@ -142,6 +143,8 @@ class GateState(Record):
     healthy_since: datetime | None = None
     unhealthy_since: datetime | None = None
     unhealthy_because: tuple[str, ...] = ()
+    health: ObservedHealth | None = None
+    """The last health that the task has read."""
     checks: tuple[CheckResult, ...] | None = None
     """The results before ``next_domain``; None if they have not run."""
     check_seconds: float = 0.0

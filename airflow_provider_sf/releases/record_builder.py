@@ -11,6 +11,7 @@ from typing import Any
 from airflow_provider_sf.releases.record_outcome import release_outcome
 from airflow_provider_sf.releases.release_record import (
     Answer,
+    Bake,
     Change,
     Check,
     Decision,
@@ -20,8 +21,17 @@ from airflow_provider_sf.releases.release_record import (
 )
 from airflow_provider_sf.rest.json_values import number, objects, text, utc
 from airflow_provider_sf.rest.plain_text import hide_queries
+from airflow_provider_sf.upgrades.observed_health import ObservedHealth
 
-KEYS = ("upgrade_start", "upgrade_wait", "upgrade_progress", "upgrade_gate", "return_value")
+KEYS = (
+    "upgrade_start",
+    "upgrade_wait",
+    "upgrade_progress",
+    "upgrade_gate",
+    "health_at_end",
+    "bake_result",
+    "return_value",
+)
 """The XComs that a record is built from."""
 
 _POLICIES = frozenset(
@@ -46,6 +56,8 @@ class TaskXComs:
     map_index: int | None
     state: str | None
     values: Mapping[str, Any]
+    connection: str | None = None
+    """The id of the connection to the cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +112,10 @@ def task_record(task: TaskXComs) -> TaskRecord:
     """Return what the XComs of a task say. Members of an unexpected form count as missing."""
     values = {key: value for key, value in task.values.items() if isinstance(value, Mapping)}
     wait, gate, start = (values.get(f"upgrade_{part}", {}) for part in ("wait", "gate", "start"))
-    result = values.get("return_value", {})
+    result, bake = values.get("return_value", {}), values.get("bake_result", {})
     own = result if str(result.get("schema")).startswith("service_fabric.upgrade_progress/") else {}
     last = values.get("upgrade_progress") or own or _mapping(wait.get("record"))
-    source = wait or start or gate or last
+    source = wait or start or gate or bake or last
     previous, target = _versions(wait, gate, last)
     timeline = tuple(filter(None, map(_phase, objects(wait.get("timeline")))))
     upgrade = {} if _ends_with_another(timeline) else last
@@ -111,16 +123,20 @@ def task_record(task: TaskXComs) -> TaskRecord:
         task_id=task.task_id,
         map_index=task.map_index,
         state=task.state,
+        connection=task.connection,
         kind=text(source.get("kind")),
         name=text(source.get("name")),
         change=_change(start) if start else None,
+        health_at_start=_health(_mapping(start.get("before")).get("health")),
+        health_at_end=_health(values.get("health_at_end") or bake.get("health") or gate.get("health")),
+        bake=Bake(text(bake.get("result")), number(bake.get("bake_seconds"))) if bake else None,
         outcome=text(upgrade.get("outcome")),
         upgrade_state=text(upgrade.get("state")),
         previous_version=previous,
         target_version=target,
         ended_by=text(wait.get("ended_by")),
-        began_at=utc(wait.get("began_at")),
-        ended_at=utc(wait.get("ended_at")),
+        began_at=utc((wait or bake).get("began_at")),
+        ended_at=utc((wait or bake).get("ended_at")),
         message=_words(wait.get("message")),
         reasons=_sentences(wait.get("reasons")),
         unhealthy_at_end=_sentences(last.get("unhealthy_evaluations")),
@@ -130,7 +146,7 @@ def task_record(task: TaskXComs) -> TaskRecord:
         unread=tuple(
             key
             for key, value in task.values.items()
-            if key.startswith("upgrade_") and value is not None and not isinstance(value, Mapping)
+            if key != "return_value" and value is not None and not isinstance(value, Mapping)
         ),
     )
 
@@ -159,6 +175,15 @@ def _change(start: Mapping[str, Any]) -> Change:
             (name, _words(value) or "") for name, value in description.items() if name in _POLICIES
         ),
     )
+
+
+def _health(value: object) -> ObservedHealth | None:
+    """Return a health; None without its time, because it has no place in the release then."""
+    found = _mapping(value)
+    at = utc(found.get("at"))
+    if at is None:
+        return None
+    return ObservedHealth(at, text(found.get("state")), _sentences(found.get("unhealthy_evaluations")))
 
 
 def _phase(stage: Mapping[str, Any]) -> Phase | None:

@@ -36,8 +36,9 @@ def release_outcome(tasks: Sequence[TaskRecord]) -> str | None:
 
 
 def _counts(task: TaskRecord) -> bool:
-    """Whether a task has changed or awaited an upgrade, or should have done so."""
-    return bool(task.began_at or task.change) or task.state in _FAILED_STATES
+    """Whether a task has changed or awaited an upgrade, or should have done so; or has failed after it."""
+    is_upgrade = task.bake is None and bool(task.began_at or task.change)
+    return is_upgrade or task.state in _FAILED_STATES
 
 
 def _outcome_of(task: TaskRecord) -> str | None:
@@ -47,5 +48,11 @@ def _outcome_of(task: TaskRecord) -> str | None:
 
 
 def _upgrade_of(task: TaskRecord) -> Hashable:
-    """Return what an upgrade is about, in any spelling; a task without a name stands alone."""
-    return (task.kind, normalized_name(task.name)) if task.name else (task.task_id, task.map_index)
+    """
+    Return what an upgrade is about: the name in any spelling, on one cluster.
+
+    A task without a name stands alone. If the connection is not known, each index counts as a cluster.
+    """
+    if not task.name:
+        return (task.task_id, task.map_index)
+    return (task.connection or task.map_index, task.kind, normalized_name(task.name))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from airflow_provider_sf.serialization import Record
+from airflow_provider_sf.upgrades.observed_health import ObservedHealth
 
 SCHEMA = "service_fabric.release_record/1"
 
@@ -94,6 +95,16 @@ class Answer(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Bake(Record):
+    """How a bake time after an upgrade has ended."""
+
+    result: str | None
+    """Either healthy, unhealthy or timeout (the health has changed too often)."""
+    bake_seconds: float | None
+    """How long the application had to be healthy."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRecord(Record):
     """What one task of the release has done, and how it ended."""
 
@@ -102,9 +113,16 @@ class TaskRecord(Record):
     """The index of a mapped task."""
     state: str | None
     """Airflow's state of the task when the record was written; null if Airflow does not provide it."""
+    connection: str | None = None
+    """The id of the connection to the cluster; null if it is a template, or mapped."""
     kind: str | None = None
     name: str | None = None
     change: Change | None = None
+    health_at_start: ObservedHealth | None = None
+    """The health of the application before the request was sent."""
+    health_at_end: ObservedHealth | None = None
+    """The health when the task ended, or when it was read last."""
+    bake: Bake | None = None
     outcome: str | None = None
     """The outcome of the upgrade: succeeded, rolled_back, paused, failed or another one; null if unknown."""
     upgrade_state: str | None = None

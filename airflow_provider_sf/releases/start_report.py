@@ -11,6 +11,7 @@ from airflow_provider_sf.rest.plain_text import shorten_repr
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.serialization import REQUIRED, Record
 from airflow_provider_sf.upgrades import UpgradeProgress
+from airflow_provider_sf.upgrades.observed_health import ObservedHealth
 from airflow_provider_sf.wait.identity import UpgradeIdentity
 from airflow_provider_sf.wait.selector_input import read_literal
 
@@ -34,6 +35,7 @@ class BeforeStart(Record):
     started_at: datetime | None = None
     """The start time of the upgrade that was on record."""
     target_version: str | None = None
+    health: ObservedHealth | None = None
 
 
 @dataclass(frozen=True, slots=True)

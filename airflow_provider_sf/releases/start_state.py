@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_sf.releases.parameters import sha256_of
 from airflow_provider_sf.serialization import Record
+from airflow_provider_sf.upgrades.observed_health import ObservedHealth
 from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.identity import UpgradeIdentity
 
@@ -45,6 +46,7 @@ class Seen:
     version: str | None
     parameters: Mapping[str, str]
     now: datetime
+    health: ObservedHealth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Before(Record):
     was_upgraded: bool
     version: str | None
     parameters_sha256: str
+    health: ObservedHealth | None = None
 
     @classmethod
     def of(cls, seen: Seen) -> Before:
@@ -67,6 +70,7 @@ class Before(Record):
             was_upgraded=outcome is not Outcome.NOT_UPGRADED,
             version=seen.version,
             parameters_sha256=sha256_of(seen.parameters),
+            health=seen.health,
         )
 
 

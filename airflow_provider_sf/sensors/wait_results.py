@@ -37,6 +37,7 @@ class WaitResults:
         self._settings = settings
         self._policy = settings.policy
         self._log = log
+        self._known_health: ApplicationHealth | ClusterHealth | None = None
 
     def is_wanted_pause(self, state: WaitState) -> bool:
         """Whether the expected upgrade is paused, and the task wants to know that."""
@@ -54,7 +55,7 @@ class WaitResults:
             if self._settings.wants_rollback:
                 return self._rollback_result(state, record, verdict), state.identified(record)
             if verdict is Verdict.SUCCEEDED:
-                health = health_lines(self._health()) if _is_unmonitored(state, record) else []
+                health = health_lines(self.health()) if _is_unmonitored(state, record) else []
                 return "\n".join([success_message(state, record), *health]), state.identified(record)
             if verdict.bad:
                 state = self._explained(state, verdict)
@@ -72,7 +73,7 @@ class WaitResults:
     def timeout_message(self, state: WaitState) -> str:
         """Return the message of a wait that a timeout ended."""
         settings = self._settings
-        health = health_lines(self._health()) if _is_in_progress(state) else []
+        health = health_lines(self.health()) if _is_in_progress(state) else []
         return timeout_message(
             self._policy, state, settings.kind, settings.name, settings.limit, more_lines=health
         )
@@ -96,13 +97,14 @@ class WaitResults:
             self._log.info("Could not read more failure details: %s", problem)
         return state.explained(details)
 
-    def _health(self) -> ApplicationHealth | ClusterHealth | None:
-        """Read the health once. A failed call is no error of the wait, which has ended."""
-        try:
-            return self._hook().get_health(self._settings.name, kind=self._settings.kind)
-        except Exception as error:  # noqa: BLE001 - a secrets backend may raise anything
-            self._log.info("Could not read the health: %s", plain_line(str(error)))
-            return None
+    def health(self) -> ApplicationHealth | ClusterHealth | None:
+        """Read the health at the end, once. A failed call is no error of the wait, which has ended."""
+        if self._known_health is None:
+            try:
+                self._known_health = self._hook().get_health(self._settings.name, kind=self._settings.kind)
+            except Exception as error:  # noqa: BLE001 - a secrets backend may raise anything
+                self._log.info("Could not read the health: %s", plain_line(str(error)))
+        return self._known_health
 
     def _hook(self) -> ServiceFabricHook:
         return ServiceFabricHook(self._settings.service_fabric_conn_id)

@@ -29,5 +29,7 @@ class WaitSettings:
     """Whether the rollback of the expected upgrade is a success of the task."""
     wants_pause: bool = False
     """Whether a pause before an upgrade domain is a result of the wait, and no failure."""
+    pushes_health: bool = False
+    """Whether the health at the end is read and pushed, for the record of a release."""
     method_name: str = "execute_complete"
     """The method of the task with which Airflow resumes it."""

@@ -21,6 +21,7 @@ from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.sensors.earlier_tries import EarlierTries
 from airflow_provider_sf.sensors.wait_results import WaitResults
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
+from airflow_provider_sf.upgrades.observed_health import ObservedHealth
 from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.identity import History
 from airflow_provider_sf.wait.state import Verdict, WaitState, xcom_values
@@ -233,6 +234,8 @@ class WaitTask:
     def _report(self, context: Context, state: WaitState, message: str) -> None:
         """Push the final state and log the Summary: log lines of the triggerer can be lost."""
         self._push(context, state, message)
+        if self._settings.pushes_health and self._settings.push_xcoms and state.error is None:
+            self._push_health(context)
         self._log.info("::group::Summary")
         for line in summary_lines(self._settings.kind, self._settings.name, state):
             self._log.info("%s", line)
@@ -244,6 +247,12 @@ class WaitTask:
             values = xcom_values(self._settings.kind, self._settings.name, state, message)
             for key, value in reversed(values.items()):
                 context["ti"].xcom_push(key=key, value=value)
+
+    def _push_health(self, context: Context) -> None:
+        health = self._results.health()
+        if health is not None:
+            value = ObservedHealth.of(health, _now()).to_dict()
+            context["ti"].xcom_push(key="health_at_end", value=value)
 
 
 def _now() -> datetime:

@@ -16,6 +16,7 @@ from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators.service_fabric import ServiceFabricBakeOperator
 from airflow_provider_sf.releases import ApplicationHealthPolicy, ServiceTypeHealthPolicy
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
+from airflow_provider_sf.releases.bake_result import BakeResult
 from airflow_provider_sf.triggers.health import ServiceFabricHealthTrigger
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ def test_healthy_application_succeeds_after_the_time(context: Any, clock: Any, c
     assert "is healthy; it must stay so for 5m00s (bake_time)" in caplog.text
     assert "Healthy for 5m00s: application 'fabric:/idle-shop/web'" in caplog.text
     assert "service_fabric_explorer" in ti.xcoms
+    result = BakeResult.from_dict(ti.xcoms["bake_result"])
+    assert (result.result, result.bake_seconds, result.health.state) == ("healthy", 300.0, "Ok")
+    assert (result.ended_at - result.began_at).total_seconds() == clock.now - before
 
 
 @pytest.mark.usefixtures("simulator")
@@ -102,10 +106,21 @@ def test_bad_moment_restarts_the_bake_time(context: Any, clock: Any, healths: li
 
 
 @pytest.mark.usefixtures("simulator")
-def test_changing_health_ends_by_the_timeout(context: Any, healths: list[str]) -> None:
+def test_changing_health_ends_by_the_timeout(context: Any, healths: list[str], ti: Any) -> None:
     healths += ["Ok", "Error"] * 50
     with pytest.raises(AirflowSensorTimeout, match=r"Not healthy for long enough within 20m00s \(timeout\)"):
         bake(timeout=1_200).execute(context)
+    assert ti.xcoms["bake_result"]["result"] == "timeout"
+
+
+@pytest.mark.usefixtures("simulator")
+def test_reasons_of_bad_health_are_pushed(context: Any, clock: Any, ti: Any) -> None:
+    start_bad_version(clock)
+    with pytest.raises(ApplicationUnhealthy):
+        bake(name=BAD, health_check_retry=0).execute(context)
+    result = ti.xcoms["bake_result"]
+    assert (result["result"], result["health"]["state"]) == ("unhealthy", "Error")
+    assert "fewer replicas ready" in result["health"]["unhealthy_evaluations"][0]
 
 
 def watch(deferred: TaskDeferred, **changes: Any) -> dict[str, Any]:

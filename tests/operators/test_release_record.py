@@ -214,6 +214,25 @@ def test_upstream_tasks_of_the_provider_are_recorded() -> None:
     assert Operator(task_id="a", folder="/a", trigger_rule="one_failed").trigger_rule == "one_failed"
 
 
+def test_record_names_the_connections() -> None:
+    """A template, or one of several connections of a mapped task, is not known from the DAG file."""
+    with DAG(dag_id="connected", schedule=None):
+        sensor = ServiceFabricUpgradeSensor
+        plain = sensor(task_id="plain", name="a", service_fabric_conn_id="west")
+        default = sensor.partial(task_id="default").expand(name=["a", "b"])
+        same = sensor.partial(task_id="same", service_fabric_conn_id="east").expand(name=["a", "b"])
+        mapped = sensor.partial(task_id="mapped", name="a").expand(service_fabric_conn_id=["c", "d"])
+        keywords = sensor.partial(task_id="keywords").expand_kwargs([{"name": "a"}])
+        template = sensor(task_id="template", name="a", service_fabric_conn_id="{{ params.a }}")
+        record = Operator(task_id="last", folder="/a")
+        [plain, default, same, mapped, keywords, template] >> record
+    assert record._connections([*record.recorded_task_ids(), "gone"]) == {
+        "default": "service_fabric_default",
+        "plain": "west",
+        "same": "east",
+    }
+
+
 def test_task_ids_must_be_a_list() -> None:
     with pytest.raises(ValueError, match="task 'record': task_ids must be a list of task ids"):
         Operator(task_id="record", folder="/a", task_ids="upgrade")

@@ -16,7 +16,7 @@ from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeApplicationOperator
 from airflow_provider_sf.releases import ApplicationHealthPolicy, MonitoringPolicy
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
-from airflow_provider_sf.rest import Unreachable
+from airflow_provider_sf.rest import Rejected, Unreachable
 from tests.sensors.running import fire
 
 if TYPE_CHECKING:
@@ -334,6 +334,53 @@ def test_unhealthy_application_is_not_upgraded(context: Any, starts: Any, clock:
     with pytest.raises(ChangeRefused, match=r"its health state is Error \(require_healthy\): Error: "):
         operator(name, require_healthy=True).execute(context)
     assert starts() == ["v2"]
+
+
+def test_health_is_pushed_for_the_record(context: Any, ti: Any) -> None:
+    operator().execute(context)
+    before = ti.xcoms["upgrade_start"]["before"]["health"]
+    assert (before["state"], before["unhealthy_evaluations"]) == ("Ok", [])
+    assert ti.xcoms["health_at_end"]["state"] == "Ok"
+    assert before["at"] < ti.xcoms["health_at_end"]["at"]
+
+
+def test_bad_health_before_the_start_has_reasons(context: Any, clock: Any, ti: Any) -> None:
+    name = "fabric:/idle_failed-shop/web"
+    start_another(name=name)
+    clock.now += 3_600
+    operator(name, wait_for_completion=False).execute(context)
+    before = ti.xcoms["upgrade_start"]["before"]["health"]
+    assert before["state"] == "Error"
+    assert "fewer replicas ready" in before["unhealthy_evaluations"][0]
+    assert "health_at_end" not in ti.xcoms
+
+
+def refuse(*_: Any, **__: Any) -> None:
+    msg = "no rights"
+    raise Rejected(msg, status=403)
+
+
+def test_unreadable_health_does_not_stop_the_start(
+    context: Any, clock: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    name = "fabric:/idle_failed-shop/web"
+    start_another(name=name)
+    clock.now += 3_600
+    monkeypatch.setattr(ServiceFabricHook, "get_application_health", refuse)
+    with caplog.at_level("INFO"):
+        operator(name, wait_for_completion=False).execute(context)
+    assert ti.xcoms["upgrade_start"]["before"]["health"]["state"] == "Error"
+    assert "Could not read why the application is unhealthy: HTTP 403: no rights" in caplog.text
+
+
+def test_unreadable_health_at_the_end_is_logged(
+    context: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setattr(ServiceFabricHook, "get_application_health", refuse)
+    with caplog.at_level("INFO"):
+        assert operator().execute(context)["outcome"] == "succeeded"
+    assert "health_at_end" not in ti.xcoms
+    assert "Could not read the health: HTTP 403: no rights" in caplog.text
 
 
 def test_refused_connection_keeps_no_state(

@@ -36,7 +36,23 @@ START: dict[str, Any] = {
         "parameters": ["Web_Password"],
         "parameters_sha256": "1" * 64,
         "values": {"Web_Password": "planted-value"},
+        "health": {"at": "2026-03-01T02:59:58Z", "state": "Ok", "unhealthy_evaluations": []},
     },
+}
+UNHEALTHY = {
+    "at": "2026-03-01T03:20:00Z",
+    "state": "Error",
+    "unhealthy_evaluations": ["Error: node n0 <b>is down</b>"],
+}
+BAKE: dict[str, Any] = {
+    "schema": "service_fabric.bake_result/1",
+    "kind": "application",
+    "name": "fabric:/shop/web",
+    "result": "healthy",
+    "bake_seconds": 600.0,
+    "began_at": "2026-03-01T02:00:00Z",
+    "ended_at": "2026-03-01T02:10:00Z",
+    "health": {"at": "soon", "state": "Ok"},
 }
 GATE: dict[str, Any] = {
     "schema": "service_fabric.upgrade_gate/1",
@@ -86,9 +102,15 @@ def wait_xcoms(scenario: str) -> dict[str, Any]:
 def release(
     scenario: str = "rolled_back", run: Run = RUN, more: dict[str, Any] | None = None
 ) -> ReleaseRecord:
-    values = {"upgrade_start": START, **wait_xcoms(scenario), **(more or {})}
+    values = {
+        "upgrade_start": START,
+        **wait_xcoms(scenario),
+        "health_at_end": UNHEALTHY,
+        **(more or {}),
+    }
     tasks = (
-        TaskXComs("gate", None, "success", {"upgrade_gate": GATE}),
+        TaskXComs("gate", None, "success", {"upgrade_gate": GATE}, connection="sf_west"),
+        TaskXComs("bake", None, "success", {"bake_result": BAKE}),
         TaskXComs("upgrade", 0, "success" if scenario == "good" else "failed", values),
     )
     return build_record(run, tasks, NOW)

@@ -10,8 +10,9 @@ import pytest
 
 from airflow_provider_sf.releases.gate_state import CheckResult, GateDecision, GateState, Question
 from airflow_provider_sf.releases.record_builder import Run, TaskXComs, build_record
-from airflow_provider_sf.releases.release_record import ReleaseRecord
-from tests.releases.recorded_release import NOW, RUN, START, release, wait_xcoms
+from airflow_provider_sf.releases.release_record import Bake, ReleaseRecord
+from airflow_provider_sf.upgrades.observed_health import ObservedHealth
+from tests.releases.recorded_release import GATE, NOW, RUN, START, UNHEALTHY, release, wait_xcoms
 from tests.wait.test_schemas import RELEASE, validate
 
 
@@ -23,7 +24,7 @@ def test_record_of_each_result_is_valid(scenario: str) -> None:
 
 
 def test_record_has_what_was_changed() -> None:
-    upgrade = release().tasks[0]
+    upgrade = release().tasks[1]
     change = upgrade.change
     assert change is not None
     assert (change.version_before, change.version_after, change.how) == ("v0", "v1", "started")
@@ -34,15 +35,32 @@ def test_record_has_what_was_changed() -> None:
 
 
 def test_record_has_the_states_with_times() -> None:
-    upgrade = release().tasks[0]
+    upgrade = release().tasks[1]
     assert [phase.outcome for phase in upgrade.timeline] == ["in_progress", "rolling_back", "rolled_back"]
     assert upgrade.timeline[1].first_seen_at == datetime(2026, 3, 1, 3, 6, tzinfo=timezone.utc)
     assert (upgrade.previous_version, upgrade.target_version) == ("v0", "v1")
     assert (upgrade.state, upgrade.map_index, upgrade.ended_by) == ("failed", 0, "upgrade")
 
 
+def test_record_has_the_health_with_times() -> None:
+    bake, upgrade, gate = release().tasks
+    start, end = upgrade.health_at_start, upgrade.health_at_end
+    assert start is not None
+    assert (start.at.minute, start.state, start.unhealthy_evaluations) == (59, "Ok", ())
+    assert (end and end.to_dict()) == UNHEALTHY
+    assert (bake.bake, bake.health_at_end) == (Bake("healthy", 600.0), None)
+    assert (gate.health_at_start, gate.health_at_end, gate.connection) == (None, None, "sf_west")
+
+
+def test_last_health_of_a_gate_counts() -> None:
+    """A gate that leaves the upgrade paused has read the health before its decision."""
+    gate = {**GATE, "health": UNHEALTHY}
+    record = build_record(RUN, (TaskXComs("gate", None, "failed", {"upgrade_gate": gate}),), NOW)
+    assert record.tasks[0].health_at_end == ObservedHealth.from_dict(UNHEALTHY)
+
+
 def test_record_has_checks_and_answers() -> None:
-    gate = release().tasks[1]
+    gate = release().tasks[2]
     (check,) = gate.decisions[0].checks
     assert (check.name, check.passed, check.message) == ("http_check", False, "HTTP 500 <b>from</b> shop")
     assert (gate.questions[0].answered_by, gate.questions[0].answer, gate.questions[0].acted) == (
@@ -73,7 +91,7 @@ def test_values_are_not_recorded(secret: str) -> None:
 def test_queries_of_addresses_are_hidden() -> None:
     wait = wait_xcoms("good")["upgrade_wait"] | {"message": "https://blob/app.sfpkg?sig=planted-sig failed"}
     record = release("good", more={"upgrade_wait": wait})
-    assert record.tasks[0].message == "https://blob/app.sfpkg?*** failed"
+    assert record.tasks[1].message == "https://blob/app.sfpkg?*** failed"
 
 
 @pytest.mark.parametrize(

@@ -104,3 +104,48 @@ def test_success_of_another_upgrade_does_not_count() -> None:
 def test_application_without_upgrades_is_named() -> None:
     record = record_of(("wait", "failed", wait_xcoms("never_upgraded")))
     assert record.outcome == "not_upgraded"
+
+
+@pytest.mark.parametrize(
+    ("clusters", "indexes", "outcome"),
+    [
+        (("west", "east"), (None, None), "rolled_back"),
+        ((None, None), (0, 1), "rolled_back"),
+        (("west", "west"), (None, None), "succeeded"),
+        ((None, None), (None, None), "succeeded"),
+    ],
+)
+def test_each_cluster_has_its_outcome(
+    clusters: tuple[str | None, ...], indexes: tuple[int | None, ...], outcome: str
+) -> None:
+    """The same name on another cluster is another upgrade."""
+    bad = began(named(ROLLED_BACK, "fabric:/shop/web"), "2026-03-01T01:00:00Z")
+    good = began(named(GOOD, "fabric:/shop/web"), "2026-03-01T02:00:00Z")
+    tasks = tuple(
+        TaskXComs(f"upgrade_{place}", index, None, values, connection=cluster)
+        for place, (cluster, index, values) in enumerate(zip(clusters, indexes, (bad, good), strict=True))
+    )
+    assert build_record(RUN, tasks, NOW).outcome == outcome
+
+
+def test_failed_bake_time_is_no_success() -> None:
+    health = {"at": "2026-03-01T03:00:00Z", "state": "Error", "unhealthy_evaluations": ["a node is down"]}
+    baked = {
+        "schema": "service_fabric.bake_result/1",
+        "kind": "application",
+        "name": "fabric:/shop/web",
+        "result": "unhealthy",
+        "bake_seconds": 600.0,
+        "began_at": "2026-03-01T05:00:00Z",
+        "ended_at": "2026-03-01T05:10:00Z",
+        "health": health,
+    }
+    upgrade = ("upgrade", "success", named(GOOD, "fabric:/shop/web"))
+    record = record_of(upgrade, ("bake", "failed", {"bake_result": baked}))
+    assert record.outcome == "failed"
+    bake = task_of(record, "bake")
+    assert bake.bake is not None
+    assert (bake.bake.result, bake.bake.bake_seconds, bake.name) == ("unhealthy", 600.0, "fabric:/shop/web")
+    assert (bake.health_at_end and bake.health_at_end.to_dict()) == health
+    good = record_of(upgrade, ("bake", "success", {"bake_result": {**baked, "result": "healthy"}}))
+    assert good.outcome == "succeeded"

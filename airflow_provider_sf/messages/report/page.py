@@ -24,6 +24,7 @@ from airflow_provider_sf.releases.record_chain import content_sha256
 if TYPE_CHECKING:
     from airflow_provider_sf.releases.release_record import (
         Answer,
+        Bake,
         Change,
         Check,
         Decision,
@@ -72,7 +73,9 @@ def _task(task: TaskRecord) -> str:
         section("Timeline", draw_timeline(task.timeline) + _states(task)),
         section("Message", element("pre", task.message) if task.message else ""),
         section("Why", bullets(task.reasons)),
-        section("Health at the end", bullets(task.unhealthy_at_end)),
+        section("Health", _health(task)),
+        section("Unhealthy in the last record of the upgrade", bullets(task.unhealthy_at_end)),
+        section("Bake time", _bake(task.bake)),
         section("Checks between upgrade domains", _decisions(task.decisions)),
         section("Questions and answers", _answers(task.questions)),
         section("Request", _change(task.change)),
@@ -82,7 +85,8 @@ def _task(task: TaskRecord) -> str:
 
 
 def _subtitle(task: TaskRecord, index: str) -> str:
-    state = f"task {task.task_id}{index}, state in Airflow: {task.state or UNKNOWN}"
+    cluster = f", connection {task.connection}" if task.connection else ""
+    state = f"task {task.task_id}{index}{cluster}, state in Airflow: {task.state or UNKNOWN}"
     outcome = badge(task.outcome) + " " if task.outcome else ""
     return f"<p>{outcome}{element('span', state, 'soft')}</p>"
 
@@ -95,6 +99,25 @@ def _versions(task: TaskRecord) -> str:
         return ""
     text = f"{element('b', before or UNKNOWN)} → {element('b', after or UNKNOWN)}"
     return f'<p class="versions">{text}</p>'
+
+
+def _health(task: TaskRecord) -> str:
+    """Return the health before and after, with the reasons if it was not good."""
+    moments = [("Before the start", task.health_at_start), ("At the end", task.health_at_end)]
+    return "".join(
+        facts([(title, f"{health.state or UNKNOWN}, {time_text(health.at)}")])
+        + bullets(health.unhealthy_evaluations)
+        for title, health in moments
+        if health
+    )
+
+
+def _bake(bake: Bake | None) -> str:
+    if bake is None:
+        return ""
+    return facts(
+        [("Result", words(bake.result)), ("Must be healthy for", format_duration(bake.bake_seconds))]
+    )
 
 
 def _states(task: TaskRecord) -> str:
