@@ -45,7 +45,7 @@ ARROWS: dict[str, set[str]] = {
         "wait",
     },
     "notifications": {"links", "messages", "operators", "releases", "rest"},
-    "task_groups": {"operators", "releases", "wait"},
+    "task_groups": {"operators", "releases", "rest", "wait"},
     "sensors": {
         "cluster",
         "exceptions",

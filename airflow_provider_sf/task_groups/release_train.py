@@ -8,19 +8,29 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskGroup, XComArg, chain, task
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    BaseOperator,
+    TaskGroup,
+    XComArg,
+    chain,
+    task,
+)
 
 from airflow_provider_sf.operators.service_fabric import (
     ServiceFabricBakeOperator,
     ServiceFabricUpgradeApplicationOperator,
 )
+from airflow_provider_sf.rest.plain_text import shorten_repr
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_sf.releases import ApplicationHealthPolicy
 
 log = logging.getLogger("airflow.task")
+
+Gate = BaseOperator | TaskGroup | XComArg
 
 Stop = str | tuple[str, str]
 """A connection, or a connection and the name of an application."""
@@ -43,6 +53,7 @@ def release_train(
     bake_time: timedelta | float = timedelta(minutes=30),
     health_policy: ApplicationHealthPolicy | None = None,
     max_parallel: int | None = None,
+    before_wave: Callable[[int], Gate | None] | None = None,
     roll_back_finished: bool = False,
     group_id: str = "train",
     deferrable: bool = True,
@@ -55,9 +66,10 @@ def release_train(
         wave_1 (westeurope: upgrade -> bake) -> wave_2 (northeurope, eastus) -> ... -> report
 
     A wave begins when all upgrades of the wave before have succeeded and their applications were healthy for
-    the bake time. ``report`` runs with any result: it logs the result of each cluster, and fails if one does
-    not have the new version. After a fix, clear the failed tasks with "downstream", or trigger the DAG again:
-    clusters that have the version already are not upgraded again. Call it within a DAG.
+    the bake time, and when its gate (``before_wave``) has succeeded. ``report`` runs with any result: it logs
+    the result of each cluster, and fails if one does not have the new version. After a fix, clear the failed
+    tasks with "downstream", or trigger the DAG again: clusters that have the version already are not upgraded
+    again. Call it within a DAG.
 
     :param waves: lists of connection ids, or of pairs ``(connection id, application name)``
     :param target_version: the new version; it may be a template
@@ -65,6 +77,8 @@ def release_train(
     :param bake_time: how long an application must be healthy after its upgrade; 0 does not wait
     :param health_policy: what counts as healthy during the upgrade and the bake time
     :param max_parallel: how many clusters of a wave are upgraded at the same time; None is all
+    :param before_wave: makes a task or a task group that must succeed before a wave begins, for example an
+        approval by a person. It gets the number of the wave, from 1 on; None is no gate before that wave
     :param roll_back_finished: if the release fails, bring back the version and the parameters from before to
         the clusters that have been upgraded, by new upgrades; ``report`` still fails
     :param group_id: the id of the task group
@@ -74,44 +88,53 @@ def release_train(
 
     Return the task group.
 
-    :raises ValueError: ``waves`` or ``max_parallel`` is invalid
+    :raises ValueError: ``waves``, ``max_parallel`` or ``before_wave`` is invalid
     """
     stops = _read_stops(waves, name)
     if max_parallel is not None and max_parallel < 1:
         msg = f"max_parallel must be a number from 1 on, not {max_parallel}"
         raise ValueError(msg)
+    if before_wave is not None and not callable(before_wave):
+        msg = f"before_wave must be a function of the wave's number, not {shorten_repr(before_wave)}"
+        raise ValueError(msg)
     options = {"health_policy": health_policy, "deferrable": deferrable, **(upgrade_options or {})}
     if roll_back_finished:
         options.setdefault("store_parameters", True)
     upgrades: dict[str, ServiceFabricUpgradeApplicationOperator] = {}
+
+    def make_stop(stop: TrainStop) -> TaskGroup:
+        with TaskGroup(stop.group) as part:
+            upgrade = upgrade_operator(
+                task_id="upgrade",
+                name=stop.name,
+                target_version=target_version,
+                service_fabric_conn_id=stop.connection,
+                **options,
+            )
+            upgrade >> ServiceFabricBakeOperator(
+                task_id="bake",
+                name=stop.name,
+                bake_time=bake_time,
+                health_policy=health_policy,
+                service_fabric_conn_id=stop.connection,
+                deferrable=deferrable,
+            )
+        upgrades[upgrade.task_id] = upgrade
+        return part
+
     with TaskGroup(group_id) as train:
-        groups = []
+        groups: list[TaskGroup] = []
+        steps: list[Gate] = []
         for number, wave in enumerate(stops, start=1):
+            if before_wave and (gate := before_wave(number)) is not None:
+                steps.append(gate)
             with TaskGroup(f"wave_{number}") as wave_group:
-                parts = []
-                for stop in wave:
-                    with TaskGroup(stop.group) as part:
-                        upgrade = upgrade_operator(
-                            task_id="upgrade",
-                            name=stop.name,
-                            target_version=target_version,
-                            service_fabric_conn_id=stop.connection,
-                            **options,
-                        )
-                        upgrade >> ServiceFabricBakeOperator(
-                            task_id="bake",
-                            name=stop.name,
-                            bake_time=bake_time,
-                            health_policy=health_policy,
-                            service_fabric_conn_id=stop.connection,
-                            deferrable=deferrable,
-                        )
-                    upgrades[upgrade.task_id] = upgrade
-                    parts.append(part)
+                parts = [make_stop(stop) for stop in wave]
                 for before, after in zip(parts, parts[max_parallel or len(parts) :], strict=False):
                     before >> after
             groups.append(wave_group)
-        chain(*groups)
+            steps.append(wave_group)
+        chain(*steps)
         bakes = [f"{task_id.removesuffix('upgrade')}bake" for task_id in upgrades]
         end = report(list(upgrades), bakes, restores=roll_back_finished)
         if roll_back_finished:

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator, TaskGroup
 
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeGateOperator
 from airflow_provider_sf.task_groups.release_train import must_restore, release_train, report
@@ -18,6 +18,10 @@ WAVES: Any = [
 ]
 UPGRADES = ["train.wave_1.west.upgrade", "train.wave_2.north.upgrade", "train.wave_2.east.upgrade"]
 BAKES = [task_id.replace("upgrade", "bake") for task_id in UPGRADES]
+
+
+class EmptyOperator(BaseOperator):
+    """A task that does nothing."""
 
 
 def dag_of(waves: Any = WAVES, **keywords: Any) -> DAG:
@@ -44,6 +48,30 @@ def test_wave_may_be_limited() -> None:
     found = order(dag_of(max_parallel=2))
     assert found["train.wave_2.north.bake"] == {"train.wave_2.south.upgrade"}
     assert found["train.wave_2.east.bake"] == {"train.report"}
+
+
+def approve(number: int) -> Any:
+    return EmptyOperator(task_id=f"approve_wave_{number}") if number > 1 else None
+
+
+def test_gate_stands_between_two_waves() -> None:
+    """A rejected approval skips what follows directly: the wave, and not the report."""
+    found = order(dag_of(before_wave=approve, roll_back_finished=True))
+    second = {f"train.wave_2.{stop}.upgrade" for stop in ("north", "east", "south")}
+    assert found["train.wave_1.west.bake"] == {"train.approve_wave_2", "train.report"}
+    assert found["train.approve_wave_2"] == second
+    assert "train.approve_wave_1" not in found
+
+
+def test_gate_may_be_a_task_group() -> None:
+    def checks(number: int) -> Any:
+        with TaskGroup(f"before_wave_{number}") as group:
+            EmptyOperator(task_id="smoke_test") >> EmptyOperator(task_id="approve")
+        return group
+
+    found = order(dag_of(before_wave=checks))
+    assert found["train.before_wave_1.approve"] == {"train.wave_1.west.upgrade"}
+    assert found["train.wave_1.west.bake"] == {"train.before_wave_2.smoke_test", "train.report"}
 
 
 def test_stop_may_have_its_own_name() -> None:
@@ -81,6 +109,7 @@ def test_finished_clusters_can_be_rolled_back() -> None:
         ([["west"], []], {}, "waves must be a list of lists that are not empty"),
         ([["west", "service_fabric_west"]], {}, "waves contains 'service_fabric_west' twice"),
         ([["west"]], {"name": None}, "waves: 'west' has no application"),
+        ([["west"]], {"before_wave": "approve"}, "before_wave must be a function of the wave's number"),
         ([["west"]], {"max_parallel": 0}, "max_parallel must be a number from 1 on, not 0"),
     ],
 )
