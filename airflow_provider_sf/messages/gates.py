@@ -12,7 +12,15 @@ from airflow_provider_sf.messages.formatting import (
     one_line,
     upgrade_subject,
 )
-from airflow_provider_sf.releases.gate_state import CONTINUE, LEAVE, LONGER, ROLL_BACK, START, GateAction
+from airflow_provider_sf.releases.gate_state import (
+    CONTINUE,
+    LEAVE,
+    LONGER,
+    OPTIONS,
+    ROLL_BACK,
+    START,
+    GateAction,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,6 +128,11 @@ def answer_line(question: Question) -> str:
         source = f"answered by {one_line(question.answered_by or 'an unknown user')}"
     refused = f"; not followed: {question.refused_because}" if question.refused_because else ""
     return f"{one_line(question.answer or '?')}: {source}{refused}"
+
+
+def other_option() -> str:
+    """Say why an answer was none of those that the question offers."""
+    return f"the options are {', '.join(OPTIONS)}"
 
 
 def late_answer(question: Question, record: UpgradeProgress) -> str:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.airflow_versions import AWAITING_INPUT, QUESTIONS
 from airflow_provider_sf.rest.json_values import utc
-from airflow_provider_sf.rest.plain_text import shorten_repr
+from airflow_provider_sf.rest.plain_text import plain_line, shorten_repr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
+
+MAX_OPTION_LENGTH = 100
+"""A longer text is no option of a question; it is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +93,22 @@ def ask(
     defer(trigger=trigger, method_name=method_name)
 
 
-def read_answer(event: Any, options: Sequence[str]) -> Answer:
+def read_answer(event: Any) -> Answer:
     """
     Read the event with which Airflow resumes the task.
 
-    :raises ValueError: it is no answer to the question
+    The option may be none of those of the question: before Airflow 3.3 its REST API accepts any text, and
+    several.
+
+    :raises ValueError: it is no answer
     """
     chosen = event.get("chosen_options") if isinstance(event, dict) else None
-    if not isinstance(chosen, list) or len(chosen) != 1 or chosen[0] not in options:
+    if not isinstance(chosen, list) or not chosen:
         msg = f"the event is not an answer to the question: {shorten_repr(event)}"
         raise ValueError(msg)
     at, user = event.get("responded_at"), event.get("responded_by_user") or {}
     at = at if isinstance(at, datetime) else utc(at)
     timed_out = bool(event.get("timedout"))
     name = None if timed_out else str(user.get("name") or user.get("id") or "") or None
-    return Answer(chosen[0], name, at or datetime.now(timezone.utc), timed_out)
+    option = plain_line(", ".join(map(str, chosen)))[:MAX_OPTION_LENGTH]
+    return Answer(option, name, at or datetime.now(timezone.utc), timed_out)

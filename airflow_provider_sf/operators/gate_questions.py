@@ -12,6 +12,7 @@ from airflow_provider_sf.messages.gates import (
     asked_line,
     late_answer,
     late_start,
+    other_option,
     question_body,
     question_subject,
 )
@@ -103,11 +104,11 @@ class GateQuestions:
         """
         Read the answer, compare the cluster with the question, and store what follows from it.
 
-        An answer is refused if the upgrade has moved since the question: its ``acted`` is false.
+        An answer that is no option is refused, also if the upgrade has moved: then ``acted`` is false.
 
         :raises ValueError: the event is no answer
         """
-        gate, answer = self._gate, read_answer(event, OPTIONS)
+        gate, answer = self._gate, read_answer(event)
         question = replace(
             gate.state.questions[-1],
             answer=answer.option,
@@ -126,7 +127,9 @@ class GateQuestions:
         return question
 
     def _refusal(self, question: Question, record: UpgradeProgress) -> str:
-        """Return why the answer no longer fits the cluster; empty if it does."""
+        """Return why the answer is no option, or no longer fits the cluster; empty if it does."""
+        if question.answer not in OPTIONS:
+            return other_option()
         gate = self._gate
         if question.next_upgrade_domain == START:
             version = gate.read(partial(gate.hook.get_application, gate.state.name)).type_version
