@@ -27,7 +27,19 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [_modules("sensors")],
         "operators": [_modules("operators")],
         "triggers": [_modules("triggers")],
-        "extra-links": [f"{_PACKAGE}.links.service_fabric.ServiceFabricExplorerLink"],
+        "extra-links": [
+            f"{_PACKAGE}.links.service_fabric.ServiceFabricExplorerLink",
+            f"{_PACKAGE}.links.upgrade_page.ServiceFabricUpgradePageLink",
+        ],
+        "config": {
+            "service_fabric": {
+                "description": "The pages of upgrades in Airflow's UI, from Airflow 3.1 on.",
+                "options": {
+                    "run_tab": _tab("Show the tab Upgrades on every run, of every DAG."),
+                    "task_tab": _tab("Show the tab Upgrade on every task, of every DAG."),
+                },
+            }
+        },
         "connection-types": [
             {
                 "connection-type": "service_fabric",
@@ -37,6 +49,16 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": FIELDS,
             }
         ],
+    }
+
+
+def _tab(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": "boolean",
+        "example": None,
+        "default": "False",
     }
 
 

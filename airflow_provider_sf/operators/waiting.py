@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_sf.exceptions import UpgradeFailed
-from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink
+from airflow_provider_sf.links.upgrade_page import WAIT_LINKS
 from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.parameters import (
     check_name,
@@ -62,7 +62,7 @@ class WaitingOperator(BaseOperator):
     """Whether the end that the task waits for is a rollback."""
     pause_choices: ClassVar[tuple[str, ...]] = ("wait", "fail")
 
-    operator_extra_links = (ServiceFabricExplorerLink(),)
+    operator_extra_links = WAIT_LINKS
     ui_color = "#0078d4"
     ui_fgcolor = "#ffffff"
 

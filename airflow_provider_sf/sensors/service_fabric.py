@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_sf.exceptions import UpgradeFailed
-from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink
+from airflow_provider_sf.links.upgrade_page import WAIT_LINKS
 from airflow_provider_sf.upgrades.kinds import kind_of
 from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.parameters import (
@@ -113,7 +113,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         "started_after",
         "target_version",
     )
-    operator_extra_links = (ServiceFabricExplorerLink(),)
+    operator_extra_links = WAIT_LINKS
     ui_color = "#0078d4"
     ui_fgcolor = "#ffffff"
 
