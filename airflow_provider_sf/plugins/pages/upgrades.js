@@ -115,10 +115,9 @@ function goesBack(record) {
   return ["rolling_back", "rolled_back"].includes(record.outcome) || record.state === "RollingBackPending";
 }
 
-function isActive(wait) {
-  const stage = lastStage(wait);
-  return !wait.ended_by && Boolean(stage) && ["in_progress", "paused", "rolling_back"].includes(stage.outcome);
-}
+const isActiveOutcome = ({ outcome }) => ["in_progress", "paused", "rolling_back"].includes(outcome);
+
+const isActive = (wait) => !wait.ended_by && wait.record !== null && isActiveOutcome(wait.record);
 
 function headline(wait, task) {
   if (!wait) return ["No record yet", "idle"];
@@ -149,8 +148,10 @@ function versionText(wait) {
 function placeText(wait) {
   const stage = lastStage(wait);
   if (!stage) return "";
+  if (stage.outcome === "rolled_back") return `Back on ${versions(wait).old || "the old version"}`;
   const percent = stage.percent_completed === null ? "" : `${Math.round(stage.percent_completed)} %`;
-  return [stage.place, percent].filter(Boolean).join(", ");
+  const text = [stage.place, percent].filter(Boolean).join(", ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 // The time in the current domain if there is one, else the time in the current state.
@@ -190,13 +191,13 @@ function waitsFor(wait, task) {
   const record = wait.record;
   if (task.state === "awaiting_input") return ["A person: answer the question under Required Actions of the task in Airflow"];
   if (record.outcome === "paused") {
-    const next = record.next_domain ? `, which continues with upgrade domain ${record.next_domain}` : "";
-    return [`A person must resume the upgrade${next}`, ...record.unhealthy_evaluations.slice(0, 3)];
+    const next = record.next_domain ? `. It continues with upgrade domain ${record.next_domain}` : "";
+    return [`A person must resume the upgrade, or roll it back${next}`];
   }
   const checks = record.pending_safety_checks;
   if (checks.length) return [...checks, ...andMore(record.omitted.pending_safety_checks, "checks")];
   const health = healthCheckText(record);
-  if (health.length) return [...health, ...record.unhealthy_evaluations.slice(0, 3)];
+  if (health.length) return health;
   const nodes = record.current_domain ? record.current_domain.nodes : [];
   if (nodes.length) return nodes.map(nodeText);
   const behind = record.services.filter((service) => service.pending_replicas > 0);
@@ -206,6 +207,7 @@ function waitsFor(wait, task) {
 function whatFollows(wait) {
   const record = wait.record;
   const policy = record.monitoring_policy || {};
+  if (record.outcome === "paused") return null;
   if (record.outcome === "rolling_back") return "The wait ends when the rollback has completed.";
   if (record.rolling_upgrade_mode === "UnmonitoredManual") return "Service Fabric pauses before each upgrade domain.";
   if (record.rolling_upgrade_mode === "UnmonitoredAuto") return "Service Fabric checks no health: the upgrade completes even if the application is unhealthy.";
@@ -235,6 +237,8 @@ function failureText(record) {
   return `Failed${where}${when}${record.failure_reason ? `: ${record.failure_reason}` : ""}`;
 }
 
+const firstReasons = (record) => record.unhealthy_evaluations.slice(0, 2);
+
 // What to know in the first second, in this order: [label, text or texts].
 function firstFacts(wait, task, past, now) {
   if (!wait) return [["Task", `${task.state || "no state"}. A deferred task has a record after its first poll, a task in mode poke or reschedule at its end.`]];
@@ -248,14 +252,14 @@ function firstFacts(wait, task, past, now) {
     const other = `${record.target_version || "an unknown version"} (${stateWords(record.state)})`;
     return [...outage, ["On record", `Another upgrade than the expected one: ${other}`], ["Where", placeText(wait)]];
   }
-  const failure = [["Failure", failureText(record)]];
+  const failure = [["Failure", failureText(record)], ["Why", firstReasons(record)]];
   if (isActive(wait)) {
     return [
       ["For", sinceText(wait, now)],
       ...outage,
       ["Waits for", waitsFor(wait, task)],
       ...failure,
-      ["At the end", whatFollows(wait)],
+      ["Next", whatFollows(wait)],
       ["Expected end", expectedEnd(wait, past, now)],
       ["Version", versionText(wait)],
     ];
@@ -263,8 +267,7 @@ function firstFacts(wait, task, past, now) {
   if (record.outcome === "rolled_back") {
     const forward = wait.timeline.filter((item) => item.expected && item.outcome === "in_progress").pop();
     const reached = forward ? `${forward.place || ""}, ${clock(forward.last_seen_at)}` : null;
-    const { old, new: target } = versions(wait);
-    return [["Back on", old], ["Not deployed", target], ...failure, ["Reached before", reached], ...outage];
+    return [["Not deployed", versions(wait).new], ...failure, ["It had reached", reached], ...outage];
   }
   return [["Version", versionText(wait)], ["Took", record.duration_seconds && duration(record.duration_seconds)], ...failure, ...outage];
 }
@@ -273,7 +276,7 @@ function firstFacts(wait, task, past, now) {
 
 function element(name, content, attributes = {}) {
   const made = document.createElement(name);
-  made.append(...[content].flat().filter((part) => part !== null && part !== undefined));
+  made.append(...[content].flat(2).filter((part) => part !== null && part !== undefined));
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   return made;
 }
@@ -290,7 +293,7 @@ function facts(rows) {
   return element("dl", filled.map(([label, texts]) => [
     element("dt", label),
     element("dd", [texts].flat().map((text) => element("p", foreign(text)))),
-  ]).flat());
+  ]));
 }
 
 function table(caption, titles, rows) {
@@ -332,8 +335,6 @@ function domainItem(unit, record, old) {
   ], { class: tone });
 }
 
-const isActiveOutcome = (record) => ["in_progress", "paused", "rolling_back"].includes(record.outcome);
-
 function domainSection(wait) {
   const record = wait.record;
   const isByUnit = record.upgrade_domains.length === 0;
@@ -352,8 +353,9 @@ function domainSection(wait) {
 
 function reasonSection(wait) {
   const known = wait.reasons.length ? wait.reasons : wait.record.unhealthy_evaluations;
-  if (!known.length) return null;
-  return section("reasons", "Reasons", element("ul", known.map((text) => element("li", foreign(text))), { class: "reasons" }));
+  const more = known.filter((text) => !firstReasons(wait.record).includes(text));
+  if (!more.length) return null;
+  return section("reasons", "More reasons", element("ul", more.map((text) => element("li", foreign(text))), { class: "reasons" }));
 }
 
 function serviceSection(record) {
@@ -396,7 +398,7 @@ function recordSection(at, task, wait) {
     ["Mode", record && record.rolling_upgrade_mode && stateWords(record.rolling_upgrade_mode)],
     ["Started", record && record.started_at && clock(record.started_at)],
     ["Service Fabric says", record && record.status_details],
-    ["Last change", record && record.observed_at && `${clock(record.observed_at)}, from ${record.endpoint || "an unknown endpoint"}`],
+    ["Last change", record && record.observed_at && `read at ${clock(record.observed_at)} from ${record.endpoint || "an unknown endpoint"}`],
     ["Wait", `since ${clock(wait.began_at)}, ${wait.polls} polls, ${wait.outages.count} outages`],
     ["Task", `${at.task_id}${at.map_index < 0 ? "" : ` [${at.map_index}]`} of ${at.dag_id}, run ${at.dag_run_id}: ${task.state}, try ${task.try_number}`],
   ]));
@@ -472,7 +474,13 @@ async function refreshList(version) {
 
 let past = null;
 
+const MOST_HEARTBEAT_SECONDS = 60;
+
 function taskNotice(task, wait, version) {
+  const triggerer = task.state === "deferred" && task.triggerer_job;
+  if (triggerer && secondsBetween(triggerer.latest_heartbeat, Date.now()) > MOST_HEARTBEAT_SECONDS) {
+    return `The triggerer of this task has sent no heartbeat since ${clock(triggerer.latest_heartbeat)}. What you see may be old.`;
+  }
   if (wait && !wait.ended_by && FINAL_TASK_STATES.includes(task.state)) {
     return `Airflow ended the task (${task.state}) before the wait had a result. This is the last record.`;
   }
@@ -501,8 +509,8 @@ async function refreshUpgrade(at, version) {
   const isExpected = hasRecord && lastStage(wait).expected;
   show([
     firstSection(wait, task, past, now),
-    isExpected ? domainSection(wait) : null,
     hasRecord ? reasonSection(wait) : null,
+    isExpected ? domainSection(wait) : null,
     isExpected ? serviceSection(wait.record) : null,
     wait ? timelineSection(wait, now) : null,
     wait ? messageSection(wait) : null,
