@@ -59,6 +59,8 @@ class Task:
     state: str = "deferred"
     operator: str = "ServiceFabricUpgradeSensor"
     wait: dict[str, Any] | None = None
+    heartbeat: str | None = None
+    """The last heartbeat of its triggerer."""
 
     @property
     def query(self) -> str:
@@ -67,7 +69,9 @@ class Task:
 
     def to_dict(self) -> dict[str, Any]:
         names = ("task_id", "dag_id", "dag_run_id", "map_index", "state", "operator")
-        return {**{name: getattr(self, name) for name in names}, "try_number": 1, "start_date": None}
+        job = {"latest_heartbeat": self.heartbeat} if self.heartbeat else None
+        known = {name: getattr(self, name) for name in names}
+        return {**known, "try_number": 1, "start_date": None, "triggerer_job": job}
 
 
 def task_of(wait: WaitState | None, message: str | None = None, **fields: Any) -> Task:
