@@ -142,7 +142,13 @@ RUNS = {
         "release_by_domain",
         "success",
         {"announce": "success", "upgrade": "success"},
-        ("check page_answers passed", "Starting upgrade domain UD5", "fabric:/idle-shop/web is at v1"),
+        (
+            "check page_answers passed",
+            "Starting upgrade domain UD5",
+            "Time added by this task: ",
+            "  before upgrade domain UD5: ",
+            "fabric:/idle-shop/web is at v1",
+        ),
         clusters="by_domain",
     ),
     "release_by_domain, rollback": Run(
