@@ -14,8 +14,8 @@ application, trigger the DAG with its name, the new version and the address of a
     airflow dags trigger release_by_domain --conf '{"application": "fabric:/shop/web", "version": "2.0.0",
         "page": "https://shop.example.com/health"}'
 
-**You will see:** ``upgrade`` logs each upgrade domain, the check and the decision. Its last lines show the time
-that this has added before each upgrade domain. Trigger it also with
+**You will see:** ``upgrade`` logs each upgrade domain, the check and the decision. Its last lines show the
+time that this has added before each upgrade domain. Trigger it also with
 ``{"application": "fabric:/idle_http_errors-shop/web"}``: the check fails after the second upgrade domain, and
 ``upgrade`` fails with the words of the check. To let a person decide instead, set
 ``on_failed_check="ask"`` (Airflow 3.1 or later): the question is under "Required actions".

@@ -1,8 +1,9 @@
-"""The gate between upgrade domains in a real Airflow: questions and their answers, killed processes."""
+"""Gates and a release train in a real Airflow: questions and their answers, killed processes, a rollback."""
 
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1500)]
 
 DAGS = Path(__file__).parent / "dags_gate"
-SCENES = ("approved", "late", "killed", "bake")
+BAKE = "waves", "train.wave_1.west_idle-shop_finished.bake"
 RESUMED = ["UD2", "UD3", "UD4", "UD5"]
 WITHIN_SECONDS = 600.0
 SPEED = 40.0
@@ -26,26 +27,38 @@ PERSON_SECONDS = 15.0
 
 
 class World:
-    """An Airflow with a viewer, a cluster, and one run of each scene."""
+    """An Airflow with a viewer, a cluster, and one run of each scene that was started."""
 
     def __init__(self, live: LiveAirflow, cluster: Simulator) -> None:
         self.live = live
         self.cluster = cluster
-        self.runs = {scene: live.trigger(scene) for scene in SCENES}
+        self.runs: dict[str, str] = {}
 
-    def task(self, scene: str) -> dict[str, Any]:
-        (task,) = self.live.task_instances(scene, self.runs[scene])
-        return task
+    def start(self, *scenes: str) -> None:
+        """Start a run of each scene."""
+        self.runs |= {scene: self.live.trigger(scene) for scene in scenes}
+
+    def task(self, scene: str, task_id: str = "upgrade") -> dict[str, Any]:
+        tasks = self.live.task_instances(scene, self.runs[scene])
+        return next(task for task in tasks if task["task_id"] == task_id)
+
+    def xcom(self, scene: str, task_id: str, key: str) -> Any:
+        return self.live.xcom(scene, self.runs[scene], task_id, key)
 
     def gate(self, scene: str) -> dict[str, Any]:
-        return dict(self.live.xcom(scene, self.runs[scene], "upgrade", "upgrade_gate"))
+        return dict(self.xcom(scene, "upgrade", "upgrade_gate"))
 
-    def gate_or_none(self, scene: str) -> dict[str, Any] | None:
-        """Return the XCom, or None as long as it does not exist."""
+    def is_baking(self) -> bool:
+        """Whether the gate and the train are in their bake time."""
         try:
-            return self.gate(scene)
-        except LiveAirflowError:
-            return None
+            return bool(self.gate("bake")["healthy_since"]) and self.task(*BAKE)["state"] == "deferred"
+        except LiveAirflowError:  # there is no XCom yet
+            return False
+
+    def log_lines(self, scene: str, task_id: str, words: str) -> list[str]:
+        """Return the lines with these words in the log of the first try."""
+        log = self.live.task_log(scene, self.runs[scene], task_id)
+        return [entry["event"] for entry in log if words in str(entry.get("event"))]
 
     def calls(self, scene: str) -> list[str]:
         """Return the commands that the cluster has accepted for a scene."""
@@ -53,12 +66,7 @@ class World:
         return [(command.body or {}).get("UpgradeDomainName") or command.call for command in journal]
 
     def answer(self, scene: str, option: str, *, user: str = "admin") -> int:
-        """
-        Answer the question of a scene, as the page of Airflow does; return the status.
-
-        Airflow can end a task that resumes within seconds (apache/airflow#72716); a person needs longer.
-        """
-        time.sleep(PERSON_SECONDS)
+        """Answer the question of a scene, as the page of Airflow does; return the status."""
         path = f"dags/{scene}/dagRuns/{self.runs[scene]}/taskInstances/upgrade/-1/hitlDetails"
         body = {"chosen_options": [option], "params_input": {}}
         headers = {"Authorization": f"Bearer {self.token(user)}"}
@@ -70,10 +78,21 @@ class World:
         answer = requests.post(f"{self.live.url}/auth/token", json=account, timeout=60)
         return str(answer.json()["access_token"])
 
-    def wait(self, scene: str, *states: str) -> dict[str, Any]:
-        """Wait until the task of a scene is in one of these states."""
-        until(lambda: self.task(scene)["state"], lambda state: state in states, f"{scene}: {states}")
-        return self.task(scene)
+    def wait(self, scene: str, *states: str, task_id: str = "upgrade") -> dict[str, Any]:
+        """
+        Wait until the task of a scene is in one of these states.
+
+        A person needs some seconds more: Airflow can end a task that is answered at once
+        (apache/airflow#72716).
+        """
+        until(lambda: self.task(scene, task_id)["state"], lambda state: state in states, f"{scene}: {states}")
+        if "awaiting_input" in states:
+            time.sleep(PERSON_SECONDS)
+        return self.task(scene, task_id)
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def until(read: Callable[[], Any], is_done: Callable[[Any], bool], what: str) -> Any:
@@ -91,43 +110,42 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with live, Simulator(speed=SPEED) as cluster:
         live.migrate()
         live.start()
-        live.add_connection(
-            "service_fabric_default", conn_type="service_fabric", host="127.0.0.1", port=cluster.port
-        )
+        for connection in ("service_fabric_default", "west", "east"):
+            live.add_connection(connection, conn_type="service_fabric", host="127.0.0.1", port=cluster.port)
         yield World(live, cluster)
     assert not live.processes()
 
 
-def test_triggerer_dies_during_the_bake_time(world: World) -> None:
-    """The bake time counts from when the application was first seen healthy."""
-    until(lambda: world.gate_or_none("bake"), lambda gate: gate and gate["healthy_since"], "the bake time")
-    world.live.restart("triggerer")
-    world.wait("bake", "success")
-    decisions = world.gate("bake")["decisions"]
-    assert world.calls("bake") == ["start_application_upgrade", *RESUMED]
-    assert [item["healthy_seconds"] >= 20 for item in decisions] == [True] * 4
+@pytest.fixture(scope="module")
+def killed_at(world: World) -> datetime:
+    """When triggerer and scheduler were killed, while a gate and a train were in their bake time."""
+    world.start("waves", "bake", "approved", "late")
+    until(world.is_baking, bool, "the bake time")
+    for scene in ("approved", "late"):  # they hold no worker then
+        until(lambda scene=scene: world.task(scene)["state"], "awaiting_input".__eq__, scene)
+    at = datetime.now(timezone.utc)
+    for part in ("triggerer", "scheduler"):
+        world.live.restart(part)
+    world.start("killed")
+    return at
 
 
-def test_question_waits_without_worker_and_triggerer(world: World) -> None:
+def test_question_waits_without_worker_and_triggerer(world: World, killed_at: datetime) -> None:
     task = world.wait("approved", "awaiting_input")
     assert task["trigger"] is None
     assert world.calls("approved") == ["start_application_upgrade"]
+    assert moment(world.gate("approved")["questions"][0]["asked_at"]) < killed_at
 
 
 def test_only_the_first_allowed_answer_counts(world: World) -> None:
-    world.wait("approved", "awaiting_input")
+    """The end of this upgrade is tested below: it takes some minutes."""
     assert world.answer("approved", "Continue", user="viewer") == 403
     assert world.answer("approved", "Nuke") == 400
     assert world.answer("approved", "Continue") == 200
     assert world.answer("approved", "Roll back") == 409
-    assert world.wait("approved", "success", "failed")["state"] == "success"
-    assert world.calls("approved") == ["start_application_upgrade", *RESUMED]
-    (question,) = world.gate("approved")["questions"]
-    assert (question["answer"], question["answered_by"], question["acted"]) == ("Continue", "admin", True)
 
 
 def test_late_answer_is_refused_and_asked_again(world: World) -> None:
-    world.wait("late", "awaiting_input")
     resume = f"{world.cluster.url}/Applications/idle-shop~late/$/MoveToNextUpgradeDomain?api-version=6.0"
     assert requests.post(resume, json={"UpgradeDomainName": "UD2"}, timeout=60).status_code == 200
     assert world.answer("late", "Continue") == 200
@@ -144,6 +162,45 @@ def test_late_answer_is_refused_and_asked_again(world: World) -> None:
         "rollback_application_upgrade",
         "update_application_upgrade",
     ]
+
+
+def test_gate_keeps_its_bake_time(world: World, killed_at: datetime) -> None:
+    """It counts from when the application was first seen healthy."""
+    task = world.wait("bake", "success", "failed")
+    assert (task["state"], task["try_number"]) == ("success", 1)
+    gate = world.gate("bake")
+    assert moment(gate["healthy_since"]) < killed_at < moment(gate["decisions"][0]["at"])
+    assert len(world.log_lines("bake", "upgrade", "must stay so for")) == 1
+    assert world.calls("bake") == ["start_application_upgrade"]
+
+
+def test_train_keeps_its_bake_time(world: World, killed_at: datetime) -> None:
+    task = world.wait(*BAKE[:1], "success", "failed", task_id=BAKE[1])
+    assert (task["state"], task["try_number"]) == ("success", 1)
+    bake = world.xcom(*BAKE, "bake_result")
+    assert moment(bake["began_at"]) < killed_at < moment(bake["ended_at"])
+    assert len(world.log_lines(*BAKE, "must stay so for")) == 1
+
+
+def test_finished_clusters_are_rolled_back(world: World) -> None:
+    """The second wave begins after the bake time of the first one, and has a bad version."""
+    until(lambda: world.live.run_state("waves", world.runs["waves"]), "failed".__eq__, "the end")
+    report = world.log_lines("waves", "train.report", "")
+    assert "west_idle-shop_finished: restored to v0" in report
+    assert any(line.startswith("east_idle_rolled_back-shop_poisoned: Rolled back, ") for line in report)
+    start, restore = [command.body for command in world.cluster.journal if command.name.endswith("/finished")]
+    assert [body["TargetApplicationTypeVersion"] for body in (start, restore)] == ["v1", "v0"]
+    assert start["Parameters"] == restore["Parameters"]
+    assert world.calls("poisoned") == ["start_application_upgrade"]
+    second = world.xcom("waves", "train.wave_2.east_idle_rolled_back-shop_poisoned.upgrade", "upgrade_start")
+    assert second["posted_at"] > world.xcom(*BAKE, "bake_result")["ended_at"]
+
+
+def test_approved_upgrade_reaches_all_domains(world: World) -> None:
+    assert world.wait("approved", "success", "failed")["state"] == "success"
+    assert world.calls("approved") == ["start_application_upgrade", *RESUMED]
+    (question,) = world.gate("approved")["questions"]
+    assert (question["answer"], question["answered_by"], question["acted"]) == ("Continue", "admin", True)
 
 
 def test_killed_worker_starts_each_domain_once(world: World) -> None:

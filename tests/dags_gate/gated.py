@@ -16,7 +16,7 @@ SCENES: dict[str, dict[str, Any]] = {
     "approved": {"approve_before": "second_domain"},
     "late": {"max_domains": 1},
     "killed": {"retries": 1, "retry_delay": timedelta(seconds=1)},
-    "bake": {"bake_time": 20},
+    "bake": {"bake_time": 120, "upgrade_domain": "UD2"},
 }
 
 
