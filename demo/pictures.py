@@ -33,10 +33,33 @@ with DAG(dag_id="wait_for_shop", schedule=None):
 """
 """A DAG file that the parameters of the sensor refuse."""
 
+QUESTION = """\
+from airflow.sdk import DAG
+from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeGateOperator
+
+
+def page_answers(upgrade):
+    return "HTTP 500 from https://shop.example.com/health" if upgrade.upgrade_domain == "UD2" else None
+
+
+with DAG(dag_id="release_by_domain", schedule=None):
+    ServiceFabricUpgradeGateOperator(
+        task_id="upgrade",
+        name="fabric:/idle-shop/api",
+        target_version="v1",
+        bake_time=0,
+        checks=[page_answers],
+        on_failed_check="ask",
+        deferrable=True,
+    )
+"""
+"""A DAG file with a check that fails after the second upgrade domain; a person is asked."""
+
 ROLLED_BACK = "fabric:/idle_rolled_back-shop/web"
 RUN_WITHIN_SECONDS = 900.0
 
 DESKTOP = Screen(1440, 857)
+MEDIUM = Screen(1440, 920)
 HIGH = Screen(1440, 1250)
 FORM = Screen(1440, 2900)
 PHONE = Screen(375, 812, is_phone=True)
@@ -52,6 +75,7 @@ class Stage:
             "wait": ("wait_for_upgrade", airflow.trigger("wait_for_upgrade")),
             "green": ("release_shop", airflow.trigger("release_shop")),
             "red": ("release_shop", airflow.trigger("release_shop", application=ROLLED_BACK)),
+            "question": ("release_by_domain", airflow.trigger("release_by_domain")),
             "train": ("release_train", airflow.trigger("release_train")),
         }
         self._log_in()
@@ -142,6 +166,12 @@ def _log_on_whole_screen(stage: Stage) -> None:
     stage.browser.click_on("button[aria-label='Press f for fullscreen']")
 
 
+def _question(stage: Stage) -> None:
+    stage.wait_for_state("question", {"awaiting_input"}, "upgrade")
+    stage.open_task("question", "upgrade/required_actions")
+    stage.browser.wait_for_text("If the task asks again")
+
+
 def _train(stage: Stage) -> None:
     stage.wait_for_state("train", {"failed"})
     stage.open_task("train", "upgrade/mapped")
@@ -178,6 +208,7 @@ PICTURES = (
     Picture("tutorial_red", "the log of the red release", HIGH, _red_log, in_docs=True, above='File "'),
     Picture("red_phone", "the same on a phone", PHONE, _red_log),
     Picture("red_phone_whole_screen", "only the log on a phone", PHONE, _log_on_whole_screen),
+    Picture("question", "the question of a gate", MEDIUM, _question, in_docs=True),
     Picture("tutorial_train", "the tasks of the train", DESKTOP, _train, in_docs=True),
 )
 """In this order; the runs go on while the first ones are taken."""
@@ -187,7 +218,7 @@ MADE_BY_HAND: tuple[str, ...] = ()
 
 
 def write_dags(folder: Path) -> None:
-    """Write the DAG files: those of the tutorial, an example, and one with a mistake."""
+    """Write the DAG files: those of the tutorial, an example, one that asks, and one with a mistake."""
     folder.mkdir()
     for name in TUTORIAL_DAGS:
         pattern = rf"^<!-- {name} -->\n```python\n(.*?)^```"
@@ -197,4 +228,5 @@ def write_dags(folder: Path) -> None:
             raise BrowserError(msg)
         (folder / f"{name}.py").write_text(block[1])
     shutil.copy(EXAMPLE, folder)
+    (folder / "release_by_domain.py").write_text(QUESTION)
     (folder / "wait_for_shop.py").write_text(MISTAKE)

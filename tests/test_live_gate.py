@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +123,7 @@ def killed_at(world: World) -> datetime:
     world.start("waves", "bake", "approved", "late")
     until(world.is_baking, bool, "the bake time")
     for scene in ("approved", "late"):  # they hold no worker then
-        until(lambda scene=scene: world.task(scene)["state"], "awaiting_input".__eq__, scene)
+        until(partial(world.task, scene), lambda task: task["state"] == "awaiting_input", scene)
     at = datetime.now(timezone.utc)
     for part in ("triggerer", "scheduler"):
         world.live.restart(part)

@@ -95,10 +95,11 @@ def question_body(
         "nothing is started and the task fails" if is_start else "the upgrade stays paused and the task fails"
     )
     parts = [
-        f"**{_plain(capitalize_first(question.question))}** ({format_time(question.asked_at)})",
+        f"**Why: {_plain(question.question)}** ({format_time(question.asked_at)})",
         *_evaluations(question, record),
         *_domain_table(record),
         *_checks(state.checks or ()),
+        "The answers:",
         "\n".join(
             [
                 f"- **{CONTINUE}**: start {_plain(following)}.",

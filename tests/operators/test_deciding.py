@@ -47,7 +47,7 @@ def test_pause_after_a_failure_asks(
         asked(lambda: upgrade(assigned_users=[{"id": "3", "name": "kim"}]).execute(context))
     (shown,) = questions
     assert shown["subject"] == f"Continue the upgrade of application '{BAD}' to v1?"
-    assert "**Service Fabric has paused the upgrade after a failure: HealthCheck**" in shown["body"]
+    assert "**Why: Service Fabric has paused the upgrade after a failure: HealthCheck**" in shown["body"]
     assert "| UD3 | Completed |\n| UD4 | **next** |" in shown["body"]
     assert "has fewer replicas ready than it needs" in shown["body"]
     assert "May answer: kim." in shown["body"]
@@ -63,7 +63,7 @@ def test_second_pause_asks_again(context: Any, simulator: Simulator, questions: 
     asked(lambda: upgrade().execute(context))
     asked(lambda: upgrade().answered(context, answer("Continue")))
     assert started_domains(simulator) == ["UD4"]
-    assert questions[1]["body"].startswith("**The application is unhealthy: Error: service type WebType")
+    assert questions[1]["body"].startswith("**Why: the application is unhealthy: Error: service type WebType")
     assert questions[1]["body"].count("has fewer replicas") == 1
     record = upgrade().answered(context, answer("Continue", by="ada"))
     assert (record["outcome"], started_domains(simulator)) == ("succeeded", ["UD4", "UD5"])
@@ -82,7 +82,7 @@ def test_manual_upgrade_asks_before_each_domain(context: Any, simulator: Simulat
         asked(lambda: upgrade(**manual).answered(context, answer("Continue")))
     assert upgrade(**manual).answered(context, answer("Continue"))["outcome"] == "succeeded"
     assert len(questions) == len(started_domains(simulator)) == 4
-    assert "**Service Fabric waits before each upgrade domain (UnmonitoredManual" in questions[3]["body"]
+    assert "**Why: Service Fabric waits before each upgrade domain (UnmonitoredManual" in questions[3]["body"]
 
 
 def test_answer_rolls_back(context: Any, simulator: Simulator) -> None:

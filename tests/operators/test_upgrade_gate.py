@@ -452,7 +452,7 @@ def test_person_approves_the_second_domain(
     (shown,) = questions
     assert shown["subject"] == "Continue the upgrade of application 'fabric:/idle-shop/web' to v1?"
     assert "| UD2 | **next** |" in shown["body"]
-    assert "**The second upgrade domain needs an approval" in shown["body"]
+    assert "**Why: the second upgrade domain needs an approval" in shown["body"]
     assert shown["default"] == "Leave it"
 
 
