@@ -1,4 +1,4 @@
-"""The description of this provider for Airflow: classes, connection type and connection form."""
+"""The description of this provider for Airflow: classes, connection type, connection form, guides."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ from typing import Any
 
 _INTEGRATION = "Azure Service Fabric"
 _PACKAGE = "airflow_provider_sf"
+_REPOSITORY = "https://github.com/airflow-provider-sf/airflow-provider-sf"
+_GUIDES = (
+    "wait_in_pipelines",
+    "release",
+    "decide_between_domains",
+    "notify",
+    "secured_clusters",
+    "troubleshoot",
+)
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -20,6 +29,8 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": _INTEGRATION,
                 "external-doc-url": "https://learn.microsoft.com/azure/service-fabric/",
+                "how-to-guide": [f"/docs/how-to/{page}.md" for page in _GUIDES],
+                "logo": f"{_REPOSITORY}/raw/main/docs/_static/logo.svg",
                 "tags": ["azure"],
             }
         ],
@@ -27,6 +38,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [_modules("sensors")],
         "operators": [_modules("operators")],
         "triggers": [_modules("triggers")],
+        "notifications": [f"{_PACKAGE}.notifications.service_fabric.ServiceFabricNotifier"],
         "extra-links": [
             f"{_PACKAGE}.links.service_fabric.ServiceFabricExplorerLink",
             f"{_PACKAGE}.links.upgrade_page.ServiceFabricUpgradePageLink",

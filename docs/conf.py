@@ -35,6 +35,7 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3  # the same anchors as on GitHub
 
 html_theme = "furo"
+html_logo = "_static/logo.svg"
 html_title = f"airflow-provider-sf {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

@@ -6,14 +6,16 @@ import importlib
 import json
 import zipfile
 from email.parser import Parser
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, metadata
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import airflow
 import jsonschema
 import pytest
 from airflow._shared.secrets_masker.secrets_masker import should_hide_value_for_key
+from airflow.cli.cli_parser import get_parser
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 from hatchling.build import build_wheel
 
@@ -21,6 +23,7 @@ from airflow_provider_sf import __version__
 from airflow_provider_sf.auth.connection_form import SETTINGS
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+from airflow_provider_sf.notifications.service_fabric import ServiceFabricNotifier
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeProgressOperator
 from airflow_provider_sf.provider_info import get_provider_info
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
@@ -92,6 +95,43 @@ def test_every_link_is_registered() -> None:
     link = getattr(importlib.import_module(module), name)
     for task in (ServiceFabricUpgradeSensor, ServiceFabricUpgradeProgressOperator):
         assert [type(extra_link) for extra_link in task.operator_extra_links] == [link]
+
+
+def test_notifier_is_registered() -> None:
+    (path,) = get_provider_info()["notifications"]
+    assert path == f"{ServiceFabricNotifier.__module__}.{ServiceFabricNotifier.__name__}"
+
+
+def test_guides_and_logo_exist() -> None:
+    (integration,) = get_provider_info()["integrations"]
+    assert all((ROOT / path.lstrip("/")).is_file() for path in integration["how-to-guide"])
+    address, branch, path = integration["logo"].partition("/raw/main/")
+    assert branch
+    assert f"Source, {address}" in project_urls()
+    assert ET.parse(ROOT / path).getroot().tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - our own file
+
+
+def project_urls() -> list[str]:
+    return list(metadata("airflow-provider-sf").get_all("Project-URL") or [])
+
+
+COMMANDS = {
+    "list": "airflow-provider-sf",
+    "get --full airflow-provider-sf": "airflow_provider_sf.notifications.service_fabric.ServiceFabricNotifier",
+    "hooks": "airflow_provider_sf.hooks.service_fabric.ServiceFabricHook",
+    "links": "airflow_provider_sf.links.service_fabric.ServiceFabricExplorerLink",
+    "notifications": "airflow_provider_sf.notifications.service_fabric.ServiceFabricNotifier",
+    "triggers": "airflow_provider_sf.triggers.service_fabric",
+}
+"""The arguments of ``airflow providers``, and what the output must name."""
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_airflow_lists_the_provider(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command runs in this process: it only reads the descriptions of the installed packages."""
+    command = get_parser().parse_args(["providers", *arguments.split(), "--output", "json"])
+    command.func(command)
+    assert COMMANDS[arguments] in capsys.readouterr().out
 
 
 def test_airflow_finds_the_hook(connection_type: dict[str, Any]) -> None:

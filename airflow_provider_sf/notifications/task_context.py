@@ -14,7 +14,7 @@ from airflow_provider_sf.messages.notification.task_ends import TaskEnd, task_me
 from airflow_provider_sf.operators.masking import redacted
 from airflow_provider_sf.operators.release_record import is_recorded
 from airflow_provider_sf.operators.run_xcoms import pull, pull_xcoms, read_run, read_xcoms, state_word
-from airflow_provider_sf.releases.record_builder import Run, TaskXComs, build_record, task_record
+from airflow_provider_sf.releases.record_builder import Run, TaskXComs, record_of, task_record
 from airflow_provider_sf.releases.release_record import SCHEMA, ReleaseRecord
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _message_of_run(context: Context, *, has_xcoms: bool) -> Message:
     if not has_xcoms or not task_ids:
         return run_message(run, links, has_failed=has_failed, reason=reason)
     tasks = read_xcoms(context, task_ids)
-    record = ReleaseRecord.from_dict(redacted(build_record(run, tasks, datetime.now(timezone.utc)).to_dict()))
+    record = ReleaseRecord.from_dict(redacted(record_of(run, tasks, datetime.now(timezone.utc)).to_dict()))
     return release_message(record, links, has_failed=has_failed, reason=reason)
 
 

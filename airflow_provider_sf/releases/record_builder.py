@@ -77,7 +77,6 @@ def build_record(run: Run, tasks: tuple[TaskXComs, ...], now: datetime) -> Relea
 
     :raises ValueError: no task has pushed an XCom of this provider
     """
-    found = tuple(sorted(map(task_record, tasks), key=_began))
     if not any(_is_ours(value) for task in tasks for value in task.values.values()):
         names = ", ".join(sorted({task.task_id for task in tasks})) or "no task"
         msg = (
@@ -85,6 +84,12 @@ def build_record(run: Run, tasks: tuple[TaskXComs, ...], now: datetime) -> Relea
             "upgrade, and keep do_xcom_push=True there"
         )
         raise ValueError(msg)
+    return record_of(run, tasks, now)
+
+
+def record_of(run: Run, tasks: tuple[TaskXComs, ...], now: datetime) -> ReleaseRecord:
+    """Return the record of a release, also of one that has pushed no XCom."""
+    found = tuple(sorted(map(task_record, tasks), key=_began))
     return ReleaseRecord(
         dag_id=run.dag_id,
         run_id=run.run_id,

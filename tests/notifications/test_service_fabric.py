@@ -227,6 +227,16 @@ def test_run_without_our_tasks_is_reported(notify: Callable[[Any], Message]) -> 
     assert notify(context).title == "Failed: run of the DAG 'release'"
 
 
+def test_run_without_xcoms_names_its_tasks(dag: DAG, notify: Callable[[Any], Message]) -> None:
+    class Empty(RunInstance):
+        def xcom_pull(self, **_: Any) -> Any:
+            return None
+
+    found = notify({**context_of(Empty(), "failed"), "dag": dag, "reason": "task_failure"})
+    assert (found.status, found.title) == ("failure", "Failed: release 'release'")
+    assert found.lines[0] == "wait: failed"
+
+
 def test_run_with_unreadable_xcoms_is_reported(dag: DAG, notify: Callable[[Any], Message]) -> None:
     context = {**context_of(Unreadable(), "failed"), "dag": dag, "reason": "task_failure"}
     assert notify(context).title == "Failed: run of the DAG 'release'"
