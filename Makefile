@@ -47,7 +47,7 @@ test-all: test ## Run 'make test', then the documentation site, live Airflow, ev
 
 test-airflow-2.11: $(OLD_VENV)/.installed ## Test the Airflow classes on the oldest supported Airflow and Python (part of test-all)
 	@echo "==> Tests on Airflow $(OLD_AIRFLOW)"
-	@$(OLD_BIN)/python $(PYTEST) --dist loadfile tests/hooks tests/links tests/operators tests/sensors tests/triggers \
+	@$(OLD_BIN)/python $(PYTEST) --dist loadfile tests/hooks tests/links tests/notifications tests/operators tests/sensors tests/triggers \
 		tests/test_example_dags.py tests/test_secured_clusters.py
 
 bench: $(VENV)/.installed-bench ## Measure the cost of waits and compare it with other providers (about 3 minutes)

@@ -71,4 +71,4 @@ def context_of(ti: TaskInstance, state: str | None, error: object = None) -> dic
     """Return the context with which Airflow calls back at the end of a task."""
     ti.__dict__.update(state=state, log_url=LOG_URL)
     dag_run = SimpleNamespace(triggering_user_name="ada", run_type="manual", start_date=None)
-    return {"ti": ti, "dag_run": dag_run} | ({} if error is None else {"exception": error})
+    return {"ti": ti, "dag": None, "dag_run": dag_run} | ({} if error is None else {"exception": error})
