@@ -57,10 +57,11 @@ ARROWS: dict[str, set[str]] = {
         "upgrades",
         "wait",
     },
+    "recordings": {"rest", "serialization", "upgrades"},
     "simulator": {"cluster", "rest", "upgrades"},
 }
 
-CORE = ["rest", "upgrades", "wait", "releases", "messages", "auth", "cluster"]
+CORE = ["rest", "upgrades", "recordings", "wait", "releases", "messages", "auth", "cluster"]
 
 
 @cache
@@ -125,7 +126,7 @@ def test_core_loads_no_airflow(package: str) -> None:
     assert not loaded_after(code) & {"airflow", "requests", "aiohttp", "yarl", "asgiref", "pendulum"}
 
 
-@pytest.mark.parametrize("package", ["rest", "upgrades", "wait", "releases", "messages"])
+@pytest.mark.parametrize("package", ["rest", "upgrades", "recordings", "wait", "releases", "messages"])
 def test_pure_packages_load_no_network_library(package: str) -> None:
     code = "\n".join(
         f"import airflow_provider_sf.{name}" for name in modules() if package_of(name) == package

@@ -75,12 +75,12 @@ class _Cause:
     def group(self) -> tuple[object, ...]:
         """A value that similar causes have in common."""
         places = tuple((key, None if key in _MANY_OF else name) for key, name in self.places)
-        return (
-            self.state,
-            places,
-            self.report,
-            _VARYING.sub(r"\1#", self.description[:_COMPARED_LENGTH].lower()),
-        )
+        return self.state, places, self.report, comparable_text(self.description)
+
+
+def comparable_text(description: str) -> str:
+    """Return a description without what differs from node to node; similar ones are equal."""
+    return _VARYING.sub(r"\1#", description[:_COMPARED_LENGTH].lower())
 
 
 def unhealthy_sentences(evaluations: object) -> tuple[tuple[str, ...], int]:

@@ -1,0 +1,1 @@
+"""What a real cluster has answered, without secrets: the file, redaction, check of guesses. No I/O."""
