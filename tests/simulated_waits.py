@@ -27,6 +27,7 @@ from airflow_provider_sf.wait.state_machine import PollAgain, step, verdict_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_sf.simulator.responses import HttpResponse
     from airflow_provider_sf.wait.policy import Policy
     from airflow_provider_sf.wait.state_machine import Observation
 
@@ -106,15 +107,20 @@ def simulated_cluster(
             started_at=start.timestamp(),
             speed=speed,
         )
-        if answer.reset:
-            return Unreachable("Connection reset by peer", endpoint=ENDPOINT)
-        try:
-            body = Cluster((ENDPOINT,)).read(Response(answer.status, answer.body, endpoint=ENDPOINT))
-        except ServiceFabricError as error:
-            return error
-        return UpgradeProgress.from_answer(kind, name, body, observed_at=now, endpoint=ENDPOINT)
+        return observation(answer, kind, name, now)
 
     return poll
+
+
+def observation(answer: HttpResponse, kind: str, name: str, now: datetime) -> Observation:
+    """Read a response as the hook does."""
+    if answer.reset:
+        return Unreachable("Connection reset by peer", endpoint=ENDPOINT)
+    try:
+        body = Cluster((ENDPOINT,)).read(Response(answer.status, answer.body, endpoint=ENDPOINT))
+    except ServiceFabricError as error:
+        return error
+    return UpgradeProgress.from_answer(kind, name, body, observed_at=now, endpoint=ENDPOINT)
 
 
 def run_wait(

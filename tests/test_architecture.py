@@ -58,7 +58,7 @@ ARROWS: dict[str, set[str]] = {
         "wait",
     },
     "recordings": {"rest", "serialization", "upgrades"},
-    "simulator": {"cluster", "rest", "upgrades"},
+    "simulator": {"", "cluster", "recordings", "rest", "upgrades"},
 }
 
 CORE = ["rest", "upgrades", "recordings", "wait", "releases", "messages", "auth", "cluster"]

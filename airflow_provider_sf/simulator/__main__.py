@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from airflow_provider_sf.cluster.endpoints import DEFAULT_PORT
-from airflow_provider_sf.simulator import SCENARIOS, Simulator
+from airflow_provider_sf.simulator import SCENARIOS, Simulator, recording_commands
 from airflow_provider_sf.simulator.behaviours import CLUSTER, WORDS, behaviour_of
 from airflow_provider_sf.simulator.certificates import SERVER_CERTIFICATES
 from airflow_provider_sf.simulator.connection import (
@@ -25,14 +25,16 @@ from airflow_provider_sf.simulator.tls import TLS
 from airflow_provider_sf.simulator.write_faults import WRITE_FAULTS
 from airflow_provider_sf.upgrades.kinds import KINDS
 
-_OTHER_OPTIONS = {"certificates", "write_fault", "scenario"}
+_OTHER_OPTIONS = {"certificates", "write_fault", "scenario", "command"}
 
 CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until interrupted."""
+    """Serve until interrupted, or run one of the commands for recordings."""
     options = _options(arguments)
+    if options.command:
+        return recording_commands.run(options)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -67,6 +69,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     """Read the options. They have the names of the simulator's parameters, except ``_OTHER_OPTIONS``."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.command:
+        return options
     is_secured = options.entra or options.tls != "none"
     if is_secured and options.certificates is None:
         parser.error("--tls and --entra need --certificates, the directory for the files of a client")
@@ -81,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_sf.simulator",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="%(prog)s [--port PORT] [--speed FACTOR] [--scenario NAME=SCENARIO ...] [other options]",
+        usage="%(prog)s [--port PORT] [--speed FACTOR] [--scenario NAME=SCENARIO ...] [other options]\n"
+        "       %(prog)s record FILE KIND=NAME ... | replay FILE | check FILE",
         description="Simulate a Service Fabric cluster on a loopback port: upgrades, and commands for them.",
         epilog=_epilog(),
     )
@@ -117,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         help="accept upgrades that change default services: the setting EnableDefaultServicesUpgrade",
     )
     _add_gateways(parser)
+    recording_commands.add_parsers(parser, _positive)
     return parser
 
 
