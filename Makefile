@@ -71,6 +71,7 @@ format: $(VENV)/.installed-dev ## Format the code
 
 docs: $(VENV)/.installed-dev ## Write the tables in docs/ and the JSON Schemas, which come from the code
 	@$(BIN)/python -m pytest --quiet --write-docs tests/test_docs.py tests/wait/test_schemas.py \
+		tests/recordings/test_docs.py tests/recordings/test_guesses.py::test_documentation_shows_each_guess \
 		tests/messages/test_golden_logs.py tests/sensors/test_scenarios.py::test_documented_ends_are_the_same \
 		tests/cluster/test_connection_failures.py::test_both_transports_report_failures_as_documented \
 		tests/test_readme.py::test_readme_log_is_the_real_log tests/test_readme.py::test_readme_error_is_the_real_error
