@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import psutil
 import requests
@@ -45,6 +45,12 @@ class LiveAirflow:
     :param home: AIRFLOW_HOME; created if it does not exist
     :param dags: the folder of the DAG files
     """
+
+    parts: tuple[str, ...] = PARTS
+    healthy_parts: tuple[str, ...] = ("scheduler", "triggerer", "dag_processor")
+    api = "api/v2"
+    health = "monitor/health"
+    run_defaults: ClassVar[dict[str, Any]] = {"logical_date": None}
 
     def __init__(self, home: Path, dags: Path) -> None:
         self.home = home.resolve()
@@ -122,10 +128,10 @@ class LiveAirflow:
             raise LiveAirflowError(msg, self.log_file("migrate"))
 
     def start(self) -> None:
-        """Start the four parts and wait until all are healthy."""
-        for part in PARTS:
+        """Start all parts and wait until they are healthy."""
+        for part in self.parts:
             self._parts[part] = self.spawn(part, "-m", "airflow", part)
-        self.wait_until(self._is_healthy, "Airflow is not healthy", "api-server")
+        self.wait_until(self._is_healthy, "Airflow is not healthy", self.parts[0])
         self._log_in()
 
     def restart(self, part: str) -> None:
@@ -161,7 +167,7 @@ class LiveAirflow:
     def trigger(self, dag_id: str, **conf: Any) -> str:
         """Start a run of a DAG and return its id."""
         self.wait_until(lambda: self._is_known(dag_id), f"DAG {dag_id} was not found", "dag-processor")
-        body = {"dag_run_id": f"manual__{dag_id}-{time.time_ns()}", "logical_date": None, "conf": conf}
+        body = {"dag_run_id": f"manual__{dag_id}-{time.time_ns()}", "conf": conf, **self.run_defaults}
         return str(self.call("POST", f"dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
@@ -220,15 +226,15 @@ class LiveAirflow:
         """
         for _ in range(LOCKED_DATABASE_TRIES - 1):
             try:
-                return self._request(method, f"api/v2/{path}", **keywords)
+                return self._request(method, f"{self.api}/{path}", **keywords)
             except LiveAirflowError as error:  # noqa: PERF203 - it is the purpose of the loop
                 if "Database error" not in str(error):
                     raise
                 time.sleep(2.0)
-        return self._request(method, f"api/v2/{path}", **keywords)
+        return self._request(method, f"{self.api}/{path}", **keywords)
 
     def _request(self, method: str, path: str, **keywords: Any) -> Any:
-        log = self.log_file("api-server")
+        log = self.log_file(self.parts[0])
         try:
             answer = self._session.request(method, f"{self.url}/{path}", timeout=REQUEST_TIMEOUT, **keywords)
         except requests.RequestException as error:
@@ -262,12 +268,10 @@ class LiveAirflow:
 
     def _is_healthy(self) -> bool:
         try:
-            health = self.call("GET", "monitor/health")
+            health = self.call("GET", self.health)
         except LiveAirflowError:  # not up yet
             return False
-        return all(
-            health[part]["status"] == "healthy" for part in ("scheduler", "triggerer", "dag_processor")
-        )
+        return all(health[part]["status"] == "healthy" for part in self.healthy_parts)
 
     def _log_in(self) -> None:
         account = {"username": "admin", "password": self.password}

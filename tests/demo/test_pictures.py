@@ -49,7 +49,13 @@ def test_missing_chromium_names_the_package(
 def test_dags_of_the_pictures_are_complete(tmp_path: Path) -> None:
     write_dags(tmp_path / "dags")
     dags = {file.stem: file.read_text() for file in (tmp_path / "dags").iterdir()}
-    assert set(dags) == {"release_shop", "release_train", "wait_for_upgrade", "release_by_domain", "wait_for_shop"}
+    assert set(dags) == {
+        "release_shop",
+        "release_train",
+        "wait_for_upgrade",
+        "release_by_domain",
+        "wait_for_shop",
+    }
     assert all(f'dag_id="{name}"' in code for name, code in dags.items())
 
 

@@ -15,7 +15,7 @@ from airflow_provider_sf.plugins.upgrade_pages import serve_page
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import WaitState, xcom_values
 from airflow_provider_sf.wait.state_machine import Ended, step
-from tests.simulated_waits import simulated_cluster, subject_name
+from tests.simulated_waits import simulated_cluster
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -119,7 +119,9 @@ class StubAirflow(ThreadingHTTPServer):
         if self.status != 200:
             return self.status, {"detail": "refused"}
         _, dag_id, _, run_id, *rest = path.split("/")
-        found = [task for task in self.tasks if dag_id in {"~", task.dag_id} and run_id in {"~", task.dag_run_id}]
+        found = [
+            task for task in self.tasks if dag_id in {"~", task.dag_id} and run_id in {"~", task.dag_run_id}
+        ]
         if rest == ["taskInstances"]:
             return 200, self._listed(found, query)
         return self._of_task([task for task in found if task.task_id == rest[1]], rest[2:], query)

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DESKTOP, PHONE = Screen(1280, 900), Screen(375, 812, is_phone=True)
-ATTACK = "<img src=x onerror=\"document.title='attacked'\"><script>document.title='attacked'</script>\u202etxt"
+ATTACK = (
+    "<img src=x onerror=\"document.title='attacked'\"><script>document.title='attacked'</script>\u202etxt"
+)
 
 
 @pytest.fixture
@@ -87,7 +89,10 @@ def test_domains_with_nodes_and_phases(page: Page) -> None:
     assert names == ["UD1", "UD2", "UD3", "UD4", "UD5"]
     assert states == ["completed", "completed", "in progress", "pending", "pending"]
     nodes = page.texts(".domains > li:nth-child(3) ul li")
-    assert [text.partition(" for ")[0] for text in nodes] == ["node5 pre upgrade safety check", "node6 pre upgrade safety check"]
+    assert [text.partition(" for ")[0] for text in nodes] == [
+        "node5 pre upgrade safety check",
+        "node6 pre upgrade safety check",
+    ]
     assert "Completed domains took 1m45s each on average." in page.text("#domains")
 
 
@@ -106,7 +111,13 @@ def test_rolled_back_is_back_on_the_old_version(page: Page) -> None:
     assert page.text("#first .place") == "Back on v0"
     assert page.fact("Not deployed") == "v1"
     assert page.fact("It had reached").startswith("domain UD3 (3 of 5), ")
-    assert page.texts(".domains .state") == ["back on v0", "back on v0", "failed here, back on v0", "back on v0", "back on v0"]
+    assert page.texts(".domains .state") == [
+        "back on v0",
+        "back on v0",
+        "failed here, back on v0",
+        "back on v0",
+        "back on v0",
+    ]
     assert page.text("#message .message") == "Rolled back: upgrade"
     assert "The task has ended: no more updates." in page.text("footer")
 
@@ -127,7 +138,10 @@ def test_pause_asks_for_a_person(page: Page) -> None:
 
 def test_question_of_the_gate_is_named(page: Page) -> None:
     page.open_task(task_of(waiting("paused", 600), state="awaiting_input"))
-    assert page.fact("Waits for") == "A person: answer the question under Required Actions of the task in Airflow"
+    assert (
+        page.fact("Waits for")
+        == "A person: answer the question under Required Actions of the task in Airflow"
+    )
 
 
 def test_health_check_has_time_and_limit(page: Page) -> None:
@@ -138,13 +152,19 @@ def test_health_check_has_time_and_limit(page: Page) -> None:
     limits = replace(state.record.monitoring_policy, stable_seconds=120.0, domain_timeout_seconds=1200.0)
     page.open_task(task_of(with_record(state, monitoring_policy=limits, **policy)))
     assert page.fact("Waits for") == "Health check, stable duration 1m10s of 2m00s"
-    assert page.fact("Next") == "If a health check fails or an upgrade domain takes too long, Service Fabric rolls back."
+    assert (
+        page.fact("Next")
+        == "If a health check fails or an upgrade domain takes too long, Service Fabric rolls back."
+    )
 
 
 @pytest.mark.parametrize(
     ("mode", "text"),
     [
-        ("UnmonitoredAuto", "Service Fabric checks no health: the upgrade completes even if the application is unhealthy."),
+        (
+            "UnmonitoredAuto",
+            "Service Fabric checks no health: the upgrade completes even if the application is unhealthy.",
+        ),
         ("UnmonitoredManual", "Service Fabric pauses before each upgrade domain."),
     ],
 )
@@ -164,7 +184,9 @@ def test_services_with_pending_replicas(page: Page) -> None:
 def test_unit_by_unit_upgrade_has_units(page: Page) -> None:
     units = tuple(UpgradeUnit(f"N{number}", "Failed" if number == 2 else "Completed") for number in range(4))
     domains = Domains(upgrade_units=units)
-    page.open_task(task_of(with_record(waiting("stuck", 600), domains=domains, omitted=(("upgrade_units", 7),))))
+    page.open_task(
+        task_of(with_record(waiting("stuck", 600), domains=domains, omitted=(("upgrade_units", 7),)))
+    )
     assert page.texts("#domains .state") == ["completed", "completed", "failed", "completed"]
     assert "and 7 more units" in page.text("#domains")
 
@@ -190,7 +212,10 @@ def test_outage_shows_the_last_record(page: Page) -> None:
 def test_timeout_is_no_end_of_the_upgrade(page: Page) -> None:
     ended = replace(waiting("stuck", 600), ended_by="stall_timeout", ended_at=datetime.now(timezone.utc))
     page.open_task(task_of(ended, "stall_timeout", state="failed"))
-    assert page.text("#notice") == "The wait has ended (stall_timeout), not the upgrade. This is the last record."
+    assert (
+        page.text("#notice")
+        == "The wait has ended (stall_timeout), not the upgrade. This is the last record."
+    )
     assert page.text("#first .state") == "In progress, when last seen"
 
 
@@ -205,7 +230,9 @@ def test_lost_triggerer_is_named(page: Page) -> None:
     assert page.text("#notice").startswith("The triggerer of this task has sent no heartbeat since ")
 
 
-@pytest.mark.parametrize(("version", "is_shown"), [("3.1.8", True), ("3.2.0", True), ("3.3.0", False), ("4.0.0", False)])
+@pytest.mark.parametrize(
+    ("version", "is_shown"), [("3.1.8", True), ("3.2.0", True), ("3.3.0", False), ("4.0.0", False)]
+)
 def test_older_airflow_shows_the_first_poll(*, version: str, is_shown: bool, page: Page) -> None:
     page.airflow.version = version
     page.open_task(task_of(waiting("stuck", 600)))
@@ -235,7 +262,11 @@ def test_xcom_of_an_earlier_run_is_not_shown(page: Page) -> None:
 
 def test_expected_end_comes_from_earlier_runs(page: Page) -> None:
     earlier = [
-        task_of(with_record(waiting("good", 900), duration_seconds=seconds), dag_run_id=f"run{seconds}", state="success")
+        task_of(
+            with_record(waiting("good", 900), duration_seconds=seconds),
+            dag_run_id=f"run{seconds}",
+            state="success",
+        )
         for seconds in (540.0, 600.0, 720.0)
     ]
     other = task_of(waiting("good", 900, kind="application_resource"), dag_run_id="other", state="success")
@@ -362,7 +393,10 @@ def test_update_keeps_the_focus(page: Page) -> None:
 
 def test_news_are_read_only_when_they_change(page: Page) -> None:
     page.open_task(task_of(waiting("stuck", 600)))
-    assert page.browser.evaluate("document.getElementById('news').textContent") == "In progress. Domain UD3 (3 of 5), 40 %"
+    assert (
+        page.browser.evaluate("document.getElementById('news').textContent")
+        == "In progress. Domain UD3 (3 of 5), 40 %"
+    )
     page.browser.evaluate("seen = 0; new MutationObserver(() => seen++).observe(news, {childList: true})")
     page.browser.evaluate("update()")
     page.browser.wait_for("!isBusy")
@@ -395,7 +429,9 @@ def hostile() -> Task:
         services=(ServiceProgress(ATTACK, 1, 2),),
         endpoint=ATTACK,
     )
-    stage = replace(state.timeline[-1], place=ATTACK, failure_reason=ATTACK, target_version=ATTACK, state=ATTACK)
+    stage = replace(
+        state.timeline[-1], place=ATTACK, failure_reason=ATTACK, target_version=ATTACK, state=ATTACK
+    )
     return task_of(replace(state, timeline=(stage,), reasons=(ATTACK, f"2 {ATTACK}")), ATTACK, task_id="wait")
 
 
@@ -403,7 +439,9 @@ def hostile() -> Task:
 def test_hostile_texts_stay_texts(query: str | None, page: Page) -> None:
     page.airflow.tasks = [hostile()]
     page.open(page.airflow.tasks[0].query if query is None else query)
-    assert page.browser.evaluate("document.querySelectorAll('main img, main script, main iframe').length") == 0
+    assert (
+        page.browser.evaluate("document.querySelectorAll('main img, main script, main iframe').length") == 0
+    )
     assert "attacked" not in page.browser.evaluate("document.title").replace(ATTACK, "")
     assert ATTACK.partition("\u202e")[0] in page.text()
 
@@ -425,7 +463,9 @@ def test_unknown_schema_is_named(page: Page) -> None:
 
 def cases() -> Iterator[Any]:
     yield pytest.param([task_of(waiting("stuck", 1500))], False, id="in_progress")
-    yield pytest.param([task_of(waiting("rolled_back", 900), "Rolled back", state="failed")], False, id="rolled_back")
+    yield pytest.param(
+        [task_of(waiting("rolled_back", 900), "Rolled back", state="failed")], False, id="rolled_back"
+    )
     yield pytest.param([task_of(waiting("good", 250, kind="application_resource"))], False, id="services")
     every = ("stuck", "rolled_back", "paused", "good")
     yield pytest.param([task_of(waiting(name, 450), task_id=name) for name in every], True, id="list")
@@ -467,7 +507,9 @@ def test_keyboard_reaches_each_control(page: Page) -> None:
     page.open()
     reached = []
     for _ in range(4):
-        page.browser.call("Input.dispatchKeyEvent", type="keyDown", key="Tab", code="Tab", windowsVirtualKeyCode=9)
+        page.browser.call(
+            "Input.dispatchKeyEvent", type="keyDown", key="Tab", code="Tab", windowsVirtualKeyCode=9
+        )
         reached.append(page.browser.evaluate("document.activeElement.innerText"))
         assert page.browser.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     assert reached == ["Airflow", "Stop updates", "fabric:/stuck-shop/web", "fabric:/good-shop/web"]

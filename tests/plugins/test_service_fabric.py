@@ -110,7 +110,11 @@ def names_in(variable: str) -> list[str]:
 @in_airflow_with_pages
 def test_script_lists_each_class_that_waits() -> None:
     classes = [ServiceFabricUpgradeSensor, *(getattr(operators, name) for name in operators.__all__)]
-    waiting = {waiting.__name__ for waiting in classes if getattr(waiting, "operator_extra_links", None) == WAIT_LINKS}
+    waiting = {
+        waiting.__name__
+        for waiting in classes
+        if getattr(waiting, "operator_extra_links", None) == WAIT_LINKS
+    }
     assert {quoted for quoted, _ in names_in("WAITING_CLASSES")} == waiting
 
 

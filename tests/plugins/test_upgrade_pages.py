@@ -29,7 +29,9 @@ def test_each_file_is_served_below_any_path(file: str, base: str) -> None:
     assert sent == {**HEADERS, "content-type": MEDIA_TYPES[file], "content-length": str(len(body))}
 
 
-@pytest.mark.parametrize("path", ["/service_fabric/", "/service_fabric/nothing", "/service_fabric/../service_fabric.py"])
+@pytest.mark.parametrize(
+    "path", ["/service_fabric/", "/service_fabric/nothing", "/service_fabric/../service_fabric.py"]
+)
 def test_other_paths_are_not_found(path: str) -> None:
     status, headers, body = page_answer(path)
     assert (status, body) == (404, b"Not found")
