@@ -7,8 +7,6 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 AIRFLOW := 3.3.2
 OLD_AIRFLOW := 2.11.2
-OLD_VENV := .venv-airflow-$(OLD_AIRFLOW)
-OLD_BIN := $(OLD_VENV)/bin
 
 PYTEST := -m pytest --quiet --numprocesses 2
 
@@ -16,7 +14,7 @@ PYTEST := -m pytest --quiet --numprocesses 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rollback airflow docs docs-site screenshots golden test test-all test-airflow-2.11 bench bench-full mutants lint format build constraints clean
+.PHONY: help demo demo-rollback airflow docs docs-site screenshots golden test test-all test-airflow-2.11 matrix bench bench-full mutants lint format build constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,10 +43,11 @@ test-all: test ## Run 'make test', then the documentation site, live Airflow, ev
 	@$(BIN)/python $(PYTEST) --dist loadfile -m live
 	@$(MAKE) --no-print-directory test-airflow-2.11
 
-test-airflow-2.11: $(OLD_VENV)/.installed ## Test the Airflow classes on the oldest supported Airflow and Python (part of test-all)
-	@echo "==> Tests on Airflow $(OLD_AIRFLOW)"
-	@$(OLD_BIN)/python $(PYTEST) --dist loadfile tests/hooks tests/links tests/notifications tests/operators tests/sensors tests/triggers \
-		tests/test_example_dags.py tests/test_secured_clusters.py
+test-airflow-2.11: | check-python ## Test the oldest supported Airflow on the oldest supported Python (part of test-all)
+	@$(PYTHON) tests/matrix $(OLD_AIRFLOW)
+
+matrix: | check-python ## Test each supported Airflow and Python, or AIRFLOWS="3.1.8 3.2.2" (about an hour)
+	@$(PYTHON) tests/matrix --write-docs $(AIRFLOWS)
 
 bench: $(VENV)/.installed-bench ## Measure the cost of waits and compare it with other providers (about 3 minutes)
 	@$(BIN)/python -m benchmarks
@@ -90,13 +89,9 @@ golden: $(VENV)/.installed-dev ## Write the expected logs and XComs in tests/sam
 build: $(VENV)/.installed-dev ## Build the distributions into dist/
 	@$(BIN)/python -m build --no-isolation
 
-constraints: $(VENV)/.installed-dev ## Update both constraints files
+constraints: $(VENV)/.installed-dev ## Update the constraints file of each Airflow
 	@$(BIN)/python -m pip install --quiet uv
-	@echo "apache-airflow==$(AIRFLOW)" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
-		--extra bench --extra dev --extra docs --extra mutation --no-header --no-annotate --no-emit-index-url --constraint - \
-		--output-file constraints.txt pyproject.toml
-	@echo "apache-airflow==$(OLD_AIRFLOW)" | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
-		--extra dev --no-header --no-annotate --no-emit-index-url --constraint - --output-file constraints-airflow-2.11.txt pyproject.toml
+	@$(BIN)/python tests/matrix --write-constraints
 
 clean: ## Remove the files that other targets wrote
 	@rm -rf .venv* .airflow .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
@@ -130,18 +125,6 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 $(VENV)/.installed-mutation: $(VENV)/.installed-dev
 	@echo "==> Installing the mutation tester into $(VENV) (a few seconds)"
 	@$(PIP) --no-build-isolation --editable '.[mutation]'
-	@touch $@
-
-# The oldest supported pair is Airflow 2.11 on Python 3.10. With pyenv, 3.10 may be installed but not on PATH.
-OLD_PYTHON ?= $(shell $(PYTHON) .ci/find_python.py 3.10)
-
-$(OLD_VENV)/.installed: constraints-airflow-2.11.txt pyproject.toml
-	@test -n "$(OLD_PYTHON)" || { echo "Python 3.10 was not found. Install it, or set its path: make $@ OLD_PYTHON=..." >&2; exit 1; }
-	@echo "==> Installing Airflow $(OLD_AIRFLOW) and this package into $(OLD_VENV) (about a minute)"
-	@$(OLD_PYTHON) -m venv --clear $(OLD_VENV)
-	@$(OLD_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-airflow-2.11.txt hatchling editables
-	@$(OLD_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-airflow-2.11.txt \
-		--no-build-isolation --editable '.[dev]'
 	@touch $@
 
 .PHONY: check-python

@@ -1,0 +1,73 @@
+"""The matrix of versions: its constraints files, its reports, and what it writes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.matrix import __main__ as matrix
+from tests.matrix.__main__ import MATRIX, Airflow, all_pairs, read_report, summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REPORT = """<testsuites><testsuite>
+<testcase/><testcase/>
+<testcase><failure message="a"/></testcase>
+<testcase><error message="b"/></testcase>
+<testcase><skipped type="pytest.skip" message="before Airflow 3.3"/></testcase>
+</testsuite></testsuites>"""
+
+
+@pytest.mark.parametrize("airflow", MATRIX, ids=lambda airflow: airflow.version)
+def test_each_airflow_has_its_constraints(airflow: Airflow) -> None:
+    """Without the address of an index."""
+    text = (matrix.ROOT / airflow.constraints).read_text()
+    assert f"apache-airflow=={airflow.version}\n" in text
+    assert "://" not in text
+    assert not re.search("^-", text, re.MULTILINE)
+
+
+def test_report_is_read(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(REPORT)
+    result = read_report(report, 61.4, is_passed=False)
+    assert str(result) == "**FAILED**: 2 failed, 2 passed, 1 skipped in 1m01s"
+    assert result.skips == {"before Airflow 3.3": 1}
+    assert str(read_report(tmp_path / "none.xml", 5.0, is_passed=False)) == "**FAILED**: no test in 0m05s"
+
+
+def test_summary_names_what_has_passed() -> None:
+    rows = {
+        "2.11.2 on Python 3.10": "9 passed in 1m00s | 5 passed in 2m00s | 2026-03-01",
+        "3.3.2 on Python 3.12": "9 passed in 1m00s | 5 passed in 2m00s | 2026-03-02",
+        "3.3.2 on Python 3.13": "9 passed in 1m00s | 5 passed in 2m00s | 2026-03-02",
+        "3.4.0b2 on Python 3.13": "9 passed in 1m00s | **FAILED**: 1 failed in 2m00s | 2026-03-02",
+    }
+    assert summary(rows) == (
+        "Tested by `make matrix`, 2026-03-01 to 2026-03-02: "
+        "Airflow (Python) 2.11.2 (3.10), 3.3.2 (3.12/3.13)."
+    )
+    assert summary({}) == "`make matrix` has not passed with any pair yet."
+
+
+def test_written_rows_keep_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, readme = tmp_path / "page.md", tmp_path / "README.md"
+    page.write_text("a\n<!-- matrix -->\n<!-- end -->\n<!-- skips -->\n<!-- end -->\nz\n")
+    readme.write_text("<!-- matrix -->\n<!-- end -->\n")
+    monkeypatch.setattr(matrix, "PAGE", page)
+    monkeypatch.setattr(matrix, "README", readme)
+    report = tmp_path / "report.xml"
+    report.write_text(REPORT)
+    result = read_report(report, 61.4, is_passed=True)
+    for pair in (all_pairs()[1], all_pairs()[0]):
+        matrix.write_rows({pair: (result, result)})
+        matrix.write_skips({pair: (result, result)})
+    lines = page.read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| ") and "on Python" in line]
+    assert [row.split(" | ")[0] for row in rows] == [f"| {pair}" for pair in all_pairs()[:2]]
+    assert lines.count("- 2.11.2 on Python 3.10: before Airflow 3.3 (2)") == 1
+    assert (lines[0], lines[-1]) == ("a", "z")
+    assert "2.11.2 (3.10), 3.0.6 (3.12)" in readme.read_text()
