@@ -46,6 +46,11 @@ QUESTIONS = Feature(
     "The gate asks a person, under *Required Actions*",
     "The parameters that ask a person are refused when the DAG file is parsed",
 )
+UPGRADE_PAGE = Feature(
+    (3, 1),
+    "Airflow's UI has a page of upgrades, and each task that waits links to it",
+    "There is no page",
+)
 RUN_STARTED_BY = Feature(
     (3, 1),
     "The release record names the user who triggered the run",
@@ -80,6 +85,7 @@ CANCELLED_TRIGGERS = Feature(
 FEATURES = (
     TASK_SDK,
     QUESTIONS,
+    UPGRADE_PAGE,
     RUN_STARTED_BY,
     FORM_WITHOUT_HOOK,
     AWAITING_INPUT,

@@ -62,6 +62,7 @@ DESKTOP = Screen(1440, 857)
 MEDIUM = Screen(1440, 920)
 HIGH = Screen(1440, 1250)
 FORM = Screen(1440, 2900)
+PAGE = Screen(1100, 900)
 PHONE = Screen(375, 812, is_phone=True)
 
 
@@ -178,15 +179,39 @@ def _train(stage: Stage) -> None:
     stage.browser.wait_for_text("fabric:/idle-search/web")
 
 
+def _upgrades(stage: Stage) -> None:
+    stage.wait_for_state("red", {"deferred"}, "upgrade")
+    stage.browser.open(f"{stage.airflow.url}/plugin/service_fabric_nav")
+    stage.browser.wait_for(f"{FRAME_TEXT}?.includes('In progress')")
+
+
+def _upgrade(stage: Stage, run: str, words: str) -> None:
+    dag_id, run_id = stage.runs[run]
+    stage.browser.open(f"{stage.airflow.url}/service_fabric/upgrades?dag={dag_id}&run={run_id}&task=upgrade")
+    stage.browser.wait_for_text(words)
+
+
 def _page(stage: Stage, page: str) -> None:
     stage.browser.open(f"file://{SITE}/{page}.html")
 
 
+FRAME_TEXT = "document.querySelector('iframe')?.contentDocument?.body?.innerText"
+"""The text of a plugin's page, which Airflow shows in a frame."""
+
 _green_log = partial(_log, run="green", task="upgrade", last_words="Completed in")
+_red_upgrade = partial(_upgrade, run="red", words="Back on")
 _red_log = partial(_log, run="red", task="upgrade", last_words="Rolled back, failed in")
 
 PICTURES = (
     Picture("xcom", "the XComs of a deferred wait", DESKTOP, _xcoms, in_docs=True),
+    Picture("upgrade_list", "all upgrades that tasks wait for", DESKTOP, _upgrades, in_docs=True),
+    Picture(
+        "upgrade_in_progress",
+        "the page of an upgrade that is in progress",
+        PAGE,
+        partial(_upgrade, run="green", words="In progress"),
+        in_docs=True,
+    ),
     Picture("import_error", "the import error of a DAG file with a mistake", DESKTOP, _import_error),
     Picture("connection", "the standard fields of a connection", DESKTOP, _standard_fields),
     Picture("connection_extra", "all fields of a connection", FORM, _extra_fields),
@@ -207,6 +232,10 @@ PICTURES = (
     Picture("tutorial_green", "the log of the green release", DESKTOP, _green_log, in_docs=True),
     Picture("tutorial_red", "the log of the red release", HIGH, _red_log, in_docs=True, above='File "'),
     Picture("red_phone", "the same on a phone", PHONE, _red_log),
+    Picture(
+        "upgrade_rolled_back", "the page of an upgrade after its rollback", PAGE, _red_upgrade, in_docs=True
+    ),
+    Picture("upgrade_rolled_back_phone", "the same on a phone", PHONE, _red_upgrade),
     Picture("red_phone_whole_screen", "only the log on a phone", PHONE, _log_on_whole_screen),
     Picture("question", "the question of a gate", MEDIUM, _question, in_docs=True),
     Picture("tutorial_train", "the tasks of the train", DESKTOP, _train, in_docs=True),

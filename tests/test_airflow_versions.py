@@ -19,6 +19,7 @@ from airflow_provider_sf.airflow_versions import (
     RUN_STARTED_BY,
     TASK_SDK,
     TASK_STATE_STORE,
+    UPGRADE_PAGE,
     XCOM_IN_TRIGGERS,
     Feature,
     major_and_minor,
@@ -49,6 +50,7 @@ PROBES: dict[Feature, Callable[[], bool]] = {
         "airflow.sdk.execution_time.task_runner", "RuntimeTaskInstance", "get_task_states"
     ),
     QUESTIONS: lambda: has_name("airflow.sdk.execution_time.hitl", "upsert_hitl_detail"),
+    UPGRADE_PAGE: lambda: has_name("airflow.plugins_manager", "AirflowPlugin", "external_views"),
     RUN_STARTED_BY: lambda: has_field(
         "airflow.sdk.api.datamodels._generated", "DagRun", "triggering_user_name"
     ),

@@ -28,9 +28,10 @@ ARROWS: dict[str, set[str]] = {
     "releases": {"rest", "serialization", "upgrades", "wait"},
     "messages": {"releases", "rest", "upgrades", "wait"},
     "provider_info": {"auth"},
-    "links": {"cluster", "upgrades"},
+    "links": {"airflow_versions", "cluster", "upgrades"},
     "hooks": {"auth", "cluster", "provider_info", "releases", "rest", "upgrades", "wait"},
     "triggers": {"airflow_versions", "cluster", "hooks", "messages", "releases", "rest", "upgrades", "wait"},
+    "plugins": {"links"},
     "operators": {
         "airflow_versions",
         "exceptions",

@@ -90,11 +90,20 @@ def test_named_modules_exist() -> None:
 
 def test_every_link_is_registered() -> None:
     """Airflow 2 shows only registered links."""
-    (path,) = get_provider_info()["extra-links"]
-    module, _, name = path.rpartition(".")
-    link = getattr(importlib.import_module(module), name)
+    registered = set(get_provider_info()["extra-links"])
     for task in (ServiceFabricUpgradeSensor, ServiceFabricUpgradeProgressOperator):
-        assert [type(extra_link) for extra_link in task.operator_extra_links] == [link]
+        links = [type(link) for link in task.operator_extra_links]
+        assert {f"{link.__module__}.{link.__qualname__}" for link in links} <= registered
+
+
+def test_airflow_reads_the_options_of_the_provider() -> None:
+    from airflow.configuration import conf  # noqa: PLC0415 - it reads the configuration at its import
+
+    options = get_provider_info()["config"]["service_fabric"]["options"]
+    assert {option: conf.getboolean("service_fabric", option) for option in options} == {
+        "run_tab": False,
+        "task_tab": False,
+    }
 
 
 def test_notifier_is_registered() -> None:

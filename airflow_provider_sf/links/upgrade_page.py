@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import BaseOperatorLink
 
+from airflow_provider_sf.airflow_versions import UPGRADE_PAGE
 from airflow_provider_sf.links.service_fabric import ServiceFabricExplorerLink
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ URL_PREFIX = "service_fabric"
 
 PAGE = f"{URL_PREFIX}/upgrades"
 
-HAS_UPGRADE_PAGE = tuple(int(part) for part in airflow_version.split(".")[:2]) >= (3, 1)
+HAS_UPGRADE_PAGE = UPGRADE_PAGE.is_available
 """Whether this Airflow can show pages of a plugin."""
 
 

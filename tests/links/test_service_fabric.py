@@ -174,7 +174,7 @@ def test_airflow_3_finds_the_link_by_its_key() -> None:
         ServiceFabricUpgradeProgressOperator.partial(task_id="read").expand(name=["a", "b"])
     stored = codec.from_dict(json.loads(json.dumps(codec.to_dict(dag))))
     for task in stored.tasks:
-        (link,) = task.operator_extra_links
+        link, *_ = task.operator_extra_links
         assert (link.name, link.xcom_key) == ("Service Fabric Explorer", KEY)
 
 

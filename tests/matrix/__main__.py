@@ -57,6 +57,7 @@ MATRIX = (
 _FOLDERS = ("hooks", "links", "notifications", "operators", "sensors", "task_groups", "triggers")
 IN_PROCESS = [
     *(f"tests/{folder}" for folder in _FOLDERS),
+    "tests/plugins/test_service_fabric.py",
     "tests/test_airflow_versions.py",
     "tests/test_example_dags.py",
     "tests/test_secured_clusters.py",

@@ -59,6 +59,8 @@ class Task:
     state: str = "deferred"
     operator: str = "ServiceFabricUpgradeSensor"
     wait: dict[str, Any] | None = None
+    name: str | None = None
+    """The rendered parameter ``name``."""
     heartbeat: str | None = None
     """The last heartbeat of its triggerer."""
 
@@ -71,7 +73,13 @@ class Task:
         names = ("task_id", "dag_id", "dag_run_id", "map_index", "state", "operator")
         job = {"latest_heartbeat": self.heartbeat} if self.heartbeat else None
         known = {name: getattr(self, name) for name in names}
-        return {**known, "try_number": 1, "start_date": None, "triggerer_job": job}
+        return {
+            **known,
+            "try_number": 1,
+            "start_date": None,
+            "triggerer_job": job,
+            "rendered_fields": {"name": self.name},
+        }
 
 
 def task_of(wait: WaitState | None, message: str | None = None, **fields: Any) -> Task:

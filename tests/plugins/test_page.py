@@ -22,6 +22,8 @@ from tests.plugins.stub_airflow import StubAirflow, Task, task_of, waiting, with
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.unmeasured  # they run no other code of the package than a script
+
 DESKTOP, PHONE = Screen(1280, 900), Screen(375, 812, is_phone=True)
 ATTACK = (
     "<img src=x onerror=\"document.title='attacked'\"><script>document.title='attacked'</script>\u202etxt"
@@ -196,8 +198,22 @@ def test_other_upgrade_is_not_started(page: Page) -> None:
     page.open_task(task_of(waiting("good", 250, policy=expected)))
     assert page.text("#first .state") == "Not started"
     assert page.fact("On record") == "Another upgrade than the expected one: v1 (rolling forward pending)"
+    assert page.texts("#first .place") == []
     assert page.texts("#domains") == []
     assert "another upgrade" in page.text("#timeline")
+
+
+def test_never_upgraded_is_no_other_upgrade(page: Page) -> None:
+    page.open_task(task_of(waiting("never_upgraded", 60)))
+    assert page.text("#first .state") == "Not started"
+    assert page.fact("On record") == "No upgrade; v0 is deployed"
+
+
+def test_task_without_record_has_its_name(page: Page) -> None:
+    """A task in mode poke pushes its XComs at its end."""
+    page.open_task(Task(state="running", name="fabric:/shop/web"))
+    assert page.text("h1") == "fabric:/shop/web"
+    assert page.text("#first .state") == "No record yet"
 
 
 def test_outage_shows_the_last_record(page: Page) -> None:
@@ -237,6 +253,7 @@ def test_older_airflow_shows_the_first_poll(*, version: str, is_shown: bool, pag
     page.airflow.version = version
     page.open_task(task_of(waiting("stuck", 600)))
     assert page.text("#notice").startswith(f"Airflow {version[:3]} shows the first poll") is is_shown
+    assert page.text("#first .state") == ("In progress, at the first poll" if is_shown else "In progress")
 
 
 def test_mapped_task_has_its_own_page(page: Page) -> None:
@@ -471,8 +488,7 @@ def cases() -> Iterator[Any]:
     yield pytest.param([task_of(waiting(name, 450), task_id=name) for name in every], True, id="list")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(("screen", "theme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
 @pytest.mark.parametrize(("tasks", "is_list"), list(cases()))
 def test_accessibility(*, tasks: list[Task], is_list: bool, screen: Screen, theme: str, page: Page) -> None:
     """Axe has no finding, and the page is never wider than the screen."""

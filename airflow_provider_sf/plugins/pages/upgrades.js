@@ -66,9 +66,11 @@ async function getWait(at) {
   return wait;
 }
 
+let version = null;
+
 async function readVersion() {
-  const { version } = await get("version");
-  const [major, minor] = version.split(".").map(Number);
+  const answer = await get("version");
+  const [major, minor] = answer.version.split(".").map(Number);
   return { text: `${major}.${minor}`, pushesProgress: major > 3 || minor >= 3 };
 }
 
@@ -105,6 +107,8 @@ const stateWords = (state) => (state ? state.replace(/([a-z])([A-Z])/g, "$1 $2")
 
 const andMore = (count, noun) => (count ? [`and ${count} more ${noun}`] : []);
 
+const targetName = (wait, task) => (wait ? wait.name || kindWords(wait.kind) : (task.rendered_fields || {}).name || task.task_id);
+
 const kindWords = (kind) => stateWords(kind).replaceAll("_", " ");
 
 // --- What a wait says -------------------------------------------------------------------------------------
@@ -119,8 +123,16 @@ const isActiveOutcome = ({ outcome }) => ["in_progress", "paused", "rolling_back
 
 const isActive = (wait) => !wait.ended_by && wait.record !== null && isActiveOutcome(wait.record);
 
+// The word for the state, and its tone.
 function headline(wait, task) {
   if (!wait) return ["No record yet", "idle"];
+  const [word, tone] = verdictWord(wait, task);
+  return isFirstPollOnly(wait, task) ? [`${word}, at the first poll`, "idle"] : [word, tone];
+}
+
+const isFirstPollOnly = (wait, task) => wait !== null && task.state === "deferred" && !version.pushesProgress;
+
+function verdictWord(wait, task) {
   const stage = lastStage(wait);
   if (wait.verdict === "superseded") return ["Superseded", "bad"];
   if (!stage || !stage.expected) return ["Not started", "idle"];
@@ -248,9 +260,10 @@ function firstFacts(wait, task, past, now) {
     : [];
   if (!record) return [...outage, ["On record", "Nothing: it does not exist yet"]];
   const stage = lastStage(wait);
-  if (!stage || !stage.expected) {
-    const other = `${record.target_version || "an unknown version"} (${stateWords(record.state)})`;
-    return [...outage, ["On record", `Another upgrade than the expected one: ${other}`], ["Where", placeText(wait)]];
+  if (!stage.expected) {
+    const found = record.target_version || "an unknown version";
+    const other = `Another upgrade than the expected one: ${found} (${stateWords(record.state)})`;
+    return [...outage, ["On record", record.outcome === "not_upgraded" ? `No upgrade; ${found} is deployed` : other]];
   }
   const failure = [["Failure", failureText(record)], ["Why", firstReasons(record)]];
   if (isActive(wait)) {
@@ -304,10 +317,11 @@ function table(caption, titles, rows) {
 
 function firstSection(wait, task, past, now) {
   const [word, tone] = headline(wait, task);
-  const state = wait && wait.record && lastStage(wait) ? stateWords(lastStage(wait).state) : "";
+  const isExpected = wait && wait.record && lastStage(wait).expected;
+  const state = isExpected ? stateWords(wait.record.state) : "";
   return element("section", [
     element("p", word, { class: "state" }),
-    wait && wait.record ? element("p", foreign(placeText(wait)), { class: "place" }) : null,
+    isExpected ? element("p", foreign(placeText(wait)), { class: "place" }) : null,
     state && state !== word.toLowerCase() ? element("p", foreign(state), { class: "quiet" }) : null,
     facts(firstFacts(wait, task, past, now)),
   ], { id: "first", class: `first ${tone}`, "aria-label": "State" });
@@ -399,7 +413,7 @@ function recordSection(at, task, wait) {
     ["Started", record && record.started_at && clock(record.started_at)],
     ["Service Fabric says", record && record.status_details],
     ["Last change", record && record.observed_at && `read at ${clock(record.observed_at)} from ${record.endpoint || "an unknown endpoint"}`],
-    ["Wait", `since ${clock(wait.began_at)}, ${wait.polls} polls, ${wait.outages.count} outages`],
+    ["Wait", `since ${clock(wait.began_at)}, polls: ${wait.polls}, outages: ${wait.outages.count}`],
     ["Task", `${at.task_id}${at.map_index < 0 ? "" : ` [${at.map_index}]`} of ${at.dag_id}, run ${at.dag_run_id}: ${task.state}, try ${task.try_number}`],
   ]));
 }
@@ -432,7 +446,7 @@ const pageOf = (at) => `upgrades?${new URLSearchParams({ dag: at.dag_id, run: at
 function listItem({ at, task, wait }, now) {
   const [word, tone] = headline(wait, task);
   const record = wait && wait.record;
-  const name = wait ? wait.name || kindWords(wait.kind) : at.task_id;
+  const name = targetName(wait, task);
   const isExpected = record && lastStage(wait).expected;
   const reasons = isExpected && isActive(wait) ? waitsFor(wait, task).slice(0, 1) : [];
   const identity = `${at.task_id}${at.map_index < 0 ? "" : ` [${at.map_index}]`} of ${at.dag_id}, run ${at.dag_run_id}: ${task.state}`;
@@ -440,7 +454,7 @@ function listItem({ at, task, wait }, now) {
     element("div", [
       element("a", foreign(name), { href: pageOf(at), id: `link ${pageOf(at)}` }),
       element("span", word, { class: "state" }),
-      record ? element("span", foreign(placeText(wait))) : null,
+      isExpected ? element("span", foreign(placeText(wait))) : null,
       isExpected ? element("span", foreign(versionText(wait)), { class: "quiet" }) : null,
     ], { class: "head" }),
     isExpected && isActive(wait) ? element("p", foreign([sinceText(wait, now), ...reasons].join(". "))) : null,
@@ -448,7 +462,7 @@ function listItem({ at, task, wait }, now) {
   ], { class: tone });
 }
 
-async function refreshList(version) {
+async function refreshList() {
   const states = ["running", "deferred", "up_for_reschedule", ...(version.pushesProgress ? ["awaiting_input"] : [])];
   const run = query.get("run");
   const where = run ? path("dags", query.get("dag"), "dagRuns", run) : "dags/~/dagRuns/~";
@@ -476,7 +490,7 @@ let past = null;
 
 const MOST_HEARTBEAT_SECONDS = 60;
 
-function taskNotice(task, wait, version) {
+function taskNotice(task, wait) {
   const triggerer = task.state === "deferred" && task.triggerer_job;
   if (triggerer && secondsBetween(triggerer.latest_heartbeat, Date.now()) > MOST_HEARTBEAT_SECONDS) {
     return `The triggerer of this task has sent no heartbeat since ${clock(triggerer.latest_heartbeat)}. What you see may be old.`;
@@ -487,23 +501,23 @@ function taskNotice(task, wait, version) {
   if (wait && wait.ended_by && wait.ended_by !== "upgrade") {
     return `The wait has ended (${wait.ended_by}), not the upgrade. This is the last record.`;
   }
-  if (wait && !version.pushesProgress && task.state === "deferred") {
+  if (isFirstPollOnly(wait, task)) {
     return `Airflow ${version.text} shows the first poll until the task ends. From Airflow 3.3 on this page follows the upgrade.`;
   }
   return "";
 }
 
-async function refreshUpgrade(at, version) {
+async function refreshUpgrade(at) {
   const [task, wait] = await Promise.all([getTask(at), getWait(at)]);
   if (!task) throw new Refused("Airflow does not know this task instance.");
   const isOngoing = wait && isActive(wait);
   if (isOngoing && past === null) past = await readPast(at, wait);
   const isLive = isOngoing && version.pushesProgress && task.state === "deferred";
   const now = isLive ? new Date() : new Date((wait && wait.record && wait.record.observed_at) || Date.now());
-  const name = wait ? wait.name || kindWords(wait.kind) : at.task_id;
+  const name = targetName(wait, task);
   setText("title", name);
   document.title = `${headline(wait, task)[0]}: ${name}`;
-  setText("notice", taskNotice(task, wait, version));
+  setText("notice", taskNotice(task, wait));
   setText("news", [headline(wait, task)[0], wait && wait.record ? placeText(wait) : ""].join(". "));
   const hasRecord = wait && wait.record;
   const isExpected = hasRecord && lastStage(wait).expected;
@@ -521,7 +535,6 @@ async function refreshUpgrade(at, version) {
 
 // --- Updates ----------------------------------------------------------------------------------------------
 
-let version = null;
 let timer = null;
 let isBusy = false;
 let isStopped = false;
@@ -535,7 +548,7 @@ function place() {
 async function refresh() {
   version = version || (await readVersion());
   const at = place();
-  const seconds = at.task_id ? await refreshUpgrade(at, version) : await refreshList(version);
+  const seconds = at.task_id ? await refreshUpgrade(at) : await refreshList();
   setText("read", `Read from Airflow at ${clock(new Date())}.${seconds === null ? " The task has ended: no more updates." : ""}`);
   return seconds;
 }
