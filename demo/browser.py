@@ -58,6 +58,10 @@ class BrowserError(Exception):
     """Chromium is missing, or a page did not show what a picture needs."""
 
 
+class PageLeft(BrowserError):
+    """The page has been left while it ran a script."""
+
+
 @dataclass(frozen=True)
 class Screen:
     """The size of a window in CSS pixels."""
@@ -127,8 +131,9 @@ class Browser:
             if answer.get("id") != self._calls:
                 continue  # an event
             if "error" in answer:
-                msg = f"Chromium refused {method}: {answer['error']['message']}"
-                raise BrowserError(msg)
+                reason = answer["error"]["message"]
+                msg = f"Chromium refused {method}: {reason}"
+                raise PageLeft(msg) if "navigated" in reason else BrowserError(msg)
             return dict(answer["result"])
 
     def evaluate(self, script: str) -> Any:
@@ -142,13 +147,20 @@ class Browser:
     def wait_for(self, script: str) -> Any:
         """Wait until JavaScript has a value that is true, and return it."""
         deadline = time.monotonic() + SHOWN_WITHIN_SECONDS
-        while not (value := self.evaluate(script)):
+        while not (value := self._value_or_none(script)):
             if time.monotonic() > deadline:
                 page = self.evaluate("location.href")
                 msg = f"{page} did not show this within {SHOWN_WITHIN_SECONDS:.0f} s: {script}"
                 raise BrowserError(msg)
-            time.sleep(0.2)
+            time.sleep(0.05)
         return value
+
+    def _value_or_none(self, script: str) -> Any:
+        """Return the value of JavaScript; None if the page has been left, and the next one is not there."""
+        try:
+            return self.evaluate(script)
+        except PageLeft:
+            return None
 
     def resize(self, screen: Screen) -> None:
         """Give the page the size of a screen."""

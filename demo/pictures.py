@@ -62,7 +62,7 @@ DESKTOP = Screen(1440, 857)
 MEDIUM = Screen(1440, 920)
 HIGH = Screen(1440, 1250)
 FORM = Screen(1440, 2900)
-PAGE = Screen(1100, 900)
+LIST, PAGE = Screen(1100, 460), Screen(1100, 900)
 PHONE = Screen(375, 812, is_phone=True)
 
 
@@ -204,12 +204,12 @@ _red_log = partial(_log, run="red", task="upgrade", last_words="Rolled back, fai
 
 PICTURES = (
     Picture("xcom", "the XComs of a deferred wait", DESKTOP, _xcoms, in_docs=True),
-    Picture("upgrade_list", "all upgrades that tasks wait for", DESKTOP, _upgrades, in_docs=True),
+    Picture("upgrade_list", "all upgrades that tasks wait for", LIST, _upgrades, in_docs=True),
     Picture(
         "upgrade_in_progress",
         "the page of an upgrade that is in progress",
         PAGE,
-        partial(_upgrade, run="green", words="In progress"),
+        partial(_upgrade, run="red", words="In progress"),
         in_docs=True,
     ),
     Picture("import_error", "the import error of a DAG file with a mistake", DESKTOP, _import_error),

@@ -158,7 +158,7 @@ def test_wheel_metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         names = wheel.namelist()
         (metadata,) = [name for name in names if name.endswith("/METADATA")]
         metadata_fields = Parser().parsestr(wheel.read(metadata).decode())
-    assert "airflow_provider_sf/py.typed" in names
+    assert {"airflow_provider_sf/py.typed", "airflow_provider_sf/plugins/pages/upgrades.html"} <= set(names)
     assert not [
         name for name in names if not name.startswith(("airflow_provider_sf/", "airflow_provider_sf-"))
     ]

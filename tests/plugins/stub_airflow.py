@@ -144,6 +144,8 @@ class StubAirflow(ThreadingHTTPServer):
         task = next((task for task in tasks if task.map_index == map_index), None)
         if rest[:1] != ["xcomEntries"]:
             return (200, task.to_dict()) if task else (404, {})
+        if task and task.wait and task.wait["schema"] == "refused":
+            return 403, {}
         if task and task.wait:
             return 200, {"run_id": task.dag_run_id, "value": task.wait}
         earlier = [task for task in self.tasks if task.wait and self.answers_with_earlier_runs]

@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_core_python.base import AXE_SCRIPT
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_sf.rest import Unreachable
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.domains import DomainProgress, Domains, NodeProgress, UpgradeUnit
+from airflow_provider_sf.upgrades.kinds import KINDS
 from airflow_provider_sf.upgrades.services import ServiceProgress
 from airflow_provider_sf.wait.matching import UpgradeSelector
 from airflow_provider_sf.wait.policy import Policy
+from airflow_provider_sf.wait.state import WaitState
+from airflow_provider_sf.wait.state_machine import step
 from demo.browser import Browser, Screen
-from tests.plugins.stub_airflow import StubAirflow, Task, task_of, waiting, with_record
+from tests.messages.hostile import records
+from tests.plugins.stub_airflow import POLICY, StubAirflow, Task, task_of, waiting, with_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -252,6 +258,9 @@ def test_lost_triggerer_is_named(page: Page) -> None:
 def test_older_airflow_shows_the_first_poll(*, version: str, is_shown: bool, page: Page) -> None:
     page.airflow.version = version
     page.open_task(task_of(waiting("stuck", 600)))
+    page.open()
+    assert ("in this upgrade domain" in page.text()) is not is_shown
+    page.open_task(task_of(waiting("stuck", 600)))
     assert page.text("#notice").startswith(f"Airflow {version[:3]} shows the first poll") is is_shown
     assert page.text("#first .state") == ("In progress, at the first poll" if is_shown else "In progress")
 
@@ -330,6 +339,30 @@ def test_list_of_a_run_has_ended_tasks(page: Page) -> None:
     text = page.open("dag=release&run=manual__1")
     assert "1 upgrade in this run" in text
     assert page.texts(".upgrades .state") == ["Succeeded"]
+
+
+def test_list_shows_what_the_user_may_read(page: Page) -> None:
+    """The rights for tasks and for their XComs are separate, and each DAG has its own."""
+    page.airflow.tasks = [
+        Task(task_id="secret", wait={"schema": "refused"}),
+        task_of(waiting("stuck", 600), task_id="open"),
+    ]
+    page.open()
+    assert page.texts(".upgrades .state") == ["In progress", "Not readable"]
+    assert "Airflow refuses: your user may not read" in page.text(".upgrades > li:last-child")
+
+
+def test_wanted_rollback_is_good(page: Page) -> None:
+    page.open_task(task_of(waiting("rolled_back", 900), state="success"))
+    assert page.browser.evaluate("document.querySelector('#first.good .state').textContent") == "Rolled back"
+
+
+def test_long_list_reads_less_often(page: Page) -> None:
+    """Each task needs one request; a page sends at most 60 requests per minute."""
+    page.airflow.tasks = [Task(task_id=f"task{number}") for number in range(40)]
+    page.open()
+    page.browser.evaluate("refreshList().then(value => { seconds = value })")
+    assert page.browser.wait_for("typeof seconds === 'number' && seconds") == 40
 
 
 def test_empty_list(page: Page) -> None:
@@ -450,6 +483,27 @@ def hostile() -> Task:
         state.timeline[-1], place=ATTACK, failure_reason=ATTACK, target_version=ATTACK, state=ATTACK
     )
     return task_of(replace(state, timeline=(stage,), reasons=(ATTACK, f"2 {ATTACK}")), ATTACK, task_id="wait")
+
+
+@pytest.fixture(scope="module")
+def opened(chromium: Browser) -> Iterator[Browser]:
+    """A browser that shows the empty list."""
+    with StubAirflow() as stub:
+        Page(chromium, stub).open()
+        yield chromium
+
+
+ANY_TIME = st.none() | st.datetimes(timezones=st.just(timezone.utc))
+
+
+@given(record=st.sampled_from([*KINDS]).flatmap(lambda kind: records(kind, ANY_TIME)))
+def test_any_record_can_be_shown(record: UpgradeProgress, opened: Browser) -> None:
+    """The script raises no error, whatever a cluster reports."""
+    state, _ = step(POLICY, WaitState(), record, datetime.now(timezone.utc))
+    task = replace(task_of(state), state="deferred")
+    call = f"show(sections({json.dumps(task.to_dict())}, {json.dumps(task.wait)}, [60], new Date()))"
+    opened.evaluate(call)
+    assert len(opened.evaluate("document.getElementById('first').innerText")) > 0
 
 
 @pytest.mark.parametrize("query", ["", None])

@@ -140,6 +140,7 @@ function verdictWord(wait, task) {
   const [word, tone] = OUTCOMES[stage.outcome] || OUTCOMES.unknown;
   if (wait.unreachable_since && !wait.ended_by) return [`${word}, when last seen`, "warn"];
   if (task.state === "awaiting_input") return [word, "warn"];
+  if (task.state === "success" && wait.ended_by === "upgrade") return [word, "good"]; // of a wanted rollback, too
   if (!wait.ended_by || wait.ended_by === "upgrade") return [word, tone];
   return [`${word}, when last seen`, "warn"];
 }
@@ -405,7 +406,12 @@ function messageSection(wait) {
   return wait.message ? section("message", "Last message", element("p", foreign(wait.message), { class: "message" })) : null;
 }
 
-function recordSection(at, task, wait) {
+function taskText(task) {
+  const mapped = task.map_index < 0 ? "" : ` [${task.map_index}]`;
+  return `${task.task_id}${mapped} of ${task.dag_id}, run ${task.dag_run_id}: ${task.state}, try ${task.try_number}`;
+}
+
+function recordSection(task, wait) {
   const { record } = wait;
   return section("record", "Record", facts([
     ["Target", `${kindWords(wait.kind)} ${wait.name}`],
@@ -414,7 +420,7 @@ function recordSection(at, task, wait) {
     ["Service Fabric says", record && record.status_details],
     ["Last change", record && record.observed_at && `read at ${clock(record.observed_at)} from ${record.endpoint || "an unknown endpoint"}`],
     ["Wait", `since ${clock(wait.began_at)}, polls: ${wait.polls}, outages: ${wait.outages.count}`],
-    ["Task", `${at.task_id}${at.map_index < 0 ? "" : ` [${at.map_index}]`} of ${at.dag_id}, run ${at.dag_run_id}: ${task.state}, try ${task.try_number}`],
+    ["Task", taskText(task)],
   ]));
 }
 
@@ -443,22 +449,22 @@ function setText(id, text) {
 
 const pageOf = (at) => `upgrades?${new URLSearchParams({ dag: at.dag_id, run: at.dag_run_id, task: at.task_id, map: at.map_index })}`;
 
-function listItem({ at, task, wait }, now) {
-  const [word, tone] = headline(wait, task);
+function listItem({ task, wait, problem }, now) {
+  const [word, tone] = problem ? ["Not readable", "idle"] : headline(wait, task);
   const record = wait && wait.record;
   const name = targetName(wait, task);
   const isExpected = record && lastStage(wait).expected;
-  const reasons = isExpected && isActive(wait) ? waitsFor(wait, task).slice(0, 1) : [];
-  const identity = `${at.task_id}${at.map_index < 0 ? "" : ` [${at.map_index}]`} of ${at.dag_id}, run ${at.dag_run_id}: ${task.state}`;
+  const isLive = isExpected && isActive(wait) && !isFirstPollOnly(wait, task);
   return element("li", [
     element("div", [
-      element("a", foreign(name), { href: pageOf(at), id: `link ${pageOf(at)}` }),
+      element("a", foreign(name), { href: pageOf(task), id: `link ${pageOf(task)}` }),
       element("span", word, { class: "state" }),
       isExpected ? element("span", foreign(placeText(wait))) : null,
       isExpected ? element("span", foreign(versionText(wait)), { class: "quiet" }) : null,
     ], { class: "head" }),
-    isExpected && isActive(wait) ? element("p", foreign([sinceText(wait, now), ...reasons].join(". "))) : null,
-    element("p", foreign(identity), { class: "quiet" }),
+    isLive ? element("p", foreign([sinceText(wait, now), ...waitsFor(wait, task).slice(0, 1)].join(". "))) : null,
+    problem ? element("p", foreign(problem)) : null,
+    element("p", foreign(taskText(task)), { class: "quiet" }),
   ], { class: tone });
 }
 
@@ -469,7 +475,13 @@ async function refreshList() {
   const asked = { operator: WAITING_CLASSES, limit: MOST_TASKS, ...(run ? {} : { state: states }) };
   const found = await get(`${where}/taskInstances`, asked);
   const tasks = found ? found.task_instances : [];
-  const items = await Promise.all(tasks.map(async (task) => ({ at: task, task, wait: await getWait(task) })));
+  const items = await Promise.all(tasks.map(async (task) => {
+    try {
+      return { task, wait: await getWait(task) };
+    } catch (error) {
+      return { task, wait: null, problem: error.message }; // a user may read only some of the tasks
+    }
+  }));
   const now = new Date();
   const rank = ({ wait, task }) => TONES.indexOf(headline(wait, task)[1]);
   items.sort((a, b) => rank(a) - rank(b) || String(a.task.start_date).localeCompare(String(b.task.start_date)));
@@ -507,6 +519,20 @@ function taskNotice(task, wait) {
   return "";
 }
 
+function sections(task, wait, past, now) {
+  const hasRecord = wait && wait.record;
+  const isExpected = hasRecord && lastStage(wait).expected;
+  return [
+    firstSection(wait, task, past, now),
+    hasRecord ? reasonSection(wait) : null,
+    isExpected ? domainSection(wait) : null,
+    isExpected ? serviceSection(wait.record) : null,
+    wait ? timelineSection(wait, now) : null,
+    wait ? messageSection(wait) : null,
+    wait ? recordSection(task, wait) : null,
+  ];
+}
+
 async function refreshUpgrade(at) {
   const [task, wait] = await Promise.all([getTask(at), getWait(at)]);
   if (!task) throw new Refused("Airflow does not know this task instance.");
@@ -519,17 +545,7 @@ async function refreshUpgrade(at) {
   document.title = `${headline(wait, task)[0]}: ${name}`;
   setText("notice", taskNotice(task, wait));
   setText("news", [headline(wait, task)[0], wait && wait.record ? placeText(wait) : ""].join(". "));
-  const hasRecord = wait && wait.record;
-  const isExpected = hasRecord && lastStage(wait).expected;
-  show([
-    firstSection(wait, task, past, now),
-    hasRecord ? reasonSection(wait) : null,
-    isExpected ? domainSection(wait) : null,
-    isExpected ? serviceSection(wait.record) : null,
-    wait ? timelineSection(wait, now) : null,
-    wait ? messageSection(wait) : null,
-    wait ? recordSection(at, task, wait) : null,
-  ]);
+  show(sections(task, wait, past, now));
   return FINAL_TASK_STATES.includes(task.state) ? null : UPGRADE_SECONDS;
 }
 
