@@ -155,7 +155,7 @@ class DecidingOperator(WaitingOperator):
             elif self.upgrade_domain is not None:
                 break
             else:
-                gate.resume(record)
+                gate.resume()
                 written = self._next_pause(context, gate, gate.state.resumed_domain)
         gate.log_times()
         return written

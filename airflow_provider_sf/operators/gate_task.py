@@ -14,7 +14,6 @@ from airflow_provider_sf.operators.resume_task import start_upgrade_domain
 from airflow_provider_sf.operators.task_state import TaskState
 from airflow_provider_sf.releases.gate import next_gate_step
 from airflow_provider_sf.releases.gate_state import CheckResult, GateAction, GateState, PausedUpgrade
-from airflow_provider_sf.releases.resume import next_resume_step
 from airflow_provider_sf.rest.plain_text import plain_line
 from airflow_provider_sf.upgrades.observed_health import ObservedHealth
 from airflow_provider_sf.upgrades.outcomes import Outcome
@@ -118,12 +117,11 @@ class GateTask:
             self._decide(step)
         return step
 
-    def resume(self, record: UpgradeProgress) -> None:
-        """Start the next upgrade domain."""
+    def resume(self) -> None:
+        """Start the next upgrade domain; it may have started meanwhile."""
         domain = str(self.state.next_domain)
         self.keep(replace(self.state, resumed_domain=domain))
-        if not next_resume_step(record, domain).is_done:
-            start_upgrade_domain(self.hook, self._name, domain, read=self.progress, log=self._log)
+        start_upgrade_domain(self.hook, self._name, domain, read=self.progress, log=self._log)
 
     def log_times(self) -> None:
         """Log how long each upgrade domain has waited for this task."""

@@ -336,6 +336,18 @@ def test_retry_goes_on_with_a_rollback(context: Any, simulator: Simulator, clock
     assert started_domains(simulator) == []
 
 
+def test_retry_rolls_an_upgrade_of_another_back(context: Any, simulator: Simulator, ti: Any) -> None:
+    start_elsewhere()
+    upgrade = ServiceFabricHook().get_upgrade_progress(SHOP, kind="application").to_dict()
+    keywords: dict[str, Any] = {"target_version": None, "upgrade": upgrade, "checks": [failing_in("UD1")]}
+    with pytest.raises(UpgradeFailed):
+        gate(**keywords).execute(context)
+    ti.try_number, ti.xcoms = 2, {}
+    with pytest.raises(UpgradeFailed, match="Why: http_check"):
+        gate(**keywords).execute(context)
+    assert calls(simulator) == ["start", "rollback", "update"]
+
+
 def test_retry_after_a_rollback_has_its_reason(
     context: Any, clock: Any, simulator: Simulator, ti: Any
 ) -> None:
