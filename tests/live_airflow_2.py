@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+import os
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
 
 from demo.live_airflow import LiveAirflow, LiveAirflowError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ACCOUNT = ("admin", "admin")
 
@@ -24,6 +24,7 @@ class LiveAirflow2(LiveAirflow):
     def __init__(self, home: Path, dags: Path) -> None:
         super().__init__(home, dags)
         self.environment |= {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # the executor runs `airflow`
             "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth",
             "AIRFLOW__CORE__EXECUTOR": "SequentialExecutor",  # no other one can use SQLite
             "AIRFLOW__WEBSERVER__BASE_URL": self.url,

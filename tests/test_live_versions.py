@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,6 @@ EXAMPLES = [
 ]
 GATES = ROOT / "tests" / "dags_gate" / "gated.py"
 ROLLED_BACK = "fabric:/idle_rolled_back-shop/web"
-WITHIN_SECONDS = 900.0
 
 RUNS: dict[str, tuple[str, dict[str, str]]] = {
     "wait": ("wait_for_upgrade", {}),
@@ -63,16 +61,14 @@ class Played:
         return str(self.live.task_log(RUNS[run][0], self.runs[run], task_id))
 
     def finish(self) -> None:
-        """Look at the tasks once a second until all runs have ended."""
-        deadline = time.monotonic() + WITHIN_SECONDS
-        while not all(
-            self.live.run_state(RUNS[run][0], run_id) in {"success", "failed"}
-            for run, run_id in self.runs.items()
-        ):
-            assert time.monotonic() < deadline, f"the runs did not end: {list(map(self.states, self.runs))}"
-            for run in self.runs:
-                self.tasks(run)
-            time.sleep(1)
+        """Look at the tasks until all runs have ended."""
+        self.live.wait_until(self._have_ended, "the runs have not ended", "scheduler")
+
+    def _have_ended(self) -> bool:
+        for run in self.runs:
+            self.tasks(run)
+        states = [self.live.run_state(RUNS[run][0], run_id) for run, run_id in self.runs.items()]
+        return set(states) <= {"success", "failed"}
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +105,7 @@ def played(live: tuple[LiveAirflow, Simulator]) -> Played:
 @pytest.fixture(scope="module")
 def gates(live: tuple[LiveAirflow, Simulator], played: Played) -> World:  # noqa: ARG001 - after the other runs
     world = World(*live)
-    world.start("approved", "late")
+    world.start("approved", "late", "unanswered")
     return world
 
 
@@ -178,3 +174,11 @@ def test_answer_of_a_person_continues_the_upgrade(gates: World) -> None:
 def test_second_question_needs_its_own_answer(gates: World) -> None:
     """Airflow keeps one question and one answer for a task: the first answer must not count again."""
     gates.play_late()
+
+
+@needs_questions
+def test_missing_answer_is_the_default(gates: World) -> None:
+    assert gates.wait("unanswered", "success", "failed")["state"] == "success"
+    (question,) = gates.gate("unanswered")["questions"]
+    assert (question["answer"], question["answered_by"], question["timed_out"]) == ("Continue", None, True)
+    assert gates.calls("unanswered") == ["start_application_upgrade", *RESUMED]

@@ -1,4 +1,4 @@
-"""Gates between upgrade domains, one scene a run: a person, an answer that is late, a killed worker, a long bake time."""
+"""Gates between upgrade domains, one scene a run: answers in time, late or missing, a killed worker, a bake time."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeGat
 SCENES: dict[str, dict[str, Any]] = {
     "approved": {"approve_before": "second_domain"},
     "late": {"max_domains": 1},
+    "unanswered": {"max_domains": 1, "answer_timeout": 20, "default_answer": "continue"},
     "killed": {"retries": 1, "retry_delay": timedelta(seconds=1)},
     "bake": {"bake_time": 120, "upgrade_domain": "UD2"},
 }
