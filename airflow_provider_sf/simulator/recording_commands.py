@@ -36,7 +36,8 @@ class _Refused(Exception):
 
 def run(options: argparse.Namespace) -> int:
     """Run a command until it ends or is interrupted, and return its exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell lets a background process ignore SIGINT
+        signal.signal(number, signal.default_int_handler)
     try:
         {"record": _record, "replay": _replay, "check": _check}[options.command](options)
     except KeyboardInterrupt:

@@ -16,8 +16,8 @@ def test_rolled_back_release_names_task_and_reason() -> None:
     found = release_message(release(), [LOG])
     assert (found.status, found.title) == ("failure", "Rolled back: release 'release_shop'")
     assert found.lines[0].startswith("upgrade[0]: Rolled back, failed in domain UD3")
-    assert found.lines[1] == "gate: success"
-    assert found.lines[2].startswith("Why: ")
+    assert found.lines[1:3] == ("bake: success", "gate: success")
+    assert found.lines[3].startswith("Why: ")
     assert found.lines[-1].startswith("Next: ")
     assert found.links == (LOG,)
 
@@ -25,7 +25,7 @@ def test_rolled_back_release_names_task_and_reason() -> None:
 def test_good_release_needs_no_advice() -> None:
     found = release_message(release("good"), [])
     assert (found.status, found.title) == ("success", "Succeeded: release 'release_shop'")
-    assert [line.partition(":")[0] for line in found.lines] == ["upgrade[0]", "gate"]
+    assert [line.partition(":")[0] for line in found.lines] == ["bake", "upgrade[0]", "gate"]
 
 
 @pytest.mark.parametrize("outcome", ["succeeded", None])
