@@ -91,20 +91,25 @@ class World:
         return self.wait(scene, "awaiting_input", "deferred")
 
     def play_late(self) -> None:
-        """Start a domain behind the back of the task; it refuses the answer, and asks again."""
+        """
+        Start a domain behind the back of the task; it refuses the answer, and asks again.
+
+        The upgrade has failed a health check, with FailureAction Manual.
+        """
         self.wait_for_question("late")
-        resume = f"{self.cluster.url}/Applications/idle-shop~late/$/MoveToNextUpgradeDomain?api-version=6.0"
-        assert requests.post(resume, json={"UpgradeDomainName": "UD2"}, timeout=60).status_code == 200
+        application = f"{self.cluster.url}/Applications/idle_rolled_back-shop~late"
+        resume = f"{application}/$/MoveToNextUpgradeDomain?api-version=6.0"
+        assert requests.post(resume, json={"UpgradeDomainName": "UD4"}, timeout=60).status_code == 200
         assert self.answer("late", "Continue") == 200
         self.wait_for_question("late", 2)
         assert self.answer("late", "Roll back") == 200
         assert self.wait("late", "success", "failed")["state"] == "failed"
         first, second = self.gate("late")["questions"]
         assert (first["acted"], second["acted"], second["answer"]) == (False, True, "Roll back")
-        assert "was about upgrade domain UD2" in first["refused_because"]
+        assert "was about upgrade domain UD4" in first["refused_because"]
         assert self.calls("late") == [
             "start_application_upgrade",
-            "UD2",
+            "UD4",
             "rollback_application_upgrade",
             "update_application_upgrade",
         ]

@@ -1,4 +1,4 @@
-"""Gates between upgrade domains, one scene a run: answers in time, late or missing, a killed worker, a bake time."""
+"""Gates between upgrade domains, one scene a run: a person in time or not, a killed worker, a bake time; a pause that asks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 
 from airflow.sdk import DAG
 
-from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeGateOperator
+from airflow_provider_sf.operators.service_fabric import (
+    ServiceFabricUpgradeApplicationOperator,
+    ServiceFabricUpgradeGateOperator,
+)
 
 SCENES: dict[str, dict[str, Any]] = {
     "approved": {"approve_before": "second_domain"},
-    "late": {"max_domains": 1},
     "unanswered": {"max_domains": 1, "answer_timeout": 20, "default_answer": "continue"},
     "killed": {"retries": 1, "retry_delay": timedelta(seconds=1)},
     "bake": {"bake_time": 120, "upgrade_domain": "UD2"},
@@ -40,3 +42,14 @@ for scene, options in SCENES.items():
             poke_interval=10,
             **{"bake_time": 0, **options},
         )
+
+with DAG(dag_id="late", schedule=None, max_active_runs=1):
+    ServiceFabricUpgradeApplicationOperator(
+        task_id="upgrade",
+        name="fabric:/idle_rolled_back-shop/late",
+        target_version="v1",
+        failure_action="Manual",
+        on_paused="ask",
+        deferrable=True,
+        poke_interval=10,
+    )

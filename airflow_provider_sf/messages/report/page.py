@@ -24,7 +24,6 @@ from airflow_provider_sf.releases.record_chain import content_sha256
 if TYPE_CHECKING:
     from airflow_provider_sf.releases.release_record import (
         Answer,
-        Bake,
         Change,
         Check,
         Decision,
@@ -75,7 +74,7 @@ def _task(task: TaskRecord) -> str:
         section("Why", bullets(task.reasons)),
         section("Health", _health(task)),
         section("Unhealthy in the last record of the upgrade", bullets(task.unhealthy_at_end)),
-        section("Bake time", _bake(task.bake)),
+        section("Bake time", _bake(task)),
         section("Checks between upgrade domains", _decisions(task.decisions)),
         section("Questions and answers", _answers(task.questions)),
         section("Request", _change(task.change)),
@@ -112,12 +111,16 @@ def _health(task: TaskRecord) -> str:
     )
 
 
-def _bake(bake: Bake | None) -> str:
-    if bake is None:
+def _bake(task: TaskRecord) -> str:
+    if task.bake is None:
         return ""
-    return facts(
-        [("Result", words(bake.result)), ("Must be healthy for", format_duration(bake.bake_seconds))]
-    )
+    rows = [
+        ("Result", words(task.bake.result)),
+        ("Must be healthy for", format_duration(task.bake.bake_seconds)),
+        ("From", time_text(task.began_at)),
+        ("To", time_text(task.ended_at)),
+    ]
+    return facts(rows)
 
 
 def _states(task: TaskRecord) -> str:

@@ -92,6 +92,7 @@ def test_page_answers_the_questions_of_an_audit() -> None:
         "Error: node n0 <b>is down</b>",
         "connection sf_west",
         "10m00s",
+        "2026-03-01 02:10:00 UTC",
     ):
         assert words in page
     assert content_sha256(record.to_dict()) in page
