@@ -204,13 +204,12 @@ _red_log = partial(_log, run="red", task="upgrade", last_words="Rolled back, fai
 
 PICTURES = (
     Picture("xcom", "the XComs of a deferred wait", DESKTOP, _xcoms, in_docs=True),
-    Picture("upgrade_list", "all upgrades that tasks wait for", LIST, _upgrades, in_docs=True),
+    Picture("upgrade_list", "all upgrades that tasks wait for", LIST, _upgrades),
     Picture(
         "upgrade_in_progress",
         "the page of an upgrade that is in progress",
         PAGE,
         partial(_upgrade, run="red", words="In progress"),
-        in_docs=True,
     ),
     Picture("import_error", "the import error of a DAG file with a mistake", DESKTOP, _import_error),
     Picture("connection", "the standard fields of a connection", DESKTOP, _standard_fields),
@@ -232,9 +231,7 @@ PICTURES = (
     Picture("tutorial_green", "the log of the green release", DESKTOP, _green_log, in_docs=True),
     Picture("tutorial_red", "the log of the red release", HIGH, _red_log, in_docs=True, above='File "'),
     Picture("red_phone", "the same on a phone", PHONE, _red_log),
-    Picture(
-        "upgrade_rolled_back", "the page of an upgrade after its rollback", PAGE, _red_upgrade, in_docs=True
-    ),
+    Picture("upgrade_rolled_back", "the page of an upgrade after its rollback", PAGE, _red_upgrade),
     Picture("upgrade_rolled_back_phone", "the same on a phone", PHONE, _red_upgrade),
     Picture("red_phone_whole_screen", "only the log on a phone", PHONE, _log_on_whole_screen),
     Picture("question", "the question of a gate", MEDIUM, _question, in_docs=True),
