@@ -215,6 +215,20 @@ def test_never_upgraded_is_no_other_upgrade(page: Page) -> None:
     assert page.fact("On record") == "No upgrade; v0 is deployed"
 
 
+def test_deployed_version_is_a_success(page: Page) -> None:
+    current = UpgradeSelector(target_version="v0", accept_current_version=True)
+    state = waiting("never_upgraded", 60, policy=Policy(poke_interval=15.0, selector=current))
+    page.open_task(task_of(state, state="success"))
+    assert page.text("#first .state") == "Deployed already"
+    assert page.fact("On record") == "No upgrade; v0 is deployed"
+
+
+def test_superseded_upgrade(page: Page) -> None:
+    page.open_task(task_of(waiting("superseded", 900), state="failed"))
+    assert page.text("#first .state") == "Superseded"
+    assert page.fact("On record").startswith("Another upgrade than the expected one: ")
+
+
 def test_task_without_record_has_its_name(page: Page) -> None:
     """A task in mode poke pushes its XComs at its end."""
     page.open_task(Task(state="running", name="fabric:/shop/web"))

@@ -115,6 +115,9 @@ const kindWords = (kind) => stateWords(kind).replaceAll("_", " ");
 
 const lastStage = (wait) => wait.timeline[wait.timeline.length - 1];
 
+// Whether the record is about the upgrade that the task waits for.
+const isExpected = (wait) => wait !== null && wait.record !== null && lastStage(wait).expected;
+
 function goesBack(record) {
   return ["rolling_back", "rolled_back"].includes(record.outcome) || record.state === "RollingBackPending";
 }
@@ -133,11 +136,10 @@ function headline(wait, task) {
 const isFirstPollOnly = (wait, task) => wait !== null && task.state === "deferred" && !version.pushesProgress;
 
 function verdictWord(wait, task) {
-  const stage = lastStage(wait);
   if (wait.verdict === "superseded") return ["Superseded", "bad"];
-  if (!stage || !stage.expected) return ["Not started", "idle"];
+  if (!isExpected(wait)) return wait.verdict === "succeeded" ? ["Deployed already", "good"] : ["Not started", "idle"];
   if (wait.verdict === "phase_completed") return ["Phase completed", "active"];
-  const [word, tone] = OUTCOMES[stage.outcome] || OUTCOMES.unknown;
+  const [word, tone] = OUTCOMES[wait.record.outcome] || OUTCOMES.unknown;
   if (wait.unreachable_since && !wait.ended_by) return [`${word}, when last seen`, "warn"];
   if (task.state === "awaiting_input") return [word, "warn"];
   if (task.state === "success" && wait.ended_by === "upgrade") return [word, "good"]; // of a wanted rollback, too
@@ -160,7 +162,6 @@ function versionText(wait) {
 
 function placeText(wait) {
   const stage = lastStage(wait);
-  if (!stage) return "";
   if (stage.outcome === "rolled_back") return `Back on ${versions(wait).old || "the old version"}`;
   const percent = stage.percent_completed === null ? "" : `${Math.round(stage.percent_completed)} %`;
   const text = [stage.place, percent].filter(Boolean).join(", ");
@@ -250,6 +251,12 @@ function failureText(record) {
   return `Failed${where}${when}${record.failure_reason ? `: ${record.failure_reason}` : ""}`;
 }
 
+function otherText({ record, verdict }) {
+  const found = record.target_version || "an unknown version";
+  if (record.outcome === "not_upgraded" || verdict === "succeeded") return `No upgrade; ${found} is deployed`;
+  return `Another upgrade than the expected one: ${found} (${stateWords(record.state)})`;
+}
+
 const firstReasons = (record) => record.unhealthy_evaluations.slice(0, 2);
 
 // What to know in the first second, in this order: [label, text or texts].
@@ -260,12 +267,7 @@ function firstFacts(wait, task, past, now) {
     ? [["No answer", `since ${clock(wait.unreachable_since)} (${duration(secondsBetween(wait.unreachable_since, now))})${wait.error ? `: ${wait.error.message}` : ""}`]]
     : [];
   if (!record) return [...outage, ["On record", "Nothing: it does not exist yet"]];
-  const stage = lastStage(wait);
-  if (!stage.expected) {
-    const found = record.target_version || "an unknown version";
-    const other = `Another upgrade than the expected one: ${found} (${stateWords(record.state)})`;
-    return [...outage, ["On record", record.outcome === "not_upgraded" ? `No upgrade; ${found} is deployed` : other]];
-  }
+  if (!isExpected(wait)) return [...outage, ["On record", otherText(wait)]];
   const failure = [["Failure", failureText(record)], ["Why", firstReasons(record)]];
   if (isActive(wait)) {
     return [
@@ -318,11 +320,10 @@ function table(caption, titles, rows) {
 
 function firstSection(wait, task, past, now) {
   const [word, tone] = headline(wait, task);
-  const isExpected = wait && wait.record && lastStage(wait).expected;
-  const state = isExpected ? stateWords(wait.record.state) : "";
+  const state = isExpected(wait) ? stateWords(wait.record.state) : "";
   return element("section", [
     element("p", word, { class: "state" }),
-    isExpected ? element("p", foreign(placeText(wait)), { class: "place" }) : null,
+    isExpected(wait) ? element("p", foreign(placeText(wait)), { class: "place" }) : null,
     state && state !== word.toLowerCase() ? element("p", foreign(state), { class: "quiet" }) : null,
     facts(firstFacts(wait, task, past, now)),
   ], { id: "first", class: `first ${tone}`, "aria-label": "State" });
@@ -451,16 +452,14 @@ const pageOf = (at) => `upgrades?${new URLSearchParams({ dag: at.dag_id, run: at
 
 function listItem({ task, wait, problem }, now) {
   const [word, tone] = problem ? ["Not readable", "idle"] : headline(wait, task);
-  const record = wait && wait.record;
   const name = targetName(wait, task);
-  const isExpected = record && lastStage(wait).expected;
-  const isLive = isExpected && isActive(wait) && !isFirstPollOnly(wait, task);
+  const isLive = isExpected(wait) && isActive(wait) && !isFirstPollOnly(wait, task);
   return element("li", [
     element("div", [
       element("a", foreign(name), { href: pageOf(task), id: `link ${pageOf(task)}` }),
       element("span", word, { class: "state" }),
-      isExpected ? element("span", foreign(placeText(wait))) : null,
-      isExpected ? element("span", foreign(versionText(wait)), { class: "quiet" }) : null,
+      isExpected(wait) ? element("span", foreign(placeText(wait))) : null,
+      isExpected(wait) ? element("span", foreign(versionText(wait)), { class: "quiet" }) : null,
     ], { class: "head" }),
     isLive ? element("p", foreign([sinceText(wait, now), ...waitsFor(wait, task).slice(0, 1)].join(". "))) : null,
     problem ? element("p", foreign(problem)) : null,
@@ -520,13 +519,11 @@ function taskNotice(task, wait) {
 }
 
 function sections(task, wait, past, now) {
-  const hasRecord = wait && wait.record;
-  const isExpected = hasRecord && lastStage(wait).expected;
   return [
     firstSection(wait, task, past, now),
-    hasRecord ? reasonSection(wait) : null,
-    isExpected ? domainSection(wait) : null,
-    isExpected ? serviceSection(wait.record) : null,
+    isExpected(wait) ? reasonSection(wait) : null,
+    isExpected(wait) ? domainSection(wait) : null,
+    isExpected(wait) ? serviceSection(wait.record) : null,
     wait ? timelineSection(wait, now) : null,
     wait ? messageSection(wait) : null,
     wait ? recordSection(task, wait) : null,
@@ -544,7 +541,7 @@ async function refreshUpgrade(at) {
   setText("title", name);
   document.title = `${headline(wait, task)[0]}: ${name}`;
   setText("notice", taskNotice(task, wait));
-  setText("news", [headline(wait, task)[0], wait && wait.record ? placeText(wait) : ""].join(". "));
+  setText("news", [headline(wait, task)[0], isExpected(wait) ? placeText(wait) : ""].join(". "));
   show(sections(task, wait, past, now));
   return FINAL_TASK_STATES.includes(task.state) ? null : UPGRADE_SECONDS;
 }
