@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN_SECONDS = 5.0
 
-MAX_REQUESTS = 12
+MAX_LOST_ANSWERS = 12
 """After this many lost answers the last error is raised."""
 
 
@@ -32,11 +32,13 @@ def start_upgrade_domain(
     :param read: reads the upgrade
     :raises ServiceFabricError: the cluster could not be reached, or it refused the request
     """
-    for request in range(1, MAX_REQUESTS + 1):
+    lost = 0
+    while True:
         try:
             hook.resume_application_upgrade(name, domain)
         except ResultUnknown as error:  # noqa: PERF203 - it is the purpose of the loop
-            if request == MAX_REQUESTS:
+            lost += 1
+            if lost == MAX_LOST_ANSWERS:
                 raise
             log.warning("The answer to the request was lost; reading the upgrade again: %s", error)
             time.sleep(LOOK_AGAIN_SECONDS)

@@ -214,9 +214,7 @@ class XComProgress:
             value = XCom.aget_one(key="upgrade_wait", **self._key)
             stored = WaitState.from_dict(await asyncio.wait_for(value, TIMEOUT_SECONDS))
         known = self._start if self._is_unread else self._latest
-        self._is_unread = False
-        if self._earlier is None:
-            self._start = _EMPTY
+        self._is_unread, self._start = False, _EMPTY if self._earlier is None else self._start
         is_same_wait = stored.began_at == known.began_at
         self._is_closed = not is_same_wait or stored.ended_by is not None
         self.has_ended = is_same_wait and stored.ended_by is not None

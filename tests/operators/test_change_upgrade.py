@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow_provider_sf.exceptions import ChangeRefused, UpgradeFailed
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators import start_task, waiting
+from airflow_provider_sf.operators.resume_task import MAX_LOST_ANSWERS
 from airflow_provider_sf.operators.service_fabric import (
     ServiceFabricResumeUpgradeOperator,
     ServiceFabricRollbackUpgradeOperator,
@@ -22,7 +23,7 @@ from airflow_provider_sf.releases import ApplicationHealthPolicy, MonitoringPoli
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.compose_upgrade import ComposeUpgrade
 from airflow_provider_sf.releases.start_report import StartReport
-from airflow_provider_sf.rest import Rejected
+from airflow_provider_sf.rest import Rejected, ResultUnknown
 from tests.sensors.running import fire
 
 if TYPE_CHECKING:
@@ -325,6 +326,15 @@ def test_lost_answer_resumes_once(fault: str, context: Any, clock: Any, simulato
     simulator.fault_next_write(fault)
     assert resume().execute(context)["resumed"]
     assert calls(simulator)[:2] == ["start", "resume"]
+
+
+def test_lost_answers_end_with_the_error(context: Any, clock: Any, simulator: Simulator) -> None:
+    pause(clock)
+    simulator.fault_next_write("lost_before", MAX_LOST_ANSWERS)
+    with pytest.raises(ResultUnknown):
+        resume().execute(context)
+    assert calls(simulator) == ["start"]
+    assert resume().execute(context)["resumed"]
 
 
 def test_moving_upgrade_is_not_resumed(context: Any, clock: Any, simulator: Simulator) -> None:
