@@ -44,7 +44,7 @@ class Waiting:
         self.began = clock.now
 
     def log_of(self, url: str, name: str, kind: str, mode: str) -> str:
-        """Return the log and the message, without the times of this machine and ports."""
+        """Return the log and the message, without ports, and without times and durations of this machine."""
         self.clock.now, self.clock.step = self.began, 60.0
         self.monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", url.replace("http", "service-fabric"))
         self.caplog.clear()
@@ -54,7 +54,8 @@ class Waiting:
         except UpgradeFailed as error:
             message = str(error)
         text = "\n".join([*self.caplog.messages, message])
-        return re.sub(r"127\.0\.0\.1:\d+|2\d{3}-(?!03-01)\d\d-\d\d \d\d:\d\d:\d\d", "here", text)
+        here = r"127\.0\.0\.1:\d+|2\d{3}-(?!03-01)\d\d-\d\d \d\d:\d\d:\d\d|\b(\d+h)?(\d+m)?\d+s\b"
+        return re.sub(here, "here", text)
 
 
 @pytest.mark.parametrize(("kind", "scenario", "mode"), CASES)
