@@ -29,7 +29,12 @@ JSON = st.recursive(
     max_leaves=10,
 )
 EXCHANGES = st.one_of(
-    st.builds(exchange, st.just("cluster"), st.dictionaries(st.text(), JSON), name=st.text().map(str)),
+    st.builds(
+        exchange,
+        st.just("cluster"),
+        st.dictionaries(st.text(), JSON),
+        name=st.from_regex(r"name-\d{1,3}", fullmatch=True),
+    ),
     st.builds(
         exchange,
         st.just("cluster"),

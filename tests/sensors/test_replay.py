@@ -24,6 +24,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*poke_interval is 0.01 s"),
     pytest.mark.usefixtures("short_pauses"),
     pytest.mark.unmeasured,
+    pytest.mark.kind_samples,
 ]
 
 # A kind and an ending, in each mode: tests/simulator/test_playback.py has all endings of all kinds.

@@ -95,6 +95,7 @@ def wait_for(name: str, kind: str, scenario: str, poll: Poll) -> SimulatedWait:
 
 
 @pytest.mark.unmeasured
+@pytest.mark.kind_samples
 @pytest.mark.parametrize(("kind", "scenario"), KIND_SCENARIOS)
 def test_replay_logs_the_same_lines(kind: str, scenario: str) -> None:
     """Each line of the log, the Summary and the message."""

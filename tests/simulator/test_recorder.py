@@ -52,6 +52,7 @@ def read(path: Path) -> Recording:
         return read_recording(lines)
 
 
+@pytest.mark.kind_samples
 @pytest.mark.parametrize("kind", KINDS)
 def test_details_are_asked_when_the_upgrade_moves(kind: str, simulator: Simulator, clock: Clock) -> None:
     recording = SimulatedRecording(simulator, clock, Target(kind, subject_name("good", kind)))

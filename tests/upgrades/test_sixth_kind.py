@@ -36,8 +36,8 @@ def run_with_six_kinds(*arguments: str) -> subprocess.CompletedProcess[str]:
     """
     Run the tests with a sixth kind, except these, the live ones and those marked ``kind_samples``.
 
-    Tests with that mark compare each kind with separate texts: Microsoft's, the runtime's, or reviewed ones.
-    Add these texts with each new kind. All other tests of kinds include a new kind automatically.
+    Tests with that mark compare each kind with separate texts: Microsoft's, the runtime's, or reviewed ones,
+    such as the fields that a recording keeps. Add these texts with each new kind. All other tests of kinds include a new kind automatically.
     """
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.upgrades.test_sixth_kind"]
     chosen = ["-m", "not kind_samples and not live", "--ignore=tests/upgrades/test_sixth_kind.py"]
