@@ -370,7 +370,7 @@ def test_bug_fails_every_wait(serving: Serving, monkeypatch: pytest.MonkeyPatch)
 # Concurrency and cancellation.
 
 
-def test_at_most_twelve_polls_run_together(serving: Serving) -> None:
+def test_only_some_polls_run_together(serving: Serving) -> None:
     async def test(server: Server) -> None:
         server.may_answer.clear()
         waits = [asyncio.create_task(one_result(f"shop-{number}")) for number in range(30)]

@@ -208,7 +208,7 @@ def test_wait_continues_from_the_worker_state(clock: Any) -> None:
     assert state.polls > first.polls
 
 
-def test_many_waits_share_twelve_connections(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_waits_share_few_connections(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     body = b'{"UpgradeState": "CompletedRollforward", "StartTimestampUtc": "2026-03-01T03:00:00Z"}'
     recorder.answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", recorder.url.replace("http", "service-fabric"))
