@@ -185,8 +185,9 @@ def _upgrades(stage: Stage) -> None:
     stage.browser.wait_for(f"{FRAME_TEXT}?.includes('In progress')")
 
 
-def _upgrade(stage: Stage, run: str, words: str) -> None:
-    dag_id, run_id = stage.runs[run]
+def _upgrade(stage: Stage, state: str, words: str) -> None:
+    dag_id, run_id = stage.runs["red"]
+    stage.wait_for_state("red", {state}, "upgrade")
     stage.browser.open(f"{stage.airflow.url}/service_fabric/upgrades?dag={dag_id}&run={run_id}&task=upgrade")
     stage.browser.wait_for_text(words)
 
@@ -199,17 +200,18 @@ FRAME_TEXT = "document.querySelector('iframe')?.contentDocument?.body?.innerText
 """The text of a plugin's page, which Airflow shows in a frame."""
 
 _green_log = partial(_log, run="green", task="upgrade", last_words="Completed in")
-_red_upgrade = partial(_upgrade, run="red", words="Back on")
+_red_upgrade = partial(_upgrade, state="failed", words="Back on")
 _red_log = partial(_log, run="red", task="upgrade", last_words="Rolled back, failed in")
 
 PICTURES = (
     Picture("xcom", "the XComs of a deferred wait", DESKTOP, _xcoms, in_docs=True),
-    Picture("upgrade_list", "all upgrades that tasks wait for", LIST, _upgrades),
+    Picture("upgrade_list", "all upgrades that tasks wait for", LIST, _upgrades, in_docs=True),
     Picture(
         "upgrade_in_progress",
         "the page of an upgrade that is in progress",
         PAGE,
-        partial(_upgrade, run="red", words="In progress"),
+        partial(_upgrade, state="deferred", words="In progress"),
+        in_docs=True,
     ),
     Picture("import_error", "the import error of a DAG file with a mistake", DESKTOP, _import_error),
     Picture("connection", "the standard fields of a connection", DESKTOP, _standard_fields),
@@ -231,7 +233,9 @@ PICTURES = (
     Picture("tutorial_green", "the log of the green release", DESKTOP, _green_log, in_docs=True),
     Picture("tutorial_red", "the log of the red release", HIGH, _red_log, in_docs=True, above='File "'),
     Picture("red_phone", "the same on a phone", PHONE, _red_log),
-    Picture("upgrade_rolled_back", "the page of an upgrade after its rollback", PAGE, _red_upgrade),
+    Picture(
+        "upgrade_rolled_back", "the page of an upgrade after its rollback", PAGE, _red_upgrade, in_docs=True
+    ),
     Picture("upgrade_rolled_back_phone", "the same on a phone", PHONE, _red_upgrade),
     Picture("red_phone_whole_screen", "only the log on a phone", PHONE, _log_on_whole_screen),
     Picture("question", "the question of a gate", MEDIUM, _question, in_docs=True),

@@ -173,27 +173,29 @@ function sinceText(wait, now) {
   const record = wait.record;
   const units = [...record.upgrade_domains, ...record.upgrade_units];
   const isInDomain = units.some((unit) => unit.state === "InProgress") && record.domain_duration_seconds > 0;
-  const seen = secondsBetween(record.observed_at, now);
   const policy = record.monitoring_policy;
   const limit = isInDomain && policy && record.rolling_upgrade_mode === "Monitored" && policy.domain_timeout_seconds;
-  const seconds = isInDomain ? record.domain_duration_seconds + seen : secondsBetween(lastStage(wait).first_seen_at, now);
+  const seconds = isInDomain ? record.domain_duration_seconds + ageOf(record, now) : secondsBetween(lastStage(wait).first_seen_at, now);
   const what = isInDomain ? "this upgrade domain" : "this state";
   const since = clock(new Date(now) - seconds * 1000);
   return `${duration(seconds)} in ${what}, since ${since}${limit ? ` (timeout ${duration(limit)})` : ""}`;
 }
 
-function healthCheckText(record) {
+// Nothing is pushed while only time passes, so the times of a record continue on the page.
+const ageOf = (record, now) => Math.max(0, secondsBetween(record.observed_at, now));
+
+function healthCheckText(record, now) {
   const limitName = HEALTH_CHECK_LIMITS[record.health_check_phase];
   if (!limitName) return [];
   const limit = record.monitoring_policy && record.monitoring_policy[limitName];
   const elapsed = record.health_check_elapsed_seconds;
-  const time = elapsed === null ? "" : ` ${duration(elapsed)}${limit ? ` of ${duration(limit)}` : ""}`;
+  const time = elapsed === null ? "" : ` ${duration(elapsed + ageOf(record, now))}${limit ? ` of ${duration(limit)}` : ""}`;
   return [`Health check, ${stateWords(record.health_check_phase)}${time}`];
 }
 
-const nodeText = (node) => {
+const nodeText = (node, age) => {
   const phase = node.phase && node.phase !== "Invalid" ? stateWords(node.phase) : "";
-  return [node.name, phase, node.duration_seconds ? `for ${duration(node.duration_seconds)}` : ""].filter(Boolean).join(" ");
+  return [node.name, phase, node.duration_seconds ? `for ${duration(node.duration_seconds + age)}` : ""].filter(Boolean).join(" ");
 };
 
 function behindText(service) {
@@ -201,7 +203,7 @@ function behindText(service) {
 }
 
 // The reasons why an upgrade does not move on, the strongest kind of reason only.
-function waitsFor(wait, task) {
+function waitsFor(wait, task, now) {
   const record = wait.record;
   if (task.state === "awaiting_input") return ["A person: answer the question under Required Actions of the task in Airflow"];
   if (record.outcome === "paused") {
@@ -210,10 +212,10 @@ function waitsFor(wait, task) {
   }
   const checks = record.pending_safety_checks;
   if (checks.length) return [...checks, ...andMore(record.omitted.pending_safety_checks, "checks")];
-  const health = healthCheckText(record);
+  const health = healthCheckText(record, now);
   if (health.length) return health;
   const nodes = record.current_domain ? record.current_domain.nodes : [];
-  if (nodes.length) return nodes.map(nodeText);
+  if (nodes.length) return nodes.map((node) => nodeText(node, ageOf(record, now)));
   const behind = record.services.filter((service) => service.pending_replicas > 0);
   return behind.slice(0, 5).map(behindText);
 }
@@ -273,7 +275,7 @@ function firstFacts(wait, task, past, now) {
     return [
       ["For", sinceText(wait, now)],
       ...outage,
-      ["Waits for", waitsFor(wait, task)],
+      ["Waits for", waitsFor(wait, task, now)],
       ...failure,
       ["Next", whatFollows(wait)],
       ["Expected end", expectedEnd(wait, past, now)],
@@ -337,21 +339,22 @@ function domainState(unit, record, old) {
   return [stateWords(unit.state), "idle"];
 }
 
-function domainItem(unit, record, old) {
+function domainItem(unit, record, old, now) {
   const [words, tone] = domainState(unit, record, old);
   const current = record.current_domain;
   const isCurrent = current && current.name === unit.name && isActiveOutcome(record);
   const atFailure = record.failure_domain === unit.name ? record.nodes_at_failure : [];
   const nodes = isCurrent ? current.nodes : atFailure;
+  const texts = nodes.map((node) => nodeText(node, isCurrent ? ageOf(record, now) : 0));
   const more = andMore(isCurrent ? record.omitted.current_nodes : nodes.length && record.omitted.nodes_at_failure, "nodes");
   return element("li", [
     element("span", foreign(unit.name), { class: "name" }),
     element("span", foreign(words), { class: "state" }),
-    nodes.length ? element("ul", [...nodes.map(nodeText), ...more].map((text) => element("li", foreign(text))), { "aria-label": isCurrent ? "Nodes" : "Nodes at the failure" }) : null,
+    nodes.length ? element("ul", [...texts, ...more].map((text) => element("li", foreign(text))), { "aria-label": isCurrent ? "Nodes" : "Nodes at the failure" }) : null,
   ], { class: tone });
 }
 
-function domainSection(wait) {
+function domainSection(wait, now) {
   const record = wait.record;
   const isByUnit = record.upgrade_domains.length === 0;
   const units = isByUnit ? record.upgrade_units : record.upgrade_domains;
@@ -363,7 +366,7 @@ function domainSection(wait) {
   const average = isActive(wait) && record.outcome === "in_progress" && done && record.started_at && !record.omitted[`upgrade_${noun}`]
     ? `Completed ${noun} took ${duration(left / done)} each on average.` : "";
   const more = andMore(record.omitted[`upgrade_${noun}`], noun);
-  const list = element("ol", units.map((unit) => domainItem(unit, record, old)), { class: "domains" });
+  const list = element("ol", units.map((unit) => domainItem(unit, record, old, now)), { class: "domains" });
   return section("domains", `Upgrade ${noun}`, [list, element("p", [...more, average].join(" "), { class: "quiet" })]);
 }
 
@@ -461,7 +464,7 @@ function listItem({ task, wait, problem }, now) {
       isExpected(wait) ? element("span", foreign(placeText(wait))) : null,
       isExpected(wait) ? element("span", foreign(versionText(wait)), { class: "quiet" }) : null,
     ], { class: "head" }),
-    isLive ? element("p", foreign([sinceText(wait, now), ...waitsFor(wait, task).slice(0, 1)].join(". "))) : null,
+    isLive ? element("p", foreign([sinceText(wait, now), ...waitsFor(wait, task, now).slice(0, 1)].join(". "))) : null,
     problem ? element("p", foreign(problem)) : null,
     element("p", foreign(taskText(task)), { class: "quiet" }),
   ], { class: tone });
@@ -522,7 +525,7 @@ function sections(task, wait, past, now) {
   return [
     firstSection(wait, task, past, now),
     isExpected(wait) ? reasonSection(wait) : null,
-    isExpected(wait) ? domainSection(wait) : null,
+    isExpected(wait) ? domainSection(wait, now) : null,
     isExpected(wait) ? serviceSection(wait.record) : null,
     wait ? timelineSection(wait, now) : null,
     wait ? messageSection(wait) : null,
