@@ -19,9 +19,9 @@ MAX_CONCURRENT_REQUESTS = 8
 """
 How many connections one event loop opens to one cluster, and how many polls use them at the same time.
 
-The objects of eight running polls stay below the threshold of Python's garbage collector (700 objects, 2000
-from Python 3.13 on). With twelve, bursts of polls started collections. With ten thousand waits, a full
-collection stops the event loop for 0.4 s.
+From Python 3.11 on, the objects of eight running polls stay below the threshold of the garbage collector (700
+objects, 2000 from Python 3.13 on). With twelve, bursts of polls started collections. With ten thousand waits,
+a full collection stops the event loop for 0.4 s.
 """
 
 

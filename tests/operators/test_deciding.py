@@ -17,6 +17,7 @@ from airflow_provider_sf.operators.service_fabric import (
     ServiceFabricRollbackUpgradeOperator,
     ServiceFabricUpgradeApplicationOperator,
 )
+from airflow_provider_sf.rest.json_values import utc
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
 from tests.operators.answers import answer, asked, calls, started_domains
 from tests.sensors.running import fire
@@ -121,7 +122,7 @@ def test_longer_wait_is_deferred(context: Any, simulator: Simulator, clock: Any)
         upgrade(**longer).answered(context, answer("Wait longer"))
     keywords = deferred.value.trigger.serialize()[1]
     at = datetime.fromtimestamp(clock.now + 36_000, timezone.utc)
-    assert [datetime.fromisoformat(keywords[name]) for name in ("until", "deadline")] == [at, at]
+    assert [utc(keywords[name]) for name in ("until", "deadline")] == [at, at]
     clock.now += 36_001
     asked(lambda: upgrade(**longer).bake_ended(context, {"reason": "time"}))
     assert calls(simulator) == ["start"]
