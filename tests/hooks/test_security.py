@@ -92,7 +92,7 @@ def test_json_and_uri_connections_are_equal(host: str, monkeypatch: pytest.Monke
     ("fields", "message"),
     [
         (
-            {"extra": {"security": "token", "token": "x"}, "host": "http://c"},
+            {"extra": {"security": "token", "token": "a-secret-token"}, "host": "http://c"},
             "security 'token' needs https: write https:// or omit the scheme",
         ),
         ({"schema": "ftp"}, "invalid schema 'ftp': use http or https"),
