@@ -126,6 +126,7 @@ RUNS = {
             ": upgrade of application 'fabric:/idle-shop/web' from v0 to v1",
             "DAG release_notifies, task upgrade, run ",
         ),
+        clusters="notifies",
     ),
     "release_notifies, rollback": Run(
         "release_notifies",
@@ -137,6 +138,7 @@ RUNS = {
             "Failed: run of the DAG 'release_notifies'",  # ``dag.test()`` gives a DAG without operators
         ),
         {"run_conf": {"application": "fabric:/idle_rolled_back-mail/web"}},
+        clusters="notifies",
     ),
     "release_by_domain": Run(
         "release_by_domain",
@@ -319,6 +321,7 @@ def clusters() -> Iterator[dict[str, dict[str, str]]]:
             for name in ("CANARY", "WEST_1", "WEST_2", *(f"EAST_{number}" for number in range(1, 7)))
         },
         "by_domain": {"DEFAULT": Simulator(speed=20.0)},
+        "notifies": {"DEFAULT": Simulator(speed=10.0)},
         "regions": {
             "DEFAULT": Simulator(cluster_scenario="previous_first"),
             "WESTEUROPE": Simulator(speed=20.0, scenarios={SHOP: "idle"}),

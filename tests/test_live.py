@@ -293,8 +293,11 @@ def test_rollback_error_has_reasons_of_other_calls(
 
 def test_classic_application_has_domains_and_link(live: LiveAirflow, runs: dict[str, str]) -> None:
     assert any("  domain UD" in line for line in log_lines(live, runs, "kinds", "application"))
-    (link,) = live.links("kinds", runs["kinds"], "application").values()
-    assert link.endswith("/Explorer/index.html#/apptype/RolledBackKindsType/app/rolled_back-kinds~web")
+    links = live.links("kinds", runs["kinds"], "application")
+    assert set(links) == {"Service Fabric Explorer", "Upgrade"}
+    assert links["Service Fabric Explorer"].endswith(
+        "/Explorer/index.html#/apptype/RolledBackKindsType/app/rolled_back-kinds~web"
+    )
 
 
 def test_upgrade_on_record_is_not_the_expected_one(live: LiveAirflow, runs: dict[str, str]) -> None:
