@@ -374,6 +374,6 @@ def test_examples_run_offline(tmp_path: Path, clusters: dict[str, dict[str, str]
         printed = {name: future.result() for name, future in running.items()}
     for name, text in printed.items():
         (states,) = [line for line in text.splitlines() if line.startswith("STATES ")]
-        assert (name, json.loads(states.removeprefix("STATES "))) == (name, RUNS[name].states)
+        assert json.loads(states.removeprefix("STATES ")) == RUNS[name].states, f"{name}\n{text}"
         for expected in RUNS[name].logged:
             assert expected in text, name

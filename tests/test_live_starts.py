@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
+import warnings
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +22,9 @@ from demo.live_airflow import LiveAirflow
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(2700)]
+AGAIN = "The scenes are played again, since Airflow itself has failed tasks: "
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(2700), pytest.mark.filterwarnings(f"default:{AGAIN}")]
 
 DAG_FILE = Path(__file__).parent / "dags_starts" / "start_once.py"
 SPEED = 20.0
@@ -49,6 +53,10 @@ ONE_RUN = (
     *("cleared_while_running", "cleared_after_end", "other_in_progress", "other_rolls_back"),
 )
 TWO_RUNS = ("two_runs_fail", "two_runs_wait", "race_of_same", "race_of_versions")
+WORKER_ENDED = (
+    *(f"{who}_{scene}" for who in ("ours", "plain") for scene in (*KILLED, "killed_at_resume_of_rollback")),
+    "plain_cleared_while_running",
+)
 HELD = {
     **dict.fromkeys(("cleared_while_running", "two_runs_fail", "two_runs_wait", "scheduler_killed"), 5.0),
     "race_of_versions": 0.5,
@@ -194,6 +202,20 @@ class World:
             for entry in self.live.task_instances(dag, run_id):
                 self.tasks[run, entry["task_id"]] = entry
 
+    def log(self, task_id: str, run: str = "main") -> str:
+        """Return the logs of all tries, to show them if a test fails."""
+        lines = [f"{task_id}, run {run!r}: {self.tasks[run, task_id]}"]
+        for number in range(1, self.tasks[run, task_id]["try_number"] + 1):
+            entries = self.live.task_log(*self.runs[run], task_id, try_number=number)
+            lines += [f"try {number}: {entry}" for entry in entries]
+        return "\n".join(lines)
+
+    def failed_by_airflow(self) -> list[str]:
+        """Return the tasks that the scheduler has failed, apart from those that have lost their worker in a scene."""
+        query = {"event": "state mismatch", "limit": 100}
+        events = self.live.call("GET", "eventLogs", params=query)["event_logs"]
+        return list((Counter(event["task_id"] for event in events) - Counter(WORKER_ENDED)).elements())
+
     def clear(self, task_id: str) -> None:
         dag, run = self.runs["main"]
         body = {"dry_run": False, "only_failed": False, "dag_run_id": run, "task_ids": [task_id]}
@@ -289,36 +311,49 @@ def kill_scheduler(world: World) -> Iterator[None]:
         world.clusters[task].release()
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def play(stack: ExitStack, home: Path) -> World:
     """Play all scenes in one Airflow; the one that kills its scheduler at the end."""
-    home = tmp_path_factory.mktemp("starts")
     (home / "dags").mkdir()
     shutil.copy(DAG_FILE, home / "dags")
     tasks = [
         f"{who}_{scene}" for who in ("ours", "plain") for scene in (*ONE_RUN, *TWO_RUNS, "scheduler_killed")
     ]
+    clusters = {task: stack.enter_context(Cluster(task)) for task in tasks}
+    live = stack.enter_context(LiveAirflow(home, home / "dags"))
+    live.environment["AIRFLOW__CORE__PARALLELISM"] = "16"
+    live.environment[ORPHANS] = "3600"
+    live.migrate()
+    live.start()
+    for task, cluster in clusters.items():
+        live.add_connection(task, conn_type="service_fabric", host="127.0.0.1", port=cluster.port)
+        if "_other_" in task:
+            cluster.start_other(is_rolled_back=task.endswith("rolls_back"))
+    world = World(live, clusters)
+    world.trigger("first", "start_once_pairs", version="v1")
+    world.look()
+    world.drive(plans_of(world))
+    world.trigger("scheduler", "start_once_scheduler")
+    world.look()
+    world.drive([kill_scheduler(world)])
+    (home / "what_became.txt").write_text(table(world))
+    return world
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """
+    Play all scenes, and once again if Airflow itself has failed a task.
+
+    Its scheduler does that if it was too slow to see the deferral of a task before the trigger fired.
+    """
     with ExitStack() as stack:
-        clusters = {task: stack.enter_context(Cluster(task)) for task in tasks}
-        live = stack.enter_context(LiveAirflow(home, home / "dags"))
-        live.environment["AIRFLOW__CORE__PARALLELISM"] = "8"
-        live.environment[ORPHANS] = "3600"
-        live.migrate()
-        live.start()
-        for task, cluster in clusters.items():
-            live.add_connection(task, conn_type="service_fabric", host="127.0.0.1", port=cluster.port)
-            if "_other_" in task:
-                cluster.start_other(is_rolled_back=task.endswith("rolls_back"))
-        world = World(live, clusters)
-        world.trigger("first", "start_once_pairs", version="v1")
-        world.look()
-        world.drive(plans_of(world))
-        world.trigger("scheduler", "start_once_scheduler")
-        world.look()
-        world.drive([kill_scheduler(world)])
-        (home / "what_became.txt").write_text(table(world))
+        world = play(stack, tmp_path_factory.mktemp("starts"))
+        if failed := world.failed_by_airflow():
+            warnings.warn(f"{AGAIN}{', '.join(failed)}", stacklevel=1)
+            stack.close()
+            world = play(stack, tmp_path_factory.mktemp("starts"))
         yield world
-    assert not live.processes()
+    assert not world.live.processes()
 
 
 def run_of(scene: str) -> str:
@@ -339,7 +374,8 @@ def table(world: World) -> str:
 def test_operator_starts_one_upgrade(scene: str, world: World) -> None:
     task = f"ours_{scene}"
     entry, cluster = world.tasks[run_of(scene), task], world.clusters[task]
-    assert (cluster.starts, entry["state"], entry["try_number"], cluster.on_record) == OURS[scene]
+    ended = cluster.starts, entry["state"], entry["try_number"], cluster.on_record
+    assert ended == OURS[scene], world.log(task, run_of(scene))
 
 
 @pytest.mark.parametrize("scene", HOW)
@@ -352,13 +388,14 @@ def test_xcom_says_who_has_started_it(scene: str, world: World) -> None:
 def test_plain_post_does_damage(scene: str, world: World) -> None:
     task = f"plain_{scene}"
     entry, cluster = world.tasks[run_of(scene), task], world.clusters[task]
-    assert (cluster.starts, entry["state"], cluster.on_record) == PLAIN[scene]
+    ended = cluster.starts, entry["state"], cluster.on_record
+    assert ended == PLAIN[scene], world.log(task, run_of(scene))
 
 
 @pytest.mark.parametrize("task", PAIRS)
 def test_second_run_meets_the_first(task: str, world: World) -> None:
     starts, states = PAIRS[task]
-    assert [world.state(task, run) for run in VERSIONS] == states
+    assert [world.state(task, run) for run in VERSIONS] == states, [world.log(task, run) for run in VERSIONS]
     cluster = world.clusters[task]
     assert (cluster.starts, cluster.on_record) == (starts, ("RollingForwardCompleted", f"v{starts}"))
 
