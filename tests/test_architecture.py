@@ -135,6 +135,12 @@ def test_pure_packages_load_no_network_library(package: str) -> None:
     assert loaded_after(code) == set()
 
 
+def test_calls_load_no_airflow() -> None:
+    """Of the hooks, only the class that Airflow knows needs Airflow."""
+    names = [name for name in modules() if package_of(name) == "hooks" and name != "hooks.service_fabric"]
+    assert not loaded_after("\n".join(f"import airflow_provider_sf.{name}" for name in names)) & {"airflow"}
+
+
 def test_simulator_loads_no_airflow() -> None:
     loaded = loaded_after("import airflow_provider_sf.simulator.__main__")
     assert not loaded & {"airflow", "requests", "aiohttp"}

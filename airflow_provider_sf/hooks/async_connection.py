@@ -6,8 +6,6 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
 from airflow_provider_sf.cluster.failover import UNAVAILABLE
 from airflow_provider_sf.cluster.per_loop import loop_time
 from airflow_provider_sf.hooks.cluster_cache import cached_cluster_if_any
@@ -30,12 +28,14 @@ class AsyncConnection:
     """
     Sends requests to the cluster of a connection.
 
-    ``get_conn`` loads the connection and may block; ``warn`` receives the warnings.
+    ``get_conn`` loads the connection and may block; ``warn`` receives the warnings. ``connection_errors`` are
+    what it raises if the connection does not exist or is invalid.
     """
 
     conn_id: str
     get_conn: Callable[[], Cluster]
     warn: Callable[[str], object]
+    connection_errors: tuple[type[Exception], ...]
 
     async def send(self, request_to: Callable[[Cluster], Request]) -> tuple[Cluster, Response]:
         """
@@ -105,9 +105,10 @@ class AsyncConnection:
         from asgiref.sync import sync_to_async  # noqa: PLC0415 - 6 ms that no DAG file needs to pay
 
         load = sync_to_async(self.get_conn, thread_sensitive=False)
+        errors: tuple[type[Exception], ...] = (asyncio.TimeoutError, *self.connection_errors)
         try:
             return await asyncio.wait_for(load(), MAX_LOAD_SECONDS)
-        except (AirflowNotFoundException, asyncio.TimeoutError, ValueError) as error:
+        except errors as error:
             raise connection_error(self.conn_id, error) from error
 
 

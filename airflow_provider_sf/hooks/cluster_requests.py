@@ -1,16 +1,14 @@
-"""From an Airflow connection to a cluster, and requests to it. The base of the hook."""
+"""Requests to the cluster of a connection. The base of the hook. No Airflow."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from airflow.providers.common.compat.sdk import BaseHook
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow_provider_sf.auth.certificates import EXPIRY_WARNING, expires_at, thumbprints
 from airflow_provider_sf.auth.settings import format_minute
-from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.hooks.async_connection import AsyncConnection
 from airflow_provider_sf.hooks.reading import off_loop_if_large
 from airflow_provider_sf.rest.changes import change_request
@@ -18,13 +16,11 @@ from airflow_provider_sf.rest.json_values import objects
 from airflow_provider_sf.rest.pages import items_of_page
 from airflow_provider_sf.rest.plain_text import show_setting
 from airflow_provider_sf.rest.protocol import request_for
-from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow.providers.common.compat.sdk import Connection
-
+    from airflow_provider_sf.cluster import Cluster
     from airflow_provider_sf.rest.protocol import Call, Request, Response
 
     PageReader = Callable[..., tuple[list[dict[str, Any]], str]]
@@ -38,37 +34,37 @@ CHANGE_TIMEOUT = 300.0
 _Read = TypeVar("_Read")
 
 
-class ClusterRequests(BaseHook):
-    """Requests to the cluster of a connection, with and without blocking."""
+class ClusterRequests(ABC):
+    """
+    Requests to the cluster of a connection, with and without blocking.
 
-    conn_name_attr = "service_fabric_conn_id"
-    default_conn_name = DEFAULT_CONN_ID
-    conn_type = CONN_TYPE
-    hook_name = "Azure Service Fabric"
+    :param service_fabric_conn_id: the name of the connection
+    :param api_version: replaces the documented api-version of each call
+    :param warn: receives the warnings
+    """
+
+    connection_errors: ClassVar[tuple[type[Exception], ...]] = (ValueError,)
+    """What :meth:`_load_cluster` raises if the connection does not exist or is invalid."""
 
     def __init__(
         self,
-        service_fabric_conn_id: str = DEFAULT_CONN_ID,
+        service_fabric_conn_id: str,
         api_version: str | None = None,
         *,
-        warn: Callable[[str], object] | None = None,
+        warn: Callable[[str], object],
     ) -> None:
         super().__init__()
         self.service_fabric_conn_id = service_fabric_conn_id
         self.api_version = api_version
-        self._warn = warn or partial(self.log.warning, "%s")
+        self._warn = warn
+
+    @abstractmethod
+    def _load_cluster(self) -> Cluster:
+        """Return the cluster of the connection, as it is now."""
 
     def get_conn(self) -> Cluster:
         """Load the connection, read the files that it names, and return its cluster."""
-        connection = self.get_connection(self.service_fabric_conn_id)
-        try:
-            _check_type(connection)
-            cluster = Cluster.at(
-                connection.host, connection.port, _extra(connection), scheme=connection.schema
-            )
-        except ValueError as error:
-            msg = f"connection {self.service_fabric_conn_id!r}: {error}"
-            raise ValueError(msg) from error
+        cluster = self._load_cluster()
         if certificate := cluster.security.certificate:
             self._warn_of_expiry("client", certificate.der)
         return cluster
@@ -153,9 +149,12 @@ class ClusterRequests(BaseHook):
         self, call: Call, name: str | None = "", body: object = None, **query: str
     ) -> tuple[Cluster, Response]:
         """Like :meth:`_send`, without blocking the event loop."""
-        connection = AsyncConnection(self.service_fabric_conn_id, self.get_conn, self._warn)
+        connection = self._async_connection()
         cluster, response = await connection.send(partial(self._request, call, name, body, query))
         return cluster, self._check_expiry(response)
+
+    def _async_connection(self) -> AsyncConnection:
+        return AsyncConnection(self.service_fabric_conn_id, self.get_conn, self._warn, self.connection_errors)
 
     def _request(
         self, call: Call, name: str | None, body: object, query: dict[str, str], cluster: Cluster
@@ -212,7 +211,7 @@ class ClusterRequests(BaseHook):
     ) -> int:
         """Like :meth:`_change`, without blocking the event loop."""
         make = partial(change_request, call, name, timeout=timeout, body=body, headers=headers, **query)
-        connection = AsyncConnection(self.service_fabric_conn_id, self.get_conn, self._warn)
+        connection = self._async_connection()
         cluster, response = await connection.send(partial(self._versioned, make))
         cluster.check(self._check_expiry(response))
         return response.status
@@ -222,25 +221,16 @@ class ClusterRequests(BaseHook):
         return make(api_version=self.api_version or cluster.api_version)
 
 
-def _check_type(connection: Connection) -> None:
+def check_type(conn_type: str | None) -> None:
     """
     Refuse a connection of another type, or of none.
 
     The id of a connection may come from a template. It must not lead to the host of another service.
     """
-    if connection.conn_type != CONN_TYPE:
-        found = show_setting(connection.conn_type or "", r"[\w-]{0,30}")
+    if conn_type != CONN_TYPE:
+        found = show_setting(conn_type or "", r"[\w-]{0,30}")
         msg = f"its type is {found}: set it to {CONN_TYPE!r}, or use another connection"
         raise ValueError(msg)
-
-
-def _extra(connection: Connection) -> dict[str, Any]:
-    """Return the extra fields. Airflow ignores invalid JSON, which would leave the connection unsecured."""
-    extra: dict[str, Any] = connection.extra_dejson
-    if not extra and (connection.extra or "").strip() not in {"", "{}", "null"}:
-        msg = "extra is not a JSON object"  # it may be a secret
-        raise ValueError(msg)
-    return extra
 
 
 _checked_certificates: set[bytes] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.hooks.cluster_requests import CHANGE_TIMEOUT, ClusterRequests
 from airflow_provider_sf.hooks.package_upload import PackageUpload, UploadedPackage, read_package
@@ -33,6 +33,9 @@ PARALLEL_FILES = 4
 
 class PackageCalls(ClusterRequests):
     """Calls for application types and the image store. Those that change something need the role Admin."""
+
+    log: Any
+    """The logger of the hook."""
 
     def list_application_types(self, type_name: str | None = None) -> list[ApplicationType]:
         """

@@ -1,47 +1,31 @@
-"""The hook: the calls that read upgrades and applications. Those that drive a release are in its bases."""
+"""The hook: the calls of its bases, over a connection of Airflow. The only Airflow class of this package."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_sf.auth.settings import describe_security
+from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.hooks.cluster_cache import CachedCluster, cached_cluster
-from airflow_provider_sf.hooks.cluster_reads import ClusterReads
+from airflow_provider_sf.hooks.cluster_requests import CONN_TYPE, check_type
 from airflow_provider_sf.hooks.packages import PackageCalls
 from airflow_provider_sf.hooks.plans import PlanCalls
-from airflow_provider_sf.hooks.reading import aread_progress, read_answer, read_progress
 from airflow_provider_sf.hooks.releases import ReleaseCalls
+from airflow_provider_sf.hooks.upgrade_reads import UpgradeReads
 from airflow_provider_sf.provider_info import get_provider_info
-from airflow_provider_sf.rest import Rejected, ServiceFabricError
-from airflow_provider_sf.rest.errors import with_advice
-from airflow_provider_sf.rest.plain_text import plain_line
-from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, OK, UNKNOWN_CALL, runtime_version
-from airflow_provider_sf.rest.release_calls import EVALUATE_APPLICATION_HEALTH
-from airflow_provider_sf.upgrades.applications import (
-    APPLICATION,
-    APPLICATIONS,
-    Application,
-    ApplicationHealth,
-)
-from airflow_provider_sf.upgrades.failure_reasons import FailureDetails
-from airflow_provider_sf.upgrades.kinds import (
-    APPLICATION_HEALTH,
-    DEFAULT_KIND,
-    get_kind,
-    unsupported_call_advice,
-)
+from airflow_provider_sf.rest import ServiceFabricError
+from airflow_provider_sf.rest.protocol import CLUSTER_VERSION, runtime_version
+from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
-    from airflow_provider_sf.cluster import Cluster
-    from airflow_provider_sf.releases import ApplicationHealthPolicy
-    from airflow_provider_sf.rest.protocol import Call, Response
-    from airflow_provider_sf.upgrades import UpgradeProgress
-    from airflow_provider_sf.upgrades.cluster_health import ClusterHealth
+    from collections.abc import Callable
+
+    from airflow.providers.common.compat.sdk import Connection
 
 
-class ServiceFabricHook(ReleaseCalls, ClusterReads, PackageCalls, PlanCalls):
+class ServiceFabricHook(ReleaseCalls, UpgradeReads, PackageCalls, PlanCalls, BaseHook):
     """
     Read a Service Fabric cluster through its REST API, and change it for a release.
 
@@ -57,144 +41,46 @@ class ServiceFabricHook(ReleaseCalls, ClusterReads, PackageCalls, PlanCalls):
     ``Rejected`` instead of these two.
     """
 
+    conn_name_attr = "service_fabric_conn_id"
+    default_conn_name = DEFAULT_CONN_ID
+    conn_type = CONN_TYPE
+    hook_name = "Azure Service Fabric"
+    connection_errors = (AirflowNotFoundException, ValueError)
+
+    def __init__(
+        self,
+        service_fabric_conn_id: str = DEFAULT_CONN_ID,
+        api_version: str | None = None,
+        *,
+        warn: Callable[[str], object] | None = None,
+    ) -> None:
+        super().__init__(service_fabric_conn_id, api_version, warn=warn or self._log_warning)
+
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return the connection form for Airflow before 3.2, which spells the keys with underscores."""
         behaviour = get_provider_info()["connection-types"][0]["ui-field-behaviour"]
         return {key.replace("-", "_"): value for key, value in behaviour.items()}
 
-    def get_upgrade_progress(self, name: str | None = "", *, kind: str = DEFAULT_KIND) -> UpgradeProgress:
-        """
-        Return the progress of the latest upgrade, from the progress call of the kind.
-
-        The call of the default kind is ``GET /Resources/Applications/{name}/$/GetUpgradeProgress``.
-
-        :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web`` or
-            ``shop~web``) or the compose deployment; empty for the kinds of the cluster itself
-        :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`
-        :raises ValueError: the kind does not exist, or the name is invalid; nothing was sent
-        """
+    def _load_cluster(self) -> Cluster:
+        """Return the cluster of the connection."""
+        connection = self.get_connection(self.service_fabric_conn_id)
         try:
-            return read_progress(kind, name or "", *self._send(get_kind(kind).progress, name))
-        except Rejected as error:
-            if error.code != UNKNOWN_CALL:
-                raise
-            raise with_advice(error, unsupported_call_advice(kind, self._version())) from error
-
-    async def aget_upgrade_progress(
-        self, name: str | None = "", *, kind: str = DEFAULT_KIND
-    ) -> UpgradeProgress:
-        """Like :meth:`get_upgrade_progress`, without blocking the event loop."""
-        return await aread_progress(kind, name or "", *await self.aget_progress_response(name, kind=kind))
-
-    async def aget_progress_response(self, name: str | None, *, kind: str) -> tuple[Cluster, Response]:
-        """Return the response to a kind's progress call, and the cluster that reads it."""
-        cluster, response = await self._asend(get_kind(kind).progress, name)
-        if response.status != OK:
-            try:
-                read_answer(kind, cluster, response)
-            except Rejected as error:
-                if error.code != UNKNOWN_CALL:
-                    raise
-                raise with_advice(error, unsupported_call_advice(kind, await self._aversion())) from error
-        return cluster, response
-
-    def get_cluster_version(self) -> str:
-        """Return the version of the runtime, such as ``10.1.2338.9590``: ``GET /$/GetClusterVersion``."""
-        return self._read(runtime_version, CLUSTER_VERSION)
-
-    async def aget_cluster_version(self) -> str:
-        """Like :meth:`get_cluster_version`, without blocking the event loop."""
-        return await self._aread(runtime_version, CLUSTER_VERSION)
-
-    def get_application(self, name: str) -> Application:
-        """
-        Return a classic application: ``GET /Applications/{applicationId}``.
-
-        :raises ValueError: the name is invalid; nothing was sent
-        """
-        return self._read(Application.from_answer, APPLICATION, name)
-
-    async def aget_application(self, name: str) -> Application:
-        """Like :meth:`get_application`, without blocking the event loop."""
-        return await self._aread(Application.from_answer, APPLICATION, name)
-
-    def get_application_health(
-        self, name: str, *, policy: ApplicationHealthPolicy | None = None
-    ) -> ApplicationHealth:
-        """
-        Return the health of a classic application, with the reasons if it is not healthy.
-
-        The call is ``GET /Applications/{applicationId}/$/GetHealth``, or ``POST`` with a policy.
-
-        :param policy: what counts as healthy; None is the policy of the application manifest
-        :raises ValueError: the name is invalid; nothing was sent
-        """
-        return self._read(ApplicationHealth.from_answer, *_health_request(name, policy))
-
-    async def aget_application_health(
-        self, name: str, *, policy: ApplicationHealthPolicy | None = None
-    ) -> ApplicationHealth:
-        """Like :meth:`get_application_health`, without blocking the event loop."""
-        return await self._aread(ApplicationHealth.from_answer, *_health_request(name, policy))
-
-    def get_health(self, name: str, *, kind: str) -> ApplicationHealth | ClusterHealth:
-        """Return the health of what an upgrade of this kind changes: the application or the cluster."""
-        if get_kind(kind).takes_name:
-            return self.get_application_health(name)
-        return self.get_cluster_health()
-
-    async def aget_health(self, name: str, *, kind: str) -> ApplicationHealth | ClusterHealth:
-        """Like :meth:`get_health`, without blocking the event loop."""
-        if get_kind(kind).takes_name:
-            return await self.aget_application_health(name)
-        return await self.aget_cluster_health()
-
-    def list_applications(self) -> list[Application]:
-        """Return all classic applications, page by page: ``GET /Applications``."""
-        return self._list(Application.from_answer, APPLICATIONS)
-
-    async def alist_applications(self) -> list[Application]:
-        """Like :meth:`list_applications`, without blocking the event loop."""
-        return await self._alist(Application.from_answer, APPLICATIONS)
-
-    def get_failure_details(self, name: str, *, kind: str) -> tuple[list[FailureDetails], list[str]]:
-        """
-        Read more details of a failed upgrade, and return them with a warning for each call that failed.
-
-        The kind names the calls. Each is sent once. A failed call is never an error here, since the result of
-        the upgrade is known already.
-        """
-        details, warnings = [], []
-        for call in get_kind(kind).failure_calls:
-            try:
-                details.append(self._read(FailureDetails.from_answer, call, name))
-            except Exception as error:  # noqa: BLE001, PERF203 - a secrets backend may raise anything
-                warnings.append(f"{call.path} could not be read: {plain_line(str(error))}")
-        return details, warnings
+            check_type(connection.conn_type)
+            return Cluster.at(connection.host, connection.port, _extra(connection), scheme=connection.schema)
+        except ValueError as error:
+            msg = f"connection {self.service_fabric_conn_id!r}: {error}"
+            raise ValueError(msg) from error
 
     def test_connection(self) -> tuple[bool, str]:
         """Read the version of the cluster; return it and how the connection is secured, or what is wrong."""
         try:
             cluster, response = self._send(CLUSTER_VERSION)
             version = runtime_version(cluster.read(response))
-        except (AirflowNotFoundException, ServiceFabricError, ValueError) as error:
+        except (*self.connection_errors, ServiceFabricError) as error:
             return False, str(error)
         security = describe_security(cluster.security, response)
         return True, f"Service Fabric {version} at {response.endpoint}; {security}"
-
-    def _version(self) -> str | None:
-        """Return the version of the cluster's runtime; None if it cannot be read."""
-        try:
-            return self.get_cluster_version()
-        except ServiceFabricError:
-            return None
-
-    async def _aversion(self) -> str | None:
-        try:
-            return await self.aget_cluster_version()
-        except ServiceFabricError:
-            return None
 
     def cached_cluster(self) -> CachedCluster:
         """
@@ -205,8 +91,14 @@ class ServiceFabricHook(ReleaseCalls, ClusterReads, PackageCalls, PlanCalls):
         """
         return cached_cluster(self.service_fabric_conn_id)
 
+    def _log_warning(self, text: str) -> None:
+        self.log.warning("%s", text)
 
-def _health_request(name: str, policy: ApplicationHealthPolicy | None) -> tuple[Call, str, object]:
-    if policy is None:
-        return APPLICATION_HEALTH, name, None
-    return EVALUATE_APPLICATION_HEALTH, name, policy.body()
+
+def _extra(connection: Connection) -> dict[str, Any]:
+    """Return the extra fields. Airflow ignores invalid JSON, which would leave the connection unsecured."""
+    extra: dict[str, Any] = connection.extra_dejson
+    if not extra and (connection.extra or "").strip() not in {"", "{}", "null"}:
+        msg = "extra is not a JSON object"  # it may be a secret
+        raise ValueError(msg)
+    return extra

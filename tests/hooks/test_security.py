@@ -310,7 +310,9 @@ def test_renewed_connection_is_not_reloaded_again(mutual: Simulator, tmp_path: P
             assert old is not None
             write_certificate(tmp_path, EXPECTED.client())
             now = asyncio.get_running_loop().time()
-            connection = AsyncConnection(hook.service_fabric_conn_id, hook.get_conn, hook.log.warning)
+            connection = AsyncConnection(
+                hook.service_fabric_conn_id, hook.get_conn, hook.log.warning, hook.connection_errors
+            )
             new = await shared.reloaded(old, now, connection.load_or_keep)
             assert await shared.reloaded(old, now, connection.load_or_keep) is new is not old
             return await hook.aget_cluster_version()
