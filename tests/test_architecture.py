@@ -30,6 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "provider_info": {"auth"},
     "links": {"airflow_versions", "cluster", "upgrades"},
     "hooks": {"auth", "cluster", "provider_info", "releases", "rest", "upgrades", "wait"},
+    "polling": {"hooks", "messages", "rest", "upgrades", "wait"},
     "triggers": {"airflow_versions", "cluster", "hooks", "messages", "releases", "rest", "upgrades", "wait"},
     "plugins": {"links"},
     "operators": {
@@ -53,6 +54,7 @@ ARROWS: dict[str, set[str]] = {
         "hooks",
         "links",
         "messages",
+        "polling",
         "rest",
         "triggers",
         "upgrades",
@@ -62,7 +64,7 @@ ARROWS: dict[str, set[str]] = {
     "simulator": {"", "cluster", "recordings", "rest", "upgrades"},
 }
 
-CORE = ["rest", "upgrades", "recordings", "wait", "releases", "messages", "auth", "cluster"]
+CORE = ["rest", "upgrades", "recordings", "wait", "releases", "messages", "auth", "cluster", "polling"]
 
 
 @cache

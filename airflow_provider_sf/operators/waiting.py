@@ -168,7 +168,7 @@ class WaitingOperator(BaseOperator):
         :param earlier: the state of the wait that this one continues
         :param policy_changes: members of the policy that are not those of the task
         """
-        from airflow_provider_sf.sensors.wait_settings import WaitSettings  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.sensors.wait_settings import WaitTaskSettings  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.sensors.wait_task import WaitTask  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.wait.policy import Policy  # noqa: PLC0415 - keeps DAG parsing fast
 
@@ -183,7 +183,7 @@ class WaitingOperator(BaseOperator):
             deadline=began_at + timedelta(seconds=limit[1]),
             **{**({} if until_end else ends), **(policy_changes or {})},
         )
-        wait_settings = WaitSettings(
+        wait_settings = WaitTaskSettings(
             kind=self.kind,
             name=self.name,
             service_fabric_conn_id=self.service_fabric_conn_id,

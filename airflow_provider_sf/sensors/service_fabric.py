@@ -21,6 +21,7 @@ from airflow_provider_sf.upgrades.kinds import kind_of
 from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.parameters import (
     SELECTOR_PARAMETERS,
+    check_accept_current_version,
     check_name,
     check_poke_interval,
     check_reschedule_mode,
@@ -175,9 +176,7 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
         kind = kind_when_parsed(self.name, self.kind)
         if kind is not None:
             self._check_kind(kind)
-        if self.accept_current_version and self.target_version is None:
-            msg = "accept_current_version needs target_version: set it to the version to accept"
-            raise ValueError(msg)
+        check_accept_current_version(self.target_version, accept_current_version=self.accept_current_version)
         check_poke_interval(self.poke_interval, self.max_wait, deferrable=self.deferrable)
         check_stall_timeout(self.stall_timeout)
         if self.silent_fail:
@@ -261,14 +260,14 @@ class ServiceFabricUpgradeSensor(BaseSensorOperator):
 
         In reschedule mode the context has the time at which the first process began.
         """
-        from airflow_provider_sf.sensors.wait_settings import WaitSettings  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.sensors.wait_settings import WaitTaskSettings  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.sensors.wait_task import WaitTask  # noqa: PLC0415 - keeps DAG parsing fast
 
         kind = kind_of(self.name, self.kind)
         self._check_kind(kind)
         began_at = _first_process_began_at(context) if context and self._is_rescheduled else None
         began_at, limit = began_at or datetime.now(timezone.utc), self._limit()
-        settings = WaitSettings(
+        settings = WaitTaskSettings(
             kind=kind,
             name=self.name,
             service_fabric_conn_id=self.service_fabric_conn_id,

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta, timezone
-from random import random
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
-from airflow_provider_sf.hooks.async_connection import connection_error
+from airflow_provider_sf.exceptions import UpgradeFailed
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.links.service_fabric import push_link
-from airflow_provider_sf.messages.log_state import LogState
-from airflow_provider_sf.messages.progress_log import changed_lines, opening_lines
-from airflow_provider_sf.messages.summary import summary_lines
-from airflow_provider_sf.rest import ServiceFabricError, UnexpectedAnswer
+from airflow_provider_sf.polling.upgrade_wait import UpgradeWait
+from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import iso
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.sensors.earlier_tries import EarlierTries
-from airflow_provider_sf.sensors.wait_results import WaitResults
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.upgrades.observed_health import ObservedHealth
 from airflow_provider_sf.wait import defaults
+from airflow_provider_sf.wait.ends import TIMEOUTS, WaitEnd
 from airflow_provider_sf.wait.identity import History
 from airflow_provider_sf.wait.state import Verdict, WaitState, xcom_values
-from airflow_provider_sf.wait.state_machine import Ended, PollAgain, step
+from airflow_provider_sf.wait.state_machine import Ended, PollAgain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +30,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_sf.cluster import Cluster
-    from airflow_provider_sf.sensors.wait_settings import WaitSettings
-    from airflow_provider_sf.wait.state_machine import Decision, Observation
+    from airflow_provider_sf.polling.results import Result
+    from airflow_provider_sf.sensors.wait_settings import WaitTaskSettings
+    from airflow_provider_sf.wait.state_machine import Decision
 
 DEFERRAL_MARGIN = timedelta(minutes=10)
 """Airflow's own limit of a deferral is this much later than the deadline. It matters if no triggerer runs."""
@@ -77,7 +75,7 @@ class WaitTask:
 
     def __init__(
         self,
-        settings: WaitSettings,
+        settings: WaitTaskSettings,
         began_at: datetime,
         *,
         log: Any,
@@ -86,19 +84,19 @@ class WaitTask:
         history: History | None = None,
         earlier: WaitState | None = None,
     ) -> None:
-        self._settings = settings
-        self._policy = settings.policy
-        self._results = WaitResults(settings, log)
         known = history or History()
-        self._state = earlier or WaitState(
+        state = earlier or WaitState(
             began_at=began_at,
             expected=known.expected,
             before=known.before,
             old_version=known.old_version,
             earlier_polls_unknown=earlier_polls_unknown,
         )
+        self._settings = settings
+        self._policy = settings.policy
+        self._hook = ServiceFabricHook(settings.service_fabric_conn_id)
+        self._wait = UpgradeWait(settings, self._hook, state, log)
         self._log = log
-        self._log_state = LogState()
         self._defer_task = defer
         self.has_ended = False
         self._earlier_tries = EarlierTries(settings.kind, settings.name, settings.policy.selector, log)
@@ -106,15 +104,16 @@ class WaitTask:
 
     def poke(self, context: Context) -> dict[str, Any] | None:
         """Poll, then defer in deferrable mode; return the record if the upgrade has succeeded."""
-        cluster = None if self._state.polls else self._open(context)
+        cluster = None if self._wait.state.polls else self._open(context)
         decision = self._poll(context)
-        if cluster and self._state.record and self._settings.push_xcoms:
-            push_link(context, cluster, self._settings.kind, self._settings.name, self._state.record)
+        record = self._wait.state.record
+        if cluster and record and self._settings.push_xcoms:
+            push_link(context, cluster, self._settings.kind, self._settings.name, record)
         while isinstance(decision, PollAgain) and self._must_poll_now(decision):
             time.sleep(decision.seconds)
             decision = self._poll(context)
         if isinstance(decision, Ended):
-            return self.end(context, self._state.ended(decision.by, _now()))
+            return self.end(context, self._wait.state.ended(decision.by, _now()))
         if self._settings.deferrable:
             self._defer(context, decision.seconds)
         return None
@@ -132,52 +131,34 @@ class WaitTask:
         A wanted pause needs no Summary: the task goes on.
         """
         self.has_ended = True
-        if self._results.is_wanted_pause(state):
+        if self._wait.results.is_wanted_pause(state):
             self._push(context, state.after_pause())
             paused: dict[str, Any] = state.to_dict()["record"]
             return paused
-        result, state = self._results.of(state)
-        self._report(context, state, str(result))
-        if isinstance(result, Exception):
-            raise result
-        self._log.info("%s", result)
+        result, state = self._wait.results.of(state)
+        self._report(context, state, result.message)
+        if result.end is not WaitEnd.SUCCEEDED:
+            raise _exception(result)
+        self._log.info("%s", result.message)
         record: dict[str, Any] = state.to_dict()["record"]
         return record
 
     def time_out(self, context: Context) -> str:
         """Push and log the final state of a wait that Airflow's own timeout ended; return the message."""
-        state = self._state.ended("timeout", _now())
-        message = self._results.timeout_message(state)
+        state = self._wait.state.ended("timeout", _now())
+        message = self._wait.results.timeout_message(state)
         self._report(context, state, message)
         return message
 
-    def _observe(self) -> Observation:
-        """Read the progress once. After an answer, an invalid connection is an error like others."""
-        try:
-            return self._hook().get_upgrade_progress(self._settings.name, kind=self._settings.kind)
-        except ServiceFabricError as error:
-            return error
-        except (AirflowNotFoundException, ValueError) as error:
-            if not self._state.answers:
-                raise
-            return connection_error(self._settings.service_fabric_conn_id, error)
-
-    def _hook(self) -> ServiceFabricHook:
-        return ServiceFabricHook(self._settings.service_fabric_conn_id)
-
     def _open(self, context: Context) -> Cluster:
         """Push the link and log the opening lines; in reschedule mode each process would repeat the lines."""
-        settings, cluster = self._settings, self._hook().get_conn()
+        settings, cluster = self._settings, self._hook.get_conn()
         if settings.push_xcoms:
             push_link(context, cluster, settings.kind, settings.name)
-        if not self._state.earlier_polls_unknown:
-            expected = self._state.expected
-            for line in opening_lines(
-                settings.kind, settings.name, cluster.endpoint, self._policy, settings.limit, expected
-            ):
-                self._log.info("%s", line)
+        if not self._wait.state.earlier_polls_unknown:
+            self._wait.log_opening(cluster.endpoint)
         if self._needs_earlier_tries:
-            self._state = self._earlier_tries.continued(context, self._state)
+            self._wait.state = self._earlier_tries.continued(context, self._wait.state)
         return cluster
 
     def _keep(self, context: Context, state: WaitState) -> None:
@@ -186,13 +167,8 @@ class WaitTask:
             self._earlier_tries.keep(context, state)
 
     def _poll(self, context: Context) -> Decision:
-        before, observation, now = self._state, self._observe(), _now()
-        jitter = random()  # noqa: S311 - not a secret
-        self._state, decision = step(self._policy, before, observation, now, jitter=jitter)
-        self._keep(context, self._state)
-        self._log_state, lines = changed_lines(self._log_state, before, self._state, self._policy, now)
-        for level, line in lines:
-            self._log.log(level, "%s", line)
+        decision = self._wait.poll()
+        self._keep(context, self._wait.state)
         return decision
 
     def _must_poll_now(self, decision: PollAgain) -> bool:
@@ -203,7 +179,7 @@ class WaitTask:
         expire before the next poke. In reschedule mode the next process would not know of an outage or of an
         unknown state.
         """
-        state = self._state
+        state = self._wait.state
         if state.is_confirming and state.unreachable_since is None:
             return True
         if self._settings.deferrable:
@@ -216,14 +192,14 @@ class WaitTask:
         settings, now = self._settings, _now()
         remaining = max(timedelta(0), (self._policy.deadline or now) - now)
         pause = max(defaults.MIN_DEFERRAL_SECONDS, min(pause, remaining.total_seconds()))
-        self._push(context, self._state)
+        self._push(context, self._wait.state)
         self._defer_task(
             trigger=ServiceFabricUpgradeTrigger(
                 name=settings.name,
                 kind=settings.kind,
                 service_fabric_conn_id=settings.service_fabric_conn_id,
                 first_poll_at=str(iso(now + timedelta(seconds=pause))),
-                wait_state=self._state.to_dict(),
+                wait_state=self._wait.state.to_dict(),
                 live_progress=settings.live_progress and settings.push_xcoms,
                 **self._policy.to_dict(),
             ),
@@ -236,10 +212,7 @@ class WaitTask:
         self._push(context, state, message)
         if self._settings.pushes_health and self._settings.push_xcoms and state.error is None:
             self._push_health(context)
-        self._log.info("::group::Summary")
-        for line in summary_lines(self._settings.kind, self._settings.name, state):
-            self._log.info("%s", line)
-        self._log.info("::endgroup::")
+        self._wait.log_summary(state)
 
     def _push(self, context: Context, state: WaitState, message: str | None = None) -> None:
         """Push both XComs, the state last: if it is there, both are."""
@@ -249,10 +222,17 @@ class WaitTask:
                 context["ti"].xcom_push(key=key, value=value)
 
     def _push_health(self, context: Context) -> None:
-        health = self._results.health()
+        health = self._wait.results.health()
         if health is not None:
             value = ObservedHealth.of(health, _now()).to_dict()
             context["ti"].xcom_push(key="health_at_end", value=value)
+
+
+def _exception(result: Result) -> Exception:
+    """Return what the task raises if the wait was no success."""
+    if result.error is not None:
+        return result.error
+    return (AirflowSensorTimeout if result.end in TIMEOUTS else UpgradeFailed)(result.message)
 
 
 def _now() -> datetime:

@@ -87,6 +87,13 @@ def check_selector_parameters(kind: str, parameters: Iterable[str]) -> None:
         raise ValueError(msg)
 
 
+def check_accept_current_version(target_version: object, *, accept_current_version: bool) -> None:
+    """Refuse to accept the current version if no version is set."""
+    if accept_current_version and target_version is None:
+        msg = "accept_current_version needs target_version: set it to the version to accept"
+        raise ValueError(msg)
+
+
 def check_reschedule_mode(kind: str, stall_timeout: float | None, parameters: Sequence[str]) -> None:
     """Refuse parameters that need state from earlier polls: reschedule mode keeps none."""
     if stall_timeout is not None:

@@ -79,6 +79,7 @@ def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         "operators.gate_questions",
         "operators.gate_task",
         "operators.start_task",
+        "polling.upgrade_wait",
         "sensors.wait_task",
     ):
         monkeypatch.setattr(f"airflow_provider_sf.{module}._now", now)
