@@ -31,6 +31,18 @@ ARROWS: dict[str, set[str]] = {
     "links": {"airflow_versions", "cluster", "upgrades"},
     "hooks": {"auth", "cluster", "provider_info", "releases", "rest", "upgrades", "wait"},
     "polling": {"hooks", "messages", "rest", "upgrades", "wait"},
+    "commands": {
+        "",
+        "auth",
+        "cluster",
+        "hooks",
+        "messages",
+        "polling",
+        "releases",
+        "rest",
+        "upgrades",
+        "wait",
+    },
     "triggers": {"airflow_versions", "cluster", "hooks", "messages", "releases", "rest", "upgrades", "wait"},
     "plugins": {"links"},
     "operators": {
@@ -141,6 +153,14 @@ def test_calls_load_no_airflow() -> None:
     """Of the hooks, only the class that Airflow knows needs Airflow."""
     names = [name for name in modules() if package_of(name) == "hooks" and name != "hooks.service_fabric"]
     assert not loaded_after("\n".join(f"import airflow_provider_sf.{name}" for name in names)) & {"airflow"}
+
+
+def test_command_loads_no_airflow() -> None:
+    """A wait sends a request with requests only; the options alone load almost nothing."""
+    names = [name for name in modules() if package_of(name) == "commands" and name != "commands.airflow_cli"]
+    loaded = loaded_after("\n".join(f"import airflow_provider_sf.{name}" for name in names))
+    assert not loaded & {"airflow", "requests", "aiohttp", "yarl", "asgiref", "pendulum"}
+    assert loaded_after("import airflow_provider_sf.commands.options") == set()
 
 
 def test_simulator_loads_no_airflow() -> None:

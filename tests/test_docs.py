@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 from airflow_provider_sf.auth.connection_form import FIELDS
+from airflow_provider_sf.commands.exit_codes import EXIT_CODES
+from airflow_provider_sf.commands.options import CONNECTION, ENDPOINT, JSON, NAME, PLAN, WAIT, Options
 from airflow_provider_sf.upgrades.kinds import KINDS, Kind
 from airflow_provider_sf.upgrades.outcomes import OUTCOMES
 
@@ -75,3 +77,32 @@ def test_kind_sections_match_the_code(documented: Any) -> None:
 def test_connection_fields_match_the_form(documented: Any) -> None:
     pairs = ((f"`{name}` ({field['label']})", str(field["description"])) for name, field in FIELDS.items())
     documented("reference/connection.md", "fields", "\n" + definitions(*pairs))
+
+
+def as_code(text: str) -> str:
+    """Return a text with its options as code; a site would make one dash of the two."""
+    return re.sub(r"--[a-z-]+(?: (?:fail_fast|fail)\b)?", r"`\g<0>`", text)
+
+
+def test_exit_codes_match_the_code(documented: Any) -> None:
+    rows = ((str(row.number), as_code(row.meaning)) for row in EXIT_CODES)
+    documented("reference/sf_wait.md", "exit codes", table(("code", "meaning"), *rows))
+
+
+def option_list(options: Options) -> str:
+    """Return the options of a table with their values and texts."""
+    pairs = []
+    for flag, keywords in options.items():
+        value = keywords.get("metavar") or "|".join(keywords.get("choices", ()))
+        text = as_code(str(keywords["help"]))
+        pairs.append(
+            (f"`{' '.join(filter(None, (flag, value)))}`", f"{text[0].upper()}{text[1:].rstrip('.')}.")
+        )
+    return "\n" + definitions(*pairs)
+
+
+def test_options_match_the_code(documented: Any) -> None:
+    waiting = {"NAME": {"help": NAME["name"]["help"]}, "--kind": NAME["--kind"], **WAIT, **JSON}
+    documented("reference/sf_wait.md", "wait options", option_list(waiting))
+    documented("reference/sf_wait.md", "plan options", option_list({**PLAN, **JSON}))
+    documented("reference/sf_wait.md", "connection options", option_list({**ENDPOINT, **CONNECTION}))

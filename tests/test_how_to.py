@@ -11,9 +11,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 from airflow.cli import cli_parser
 from airflow.dag_processing.dagbag import DagBag
 
+from airflow_provider_sf.commands.sf_wait import parser as sf_wait_parser
+from airflow_provider_sf.commands.sf_wait import with_command
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.releases.__main__ import parser as records_parser
 from airflow_provider_sf.simulator import Simulator
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 GUIDES = sorted((ROOT / "docs" / "how-to").glob("*.md"))
 TUTORIAL = ROOT / "docs" / "tutorial.md"
+SF_WAIT = ROOT / "docs" / "reference" / "sf_wait.md"
 NAMED_BLOCK = re.compile(r"^<!-- (.*?) -->\n```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 """A block of code, and what the test must know about it."""
 
@@ -49,11 +53,12 @@ def commands(code: str, program: str) -> Iterator[list[str]]:
     for line in re.sub(r"<<'END'.*?^END$", "", code, flags=re.MULTILINE | re.DOTALL).splitlines():
         for command in line.split("|"):
             words = [word for word in shlex.split(command, comments=True) if not re.match(r"[A-Z_]+=", word)]
+            words = words[: words.index(">")] if ">" in words else words
             if " ".join(words).startswith(program):
                 yield words[len(program.split()) :]
 
 
-@pytest.mark.parametrize("code", blocks("sh", TUTORIAL, *GUIDES))
+@pytest.mark.parametrize("code", blocks("sh", TUTORIAL, *GUIDES, SF_WAIT))
 def test_shell_commands_exist(code: str) -> None:
     """Bash parses the block, and each program knows its commands and options."""
     subprocess.run(["bash", "-n"], input=code, text=True, check=True)
@@ -63,6 +68,21 @@ def test_shell_commands_exist(code: str) -> None:
         simulator_parser().parse_args(arguments)
     for arguments in commands(code, "python -m airflow_provider_sf.releases"):
         records_parser().parse_args(arguments)
+    for arguments in commands(code, "sf-wait"):
+        sf_wait_parser().parse_args(with_command(arguments))
+
+
+@pytest.mark.parametrize("code", blocks("yaml", *GUIDES))
+def test_steps_of_pipelines_run_sf_wait(code: str) -> None:
+    """The pipeline is YAML, and its steps have options that exist."""
+    ((job, *_),) = [
+        jobs.values() if isinstance(jobs, dict) else jobs for jobs in yaml.safe_load(code).values()
+    ]
+    scripts = [step.get("run") or step.get("script") or "" for step in job["steps"]]
+    found = [arguments for script in scripts for arguments in commands(script, "sf-wait")]
+    assert len(found) == 2
+    for arguments in found:
+        sf_wait_parser().parse_args(with_command(arguments))
 
 
 def test_dags_of_all_guides_can_be_imported(tmp_path: Path) -> None:
@@ -114,7 +134,7 @@ def real_values(simulator: Simulator, extra: dict[str, str]) -> dict[str, str]:
 
 
 SOURCES = [path for path in (ROOT / "airflow_provider_sf").rglob("*.py") if "simulator" not in path.parts]
-WITH_MESSAGES_FOR_USERS = ("auth", "notifications", "operators", "sensors", "releases")
+WITH_MESSAGES_FOR_USERS = ("auth", "commands", "notifications", "operators", "sensors", "releases")
 FILES_WITH_MESSAGES_FOR_USERS = ("parameters.py", "selector_input.py", "url_names.py", "kinds.py")
 
 

@@ -157,6 +157,8 @@ def test_wheel_metadata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     with zipfile.ZipFile(tmp_path / build_wheel(str(tmp_path))) as wheel:
         names = wheel.namelist()
         (metadata,) = [name for name in names if name.endswith("/METADATA")]
+        (scripts,) = [name for name in names if name.endswith("/entry_points.txt")]
+        assert "sf-wait = airflow_provider_sf.commands.sf_wait:main" in wheel.read(scripts).decode()
         metadata_fields = Parser().parsestr(wheel.read(metadata).decode())
     assert {"airflow_provider_sf/py.typed", "airflow_provider_sf/plugins/pages/upgrades.html"} <= set(names)
     assert not [

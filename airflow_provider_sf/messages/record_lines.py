@@ -17,7 +17,13 @@ from airflow_provider_sf.messages.blockers import (
 )
 from airflow_provider_sf.messages.changes import is_long_ago, is_worth_logging, seconds_between
 from airflow_provider_sf.messages.descriptions import describe_record, describe_state, describe_upgrade
-from airflow_provider_sf.messages.formatting import STATE_WIDTH, format_duration, progress_bar, service_counts
+from airflow_provider_sf.messages.formatting import (
+    STATE_WIDTH,
+    format_duration,
+    progress_bar,
+    service_counts,
+    upgrade_subject,
+)
 from airflow_provider_sf.messages.pauses import pause_message, resume_command
 from airflow_provider_sf.messages.versions import describe_configuration
 from airflow_provider_sf.upgrades.outcomes import Outcome
@@ -50,6 +56,12 @@ def status_line(
         *service_counts(services),
     )
     return "  ".join(line)
+
+
+def snapshot_lines(kind: str, name: str, record: UpgradeProgress) -> list[str]:
+    """Show a record that was read once: a line, and below it what the upgrade waits for."""
+    line = f"Upgrade of {upgrade_subject(kind, name)}: {status_line(record, record.services)}"
+    return [line, *(f"  {more}" for more in (*waiting_lines(record), *problem_lines(record)))]
 
 
 def record_lines(log_state: LogState, change: PollChange) -> Iterator[LogLine]:

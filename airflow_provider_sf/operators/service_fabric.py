@@ -97,9 +97,7 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         """Read and log the progress; return the record."""
         # Imported here, because a DAG file does not need them.
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415
-        from airflow_provider_sf.messages.blockers import problem_lines, waiting_lines  # noqa: PLC0415
-        from airflow_provider_sf.messages.formatting import upgrade_subject  # noqa: PLC0415
-        from airflow_provider_sf.messages.record_lines import status_line  # noqa: PLC0415
+        from airflow_provider_sf.messages.record_lines import snapshot_lines  # noqa: PLC0415
 
         kind = kind_of(self.name, self.kind)
         check_name(kind, self.name)
@@ -109,11 +107,8 @@ class ServiceFabricUpgradeProgressOperator(BaseOperator):
         record = hook.get_upgrade_progress(self.name, kind=kind)
         if self.do_xcom_push:
             push_link(context, hook.get_conn(), kind, self.name, record)
-        self.log.info(
-            "Upgrade of %s: %s", upgrade_subject(kind, self.name), status_line(record, record.services)
-        )
-        for line in (*waiting_lines(record), *problem_lines(record)):
-            self.log.info("  %s", line)
+        for line in snapshot_lines(kind, self.name, record):
+            self.log.info("%s", line)
         pushed = record.to_dict(include_raw=self.include_raw)
         if "raw" in pushed["omitted"]:
             size = pushed["omitted"]["raw"]
