@@ -61,6 +61,11 @@ FORM_WITHOUT_HOOK = Feature(
     "The connection form comes from the description of the provider",
     "It comes from the hook, without the extra fields: write them as JSON under *Extra*",
 )
+COMMANDS = Feature(
+    (3, 2),
+    "`airflow service-fabric status` and `airflow service-fabric wait` use the connections of Airflow",
+    "These commands do not exist: use `sf-wait`",
+)
 AWAITING_INPUT = Feature(
     (3, 3),
     "A question waits in the state `awaiting_input`, without a triggerer",
@@ -88,6 +93,7 @@ FEATURES = (
     UPGRADE_PAGE,
     RUN_STARTED_BY,
     FORM_WITHOUT_HOOK,
+    COMMANDS,
     AWAITING_INPUT,
     TASK_STATE_STORE,
     XCOM_IN_TRIGGERS,

@@ -38,6 +38,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [_modules("sensors")],
         "operators": [_modules("operators")],
         "triggers": [_modules("triggers")],
+        "cli": [f"{_PACKAGE}.commands.airflow_cli.get_commands"],
         "notifications": [f"{_PACKAGE}.notifications.service_fabric.ServiceFabricNotifier"],
         "extra-links": [
             f"{_PACKAGE}.links.service_fabric.ServiceFabricExplorerLink",

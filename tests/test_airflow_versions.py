@@ -12,6 +12,7 @@ from airflow_provider_sf import airflow_versions
 from airflow_provider_sf.airflow_versions import (
     AWAITING_INPUT,
     CANCELLED_TRIGGERS,
+    COMMANDS,
     FEATURES,
     FORM_WITHOUT_HOOK,
     INSTALLED,
@@ -55,6 +56,7 @@ PROBES: dict[Feature, Callable[[], bool]] = {
         "airflow.sdk.api.datamodels._generated", "DagRun", "triggering_user_name"
     ),
     FORM_WITHOUT_HOOK: lambda: has_name("airflow.providers_manager", "ProvidersManager", "_load_ui_metadata"),
+    COMMANDS: lambda: has_name("airflow.providers_manager", "ProvidersManager", "cli_command_functions"),
     AWAITING_INPUT: lambda: has_name("airflow.sdk.exceptions", "TaskAwaitingInput"),
     TASK_STATE_STORE: lambda: has_name("airflow.sdk.execution_time.context", "TaskStateStoreAccessor"),
     XCOM_IN_TRIGGERS: lambda: has_name("airflow.sdk.execution_time.xcom", "XCom", "aset"),
