@@ -152,7 +152,7 @@ def _on_record(
     after = replace(
         _with_answer(state, record, verdict, now),
         expected=selector.update_identity(record, match, history),
-        before=state.before or _identity_before(record, match, verdict),
+        before=state.before or identity_before(record, match, verdict),
         timeline=extend_timeline(
             state.timeline, record, now, expected=match is Match.EXPECTED, is_first=state.stale
         ),
@@ -173,7 +173,7 @@ def _reasons_so_far(state: WaitState, record: UpgradeProgress, match: Match) -> 
     return max(failure_reasons([FailureDetails.from_record(record)]), state.reasons, key=len)
 
 
-def _identity_before(record: UpgradeProgress, match: Match, verdict: Verdict) -> UpgradeIdentity | None:
+def identity_before(record: UpgradeProgress, match: Match, verdict: Verdict) -> UpgradeIdentity | None:
     """Return the identity of the upgrade before the expected one, if a record shows it."""
     if verdict in {Verdict.UNKNOWN, Verdict.SUCCEEDED}:
         return None
