@@ -12,9 +12,11 @@ _GUIDES = (
     "release",
     "decide_between_domains",
     "notify",
+    "react_to_upgrades",
     "secured_clusters",
     "troubleshoot",
 )
+_ASSET_URIS = {"schemes": ["servicefabric"], "handler": f"{_PACKAGE}.assets.service_fabric.sanitize_uri"}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -37,8 +39,10 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("hooks")],
         "sensors": [_modules("sensors")],
         "operators": [_modules("operators")],
-        "triggers": [_modules("triggers")],
         "cli": [f"{_PACKAGE}.commands.airflow_cli.get_commands"],
+        "triggers": [_modules("triggers"), _modules("triggers", "upgrade_end")],
+        "asset-uris": [_ASSET_URIS],
+        "dataset-uris": [_ASSET_URIS],  # the name in Airflow 2
         "notifications": [f"{_PACKAGE}.notifications.service_fabric.ServiceFabricNotifier"],
         "extra-links": [
             f"{_PACKAGE}.links.service_fabric.ServiceFabricExplorerLink",
@@ -75,5 +79,5 @@ def _tab(description: str) -> dict[str, Any]:
     }
 
 
-def _modules(package: str) -> dict[str, Any]:
-    return {"integration-name": _INTEGRATION, "python-modules": [f"{_PACKAGE}.{package}.service_fabric"]}
+def _modules(package: str, module: str = "service_fabric") -> dict[str, Any]:
+    return {"integration-name": _INTEGRATION, "python-modules": [f"{_PACKAGE}.{package}.{module}"]}

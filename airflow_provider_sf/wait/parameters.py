@@ -77,6 +77,15 @@ def read_on_paused(value: str, choices: tuple[str, ...] = ("wait", "fail")) -> s
     return read_choice("on_paused", value, choices)
 
 
+def read_choices(parameter: str, values: object, choices: tuple[str, ...]) -> list[str]:
+    """Read one or more values that must be of the choices; return them in the order of the choices."""
+    read = [str(value) for value in values] if isinstance(values, (list, tuple, set, frozenset)) else []
+    if not read or not set(read) <= set(choices):
+        msg = f"{parameter} must be a list of {' or '.join(map(repr, choices))}, not {shorten_repr(values)}"
+        raise ValueError(msg)
+    return [choice for choice in choices if choice in read]
+
+
 def check_selector_parameters(kind: str, parameters: Iterable[str]) -> None:
     """Refuse a parameter that cannot distinguish upgrades of a kind."""
     if "started_after" in parameters and "started_at" not in get_kind(kind).keys:
@@ -121,6 +130,14 @@ def check_poke_interval(poke_interval: float, max_wait: timedelta | None, *, def
     if deferrable and not poke_interval > 0:
         msg = f"poke_interval must be more than 0 s if deferrable=True, not {poke_interval:g} s"
         raise ValueError(msg)
+
+
+def check_asset(name: object, service_fabric_conn_id: object) -> None:
+    """Refuse templates, which Airflow does not render in an asset."""
+    for parameter, value in (("name", name), ("service_fabric_conn_id", service_fabric_conn_id)):
+        if is_rendered_later(value):
+            msg = f"{parameter} of an asset must be a text without a template, not {shorten_repr(value)}"
+            raise ValueError(msg)
 
 
 def check_stall_timeout(stall_timeout: float | None) -> None:

@@ -45,8 +45,6 @@ SCHEMA = "service_fabric.upgrade_watch/1"
 class WatchState(Record):
     """What a watch knows. A new watch knows nothing."""
 
-    schema_id: ClassVar[str] = SCHEMA
-
     previous: UpgradeProgress | None = field(default=None, metadata=REQUIRED)
     """The latest upgrade whose end is known, or that had ended before the watch began."""
     expected: UpgradeIdentity | None = field(default=None, metadata=REQUIRED)
@@ -60,6 +58,19 @@ class WatchState(Record):
     def has_begun(self) -> bool:
         """Whether there was a first record."""
         return self.previous is not None or self.expected is not None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWatch(Record):
+    """What a watch keeps for the next triggerer. Airflow stores it for each asset."""
+
+    schema_id: ClassVar[str] = SCHEMA
+
+    watch_id: str
+    """Airflow's id of the trigger. A DAG that is paused and unpaused again has a new one: a new watch."""
+    state: WatchState
+    unconfirmed: tuple[UpgradeEnd, ...] = ()
+    """Ends that were found. It is not known whether Airflow has stored their events."""
 
 
 def observe(

@@ -1,0 +1,1 @@
+"""Airflow looks for assets of a provider here, one module for each service."""

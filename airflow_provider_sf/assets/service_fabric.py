@@ -1,0 +1,125 @@
+"""Assets that stand for the upgrades of an application or a cluster, and their URIs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode
+
+from airflow_provider_sf.rest.plain_text import shorten_repr
+from airflow_provider_sf.rest.url_names import application_id, path_segment
+from airflow_provider_sf.upgrades.kinds import kind_of
+from airflow_provider_sf.wait import defaults
+from airflow_provider_sf.wait.parameters import check_asset, check_name, read_choices
+from airflow_provider_sf.wait.upgrade_end import END_OUTCOMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from airflow.sdk import Asset
+
+SCHEME = "servicefabric"
+
+FORM = f"{SCHEME}://CONNECTION/KIND/NAME, such as {SCHEME}://{defaults.DEFAULT_CONN_ID}/application/shop~web"
+
+_CONNECTION = re.compile(r"[\w.~%-]+", re.ASCII)
+
+
+def upgrade_asset(
+    name: str = "",
+    *,
+    kind: str | None = None,
+    service_fabric_conn_id: str = defaults.DEFAULT_CONN_ID,
+    outcomes: Sequence[str] = END_OUTCOMES,
+    poke_interval: timedelta | float = defaults.POKE_INTERVAL_SECONDS,
+) -> Asset:
+    """
+    Return an asset with a watch: it has an event for each end of an upgrade, whoever has started that.
+
+    Schedule DAGs on it. It needs Airflow 3. Airflow watches while a DAG that is scheduled on the asset is not
+    paused. Equal arguments are the same asset, also in several DAG files. Set ``poke_interval`` to the same
+    value in all of them.
+
+    :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web``, ``shop~web``)
+        or the compose deployment; empty for the cluster kinds
+    :param kind: a name of :data:`airflow_provider_sf.upgrades.kinds.KINDS`; by default ``application`` for
+        a name that begins with ``fabric:/``, else ``application_resource``
+    :param service_fabric_conn_id: the connection to the cluster
+    :param outcomes: which ends have an event: ``"succeeded"``, ``"rolled_back"``, ``"failed"`` and
+        ``"superseded"``; by default all
+    :param poke_interval: the time between polls, in seconds or as a timedelta; 15 seconds
+
+    :raises ValueError: a parameter is invalid
+    :raises ImportError: this is Airflow 2
+    """
+    try:
+        from airflow.sdk import Asset, AssetWatcher  # noqa: PLC0415 - not in Airflow 2
+    except ImportError as error:
+        msg = "upgrade_asset needs Airflow 3: Airflow 2 watches no assets. Use ServiceFabricUpgradeSensor"
+        raise ImportError(msg) from error
+
+    from airflow_provider_sf.triggers.upgrade_end import ServiceFabricUpgradeEndTrigger  # noqa: PLC0415 - see above
+
+    trigger = ServiceFabricUpgradeEndTrigger(
+        name=name,
+        kind=kind,
+        service_fabric_conn_id=service_fabric_conn_id,
+        outcomes=outcomes,
+        poke_interval=poke_interval,
+    )
+    uri = upgrade_uri(name, kind=kind, service_fabric_conn_id=service_fabric_conn_id, outcomes=outcomes)
+    return Asset(uri, watchers=[AssetWatcher(name="upgrade_end", trigger=trigger)])
+
+
+def upgrade_uri(
+    name: str = "",
+    *,
+    kind: str | None = None,
+    service_fabric_conn_id: str = defaults.DEFAULT_CONN_ID,
+    outcomes: Sequence[str] = END_OUTCOMES,
+) -> str:
+    """
+    Return the URI of the asset that :func:`upgrade_asset` makes of these parameters.
+
+    :raises ValueError: a parameter is invalid
+    """
+    return _uri(quote(service_fabric_conn_id, safe=""), kind_of(name, kind), name, outcomes).geturl()
+
+
+def sanitize_uri(uri: SplitResult) -> SplitResult:
+    """
+    Check a URI with the scheme ``servicefabric``. Airflow calls this function when a DAG file is parsed.
+
+    All spellings of a name give the same URI, so they are one asset.
+
+    :raises ValueError: the URI is invalid; the message says how to write it
+    """
+    kind, _, name = uri.path.strip("/").partition("/")
+    query = parse_qs(uri.query, keep_blank_values=True)
+    outcomes = query.pop("outcome", END_OUTCOMES)
+    try:
+        _check_rest(query)
+        return _uri(uri.netloc, kind, unquote(name), outcomes)
+    except ValueError as error:
+        msg = f"invalid asset URI {shorten_repr(uri.geturl())}: {error}. Write it as {FORM}"
+        raise ValueError(msg) from None
+
+
+def _check_rest(query: dict[str, list[str]]) -> None:
+    if query:
+        msg = f"unknown query {', '.join(query)}: it may have the query 'outcome', and no other one"
+        raise ValueError(msg)
+
+
+def _uri(connection: str, kind: str, name: str, outcomes: Sequence[str]) -> SplitResult:
+    """Return the URI with checked parts; the id of the connection is quoted already."""
+    if not _CONNECTION.fullmatch(connection):
+        msg = f"the id of the connection is missing or invalid: {shorten_repr(connection)}"
+        raise ValueError(msg)
+    check_asset(name, connection)
+    check_name(kind, name)
+    wanted = read_choices("outcomes", outcomes, END_OUTCOMES)
+    query = "" if wanted == list(END_OUTCOMES) else urlencode([("outcome", outcome) for outcome in wanted])
+    quoted = application_id(name) if kind == "application" else path_segment(name)
+    return SplitResult(SCHEME, connection, f"/{kind}/{quoted}".rstrip("/"), query, "")
