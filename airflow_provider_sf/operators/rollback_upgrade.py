@@ -58,11 +58,15 @@ class ServiceFabricRollbackUpgradeOperator(WaitingOperator):
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.operators.rollback_task import RollbackTask  # noqa: PLC0415 - see above
         from airflow_provider_sf.releases.start_report import started_identity  # noqa: PLC0415 - see above
+        from airflow_provider_sf.sensors.outlet_events import describe_in_outlets  # noqa: PLC0415 - see above
         from airflow_provider_sf.wait.identity import History, UpgradeIdentity  # noqa: PLC0415 - see above
+        from airflow_provider_sf.wait.upgrade_end import UpgradeEnd  # noqa: PLC0415 - see above
 
         expected = None if self.upgrade is None else started_identity(self.upgrade, self.kind, self.name)
         hook = ServiceFabricHook(self.service_fabric_conn_id)
         record = RollbackTask(hook, self.kind, self.name, read=self.read, log=self.log).run(expected)
+        if record.outcome.finished:
+            describe_in_outlets(context, UpgradeEnd.of(record, expected))
         if not self.wait_for_completion or record.outcome.finished:
             return record.to_dict()
         return self.wait(context, History(expected=expected or UpgradeIdentity.from_record(record)))

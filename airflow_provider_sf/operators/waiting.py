@@ -139,7 +139,12 @@ class WaitingOperator(BaseOperator):
 
     def _wait_task_for_other(self, history: History | None) -> WaitTask:
         return self.make_wait_task(
-            history, until_end=True, push_xcoms=False, live_progress=False, method_name="start_after_other"
+            history,
+            until_end=True,
+            push_xcoms=False,
+            live_progress=False,
+            is_own_upgrade=False,
+            method_name="start_after_other",
         )
 
     def read(self, read: Callable[[], _Read]) -> _Read:

@@ -17,5 +17,7 @@ class WaitTaskSettings(WaitSettings):
     push_xcoms: bool
     pushes_health: bool = False
     """Whether the health at the end is read and pushed, for the record of a release."""
+    is_own_upgrade: bool = True
+    """Whether asset events of the task are about this upgrade; else the task waits until it has ended."""
     method_name: str = "execute_complete"
     """The method of the task with which Airflow resumes it."""

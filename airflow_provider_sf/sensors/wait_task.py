@@ -16,6 +16,7 @@ from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import iso
 from airflow_provider_sf.rest.url_names import normalized_name
 from airflow_provider_sf.sensors.earlier_tries import EarlierTries
+from airflow_provider_sf.sensors.outlet_events import describe_in_outlets
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.upgrades.observed_health import ObservedHealth
 from airflow_provider_sf.wait import defaults
@@ -23,6 +24,7 @@ from airflow_provider_sf.wait.ends import TIMEOUTS, WaitEnd
 from airflow_provider_sf.wait.identity import History
 from airflow_provider_sf.wait.state import Verdict, WaitState, xcom_values
 from airflow_provider_sf.wait.state_machine import Ended, PollAgain
+from airflow_provider_sf.wait.upgrade_end import UpgradeEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,6 +141,8 @@ class WaitTask:
         self._report(context, state, result.message)
         if result.end is not WaitEnd.SUCCEEDED:
             raise _exception(result)
+        if state.record is not None and self._settings.is_own_upgrade:
+            describe_in_outlets(context, UpgradeEnd.of(state.record, state.expected))
         self._log.info("%s", result.message)
         record: dict[str, Any] = state.to_dict()["record"]
         return record
