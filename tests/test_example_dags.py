@@ -39,6 +39,8 @@ print("STATES", json.dumps([str(run.state), *states]))
 """
 
 IS_AIRFLOW_2 = airflow_version.startswith("2.")
+NEED_AIRFLOW_3 = {"after_upgrade"}
+"""Airflow 2 cannot import these examples."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,12 @@ RUNS = {
         ),
         {"run_conf": {"application": "fabric:/idle_http_errors-shop/web"}},
         clusters="by_domain",
+    ),
+    "after_upgrade": Run(
+        "after_upgrade",
+        "success",
+        {"ends": "success", "smoke_test": "skipped"},
+        ("No upgrade has ended: this run was started by hand",),
     ),
     "release_package": Run(
         "release_package",
@@ -296,6 +304,8 @@ def test_every_example_has_an_expected_end() -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_example_has_the_expected_tasks(name: str) -> None:
+    if IS_AIRFLOW_2 and name in NEED_AIRFLOW_3:
+        pytest.skip("this example needs Airflow 3")
     dag = runpy.run_path(str(EXAMPLES / f"{RUNS[name].example}.py"))["dag"]
     assert set(dag.task_ids) == {task.partition("[")[0] for task in RUNS[name].tasks}
 
@@ -369,7 +379,7 @@ def test_examples_run_offline(tmp_path: Path, clusters: dict[str, dict[str, str]
                 **clusters[expected.clusters],
             )
             for name, expected in RUNS.items()
-            if not IS_AIRFLOW_2 or "," not in name
+            if not IS_AIRFLOW_2 or not ("," in name or name in NEED_AIRFLOW_3)
         }
         printed = {name: future.result() for name, future in running.items()}
     for name, text in printed.items():
