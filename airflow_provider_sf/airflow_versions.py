@@ -41,6 +41,11 @@ TASK_SDK = Feature(
     "A task asks Airflow's API server for the states of other tasks and the date of its first process",
     "It reads Airflow's database",
 )
+ASSET_WATCHERS = Feature(
+    (3, 0),
+    "A DAG can be scheduled on the ends of upgrades, also of those that Airflow did not start",
+    "`upgrade_asset` is refused when the DAG file is parsed",
+)
 QUESTIONS = Feature(
     (3, 1),
     "The gate asks a person, under *Required Actions*",
@@ -81,6 +86,11 @@ XCOM_IN_TRIGGERS = Feature(
     "The XComs of a deferred task follow the upgrade, and all timeouts survive a restart of the triggerer",
     "The XComs are pushed before the deferral and at the end. After a restart some timeouts begin again",
 )
+WATCH_STATE = Feature(
+    (3, 3),
+    "A watch survives a restart of the triggerer: no end is lost",
+    "A restart begins a new watch: an upgrade that ends before it has no event",
+)
 CANCELLED_TRIGGERS = Feature(
     (3, 3),
     "The log says that a person has cleared or marked a deferred task",
@@ -89,6 +99,7 @@ CANCELLED_TRIGGERS = Feature(
 
 FEATURES = (
     TASK_SDK,
+    ASSET_WATCHERS,
     QUESTIONS,
     UPGRADE_PAGE,
     RUN_STARTED_BY,
@@ -97,6 +108,7 @@ FEATURES = (
     AWAITING_INPUT,
     TASK_STATE_STORE,
     XCOM_IN_TRIGGERS,
+    WATCH_STATE,
     CANCELLED_TRIGGERS,
 )
 

@@ -1,5 +1,5 @@
 """
-Run a smoke test after each upgrade of an application, whoever has started that.
+Run a smoke test after each upgrade of an application. Any tool may start the upgrade.
 
     (end of an upgrade) -> ends -> smoke_test[0..n]
 
@@ -25,7 +25,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from airflow.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_sf.assets.service_fabric import upgrade_asset
 
@@ -37,7 +37,7 @@ upgrades = upgrade_asset(APPLICATION, outcomes=["succeeded", "rolled_back"])
 
 with DAG(
     dag_id="after_upgrade",
-    description="Test an application after each Service Fabric upgrade, whoever has started that.",
+    description="Test an application after each Service Fabric upgrade, also of another tool.",
     schedule=[upgrades],
     catchup=False,
     tags=["service-fabric"],

@@ -10,6 +10,7 @@ from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_sf import airflow_versions
 from airflow_provider_sf.airflow_versions import (
+    ASSET_WATCHERS,
     AWAITING_INPUT,
     CANCELLED_TRIGGERS,
     COMMANDS,
@@ -21,6 +22,7 @@ from airflow_provider_sf.airflow_versions import (
     TASK_SDK,
     TASK_STATE_STORE,
     UPGRADE_PAGE,
+    WATCH_STATE,
     XCOM_IN_TRIGGERS,
     Feature,
     major_and_minor,
@@ -50,6 +52,7 @@ PROBES: dict[Feature, Callable[[], bool]] = {
     TASK_SDK: lambda: has_name(
         "airflow.sdk.execution_time.task_runner", "RuntimeTaskInstance", "get_task_states"
     ),
+    ASSET_WATCHERS: lambda: has_name("airflow.sdk", "AssetWatcher"),
     QUESTIONS: lambda: has_name("airflow.sdk.execution_time.hitl", "upsert_hitl_detail"),
     UPGRADE_PAGE: lambda: has_name("airflow.plugins_manager", "AirflowPlugin", "external_views"),
     RUN_STARTED_BY: lambda: has_field(
@@ -60,6 +63,10 @@ PROBES: dict[Feature, Callable[[], bool]] = {
     AWAITING_INPUT: lambda: has_name("airflow.sdk.exceptions", "TaskAwaitingInput"),
     TASK_STATE_STORE: lambda: has_name("airflow.sdk.execution_time.context", "TaskStateStoreAccessor"),
     XCOM_IN_TRIGGERS: lambda: has_name("airflow.sdk.execution_time.xcom", "XCom", "aset"),
+    WATCH_STATE: lambda: (
+        has_name("airflow.triggers.shared_stream", "SharedStreamProducer")
+        and has_name("airflow.sdk.execution_time.context", "AssetStateStoreAccessors")
+    ),
     CANCELLED_TRIGGERS: lambda: hasattr(BaseTrigger, "on_kill"),
 }
 """What shows that the installed Airflow has a feature."""

@@ -45,7 +45,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "triggers": {"airflow_versions", "cluster", "hooks", "messages", "releases", "rest", "upgrades", "wait"},
     "plugins": {"links"},
-    "assets": {"rest", "triggers", "upgrades", "wait"},
+    "assets": {"airflow_versions", "rest", "triggers", "upgrades", "wait"},
     "operators": {
         "airflow_versions",
         "exceptions",

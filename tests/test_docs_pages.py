@@ -142,5 +142,5 @@ def test_each_airflow_class_has_a_section() -> None:
             re.MULTILINE,
         )
     }
-    assert len(classes) == 19
+    assert len(classes) == 20
     assert classes | {"release_application", "release_train"} == {name for name, _ in class_sections()}

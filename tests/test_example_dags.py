@@ -40,7 +40,7 @@ print("STATES", json.dumps([str(run.state), *states]))
 
 IS_AIRFLOW_2 = airflow_version.startswith("2.")
 NEED_AIRFLOW_3 = {"after_upgrade"}
-"""Airflow 2 cannot import these examples."""
+"""Airflow 2 refuses these examples when it parses them."""
 
 
 @dataclass(frozen=True)

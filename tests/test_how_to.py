@@ -134,7 +134,7 @@ def real_values(simulator: Simulator, extra: dict[str, str]) -> dict[str, str]:
 
 
 SOURCES = [path for path in (ROOT / "airflow_provider_sf").rglob("*.py") if "simulator" not in path.parts]
-WITH_MESSAGES_FOR_USERS = ("auth", "commands", "notifications", "operators", "sensors", "releases")
+WITH_MESSAGES_FOR_USERS = ("assets", "auth", "commands", "notifications", "operators", "sensors", "releases")
 FILES_WITH_MESSAGES_FOR_USERS = ("parameters.py", "selector_input.py", "url_names.py", "kinds.py")
 
 

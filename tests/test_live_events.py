@@ -37,7 +37,7 @@ def simulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
 
 @pytest.fixture
 def live(tmp_path: Path, simulator: Simulator) -> Iterator[LiveAirflow]:
-    """A running Airflow, whose watches have begun."""
+    """A running Airflow with both DAGs."""
     shutil.copytree(DAGS, tmp_path / "dags")
     with LiveAirflow(tmp_path, tmp_path / "dags") as airflow:
         airflow.migrate()

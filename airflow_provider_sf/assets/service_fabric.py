@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode
 
+from airflow_provider_sf.airflow_versions import ASSET_WATCHERS
 from airflow_provider_sf.rest.plain_text import shorten_repr
 from airflow_provider_sf.rest.url_names import application_id, path_segment
 from airflow_provider_sf.upgrades.kinds import kind_of
@@ -35,7 +36,7 @@ def upgrade_asset(
     poke_interval: timedelta | float = defaults.POKE_INTERVAL_SECONDS,
 ) -> Asset:
     """
-    Return an asset with a watch: it has an event for each end of an upgrade, whoever has started that.
+    Return an asset with a watch: it has an event for each end of an upgrade. Any tool may start that.
 
     Schedule DAGs on it. It needs Airflow 3. Airflow watches while a DAG that is scheduled on the asset is not
     paused. Equal arguments are the same asset, also in several DAG files. Set ``poke_interval`` to the same
@@ -50,14 +51,12 @@ def upgrade_asset(
         ``"superseded"``; by default all
     :param poke_interval: the time between polls, in seconds or as a timedelta; 15 seconds
 
-    :raises ValueError: a parameter is invalid
-    :raises ImportError: this is Airflow 2
+    :raises ValueError: a parameter is invalid, or this is Airflow 2
     """
-    try:
-        from airflow.sdk import Asset, AssetWatcher  # noqa: PLC0415 - not in Airflow 2
-    except ImportError as error:
-        msg = "upgrade_asset needs Airflow 3: Airflow 2 watches no assets. Use ServiceFabricUpgradeSensor"
-        raise ImportError(msg) from error
+    if not ASSET_WATCHERS.is_available:
+        msg = "upgrade_asset needs Airflow 3: use ServiceFabricUpgradeSensor, or update Airflow"
+        raise ValueError(msg)
+    from airflow.sdk import Asset, AssetWatcher  # noqa: PLC0415 - not in Airflow 2
 
     from airflow_provider_sf.triggers.upgrade_end import ServiceFabricUpgradeEndTrigger  # noqa: PLC0415 - see above
 

@@ -54,7 +54,7 @@ def repeat_line(end: UpgradeEnd) -> Line:
 
 
 def problem_line(kind: str, name: str, observation: Observation) -> Line:
-    """Return the line of an error or of an unknown state, or that there is none any more."""
+    """Return the line of an error or of an unknown state, or that it is over."""
     subject = upgrade_subject(kind, name)
     if not isinstance(observation, UpgradeProgress):
         error = plain_line(str(observation))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class SharedPolls(SharedStreamProducer):
     """
-    Makes the polls, and calls back the watches whose events Airflow has stored.
+    Makes the polls, and calls a watch back when Airflow has stored its events.
 
     Only then a watch notes that an end was reported: it is not lost, whenever the triggerer dies.
     """

@@ -1,4 +1,4 @@
-"""The trigger of asset watchers: an event for each end of an upgrade, whoever has started it. Airflow 3."""
+"""The trigger of asset watchers: an event for each end of an upgrade. Airflow 3."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ class InvalidWatchError(InvalidParameterError, TypeError):
 
 class ServiceFabricUpgradeEndTrigger(BaseEventTrigger):
     """
-    Fire an event for each end of an upgrade, whoever has started it. For an ``AssetWatcher``.
+    Fire an event for each end of an upgrade. Any tool may start that. For an ``AssetWatcher``.
 
     :func:`airflow_provider_sf.assets.service_fabric.upgrade_asset` makes the asset, the watcher and this
     trigger. Templates are not supported: Airflow renders none for an asset. The payload of an event is
     :class:`airflow_provider_sf.wait.upgrade_end.UpgradeEnd`, as a dict.
 
     An upgrade that had ended before the watch began is not reported. One that is in progress then is. From
-    Airflow 3.3 on, the state of the watch is kept in the asset state store: each asset needs a trigger of
-    its own.
+    Airflow 3.3 on, the state of the watch is kept in the asset state store: each asset needs a separate
+    trigger.
 
     :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web``, ``shop~web``)
         or the compose deployment; empty for the cluster kinds

@@ -90,7 +90,7 @@ class WatchStore:
         try:
             value = await _answer(self._store.aget(self._key))
         except ValueError as error:
-            self._log.warning("The watch keeps no state: give each asset a trigger of its own: %s", error)
+            self._log.warning("The watch keeps no state: give each asset a separate trigger: %s", error)
             self._store = None
             return None
         try:

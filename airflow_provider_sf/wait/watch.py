@@ -1,5 +1,5 @@
 """
-Find the ends of upgrades in a series of records, whoever has started them. No I/O, no clock of its own.
+Find the ends of upgrades in a series of records. No I/O, no clock.
 
     observe(state, record, now) -> (state, ends)
 
@@ -46,7 +46,7 @@ class WatchState(Record):
     """What a watch knows. A new watch knows nothing."""
 
     previous: UpgradeProgress | None = field(default=None, metadata=REQUIRED)
-    """The latest upgrade whose end is known, or that had ended before the watch began."""
+    """The latest upgrade that has ended, before the watch began or since."""
     expected: UpgradeIdentity | None = field(default=None, metadata=REQUIRED)
     """The identity of the upgrade in progress."""
     latest: UpgradeProgress | None = None
@@ -117,7 +117,7 @@ def key_facts(record: UpgradeProgress) -> tuple[object, ...]:
 
 def _undone(state: WatchState) -> tuple[UpgradeEnd, ...]:
     """
-    Return the end of an upgrade if there is none on record any more.
+    Return the end of the expected upgrade when no upgrade is on record any more.
 
     Service Fabric undoes the first configuration upgrade of a cluster in this way. Everything else was
     deleted and created again, and its upgrade has no end.

@@ -9,12 +9,14 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
-from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import Asset
 
+from airflow_provider_sf import airflow_versions
 from airflow_provider_sf.assets.service_fabric import sanitize_uri, upgrade_asset, upgrade_uri
 
-needs_airflow_3 = pytest.mark.skipif(airflow_version.startswith("2."), reason="Airflow 2 has no watchers")
+needs_airflow_3 = pytest.mark.skipif(
+    not airflow_versions.ASSET_WATCHERS.is_available, reason="Airflow 2 watches no assets"
+)
 
 BEGIN = "servicefabric://service_fabric_default"
 
@@ -135,9 +137,8 @@ def test_invalid_watch_is_refused_when_parsing() -> None:
 
 
 def test_airflow_2_needs_the_sensor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An interpreter without ``airflow.sdk``, as in Airflow 2."""
-    monkeypatch.setitem(sys.modules, "airflow.sdk", None)
-    with pytest.raises(ImportError, match="upgrade_asset needs Airflow 3: Airflow 2 watches no assets"):
+    monkeypatch.setattr(airflow_versions, "INSTALLED", (2, 11))
+    with pytest.raises(ValueError, match=r"^upgrade_asset needs Airflow 3: use "):
         upgrade_asset("shop")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import logging
 from dataclasses import replace
@@ -11,10 +10,11 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow import __version__ as airflow_version
 
-if airflow_version.startswith("2."):
-    pytest.skip("Airflow 2 has no asset watchers", allow_module_level=True)
+from airflow_provider_sf.airflow_versions import ASSET_WATCHERS, WATCH_STATE
+
+if not ASSET_WATCHERS.is_available:
+    pytest.skip("Airflow 2 watches no assets", allow_module_level=True)
 
 from airflow.sdk import Asset
 from airflow.triggers.base import BaseEventTrigger
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
 needs_shared_streams = pytest.mark.skipif(
-    importlib.util.find_spec("airflow.triggers.shared_stream") is None, reason="Airflow 3.3 and later"
+    not WATCH_STATE.is_available, reason="before Airflow 3.3 watches share no stream"
 )
 
 CLASS_PATH = "airflow_provider_sf.triggers.upgrade_end.ServiceFabricUpgradeEndTrigger"
@@ -273,7 +273,7 @@ def test_trigger_of_several_assets_keeps_no_state(caplog: pytest.LogCaptureFixtu
     several: Any = AssetStateStoreAccessors(inlets=[Asset("first"), Asset("second")])
     assert outcomes_of(OLD, record(DONE), store=several) == ["succeeded"]
     (line,) = [line for line in caplog.messages if line.startswith("The watch keeps no state")]
-    assert "give each asset a trigger of its own" in line
+    assert "give each asset a separate trigger" in line
 
 
 # A simulated cluster.

@@ -288,7 +288,7 @@ def test_phase_is_no_end_at_the_first_look() -> None:
     assert short(ends) == [("succeeded", "v2")]
 
 
-def test_called_off_upgrade_of_a_cluster_has_its_own_end() -> None:
+def test_call_off_of_a_cluster_is_an_end() -> None:
     manager = run_manager("cluster", [Request(100.0, "v1"), Request(150.0, "v0")])
     ends = watch(*records_at(manager, moments(manager)))
     assert short(ends) == [("rolled_back", "v1"), ("succeeded", "v0")]
