@@ -62,7 +62,7 @@ IN_PROCESS = [
     "tests/test_example_dags.py",
     "tests/test_secured_clusters.py",
 ]
-LIVE = ["tests/test_live_versions.py"]
+LIVE = ["tests/test_live_events.py", "tests/test_live_versions.py"]
 
 
 class Result(NamedTuple):
