@@ -54,6 +54,7 @@ CORE = [
     "wait/timeline",
     "wait/state_machine",
     "wait/state",
+    "wait/watch",
 ]
 RELEASES = [
     "releases/start_once",

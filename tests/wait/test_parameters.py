@@ -17,6 +17,7 @@ from airflow_provider_sf.upgrades.kinds import KINDS, Kind
 from airflow_provider_sf.wait.parameters import (
     SELECTOR_PARAMETERS,
     InvalidParameterError,
+    check_asset,
     check_changeable_kind,
     check_name,
     check_poke_interval,
@@ -28,6 +29,7 @@ from airflow_provider_sf.wait.parameters import (
     kind_when_parsed,
     naming_task,
     read_choice,
+    read_choices,
     read_seconds,
 )
 
@@ -112,6 +114,31 @@ def test_choice_from_a_string_enum() -> None:
 
     assert read_choice("on_paused", Word.FAIL, ("wait", "fail")) == "fail"
     assert type(read_choice("on_paused", Word.FAIL, ("wait", "fail"))) is str
+
+
+@pytest.mark.parametrize("values", [["c", "a"], ("a", "c"), {"a", "c"}, frozenset("ac"), ["a", "c", "a"]])
+def test_choices_have_one_order(values: object) -> None:
+    assert read_choices("modes", values, ("a", "b", "c")) == ["a", "c"]
+
+
+@pytest.mark.parametrize("values", [[], "a", "abc", None, ["d"], ["a", "d"], {"a": "b"}, 5])
+def test_invalid_choices_are_refused(values: object) -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the text is compared below
+        read_choices("modes", values, ("a", "b", "c"))
+    assert str(raised.value) == f"modes must be a list of 'a' or 'b' or 'c', not {values!r}"
+
+
+def test_asset_needs_no_template() -> None:
+    check_asset("fabric:/shop/web", "prod")
+
+
+@pytest.mark.parametrize("parameter", ["name", "service_fabric_conn_id"])
+def test_template_in_an_asset_is_refused(parameter: str) -> None:
+    values = {"name": "shop", "service_fabric_conn_id": "prod", parameter: "{{ params.x }}"}
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the text is compared below
+        check_asset(**values)
+    text = f"{parameter} of an asset must be a text without a template, not '{{{{ params.x }}}}'"
+    assert str(raised.value) == text
 
 
 @pytest.mark.parametrize("value", [10**400, 1e15, timedelta(days=20_000)])
