@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 import time
@@ -30,13 +31,21 @@ CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_"
 BY_HAND = {"mark_success_pattern": "wait"}
 """A person marks the task ``wait`` as success: it has no XCom."""
 
-RUN = """
-import json, runpy, sys
-dag = runpy.run_path(sys.argv[1])["dag"]
-run = dag.test(**json.loads((sys.argv[2:] or ["{}"])[0]))
-states = sorted([ti.task_id, ti.map_index, str(ti.state)] for ti in run.get_task_instances())
-print("STATES", json.dumps([str(run.state), *states]))
+RUN = f"""
+import json, os, runpy, sys
+for job in json.loads(sys.argv[1]):
+    for name in [name for name in os.environ if name.startswith("{CONNECTION}")]:
+        del os.environ[name]
+    os.environ.update(job["connections"])
+    with open(job["log"], "w") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    run = runpy.run_path(job["path"])["dag"].test(**job["options"])
+    states = sorted([ti.task_id, ti.map_index, str(ti.state)] for ti in run.get_task_instances())
+    print("STATES", json.dumps([str(run.state), *states]), flush=True)
 """
+PROCESSES = 10
+"""How many run examples at the same time: a run waits most of the time, and the first one imports Airflow for 7 s."""
 
 IS_AIRFLOW_2 = airflow_version.startswith("2.")
 NEED_AIRFLOW_3 = {"after_upgrade"}
@@ -80,6 +89,7 @@ RUNS = {
         dict.fromkeys(("snapshot", "wait", "audit"), "success"),
         ("The wait for previous_first-shop was ended by hand",),
         BY_HAND,
+        clusters="regions",
     ),
     "rollback_is_red": Run(
         "rollback_is_red",
@@ -203,6 +213,7 @@ RUNS = {
             "wait[2]": "success",
         },
         ("1 of 3 upgrades did not succeed: rolled_back-cart",),
+        clusters="train",
     ),
     "release_train, by hand": Run(
         "release_train",
@@ -298,6 +309,16 @@ def run(arguments: list[str], home: Path, **environment: str) -> str:
     return done.stdout + done.stderr
 
 
+def job(name: str, clusters: dict[str, dict[str, str]], log: Path) -> dict[str, Any]:
+    expected = RUNS[name]
+    return {
+        "path": str(EXAMPLES / f"{expected.example}.py"),
+        "options": expected.options,
+        "connections": clusters[expected.clusters],
+        "log": str(log),
+    }
+
+
 def test_every_example_has_an_expected_end() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == {run.example for run in RUNS.values()}
 
@@ -326,6 +347,7 @@ def clusters() -> Iterator[dict[str, dict[str, str]]]:
     """Return the connections for each group of simulated clusters."""
     groups = {
         "release": {"DEFAULT": Simulator(speed=10.0, cluster_scenario="previous_first")},
+        "train": {"DEFAULT": Simulator(speed=40.0)},
         "waves": {
             name: Simulator(speed=40.0, scenarios={SHOP: "idle_rolled_back" if name == "WEST_2" else "idle"})
             for name in ("CANARY", "WEST_1", "WEST_2", *(f"EAST_{number}" for number in range(1, 7)))
@@ -367,23 +389,25 @@ def let_upgrades_end(simulator: Simulator) -> None:
 
 @pytest.mark.live
 def test_examples_run_offline(tmp_path: Path, clusters: dict[str, dict[str, str]]) -> None:
-    """Several run at the same time, since they need little CPU time. On Airflow 2 each example runs once."""
+    """On Airflow 2 each example runs once. Each process has a copy of the database: one for all could be locked."""
     run(["-m", "airflow", "db", "migrate"], tmp_path)
     run(["-m", "airflow", "dags", "reserialize"], tmp_path)
-    with ThreadPoolExecutor(6) as pool:
-        running = {
-            name: pool.submit(
-                run,
-                ["-c", RUN, str(EXAMPLES / f"{expected.example}.py"), json.dumps(expected.options)],
-                tmp_path,
-                **clusters[expected.clusters],
-            )
-            for name, expected in RUNS.items()
-            if not IS_AIRFLOW_2 or not ("," in name or name in NEED_AIRFLOW_3)
-        }
-        printed = {name: future.result() for name, future in running.items()}
-    for name, text in printed.items():
-        (states,) = [line for line in text.splitlines() if line.startswith("STATES ")]
-        assert json.loads(states.removeprefix("STATES ")) == RUNS[name].states, f"{name}\n{text}"
+    only_on_3 = {name for name in RUNS if "," in name} | NEED_AIRFLOW_3
+    names = [name for name in RUNS if not (IS_AIRFLOW_2 and name in only_on_3)]
+    logs = {name: tmp_path / f"{number}.txt" for number, name in enumerate(names)}
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        ended = []
+        for number in range(PROCESSES):
+            share = json.dumps([job(name, clusters, logs[name]) for name in names[number::PROCESSES]])
+            home = tmp_path / f"home_{number}"
+            home.mkdir()
+            shutil.copy(tmp_path / "airflow.db", home)
+            ended.append(pool.submit(run, ["-c", RUN, share], home))
+    for name, log in logs.items():
+        text = log.read_text() if log.exists() else "not run"
+        states = [line.removeprefix("STATES ") for line in text.splitlines() if line.startswith("STATES ")]
+        assert [json.loads(line) for line in states] == [RUNS[name].states], f"{name}\n{text}"
         for expected in RUNS[name].logged:
             assert expected in text, name
+    for process in ended:
+        process.result()

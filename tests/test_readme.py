@@ -183,12 +183,15 @@ def test_readme_release_runs_offline(tmp_path: Path) -> None:
     dags.mkdir()
     (dags / "release.py").write_text(code)
     with Simulator(speed=20.0) as simulator:
-        environment = {
-            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
-            "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT": f"service-fabric://127.0.0.1:{simulator.port}",
+        folder = {"AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
+        job = {
+            "path": str(dags / "release.py"),
+            "options": {},
+            "connections": {CONNECTION: f"service-fabric://127.0.0.1:{simulator.port}"},
+            "log": str(tmp_path / "log.txt"),
         }
-        run(["-m", "airflow", "db", "migrate"], tmp_path, **environment)
-        run(["-m", "airflow", "dags", "reserialize"], tmp_path, **environment)
-        text = run(["-c", RUN, str(dags / "release.py")], tmp_path, **environment)
+        run(["-m", "airflow", "db", "migrate"], tmp_path, **folder)
+        run(["-m", "airflow", "dags", "reserialize"], tmp_path, **folder)
+        run(["-c", RUN, json.dumps([job])], tmp_path, **folder)
         assert [command.call for command in simulator.journal] == ["start_application_upgrade"]
-    assert 'STATES ["success", ["upgrade", -1, "success"]]' in text
+    assert 'STATES ["success", ["upgrade", -1, "success"]]' in (tmp_path / "log.txt").read_text()
