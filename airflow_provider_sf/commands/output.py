@@ -7,7 +7,9 @@ the start of a line and ``##[`` anywhere, Azure Pipelines ``##[`` and ``##vso[``
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -25,6 +27,10 @@ _WITHOUT_FOLD = ("Summary:", "")
 _COMMAND = re.compile(r"^\s*::|##(?=\[|vso\[)", re.IGNORECASE)
 
 
+class OutputError(Exception):
+    """The output cannot be written: its reader has ended, a disk is full, or it is closed."""
+
+
 class Log:
     """
     Writes the lines of a log to a stream, at once. It has the methods of a logger that a wait uses.
@@ -32,7 +38,7 @@ class Log:
     :param environ: shows which system folds the Summary; a terminal folds nothing
     """
 
-    def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
+    def __init__(self, stream: TextIO | None, environ: Mapping[str, str]) -> None:
         self._stream = stream
         fold = next((lines for name, lines in _FOLDS.items() if environ.get(name)), _WITHOUT_FOLD)
         self._fold = dict(zip(_FOLD, fold, strict=True))
@@ -41,8 +47,7 @@ class Log:
         """Write a message."""
         message = text % values
         lines = [self._fold[message]] if message in self._fold else map(_harmless, message.splitlines())
-        self._stream.writelines(f"{line}\n" for line in lines)
-        self._stream.flush()
+        _write(self._stream, "".join(f"{line}\n" for line in lines))
 
     def log(self, _level: int, text: str, *values: object) -> None:
         """Write a message. Its text shows whether it is a warning."""
@@ -54,7 +59,17 @@ def _harmless(line: str) -> str:
     return _COMMAND.sub(lambda match: " ".join(match[0].strip()), line)
 
 
-def write_json(stream: TextIO, value: Mapping[str, Any]) -> None:
+def write_json(stream: TextIO | None, value: Mapping[str, Any]) -> None:
     """Write a JSON document. No text in it is a command for the system that shows it."""
-    stream.write(json.dumps(value, indent=2, allow_nan=False).replace("##", "#\\u0023") + "\n")
-    stream.flush()
+    _write(stream, json.dumps(value, indent=2, allow_nan=False).replace("##", "#\\u0023") + "\n")
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write at once. Python has no stream if the shell has closed it."""
+    if stream is None:
+        raise OutputError(os.strerror(errno.EBADF))
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError as error:
+        raise OutputError(error.strerror) from error

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_sf.commands.connection import CommandCalls
 from airflow_provider_sf.commands.exit_codes import PLAN_HAS_PROBLEMS, SUCCESS
+from airflow_provider_sf.commands.json_files import read_json
 from airflow_provider_sf.commands.output import write_json
 from airflow_provider_sf.hooks.packages import PackageCalls
 from airflow_provider_sf.hooks.plans import PlanCalls
@@ -36,7 +35,8 @@ def plan(options: argparse.Namespace, calls: PlanningCalls, log: Log) -> int:
     :raises ServiceFabricError: the application could not be read
     """
     check_name("application", options.name)
-    new = {} if options.parameters is None else _parameters(options.parameters)
+    file = options.parameters
+    new = {} if file is None else read_parameters(read_json("--parameters", file))
     keeps_current = options.parameters_from == "application"
     application = calls.get_application(options.name)
     upgrade = ApplicationUpgrade(
@@ -52,16 +52,3 @@ def plan(options: argparse.Namespace, calls: PlanningCalls, log: Log) -> int:
     if options.json:
         write_json(sys.stdout, found.to_dict())
     return PLAN_HAS_PROBLEMS if found.problems else SUCCESS
-
-
-def _parameters(file: str) -> dict[str, str]:
-    """Read a file with parameters. Their values may be secrets, so no message shows them."""
-    try:
-        value: Any = json.loads(Path(file).read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"--parameters {file!r} cannot be read: {error.strerror}"
-        raise ValueError(msg) from error
-    except (ValueError, RecursionError):
-        msg = f"--parameters {file!r} is not JSON: write an object of strings"
-        raise ValueError(msg) from None
-    return read_parameters(value)

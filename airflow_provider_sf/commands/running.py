@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.commands.exit_codes import BROKEN, INVALID, exit_code_of
-from airflow_provider_sf.commands.output import Log
+from airflow_provider_sf.commands.output import Log, OutputError
 from airflow_provider_sf.commands.signals import Stopped, stoppable
 from airflow_provider_sf.messages.stops import stopped_lines
 from airflow_provider_sf.rest import ServiceFabricError
@@ -52,8 +52,8 @@ def run(
     except calls.connection_errors as error:  # ValueError is one of them
         errors.info("error: %s", error)
         return INVALID
-    except BrokenPipeError:
-        errors.info("error: the output cannot be written: its reader has ended")
-        # Python flushes the output once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OutputError as error:
+        errors.info("error: the output cannot be written: %s", error)
+        if sys.stdout is not None:  # Python flushes it once more when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN

@@ -54,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     words = with_command(sys.argv[1:] if arguments is None else arguments)
     options = parser().parse_args(words)
-    # A name may have letters that the terminal cannot show.
-    cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
+    if sys.stdout is not None:  # a name may have letters that the terminal cannot show
+        cast("TextIOWrapper", sys.stdout).reconfigure(errors="backslashreplace")
     from airflow_provider_sf.commands.running import run  # noqa: PLC0415 - not for --help
 
     command, calls = _imported(options.command)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.commands.exit_codes import exit_code_of
+from airflow_provider_sf.commands.json_files import read_json
 from airflow_provider_sf.commands.output import write_json
 from airflow_provider_sf.polling.settings import WaitSettings
 from airflow_provider_sf.polling.upgrade_wait import UpgradeWait
@@ -23,7 +23,7 @@ from airflow_provider_sf.wait.parameters import (
     check_stall_timeout,
 )
 from airflow_provider_sf.wait.policy import Policy
-from airflow_provider_sf.wait.selector_input import check_previous, read_literal, read_selector
+from airflow_provider_sf.wait.selector_input import check_previous, read_selector
 from airflow_provider_sf.wait.state import WaitState, xcom_values
 from airflow_provider_sf.wait.state_machine import PollAgain
 
@@ -105,15 +105,15 @@ def _selector(options: argparse.Namespace, kind: str) -> UpgradeSelector:
 
 def read_snapshot(file: str) -> UpgradeProgress:
     """
-    Read the record in a file, or in the standard input if the file is ``-``.
+    Read the record in a file.
 
     :raises ValueError: the file cannot be read, or contains no record
     """
+    value = read_json("--previous", file)
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        return UpgradeProgress.from_dict(read_literal(text))
-    except (OSError, TypeError, ValueError, SyntaxError, RecursionError, MemoryError) as error:
-        reason = shorten(str(error) or type(error).__name__, 200)
+        return UpgradeProgress.from_dict(value)
+    except (TypeError, ValueError) as error:
+        reason = shorten(str(error), 200)
         msg = f"--previous {file!r} is not the output of 'sf-wait snapshot': {reason}"
         raise ValueError(msg) from error
 

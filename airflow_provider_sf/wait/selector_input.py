@@ -47,9 +47,13 @@ def read_selector(
 def check_previous(previous: UpgradeProgress, kind: str, name: str) -> None:
     """Refuse a record of another kind or name: every upgrade would differ from it, even an old one."""
     if (previous.kind, normalized_name(previous.name)) != (kind, normalized_name(name)):
-        found = f"{previous.kind} {previous.name!r}"
-        msg = f"previous is a record of {found}: set it to a record of {kind} {name!r}"
+        found, wanted = _subject(previous.kind, previous.name), _subject(kind, name)
+        msg = f"previous is a record of {found}: set it to a record of {wanted}"
         raise ValueError(msg)
+
+
+def _subject(kind: str, name: str) -> str:
+    return f"{kind} {name!r}" if name else kind
 
 
 def _record(value: object) -> UpgradeProgress:

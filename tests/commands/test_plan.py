@@ -57,7 +57,7 @@ def test_parameters_are_named_only(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("s3cret", "is not JSON: write an object of strings"),
+        ("s3cret", "is not JSON: write it as UTF-8 or UTF-16"),
         ('["s3cret"]', "parameters"),
         ('{"A": 1}', "the parameter 'A' must be a string, not int: write it in quotes"),
     ],

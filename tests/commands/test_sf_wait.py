@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -123,7 +124,7 @@ def test_options_cannot_be_abbreviated(sf_wait: Callable[..., Done]) -> None:
         (["fabric:/shop/web", "--accept-current-version"], "accept_current_version needs target_version"),
         (["fabric:/shop/web", "--started-after", "soon"], "invalid started_after 'soon'"),
         (["fabric:/shop/web", "--target-version", " "], "target_version must be a version"),
-        (["fabric:/shop/web", "--previous", "/no/file"], "--previous '/no/file' is not the output of 'sf-wait snapshot'"),
+        (["fabric:/shop/web", "--previous", "/no/file"], "--previous '/no/file' cannot be read: No such file"),
         (["plan", "", "--target-version", "2"], "name is empty"),
         (["plan", "fabric:/shop/web", "--target-version", "2", "--parameters", "/no/file"], "--parameters '/no/file'"),
     ],
@@ -137,12 +138,38 @@ def test_invalid_input_is_named(
     assert not simulator.journal
 
 
-def test_empty_snapshot_is_refused(endpoint: str, tmp_path: Path, sf_wait: Callable[..., Done]) -> None:
-    """A snapshot that failed leaves an empty file behind."""
-    (tmp_path / "snap.json").touch()
-    done = sf_wait("fabric:/shop/web", "--previous", str(tmp_path / "snap.json"), "--endpoint", endpoint)
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty: check the command that writes it"),  # a snapshot that failed leaves an empty file
+        (b"\x80", "is not JSON"),
+        (b"not JSON", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"[1]", "is not the output of 'sf-wait snapshot': expected a JSON object"),
+        (b'{"schema": "service_fabric.upgrade_progress/1"}', "the member 'kind' is missing"),
+    ],
+)
+def test_unusable_snapshot_is_refused(
+    content: bytes, message: str, endpoint: str, tmp_path: Path, sf_wait: Callable[..., Done]
+) -> None:
+    file = tmp_path / "snap.json"
+    file.write_bytes(content)
+    done = sf_wait("fabric:/shop/web", "--previous", str(file), "--endpoint", endpoint)
     assert done.code == 2
-    assert "is not the output of 'sf-wait snapshot'" in done.err
+    assert done.err.startswith(f"error: --previous {str(file)!r} ")
+    assert message in done.err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_snapshot_of_powershell_is_read(
+    encoding: str, endpoint: str, tmp_path: Path, sf_wait: Callable[..., Done]
+) -> None:
+    """Its ``>`` writes UTF-16, and some editors add a byte order mark."""
+    file = tmp_path / "snap.json"
+    text = sf_wait("snapshot", "fabric:/good-shop/web", "--endpoint", endpoint).out
+    file.write_bytes(text.encode(encoding))
+    words = ["fabric:/good-shop/web", "--previous", str(file), "--timeout", "0", "--endpoint", endpoint]
+    assert sf_wait(*words).code == 20
 
 
 def test_snapshot_of_another_name_is_refused(
@@ -159,7 +186,7 @@ def test_snapshot_comes_from_standard_input(
     endpoint: str, sf_wait: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = sf_wait("snapshot", "fabric:/good-shop/web", "--endpoint", endpoint).out
-    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     done = sf_wait("fabric:/good-shop/web", "--previous", "-", "--timeout", "0", "--endpoint", endpoint)
     assert done.code == 20
     assert "Expected upgrade: any except" in done.out
@@ -300,17 +327,37 @@ def test_letters_of_any_language_are_shown(endpoint: str) -> None:
     assert rb"'fabric:/good-\u0436/web'" in done.stdout
 
 
-def test_closed_output_is_an_error(endpoint: str) -> None:
-    """As with ``sf-wait ... | head -1``: never a success."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    words = ["fabric:/good-shop/web", "--timeout", "0", "--endpoint", endpoint]
-    with os.fdopen(writer, "w") as closed:
-        done = subprocess.run(
-            [*COMMAND, *words], stdout=closed, stderr=subprocess.PIPE, text=True, check=False
-        )
+@pytest.mark.parametrize(
+    ("redirection", "problem"),
+    [("| true", "Broken pipe"), (">&-", "Bad file descriptor"), (">/dev/full", "No space left on device")],
+)
+@pytest.mark.parametrize("command", ["wait", "snapshot"])
+def test_lost_output_is_never_a_success(redirection: str, problem: str, command: str, endpoint: str) -> None:
+    """The reader of ``sf-wait ... | head -1`` ends first; here, before the command starts."""
+    words = [command, "fabric:/good-shop/web", *(["--timeout", "0"] if command == "wait" else [])]
+    line = f"(sleep 0.2; {shlex.join([*COMMAND, *words, '--endpoint', endpoint])}) {redirection}"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line], stderr=subprocess.PIPE, text=True, check=False
+    )
     assert done.returncode == 1
-    assert done.stderr == "error: the output cannot be written: its reader has ended\n"
+    assert done.stderr.splitlines()[-1] == f"error: the output cannot be written: {problem}"
+    assert "Traceback" not in done.stderr
+
+
+def test_lost_messages_are_never_a_success(endpoint: str) -> None:
+    """Log and errors have no place, with ``--json`` and a closed standard error."""
+    line = shlex.join([*COMMAND, "fabric:/good-shop/web", "--timeout", "0", "--json", "--endpoint", endpoint])
+    done = subprocess.run(["bash", "-c", f"{line} 2>&-"], stdout=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
+
+
+def test_closed_standard_input_is_named(
+    endpoint: str, sf_wait: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    done = sf_wait("fabric:/good-shop/web", "--previous", "-", "--endpoint", endpoint)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: --previous '-' cannot be read: the standard input is closed\n"
 
 
 def test_defaults_are_those_of_the_sensor() -> None:
