@@ -11,7 +11,13 @@ from airflow_provider_sf.rest.plain_text import shorten_repr
 from airflow_provider_sf.rest.url_names import application_id, path_segment
 from airflow_provider_sf.upgrades.kinds import kind_of
 from airflow_provider_sf.wait import defaults
-from airflow_provider_sf.wait.parameters import check_asset, check_name, read_choices
+from airflow_provider_sf.wait.parameters import (
+    check_asset,
+    check_name,
+    check_poke_interval,
+    read_choices,
+    read_seconds,
+)
 from airflow_provider_sf.wait.upgrade_end import END_OUTCOMES
 
 if TYPE_CHECKING:
@@ -39,8 +45,7 @@ def upgrade_asset(
     Return an asset with a watch: it has an event for each end of an upgrade. Any tool may start that.
 
     Schedule DAGs on it. It needs Airflow 3. Airflow watches while a DAG that is scheduled on the asset is not
-    paused. Equal arguments are the same asset, also in several DAG files. Set ``poke_interval`` to the same
-    value in all of them.
+    paused. Equal arguments are the same asset, also in several DAG files; other arguments are another asset.
 
     :param name: the application resource, the application (``fabric:/shop/web``, ``shop/web``, ``shop~web``)
         or the compose deployment; empty for the cluster kinds
@@ -67,7 +72,13 @@ def upgrade_asset(
         outcomes=outcomes,
         poke_interval=poke_interval,
     )
-    uri = upgrade_uri(name, kind=kind, service_fabric_conn_id=service_fabric_conn_id, outcomes=outcomes)
+    uri = upgrade_uri(
+        name,
+        kind=kind,
+        service_fabric_conn_id=service_fabric_conn_id,
+        outcomes=outcomes,
+        poke_interval=poke_interval,
+    )
     return Asset(uri, watchers=[AssetWatcher(name="upgrade_end", trigger=trigger)])
 
 
@@ -77,13 +88,15 @@ def upgrade_uri(
     kind: str | None = None,
     service_fabric_conn_id: str = defaults.DEFAULT_CONN_ID,
     outcomes: Sequence[str] = END_OUTCOMES,
+    poke_interval: timedelta | float = defaults.POKE_INTERVAL_SECONDS,
 ) -> str:
     """
     Return the URI of the asset that :func:`upgrade_asset` makes of these parameters.
 
     :raises ValueError: a parameter is invalid
     """
-    return _uri(quote(service_fabric_conn_id, safe=""), kind_of(name, kind), name, outcomes).geturl()
+    query = _query(outcomes, read_seconds("poke_interval", poke_interval))
+    return _uri(quote(service_fabric_conn_id, safe=""), kind_of(name, kind), name, query).geturl()
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
@@ -95,30 +108,47 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     :raises ValueError: the URI is invalid; the message says how to write it
     """
     kind, _, name = uri.path.strip("/").partition("/")
-    query = parse_qs(uri.query, keep_blank_values=True)
-    outcomes = query.pop("outcome", END_OUTCOMES)
     try:
-        _check_rest(query)
-        return _uri(uri.netloc, kind, unquote(name), outcomes)
+        return _uri(uri.netloc, kind, unquote(name), _checked_query(uri.query))
     except ValueError as error:
         msg = f"invalid asset URI {shorten_repr(uri.geturl())}: {error}. Write it as {FORM}"
         raise ValueError(msg) from None
 
 
-def _check_rest(query: dict[str, list[str]]) -> None:
-    if query:
-        msg = f"unknown query {', '.join(query)}: it may have the query 'outcome', and no other one"
-        raise ValueError(msg)
-
-
-def _uri(connection: str, kind: str, name: str, outcomes: Sequence[str]) -> SplitResult:
+def _uri(connection: str, kind: str, name: str, query: str) -> SplitResult:
     """Return the URI with checked parts; the id of the connection is quoted already."""
     if not _CONNECTION.fullmatch(connection):
         msg = f"the id of the connection is missing or invalid: {shorten_repr(connection)}"
         raise ValueError(msg)
     check_asset(name, connection)
     check_name(kind, name)
-    wanted = read_choices("outcomes", outcomes, END_OUTCOMES)
-    query = "" if wanted == list(END_OUTCOMES) else urlencode([("outcome", outcome) for outcome in wanted])
     quoted = application_id(name) if kind == "application" else path_segment(name)
     return SplitResult(SCHEME, connection, f"/{kind}/{quoted}".rstrip("/"), query, "")
+
+
+def _checked_query(text: str) -> str:
+    query = parse_qs(text, keep_blank_values=True)
+    outcomes = query.pop("outcome", END_OUTCOMES)
+    (interval, *more) = query.pop("poke_interval", [str(defaults.POKE_INTERVAL_SECONDS)])
+    if query:
+        msg = f"unknown query {', '.join(query)}: it may have 'outcome' and 'poke_interval'"
+        raise ValueError(msg)
+    if more or not re.fullmatch(r"\d+(\.\d+)?", interval):
+        msg = f"poke_interval must be one number of seconds, not {', '.join([interval, *more])!r}"
+        raise ValueError(msg)
+    return _query(outcomes, float(interval))
+
+
+def _query(outcomes: Sequence[str], poke_interval: float) -> str:
+    """
+    Return the query: what differs from the defaults.
+
+    All that a watch depends on is in the URI. If two DAG files gave one asset different watches, Airflow
+    would replace the watch whenever it parses one of them, and ends would be lost.
+    """
+    check_poke_interval(poke_interval, None, deferrable=True)
+    wanted = read_choices("outcomes", outcomes, END_OUTCOMES)
+    query = [] if wanted == list(END_OUTCOMES) else [("outcome", outcome) for outcome in wanted]
+    if poke_interval != defaults.POKE_INTERVAL_SECONDS:
+        query.append(("poke_interval", f"{poke_interval:.15g}"))
+    return urlencode(query)

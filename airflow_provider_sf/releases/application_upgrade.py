@@ -15,7 +15,7 @@ from airflow_provider_sf.releases.value_checks import (
     whole_seconds,
 )
 from airflow_provider_sf.rest.json_values import objects, text, value_at
-from airflow_provider_sf.rest.url_names import application_id
+from airflow_provider_sf.rest.url_names import application_id, application_name
 from airflow_provider_sf.upgrades.monitoring_policy import monitoring_policy_of
 
 if TYPE_CHECKING:
@@ -151,18 +151,6 @@ def described_content(answer: object) -> tuple[str | None, dict[str, str]]:
         for item in objects(value_at(description, "Parameters"))
     }
     return text(value_at(description, "TargetApplicationTypeVersion")), parameters
-
-
-def application_name(name: str) -> str:
-    """
-    Return the full name of a classic application: ``fabric:/shop/web`` for ``shop~web``.
-
-    :raises ValueError: the name is invalid
-    """
-    application_id(name)
-    return "fabric:/" + name[len("fabric:/") if name.lower().startswith("fabric:/") else 0 :].replace(
-        "~", "/"
-    )
 
 
 def _seconds_or_no_limit(duration: timedelta | None) -> int:

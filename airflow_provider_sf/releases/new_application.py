@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.releases.application_upgrade import application_name
 from airflow_provider_sf.releases.parameters import effective, read_parameters, wire_list
 from airflow_provider_sf.releases.value_checks import check_word
+from airflow_provider_sf.rest.url_names import application_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.releases.application_upgrade import MODES, application_name
+from airflow_provider_sf.releases.application_upgrade import MODES
 from airflow_provider_sf.releases.policies import FAILURE_ACTIONS
 from airflow_provider_sf.releases.value_checks import (
     check_choice,
@@ -16,6 +16,7 @@ from airflow_provider_sf.releases.value_checks import (
     milliseconds,
     whole_seconds,
 )
+from airflow_provider_sf.rest.url_names import application_name
 
 if TYPE_CHECKING:
     from datetime import timedelta

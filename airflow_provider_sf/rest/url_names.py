@@ -99,6 +99,16 @@ def application_id(name: str) -> str:
     return "~".join(path_segment(part) for part in parts)
 
 
+def application_name(name: str) -> str:
+    """
+    Return the full name of a classic application: ``fabric:/shop/web`` for ``shop~web``.
+
+    :raises ValueError: the name is invalid
+    """
+    application_id(name)
+    return _SCHEME + _without_scheme(name).replace("~", "/")
+
+
 def content_path(path: str) -> str:
     """
     Quote a path in the image store, such as ``shop/2.0/WebPkg/Code``; its separators stay.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_provider_sf.rest.url_names import normalized_name
+from airflow_provider_sf.rest.url_names import application_name, normalized_name
 from airflow_provider_sf.upgrades.kinds import kind_of
 from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.parameters import (
@@ -81,6 +81,8 @@ class ServiceFabricUpgradeEndTrigger(BaseEventTrigger):
             check_poke_interval(self.poke_interval, None, deferrable=True)
             check_asset(self.name, service_fabric_conn_id)
             check_name(self.kind, self.name)
+            if self.kind == "application":
+                self.name = application_name(self.name)
         except ValueError as error:
             msg = f"watch of {name!r}: {error}"
             raise InvalidWatchError(msg) from None

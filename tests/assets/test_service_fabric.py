@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -39,6 +40,11 @@ BEGIN = "servicefabric://service_fabric_default"
             "servicefabric://prod/cluster?outcome=rolled_back&outcome=failed",
         ),
         (
+            "servicefabric://prod/cluster?poke_interval=60.0&outcome=failed",
+            "servicefabric://prod/cluster?outcome=failed&poke_interval=60",
+        ),
+        ("servicefabric://prod/cluster?poke_interval=15.0", "servicefabric://prod/cluster"),
+        (
             "servicefabric://prod/cluster?outcome=failed&outcome=succeeded&outcome=superseded&outcome=rolled_back",
             "servicefabric://prod/cluster",
         ),
@@ -68,7 +74,13 @@ def test_spellings_are_one_uri(written: str, uri: str) -> None:
         ),
         ("servicefabric://prod/application/shop?outcome=good", "outcomes must be a list of 'succeeded'"),
         ("servicefabric://prod/application/shop?outcome=", "outcomes must be a list of 'succeeded'"),
-        ("servicefabric://prod/application/shop?kind=cluster", "it may have the query 'outcome'"),
+        ("servicefabric://prod/application/shop?kind=cluster", "it may have 'outcome' and 'poke_interval'"),
+        ("servicefabric://prod/cluster?poke_interval=0", "poke_interval must be more than 0 s"),
+        (
+            "servicefabric://prod/cluster?poke_interval=1m",
+            "poke_interval must be one number of seconds, not '1m'",
+        ),
+        ("servicefabric://prod/cluster?poke_interval=5&poke_interval=9", "not '5, 9'"),
     ],
 )
 def test_invalid_uri_says_how_to_write_it(uri: str, problem: str) -> None:
@@ -106,26 +118,54 @@ def test_airflow_checks_uris_when_parsing() -> None:
             {"name": "a b", "kind": "compose_deployment", "outcomes": ("failed", "rolled_back")},
             f"{BEGIN}/compose_deployment/a%20b?outcome=rolled_back&outcome=failed",
         ),
+        (
+            {"name": "shop", "poke_interval": timedelta(days=30)},
+            f"{BEGIN}/application_resource/shop?poke_interval=2592000",
+        ),
+        ({"name": "shop", "poke_interval": 15}, f"{BEGIN}/application_resource/shop"),
     ],
 )
-def test_asset_has_the_watch_of_its_uri(arguments: dict[str, str], uri: str) -> None:
-    asset = upgrade_asset(**arguments)  # type: ignore[arg-type]
+def test_asset_has_the_watch_of_its_uri(arguments: dict[str, Any], uri: str) -> None:
+    asset = upgrade_asset(**arguments)
     assert (asset.name, asset.uri) == (uri, uri)
     assert upgrade_uri(**arguments) == uri
     (watcher,) = asset.watchers
     path, keywords = watcher.trigger.serialize()
     assert path == "airflow_provider_sf.triggers.upgrade_end.ServiceFabricUpgradeEndTrigger"
-    assert keywords.items() >= {"name": arguments.get("name", ""), "poke_interval": 15.0}.items()
+    assert keywords["name"] == arguments.get("name", "")
+
+
+ARGUMENTS: list[dict[str, Any]] = [
+    {"name": "fabric:/shop/web"},
+    {"name": "FABRIC:/shop/web", "outcomes": ["superseded", "failed", "rolled_back", "succeeded"]},
+    {"name": "shop~web", "kind": "application", "poke_interval": timedelta(seconds=15)},
+    {"name": "shop/web", "kind": "application", "poke_interval": 15},
+    {"name": "fabric:/Shop/web"},
+    {"name": "shop"},
+    {"name": "shop", "kind": "application"},
+    {"name": "shop", "service_fabric_conn_id": "prod"},
+    {"name": "shop", "poke_interval": 60},
+    {"name": "shop", "poke_interval": timedelta(minutes=1)},
+    {"name": "shop", "outcomes": ["failed", "succeeded"]},
+    {"name": "shop", "outcomes": ("succeeded", "failed", "failed")},
+    {"kind": "cluster"},
+    {"kind": "cluster_configuration"},
+]
 
 
 @needs_airflow_3
-def test_equal_arguments_are_one_asset() -> None:
-    """Airflow compares name, URI and the keywords of the watch."""
-    first, second = (upgrade_asset("shop", poke_interval=timedelta(minutes=1)) for _ in range(2))
-    assert (first.name, first.uri) == (second.name, second.uri)
-    assert json.dumps(first.watchers[0].trigger.serialize()) == json.dumps(
-        second.watchers[0].trigger.serialize()
-    )
+def test_each_uri_has_one_watch() -> None:
+    """
+    If two DAG files give one asset different watches, Airflow replaces the watch again and again.
+
+    It compares the keywords. Each new watch takes the upgrade on record as its first, so ends would be lost.
+    """
+    assets = [upgrade_asset(**arguments) for arguments in ARGUMENTS]
+    watches: dict[str, set[str]] = {}
+    for asset in assets:
+        watches.setdefault(asset.uri, set()).add(json.dumps(asset.watchers[0].trigger.serialize()))
+    assert {uri: len(found) for uri, found in watches.items()} == dict.fromkeys(watches, 1)
+    assert len(watches) == len({watch for found in watches.values() for watch in found}) == 9
 
 
 @needs_airflow_3

@@ -15,11 +15,12 @@ from airflow_provider_sf.releases import (
     ImageStorePackage,
     MonitoringPolicy,
 )
-from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade, application_name
+from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.compose_upgrade import ComposeUpgrade, RegistryCredential
 from airflow_provider_sf.releases.new_application import NewApplication
 from airflow_provider_sf.releases.parameters import effective, merged, read_parameters, sha256_of
 from airflow_provider_sf.releases.upgrade_update import UpgradeUpdate
+from airflow_provider_sf.rest.url_names import application_name
 from airflow_provider_sf.upgrades.applications import Application
 
 UPGRADE = ApplicationUpgrade(
