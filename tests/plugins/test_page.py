@@ -364,8 +364,43 @@ def test_list_shows_what_the_user_may_read(page: Page) -> None:
         task_of(waiting("stuck", 600), task_id="open"),
     ]
     page.open()
-    assert page.texts(".upgrades .state") == ["In progress", "Not readable"]
+    assert page.texts(".upgrades .state") == ["In progress", "Cannot be read"]
     assert "Airflow refuses: your user may not read" in page.text(".upgrades > li:last-child")
+
+
+WAIT = task_of(waiting("stuck", 600)).wait or {}
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        {"schema": WAIT["schema"]},
+        {**WAIT, "timeline": None},
+        {**WAIT, "timeline": []},
+        {**WAIT, "record": {"outcome": "in_progress"}},
+        {**WAIT, "record": "in_progress"},
+        {**WAIT, "outages": None, "began_at": "yesterday"},
+    ],
+)
+def test_malformed_xcom_hides_no_other_task(wait: dict[str, Any], page: Page) -> None:
+    """Any task may push an XCom with this key."""
+    malformed = Task(task_id="malformed", wait=wait)
+    page.airflow.tasks = [malformed, task_of(waiting("stuck", 600), task_id="fine")]
+    text = page.open()
+    assert "2 upgrades that tasks wait for now" in text
+    assert "fabric:/stuck-shop/web" in page.texts(".upgrades a")
+    assert "In progress" in page.texts(".upgrades .state")
+    page.open(malformed.query, until="the XCom upgrade_wait is malformed")
+
+
+def test_malformed_xcom_of_earlier_run_is_skipped(page: Page) -> None:
+    now = task_of(waiting("stuck", 600))
+    earlier = [
+        Task(dag_run_id="manual__2", state="success", wait=wait)
+        for wait in ({"schema": "service_fabric.upgrade_wait/0"}, {"schema": WAIT["schema"]})
+    ]
+    page.open_task(now, *earlier)
+    assert page.text("#first .state") == "In progress"
 
 
 def test_wanted_rollback_is_good(page: Page) -> None:

@@ -78,7 +78,8 @@ async function readVersion() {
 async function readPast(at, wait) {
   const query = { task_id: at.task_id, map_index: at.map_index, state: "success", order_by: "-end_date" };
   const found = await get(path("dags", at.dag_id, "dagRuns", "~", "taskInstances"), { ...query, limit: PAST_UPGRADES });
-  const waits = await Promise.all((found ? found.task_instances : []).map(getWait));
+  const tasks = found ? found.task_instances : [];
+  const waits = await Promise.all(tasks.map((task) => getWait(task).catch(() => null))); // better fewer times than no page
   const records = waits.filter((past) => past && past.kind === wait.kind && past.name === wait.name).map((past) => past.record);
   const times = records.filter((record) => record && record.outcome === "succeeded").map((record) => record.duration_seconds);
   return times.filter((seconds) => seconds > 0).sort((a, b) => a - b);
@@ -428,6 +429,15 @@ function recordSection(task, wait) {
   ]));
 }
 
+// Another program may have written the XCom: name it if it has not the form that this page expects.
+function shown(make) {
+  try {
+    return make();
+  } catch (error) {
+    throw new Error(`the XCom upgrade_wait is malformed (${error.message})`);
+  }
+}
+
 // Replace only what has changed, and keep the focus: a reader may be in the middle of it.
 function show(parts) {
   const content = document.getElementById("content");
@@ -453,19 +463,37 @@ function setText(id, text) {
 
 const pageOf = (at) => `upgrades?${new URLSearchParams({ dag: at.dag_id, run: at.dag_run_id, task: at.task_id, map: at.map_index })}`;
 
-function listItem({ task, wait, problem }, now) {
-  const [word, tone] = problem ? ["Not readable", "idle"] : headline(wait, task);
-  const name = targetName(wait, task);
+const linkTo = (task, name) => element("a", foreign(name), { href: pageOf(task), id: `link ${pageOf(task)}` });
+
+// A row of the list and its tone. What is wrong with one task must not hide the others.
+async function readRow(task) {
+  try {
+    const wait = await getWait(task);
+    return shown(() => ({ task, tone: headline(wait, task)[1], item: listItem(task, wait, new Date()) }));
+  } catch (error) {
+    return { task, tone: "idle", item: problemItem(task, error.message) };
+  }
+}
+
+function problemItem(task, problem) {
+  return element("li", [
+    element("div", [linkTo(task, targetName(null, task)), element("span", "Cannot be read", { class: "state" })], { class: "head" }),
+    element("p", foreign(problem)),
+    element("p", foreign(taskText(task)), { class: "quiet" }),
+  ], { class: "idle" });
+}
+
+function listItem(task, wait, now) {
+  const [word, tone] = headline(wait, task);
   const isLive = isExpected(wait) && isActive(wait) && !isFirstPollOnly(wait, task);
   return element("li", [
     element("div", [
-      element("a", foreign(name), { href: pageOf(task), id: `link ${pageOf(task)}` }),
+      linkTo(task, targetName(wait, task)),
       element("span", word, { class: "state" }),
       isExpected(wait) ? element("span", foreign(placeText(wait))) : null,
       isExpected(wait) ? element("span", foreign(versionText(wait)), { class: "quiet" }) : null,
     ], { class: "head" }),
     isLive ? element("p", foreign([sinceText(wait, now), ...waitsFor(wait, task, now).slice(0, 1)].join(". "))) : null,
-    problem ? element("p", foreign(problem)) : null,
     element("p", foreign(taskText(task)), { class: "quiet" }),
   ], { class: tone });
 }
@@ -477,25 +505,18 @@ async function refreshList() {
   const asked = { operator: WAITING_CLASSES, limit: MOST_TASKS, ...(run ? {} : { state: states }) };
   const found = await get(`${where}/taskInstances`, asked);
   const tasks = found ? found.task_instances : [];
-  const items = await Promise.all(tasks.map(async (task) => {
-    try {
-      return { task, wait: await getWait(task) };
-    } catch (error) {
-      return { task, wait: null, problem: error.message }; // a user may read only some of the tasks
-    }
-  }));
-  const now = new Date();
-  const rank = ({ wait, task }) => TONES.indexOf(headline(wait, task)[1]);
-  items.sort((a, b) => rank(a) - rank(b) || String(a.task.start_date).localeCompare(String(b.task.start_date)));
+  const rows = await Promise.all(tasks.map(readRow));
+  const rank = ({ tone }) => TONES.indexOf(tone);
+  rows.sort((a, b) => rank(a) - rank(b) || String(a.task.start_date).localeCompare(String(b.task.start_date)));
   const noun = run ? "in this run" : "that tasks wait for now";
-  const count = items.length === 1 ? `1 upgrade ${noun}` : `${items.length || "No"} upgrades ${noun}`;
-  const missing = found && found.total_entries > items.length ? ` (${found.total_entries - items.length} more are not shown)` : "";
+  const count = rows.length === 1 ? `1 upgrade ${noun}` : `${rows.length || "No"} upgrades ${noun}`;
+  const missing = found && found.total_entries > rows.length ? ` (${found.total_entries - rows.length} more are not shown)` : "";
   setText("news", count);
   show([
     element("p", `${count}${missing}`, { id: "count" }),
-    element("ul", items.map((item) => listItem(item, now)), { id: "list", class: "upgrades" }),
+    element("ul", rows.map(({ item }) => item), { id: "list", class: "upgrades" }),
   ]);
-  return Math.max(LIST_SECONDS, (items.length * 60) / MOST_REQUESTS_PER_MINUTE);
+  return Math.max(LIST_SECONDS, (rows.length * 60) / MOST_REQUESTS_PER_MINUTE);
 }
 
 // --- One upgrade ------------------------------------------------------------------------------------------
@@ -536,9 +557,13 @@ function sections(task, wait, past, now) {
 async function refreshUpgrade(at) {
   const [task, wait] = await Promise.all([getTask(at), getWait(at)]);
   if (!task) throw new Refused("Airflow does not know this task instance.");
-  const isOngoing = wait && isActive(wait);
-  if (isOngoing && past === null) past = await readPast(at, wait);
-  const isLive = isOngoing && version.pushesProgress && task.state === "deferred";
+  if (past === null && wait && shown(() => isActive(wait))) past = await readPast(at, wait);
+  shown(() => showUpgrade(task, wait));
+  return FINAL_TASK_STATES.includes(task.state) ? null : UPGRADE_SECONDS;
+}
+
+function showUpgrade(task, wait) {
+  const isLive = wait && isActive(wait) && version.pushesProgress && task.state === "deferred";
   const now = isLive ? new Date() : new Date((wait && wait.record && wait.record.observed_at) || Date.now());
   const name = targetName(wait, task);
   setText("title", name);
@@ -546,7 +571,6 @@ async function refreshUpgrade(at) {
   setText("notice", taskNotice(task, wait));
   setText("news", [headline(wait, task)[0], isExpected(wait) ? placeText(wait) : ""].join(". "));
   show(sections(task, wait, past, now));
-  return FINAL_TASK_STATES.includes(task.state) ? null : UPGRADE_SECONDS;
 }
 
 // --- Updates ----------------------------------------------------------------------------------------------
