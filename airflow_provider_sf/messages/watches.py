@@ -27,18 +27,31 @@ if TYPE_CHECKING:
 Line = tuple[int, str]
 
 
-def begin_line(kind: str, name: str, record: UpgradeProgress, *, is_continued: bool) -> Line:
+def watch_subject(kind: str, name: str, connection: str) -> str:
+    """Name what is watched. All watches write to one log, so the cluster is a part of it."""
+    return f"{upgrade_subject(kind, name)} ({connection})"
+
+
+def begin_line(subject: str, record: UpgradeProgress, *, is_continued: bool) -> Line:
     """Return the line of the first record."""
     how = "Continuing the watch of an earlier triggerer" if is_continued else "Watching"
     is_ended = record.outcome.finished and record.outcome is not Outcome.NOT_UPGRADED
     ended = f"{describe_upgrade(record)} ({describe_state(record)})"
     on_record = ended if is_ended else describe_record(record)
-    return logging.INFO, f"{how}: upgrades of {upgrade_subject(kind, name)}; on record: {on_record}"
+    return logging.INFO, f"{how}: upgrades of {subject}; on record: {on_record}"
 
 
-def end_line(end: UpgradeEnd, outcomes: Sequence[str]) -> Line:
+def progress_line(subject: str, record: UpgradeProgress) -> Line:
+    """Return the line of the first record of an upgrade in progress."""
+    return (
+        logging.INFO,
+        f"In progress: upgrade of {subject}: {describe_upgrade(record)}; waiting for its end",
+    )
+
+
+def end_line(subject: str, end: UpgradeEnd, outcomes: Sequence[str]) -> Line:
     """Return the line of an end."""
-    outcome, subject = capitalize_first(end.outcome.replace("_", " ")), upgrade_subject(end.kind, end.name)
+    outcome = capitalize_first(end.outcome.replace("_", " "))
     start = f", started {format_time(end.started_at)}" if end.started_at else ""
     no_event = f"no event, outcomes has only {', '.join(outcomes)}"
     event = "sending its event" if end.outcome in outcomes else no_event
@@ -46,16 +59,14 @@ def end_line(end: UpgradeEnd, outcomes: Sequence[str]) -> Line:
     return logging.INFO, text
 
 
-def repeat_line(end: UpgradeEnd) -> Line:
+def repeat_line(subject: str) -> Line:
     """Return the line of an end that an earlier triggerer has found."""
-    subject = upgrade_subject(end.kind, end.name)
     text = f"Sending an event of {subject} again: an earlier triggerer has ended before it was confirmed"
     return logging.WARNING, text
 
 
-def problem_line(kind: str, name: str, observation: Observation) -> Line:
+def problem_line(subject: str, observation: Observation) -> Line:
     """Return the line of an error or of an unknown state, or that it is over."""
-    subject = upgrade_subject(kind, name)
     if not isinstance(observation, UpgradeProgress):
         error = plain_line(str(observation))
         return logging.WARNING, f"The upgrade of {subject} cannot be read; the watch goes on: {error}"

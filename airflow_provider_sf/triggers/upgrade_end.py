@@ -134,9 +134,11 @@ class ServiceFabricUpgradeEndTrigger(BaseEventTrigger):
 
     def make_watch(self) -> UpgradeWatch:
         """Return the part of this trigger that makes the events."""
+        from airflow_provider_sf.messages.watches import watch_subject  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.triggers.upgrade_watch import UpgradeWatch  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.triggers.watch_store import WatchStore  # noqa: PLC0415 - see above
 
         airflow_store = getattr(self, "asset_state_store", None)  # not before Airflow 3.3
         store = WatchStore(airflow_store, str(self.trigger_id), self.serialize()[1], self.log)
-        return UpgradeWatch(self.kind, self.name, self.outcomes, store, self.log)
+        subject = watch_subject(self.kind, self.name, self.service_fabric_conn_id)
+        return UpgradeWatch(subject, self.outcomes, store, self.log)

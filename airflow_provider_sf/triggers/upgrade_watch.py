@@ -5,7 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.messages.watches import begin_line, end_line, problem_line, repeat_line
+from airflow_provider_sf.messages.watches import (
+    begin_line,
+    end_line,
+    problem_line,
+    progress_line,
+    repeat_line,
+)
 from airflow_provider_sf.rest import ServiceFabricError
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.outcomes import Outcome
@@ -29,8 +35,8 @@ class UpgradeWatch:
     event. A triggerer that finds an unconfirmed end sends its event again: at worst twice, but never not.
     """
 
-    def __init__(self, kind: str, name: str, outcomes: Sequence[str], store: WatchStore, log: Any) -> None:
-        self._upgrade = kind, name
+    def __init__(self, subject: str, outcomes: Sequence[str], store: WatchStore, log: Any) -> None:
+        self._subject = subject
         self._outcomes = outcomes
         self._store = store
         self._log = log
@@ -59,8 +65,8 @@ class UpgradeWatch:
         if stored is None:
             return ()
         self._state, self._unconfirmed, self._is_continued = stored.state, stored.unconfirmed, True
-        for end in stored.unconfirmed:
-            self._write_line(repeat_line(end))
+        for _ in stored.unconfirmed:
+            self._write_line(repeat_line(self._subject))
         return stored.unconfirmed
 
     async def _ends(self, poll: Poll) -> tuple[UpgradeEnd, ...]:
@@ -69,13 +75,16 @@ class UpgradeWatch:
         self._log_changes(record)
         if not isinstance(record, UpgradeProgress):
             return ()
-        state, found = observe(self._state, record, poll.result.at)
+        before = self._state
+        state, found = observe(before, record, poll.result.at)
         if found and (stored := await self._store.read_if_changed()) is not None:
             state, found = observe(stored.state, record, poll.result.at)
         ends = tuple(end for end in found if end.outcome in self._outcomes)
         self._state, self._unconfirmed = state, (*self._unconfirmed, *ends)
         for end in found:
-            self._write_line(end_line(end, self._outcomes))
+            self._write_line(end_line(self._subject, end, self._outcomes))
+        if state.latest and before.has_begun and (found or not before.latest):
+            self._write_line(progress_line(self._subject, record))
         await self._store.write(self._stored)
         return ends
 
@@ -91,11 +100,11 @@ class UpgradeWatch:
         """Log the first record, and what keeps the watch from finding an end."""
         problem = _problem(observation)
         if problem != self._problem:
-            self._write_line(problem_line(*self._upgrade, observation))
+            self._write_line(problem_line(self._subject, observation))
         self._problem = problem
         if isinstance(observation, UpgradeProgress) and not self._has_record:
             self._has_record = True
-            self._write_line(begin_line(*self._upgrade, observation, is_continued=self._is_continued))
+            self._write_line(begin_line(self._subject, observation, is_continued=self._is_continued))
 
     def _write_line(self, line: Line) -> None:
         level, text = line

@@ -29,13 +29,14 @@ from airflow_provider_sf.triggers.upgrade_end import ServiceFabricUpgradeEndTrig
 from airflow_provider_sf.triggers.upgrade_polls import Poll, polls_of
 from tests.triggers.stand_in import until
 from tests.triggers.watching import SHOP, AssetStore, Triggerer, watch_of
-from tests.wait.test_watch import BACK_DONE, DONE, FORWARD, OLD, record
+from tests.wait.test_watch import BACK, BACK_DONE, DONE, FORWARD, OLD, record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_sf.simulator import Simulator
     from airflow_provider_sf.triggers.upgrade_watch import UpgradeWatch
+    from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.wait.state_machine import Observation
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
@@ -75,18 +76,49 @@ def test_watch_sends_only_wanted_ends(caplog: pytest.LogCaptureFixture) -> None:
         assert outcomes_of(*polls, outcomes=["failed", "rolled_back"]) == ["rolled_back"]
     assert caplog.messages == [
         (
-            "Watching: upgrades of application 'fabric:/idle-shop/web'; "
+            "Watching: upgrades of application 'fabric:/idle-shop/web' (service_fabric_default); "
             "on record: v0, started 2026-03-01 03:00:00 UTC (rolling forward completed)"
         ),
         (
-            "Succeeded: upgrade of application 'fabric:/shop/web' to v1, started 2026-03-01 03:01:00 UTC; "
+            "In progress: upgrade of application 'fabric:/idle-shop/web' (service_fabric_default): v1, "
+            "started 2026-03-01 03:01:00 UTC; waiting for its end"
+        ),
+        (
+            "Succeeded: upgrade of application 'fabric:/idle-shop/web' (service_fabric_default) to v1, started 2026-03-01 03:01:00 UTC; "
             "no event, outcomes has only rolled_back, failed"
         ),
         (
-            "Rolled back: upgrade of application 'fabric:/shop/web' to v2, started 2026-03-01 03:02:00 UTC; "
+            "In progress: upgrade of application 'fabric:/idle-shop/web' (service_fabric_default): v2, "
+            "started 2026-03-01 03:02:00 UTC; waiting for its end"
+        ),
+        (
+            "Rolled back: upgrade of application 'fabric:/idle-shop/web' (service_fabric_default) to v2, started 2026-03-01 03:02:00 UTC; "
             "sending its event"
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("records", "lines"),
+    [
+        ([record(FORWARD), record(FORWARD), record(DONE)], ["Watching", "Succeeded"]),
+        (
+            [OLD, record(FORWARD), record(FORWARD, 2, "v2"), record(DONE, 2, "v2")],
+            ["Watching", "In progress", "Superseded", "In progress", "Succeeded"],
+        ),
+        (
+            [OLD, record(BACK, 1, "v0"), record(BACK_DONE, 1, "v0")],
+            ["Watching", "In progress", "Rolled back"],
+        ),
+        ([OLD, record(DONE)], ["Watching", "Succeeded"]),
+    ],
+)
+def test_each_upgrade_is_logged(
+    records: list[UpgradeProgress], lines: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        outcomes_of(*records)
+    assert [line.partition(":")[0] for line in caplog.messages] == lines
 
 
 def test_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -170,7 +202,9 @@ def test_unconfirmed_end_is_sent_again(caplog: pytest.LogCaptureFixture) -> None
     sent = asyncio.run(die_after_sending(store, record(FORWARD, 2, "v2")))
     assert sent == [lost]
     assert any(
-        line.startswith("Sending an event of application 'fabric:/shop/web' again")
+        line.startswith(
+            "Sending an event of application 'fabric:/idle-shop/web' (service_fabric_default) again"
+        )
         for line in caplog.messages
     )
     assert outcomes_of(record(FORWARD, 2, "v2"), store=store) == ["failed"]
