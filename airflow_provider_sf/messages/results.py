@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from airflow_provider_sf.wait.state import WaitState
     from airflow_provider_sf.wait.timeline import Stage
 
-_NOT_RETRIED = "This task is not retried: waiting again cannot change the result of the upgrade."
+_NOT_RETRIED = "The wait is not retried: waiting again cannot change the result of the upgrade."
 
 
 def success_message(state: WaitState, record: UpgradeProgress) -> str:

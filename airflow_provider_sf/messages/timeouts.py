@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_sf.wait.policy import Policy
     from airflow_provider_sf.wait.state import WaitState
 
-ONLY_WATCHED = "This task only watched the upgrade: it did not stop it or roll it back."
+ONLY_WATCHED = "This wait only watched the upgrade: it did not stop it or roll it back."
 _MAX_REASON_LENGTH = 500
 
 _STOPPED_CLOCK_SECONDS = 300.0
@@ -240,7 +240,7 @@ def _not_started(end: _End, record: UpgradeProgress | None) -> list[str]:
         *(_pause(record) if record else []),
         *_unknown_version(end, record),
         f"Expected upgrade: {describe_selector(end.policy.selector)}.",
-        "Next: check whether the task that starts the upgrade did so, and which upgrade it started.",
+        "Next: check whether the expected upgrade was started, or another one.",
     ]
 
 

@@ -58,16 +58,16 @@ MISSING = Rejected(
     "no such application", 500, "FABRIC_E_SINGLE_INSTANCE_APPLICATION_NOT_FOUND", endpoint="http://c:19080"
 )
 
-ONLY_WATCHED = "This task only watched the upgrade: it did not stop it or roll it back."
+ONLY_WATCHED = "This wait only watched the upgrade: it did not stop it or roll it back."
 CHECK_SERVICES_BEHIND = (
     "Next: check the health and the logs of the services behind, fix the new version and release it again. "
-    "This task is not retried: waiting again cannot change the result of the upgrade."
+    "The wait is not retried: waiting again cannot change the result of the upgrade."
 )
 CHECK_ITS_SERVICES = (
     "Next: check the health and the logs of its services, fix the new version and release it again. "
-    "This task is not retried: waiting again cannot change the result of the upgrade."
+    "The wait is not retried: waiting again cannot change the result of the upgrade."
 )
-CHECK_THE_START = "Next: check whether the task that starts the upgrade did so, and which upgrade it started."
+CHECK_THE_START = "Next: check whether the expected upgrade was started, or another one."
 FIND_OUT_WHO = "Next: find out who deleted or replaced it."
 PAUSED_AFTER_FAILURE = (
     "Paused after a failure at 2026-03-01 02:59:00 UTC (its FailureAction is Manual). Nothing continues until a "

@@ -88,7 +88,7 @@ def test_missing_after_another_upgrade_is_no_deletion() -> None:
     policy = replace(PATIENT, selector=replace(PATIENT.selector, previous=OLD))
     assert str(explained(OLD, GONE, policy=policy)).startswith(
         "Progress cannot be read any more, so the wait has ended: upgrade of application resource "
-        "'shop'. This task only watched the upgrade"
+        "'shop'. This wait only watched the upgrade"
     )
 
 

@@ -329,7 +329,7 @@ def test_every_timeout_names_the_last_progress(mode: str, *, soft_fail: bool, ti
 @pytest.mark.usefixtures("simulator")
 def test_timeout_names_the_health_now(mode: str, ti: Any) -> None:
     """A timeout asks for the health once, as a failure asks for its reasons."""
-    with pytest.raises(AirflowSensorTimeout, match=r"\nHealth now: Ok\.\nThis task only watched"):
+    with pytest.raises(AirflowSensorTimeout, match=r"\nHealth now: Ok\.\nThis wait only watched"):
         run(lambda: sensor("fabric:/good-shop/web", mode, timeout=0), ti)
 
 
