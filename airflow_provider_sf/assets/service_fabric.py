@@ -73,11 +73,11 @@ def upgrade_asset(
         poke_interval=poke_interval,
     )
     uri = upgrade_uri(
-        name,
-        kind=kind,
+        trigger.name,
+        kind=trigger.kind,
         service_fabric_conn_id=service_fabric_conn_id,
-        outcomes=outcomes,
-        poke_interval=poke_interval,
+        outcomes=trigger.outcomes,
+        poke_interval=trigger.poke_interval,
     )
     return Asset(uri, watchers=[AssetWatcher(name="upgrade_end", trigger=trigger)])
 
@@ -95,7 +95,8 @@ def upgrade_uri(
 
     :raises ValueError: a parameter is invalid
     """
-    query = _query(outcomes, read_seconds("poke_interval", poke_interval))
+    check_asset(name, service_fabric_conn_id)
+    query = _query(outcomes, poke_interval)
     return _uri(quote(service_fabric_conn_id, safe=""), kind_of(name, kind), name, query).geturl()
 
 
@@ -107,9 +108,11 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
     :raises ValueError: the URI is invalid; the message says how to write it
     """
-    kind, _, name = uri.path.strip("/").partition("/")
+    kind, _, quoted = uri.path.strip("/").partition("/")
+    name = unquote(quoted)
     try:
-        return _uri(uri.netloc, kind, unquote(name), _checked_query(uri.query))
+        check_asset(name, uri.netloc)
+        return _uri(uri.netloc, kind, name, _checked_query(uri.query))
     except ValueError as error:
         msg = f"invalid asset URI {shorten_repr(uri.geturl())}: {error}. Write it as {FORM}"
         raise ValueError(msg) from None
@@ -120,7 +123,6 @@ def _uri(connection: str, kind: str, name: str, query: str) -> SplitResult:
     if not _CONNECTION.fullmatch(connection):
         msg = f"the id of the connection is missing or invalid: {shorten_repr(connection)}"
         raise ValueError(msg)
-    check_asset(name, connection)
     check_name(kind, name)
     quoted = application_id(name) if kind == "application" else path_segment(name)
     return SplitResult(SCHEME, connection, f"/{kind}/{quoted}".rstrip("/"), query, "")
@@ -139,16 +141,17 @@ def _checked_query(text: str) -> str:
     return _query(outcomes, float(interval))
 
 
-def _query(outcomes: Sequence[str], poke_interval: float) -> str:
+def _query(outcomes: Sequence[str], poke_interval: timedelta | float) -> str:
     """
     Return the query: what differs from the defaults.
 
     All that a watch depends on is in the URI. If two DAG files gave one asset different watches, Airflow
     would replace the watch whenever it parses one of them, and ends would be lost.
     """
-    check_poke_interval(poke_interval, None, deferrable=True)
+    seconds = read_seconds("poke_interval", poke_interval)
+    check_poke_interval(seconds, None, deferrable=True)
     wanted = read_choices("outcomes", outcomes, END_OUTCOMES)
     query = [] if wanted == list(END_OUTCOMES) else [("outcome", outcome) for outcome in wanted]
-    if poke_interval != defaults.POKE_INTERVAL_SECONDS:
-        query.append(("poke_interval", f"{poke_interval:.15g}"))
+    if seconds != defaults.POKE_INTERVAL_SECONDS:
+        query.append(("poke_interval", f"{seconds:.15g}"))
     return urlencode(query)

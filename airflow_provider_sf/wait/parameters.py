@@ -133,9 +133,9 @@ def check_poke_interval(poke_interval: float, max_wait: timedelta | None, *, def
 
 
 def check_asset(name: object, service_fabric_conn_id: object) -> None:
-    """Refuse templates, which Airflow does not render in an asset."""
+    """Refuse what is no text, and templates, which Airflow does not render in an asset."""
     for parameter, value in (("name", name), ("service_fabric_conn_id", service_fabric_conn_id)):
-        if is_rendered_later(value):
+        if not isinstance(value, str) or is_rendered_later(value):
             msg = f"{parameter} of an asset must be a text without a template, not {shorten_repr(value)}"
             raise ValueError(msg)
 

@@ -81,6 +81,10 @@ def test_spellings_are_one_uri(written: str, uri: str) -> None:
             "poke_interval must be one number of seconds, not '1m'",
         ),
         ("servicefabric://prod/cluster?poke_interval=5&poke_interval=9", "not '5, 9'"),
+        (
+            "servicefabric://prod/cluster?poke_interval=99999999999999",
+            "a number of seconds, not 99999999999999",
+        ),
     ],
 )
 def test_invalid_uri_says_how_to_write_it(uri: str, problem: str) -> None:
@@ -149,6 +153,7 @@ ARGUMENTS: list[dict[str, Any]] = [
     {"name": "shop", "outcomes": ["failed", "succeeded"]},
     {"name": "shop", "outcomes": ("succeeded", "failed", "failed")},
     {"kind": "cluster"},
+    {"kind": "cluster", "name": None},
     {"kind": "cluster_configuration"},
 ]
 
@@ -174,6 +179,12 @@ def test_invalid_watch_is_refused_when_parsing() -> None:
         upgrade_asset("shop", outcomes=["success"])
     with pytest.raises(ValueError, match="the id of the connection is missing or invalid: ''"):
         upgrade_asset("shop", service_fabric_conn_id="")
+
+
+@pytest.mark.parametrize("conn_id", [None, 5, "{{ var.value.x }}"])
+def test_uri_needs_the_id_of_a_connection(conn_id: Any) -> None:
+    with pytest.raises(ValueError, match=r"^service_fabric_conn_id of an asset must be a text without"):
+        upgrade_uri("shop", service_fabric_conn_id=conn_id)
 
 
 def test_airflow_2_needs_the_sensor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -552,6 +552,11 @@ def test_spellings_of_a_name_share_a_stream() -> None:
         ({"name": "fabric:/shop/web", "kind": "app"}, "kind 'app' is not supported"),
         ({"name": ""}, "name is empty"),
         ({"name": "{{ var.value.name }}"}, "name of an asset must be a text without a template"),
+        ({"name": 5}, "name of an asset must be a text without a template, not 5"),
+        (
+            {"name": "shop", "service_fabric_conn_id": None},
+            "service_fabric_conn_id of an asset must be a text without a template, not None",
+        ),
         (
             {"name": "shop", "service_fabric_conn_id": "{{ x }}"},
             "service_fabric_conn_id of an asset must be a text",
