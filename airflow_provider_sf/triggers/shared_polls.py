@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from airflow.triggers.shared_stream import SharedStreamProducer
@@ -28,8 +29,9 @@ class SharedPolls(SharedStreamProducer):
 
     async def open_stream(self) -> AsyncIterator[tuple[Poll, Poll]]:
         """Yield each poll twice: for the watches, and for ``advance``."""
-        async for poll in polls_of(*self._target):
-            yield poll, poll
+        async with aclosing(polls_of(*self._target)) as polls:
+            async for poll in polls:
+                yield poll, poll
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
         """Call the watches, unless one of them has failed; a restart would report its end again."""

@@ -436,6 +436,19 @@ def test_event_that_was_not_stored_is_sent_again(simulator: Simulator, clock: An
 
 
 @needs_shared_streams
+@pytest.mark.usefixtures("simulator")
+def test_closed_stream_leaves_nothing_behind() -> None:
+    async def run() -> None:
+        producer = ServiceFabricUpgradeEndTrigger.create_shared_stream_producer(watch_of().serialize()[1])
+        stream: Any = producer.open_stream()
+        await anext(stream)
+        await stream.aclose()
+        assert not loop_resources()
+
+    asyncio.run(run())
+
+
+@needs_shared_streams
 def test_failed_watch_confirms_nothing() -> None:
     """If one of the watches of a poll has failed, it is not known which events were stored."""
     from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome  # noqa: PLC0415 - not before Airflow 3.3
