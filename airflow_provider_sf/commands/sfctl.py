@@ -32,12 +32,12 @@ def sfctl_connection(environ: Mapping[str, str]) -> tuple[str, dict[str, Any]] |
 
 def _values(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the options: a variable such as SFCTL_SERVICEFABRIC_ENDPOINT replaces that of the file."""
-    folder = environ.get("SFCTL_CONFIG_DIR") or Path.home() / ".sfctl"
     parser = ConfigParser()
     try:
+        folder = environ.get("SFCTL_CONFIG_DIR") or Path.home() / ".sfctl"
         parser.read(Path(folder, "config"))
         values = dict(parser[_SECTION]) if parser.has_section(_SECTION) else {}
-    except (Error, OSError, UnicodeDecodeError) as error:
+    except (Error, OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: no home folder
         msg = f"sfctl's configuration cannot be read ({type(error).__name__}): use --endpoint"
         raise ValueError(msg) from error
     prefix = f"SFCTL_{_SECTION.upper()}_"

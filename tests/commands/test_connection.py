@@ -103,6 +103,20 @@ def test_sfctl_is_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert cluster().endpoint == "http://c:19080"
 
 
+def test_user_without_home_needs_another_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some containers run with a user ID that no file lists."""
+
+    def unlisted(_user: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", unlisted)
+    with pytest.raises(
+        ValueError, match=r"sfctl's configuration cannot be read \(RuntimeError\): use --endp"
+    ):
+        cluster()
+
+
 def test_sfctl_may_verify_nothing(tmp_path: Path) -> None:
     environ = sfctl(tmp_path, endpoint="https://c:19080", no_verify="True", use_ca="true", ca_path="x")
     assert not cluster(**environ).security.trust.verify
