@@ -9,7 +9,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from airflow_provider_sf.airflow_versions import ASSET_WATCHERS, WATCH_STATE
 
@@ -29,7 +31,18 @@ from airflow_provider_sf.triggers.upgrade_end import ServiceFabricUpgradeEndTrig
 from airflow_provider_sf.triggers.upgrade_polls import Poll, polls_of
 from tests.triggers.stand_in import until
 from tests.triggers.watching import SHOP, AssetStore, Triggerer, watch_of
-from tests.wait.test_watch import BACK, BACK_DONE, DONE, FORWARD, OLD, record
+from tests.wait.test_watch import (
+    BACK,
+    BACK_DONE,
+    DONE,
+    FORWARD,
+    OLD,
+    histories,
+    moments,
+    record,
+    records_at,
+    watch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,6 +51,7 @@ if TYPE_CHECKING:
     from airflow_provider_sf.triggers.upgrade_watch import UpgradeWatch
     from airflow_provider_sf.upgrades import UpgradeProgress
     from airflow_provider_sf.wait.state_machine import Observation
+    from tests.wait.cluster_manager import ClusterManager
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
@@ -52,8 +66,8 @@ NOW = datetime(2026, 3, 1, 3, 0, tzinfo=timezone.utc)
 # Polls by hand: what a watch does with them.
 
 
-async def payloads_of(watch: UpgradeWatch, *observations: Observation) -> list[str]:
-    """Return the outcomes of the events that a watch makes of these polls. Airflow stores each of them."""
+async def payloads_of(watch: UpgradeWatch, *observations: Observation) -> list[dict[str, Any]]:
+    """Return the events that a watch makes of these polls. Airflow stores each of them."""
 
     async def polls() -> AsyncIterator[Poll]:
         for number, observation in enumerate(observations):
@@ -62,12 +76,18 @@ async def payloads_of(watch: UpgradeWatch, *observations: Observation) -> list[s
             for confirm in poll.when_stored:
                 await confirm()
 
-    return [payload["outcome"] async for payload in watch.events(polls())]
+    return [payload async for payload in watch.events(polls())]
+
+
+async def send(store: AssetStore, *observations: Observation) -> list[dict[str, Any]]:
+    """Return the payloads of a triggerer whose events Airflow stores."""
+    return await payloads_of(watch_of(store=store).make_watch(), *observations)
 
 
 def outcomes_of(*observations: Observation, **keywords: Any) -> list[str]:
     """Return the outcomes of the events of one triggerer."""
-    return asyncio.run(payloads_of(watch_of(**keywords).make_watch(), *observations))
+    payloads = asyncio.run(payloads_of(watch_of(**keywords).make_watch(), *observations))
+    return [payload["outcome"] for payload in payloads]
 
 
 def test_watch_sends_only_wanted_ends(caplog: pytest.LogCaptureFixture) -> None:
@@ -212,6 +232,26 @@ def test_unconfirmed_end_is_sent_again(caplog: pytest.LogCaptureFixture) -> None
     assert outcomes_of(record(DONE, 2, "v2"), store=store) == []
 
 
+LIVES, LOSES, DIES = "lives", "dies before Airflow has stored its events", "dies right after that"
+
+
+@given(histories(), st.data())
+def test_restarts_lose_no_end(manager: ClusterManager, data: st.DataObject) -> None:
+    """Each triggerer polls a part of the history, and the last one lives."""
+    records = records_at(manager, moments(manager))
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(records)), max_size=4)))
+    fates = [data.draw(st.sampled_from([LIVES, LOSES, DIES])) for _ in cuts]
+    store, received = AssetStore(), []
+    for begin, end, fate in zip([0, *cuts], [*cuts, None], [*fates, LIVES], strict=True):
+        run = send if fate == LIVES else die_after_sending
+        sent = asyncio.run(run(store, *(records[begin:end] or records[-1:])))
+        received += [] if fate == LOSES else sent
+    ends = [end.to_dict() for end in watch(*records)]
+    assert received == ends or DIES in fates
+    assert all(end in received for end in ends)
+    assert all(end in ends for end in received)
+
+
 def test_late_triggerer_sends_no_end_again() -> None:
     """A machine was suspended. Meanwhile another triggerer has got the watch, and has reported the end."""
 
@@ -221,8 +261,7 @@ def test_late_triggerer_sends_no_end_again() -> None:
         ending = asyncio.ensure_future(anext(late))
         feed.put_nowait(Poll(PollResult(record(FORWARD), NOW)))
         await until(lambda: store.values)
-        other = watch_of(store=store).make_watch()
-        assert await payloads_of(other, record(FORWARD), record(DONE)) == ["succeeded"]
+        assert [end["outcome"] for end in await send(store, record(FORWARD), record(DONE))] == ["succeeded"]
         for observation in (record(DONE), record(FORWARD, 2), record(DONE, 2)):
             feed.put_nowait(Poll(PollResult(observation, NOW)))
         assert (await ending)["started_at"] == "2026-03-01T03:02:00Z"
