@@ -80,7 +80,7 @@ async def payloads_of(watch: UpgradeWatch, *observations: Observation) -> list[d
 
 
 async def send(store: AssetStore, *observations: Observation) -> list[dict[str, Any]]:
-    """Return the payloads of a triggerer whose events Airflow stores."""
+    """Return the payloads of a triggerer; Airflow stores its events."""
     return await payloads_of(watch_of(store=store).make_watch(), *observations)
 
 
