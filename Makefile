@@ -8,6 +8,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 AIRFLOW := 3.3.2
 OLD_AIRFLOW := 2.11.2
 
+TOOLS := .venv-release-tools
+CLEAN := build/clean
+
 PYTEST := -m pytest --quiet --numprocesses 2
 
 # Compiled files save time each time that Python starts.
@@ -88,8 +91,18 @@ screenshots: docs-site $(VENV)/.installed-dev ## Photograph Airflow and the site
 golden: $(VENV)/.installed-dev ## Write the expected logs and XComs in tests/samples/waits/; review the difference
 	@$(BIN)/python -m pytest --quiet --write-golden tests/messages/test_golden_logs.py
 
-build: $(VENV)/.installed-dev ## Build the distributions into dist/
-	@$(BIN)/python -m build --no-isolation
+build: $(TOOLS)/.installed ## Build the distributions and their SBOM into dist/, and check them in a clean Airflow (about 3 minutes)
+	@rm -rf dist
+	@$(TOOLS)/bin/validate-pyproject pyproject.toml
+	@$(TOOLS)/bin/python -m build --no-isolation
+	@$(TOOLS)/bin/twine check --strict dist/*
+	@$(TOOLS)/bin/check-wheel-contents dist/*.whl
+	@echo "==> Installing the wheel and Airflow $(AIRFLOW) into $(CLEAN)"
+	@$(PYTHON) -m venv --clear $(CLEAN)
+	@$(CLEAN)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt dist/*.whl
+	@$(CLEAN)/bin/python -m pip check
+	@$(CLEAN)/bin/python .ci/check_install.py
+	@$(PYTHON) .ci/write_sbom.py $(TOOLS)/bin/cyclonedx-py $(CLEAN)/bin/python dist/airflow-provider-sf.cdx.json
 
 constraints: $(VENV)/.installed-dev ## Update the constraints file of each Airflow
 	@$(BIN)/python -m pip install --quiet uv
@@ -127,6 +140,13 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 $(VENV)/.installed-mutation: $(VENV)/.installed-dev
 	@echo "==> Installing the mutation tester into $(VENV) (a few seconds)"
 	@$(PIP) --no-build-isolation --editable '.[mutation]'
+	@touch $@
+
+$(TOOLS)/.installed: constraints.txt .ci/release_tools.txt | check-python
+	@echo "==> Installing the tools of a release into $(TOOLS) (about half a minute)"
+	@$(PYTHON) -m venv --clear $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--requirement .ci/release_tools.txt
 	@touch $@
 
 .PHONY: check-python

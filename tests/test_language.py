@@ -19,7 +19,15 @@ pytestmark = pytest.mark.unmeasured  # they run no code of the package
 ROOT = Path(__file__).parent.parent
 PACKAGE = "airflow_provider_sf"
 PROGRAMS = [PACKAGE, "tests", "benchmarks", "demo", "dags_examples", ".ci"]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/**/*.md", "Makefile", "pyproject.toml"]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CODE_OF_CONDUCT.md",
+    "docs/**/*.md",
+    "Makefile",
+    "pyproject.toml",
+]
 
 FORBIDDEN = (
     r"whose|whom|whoever|nobody|somebody|anybody|mend(s|ed|ing)?|anew|overtaken?|overtakes|lest|hence|save for"

@@ -220,6 +220,7 @@ def write_constraints() -> None:
         command += ["--python-version", oldest, *(f"--extra={extra}" for extra in airflow.extras)]
         command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--constraint", "-"]
         command += ["--output-file", airflow.constraints, "pyproject.toml"]
+        command += [".ci/release_tools.txt"] if airflow.version == NEWEST else []
         limits = "\n".join((f"apache-airflow=={airflow.version}", *airflow.pins))
         subprocess.run(command, cwd=ROOT, input=limits, text=True, check=True)
 
