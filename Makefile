@@ -101,8 +101,8 @@ build: $(TOOLS)/.installed ## Build the distributions and their SBOM into dist/,
 	@$(PYTHON) -m venv --clear $(CLEAN)
 	@$(CLEAN)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt dist/*.whl
 	@$(CLEAN)/bin/python -m pip check
-	@$(CLEAN)/bin/python .ci/check_install.py
-	@$(PYTHON) .ci/write_sbom.py $(TOOLS)/bin/cyclonedx-py $(CLEAN)/bin/python dist/airflow-provider-sf.cdx.json
+	@$(CLEAN)/bin/python release/check_install.py
+	@$(PYTHON) release/write_sbom.py $(TOOLS)/bin/cyclonedx-py $(CLEAN)/bin/python dist/airflow-provider-sf.cdx.json
 
 constraints: $(VENV)/.installed-dev ## Update the constraints file of each Airflow
 	@$(BIN)/python -m pip install --quiet uv
@@ -142,11 +142,11 @@ $(VENV)/.installed-mutation: $(VENV)/.installed-dev
 	@$(PIP) --no-build-isolation --editable '.[mutation]'
 	@touch $@
 
-$(TOOLS)/.installed: constraints.txt .ci/release_tools.txt | check-python
+$(TOOLS)/.installed: constraints.txt release/tools.txt | check-python
 	@echo "==> Installing the tools of a release into $(TOOLS) (about half a minute)"
 	@$(PYTHON) -m venv --clear $(TOOLS)
 	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--requirement .ci/release_tools.txt
+		--requirement release/tools.txt
 	@touch $@
 
 .PHONY: check-python

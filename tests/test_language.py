@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unmeasured  # they run no code of the package
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "airflow_provider_sf"
-PROGRAMS = [PACKAGE, "tests", "benchmarks", "demo", "dags_examples", ".ci"]
+PROGRAMS = [PACKAGE, "tests", "benchmarks", "demo", "dags_examples", "release"]
 DOCUMENTS = [
     "README.md",
     "CONTRIBUTING.md",

@@ -25,7 +25,7 @@ def test_release_tools_are_pinned() -> None:
         canonicalize_name(pin.name): pin
         for pin in map(Requirement, (ROOT / "constraints.txt").read_text().splitlines())
     }
-    lines = (ROOT / ".ci" / "release_tools.txt").read_text().splitlines()
+    lines = (ROOT / "release" / "tools.txt").read_text().splitlines()
     tools = [Requirement(line) for line in lines if not line.startswith("#")]
     assert tools
     for tool in tools:
@@ -41,7 +41,7 @@ def test_constraints_have_no_address(file: Path) -> None:
 
 def test_sbom_gets_the_version() -> None:
     """The tool does not read the version from the code."""
-    script = runpy.run_path(str(ROOT / ".ci" / "write_sbom.py"))
+    script = runpy.run_path(str(ROOT / "release" / "write_sbom.py"))
     sbom = script["with_version"](
         {"metadata": {"component": {"name": "x", "type": "library"}}}, script["version"]()
     )

@@ -22,6 +22,7 @@ from xml.etree import ElementTree as ET
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "reference" / "airflow_versions.md"
 README = ROOT / "README.md"
+FIND_PYTHON = Path(__file__).with_name("find_python.py")
 
 
 class Airflow(NamedTuple):
@@ -127,9 +128,7 @@ class Pair(NamedTuple):
 
 def find_python(version: str) -> str:
     """Return the path of a Python such as 3.12."""
-    done = subprocess.run(
-        [sys.executable, ROOT / ".ci" / "find_python.py", version], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, FIND_PYTHON, version], capture_output=True, text=True, check=True)
     if not done.stdout:
         sys.exit(
             f"Python {version} was not found. Install it, for example with pyenv, and run the command again."
@@ -220,7 +219,7 @@ def write_constraints() -> None:
         command += ["--python-version", oldest, *(f"--extra={extra}" for extra in airflow.extras)]
         command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--constraint", "-"]
         command += ["--output-file", airflow.constraints, "pyproject.toml"]
-        command += [".ci/release_tools.txt"] if airflow.version == NEWEST else []
+        command += ["release/tools.txt"] if airflow.version == NEWEST else []
         limits = "\n".join((f"apache-airflow=={airflow.version}", *airflow.pins))
         subprocess.run(command, cwd=ROOT, input=limits, text=True, check=True)
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 wanted = sys.argv[1]
 beside = sorted(Path(sys.base_prefix).parent.glob(f"{wanted}.*/bin/python"))
-for candidate in filter(None, (shutil.which(f"python{wanted}"), *reversed(beside))):
+for candidate in (shutil.which(f"python{wanted}"), *reversed(beside)):
+    if candidate is None:
+        continue
     works = subprocess.run([candidate, "-c", "import venv, ensurepip"], capture_output=True, check=False)
     if works.returncode == 0:
         print(candidate)
