@@ -34,17 +34,22 @@ class Airflow(NamedTuple):
     """Limits for packages: newer versions break this Airflow."""
     extras: tuple[str, ...] = ("dev",)
     may_fail: bool = False
-    """Whether a failure of this row fails the matrix."""
+    """Whether the matrix passes although this row fails."""
+    is_lowest: bool = False
+    """Whether each package that users need has the lowest version that ``pyproject.toml`` accepts."""
 
     @property
     def constraints(self) -> str:
         """The file that pins everything."""
+        if self.is_lowest:
+            return "constraints-lowest.txt"
         series = ".".join(self.version.split(".")[:2])
         return "constraints.txt" if self.version == NEWEST else f"constraints-airflow-{series}.txt"
 
 
 NEWEST = "3.3.2"
 MATRIX = (
+    Airflow("2.11.0", ("3.10",), is_lowest=True),
     Airflow("2.11.2", ("3.10",)),
     # Its API server fails with newer versions: 422 for each start of a task, 500 for each login.
     Airflow("3.0.6", ("3.12",), ("anyio<4.12", "cadwyn<6", "fastapi<0.117", "pyjwt<2.11", "starlette<0.48")),
@@ -220,8 +225,16 @@ def write_constraints() -> None:
         command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--constraint", "-"]
         command += ["--output-file", airflow.constraints, "pyproject.toml"]
         command += ["release/tools.txt"] if airflow.version == NEWEST else []
-        limits = "\n".join((f"apache-airflow=={airflow.version}", *airflow.pins))
+        lowest = lower_bounds() if airflow.is_lowest else []
+        limits = "\n".join((f"apache-airflow=={airflow.version}", *airflow.pins, *lowest))
         subprocess.run(command, cwd=ROOT, input=limits, text=True, check=True)
+
+
+def lower_bounds() -> list[str]:
+    """Return a pin for the lowest version of each package that users need."""
+    project = (ROOT / "pyproject.toml").read_text()
+    lists = re.findall(r"^(?:dependencies|azure) = \[\n(.*?)^\]", project, re.MULTILINE | re.DOTALL)
+    return re.findall(r'"(.+)"', "".join(lists).replace(">=", "=="))
 
 
 def main() -> None:
