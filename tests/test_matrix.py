@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.matrix import __main__ as matrix
 from tests.matrix.__main__ import MATRIX, Airflow, all_pairs, read_report, summary
@@ -30,6 +31,30 @@ def test_each_airflow_has_its_constraints(airflow: Airflow) -> None:
     assert not re.search("^-", text, re.MULTILINE)
 
 
+@pytest.mark.parametrize("airflow", MATRIX, ids=lambda airflow: airflow.version)
+def test_constraints_pin_what_tests_need(airflow: Airflow) -> None:
+    project = (matrix.ROOT / "pyproject.toml").read_text()
+    lists = re.findall(r"^(?:dependencies|dev) = \[\n(.*?)^\]", project, re.MULTILINE | re.DOTALL)
+    needed = [Requirement(line).name for text in lists for line in re.findall(r'"(.*)"', text)]
+    assert {"aiohttp", "hypothesis"} < set(needed)
+    assert set(needed) - pins(airflow.constraints).keys() == set()
+
+
+def test_lowest_constraints_are_the_lower_bounds() -> None:
+    bounds = {bound.name: bound.specifier for bound in map(Requirement, matrix.lower_bounds())}
+    assert {"aiohttp", "apache-airflow", "azure-identity"} < bounds.keys()
+    lowest = pins("constraints-lowest.txt")
+    assert {name: bound.contains(lowest[name]) for name, bound in bounds.items()} == dict.fromkeys(
+        bounds, True
+    )
+
+
+def pins(file: str) -> dict[str, str]:
+    """Return the version of each package in a constraints file."""
+    lines = map(Requirement, (matrix.ROOT / file).read_text().splitlines())
+    return {line.name: str(line.specifier).removeprefix("==") for line in lines}
+
+
 def test_report_is_read(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(REPORT)
@@ -47,7 +72,7 @@ def test_summary_names_what_has_passed() -> None:
         "3.4.0b2 on Python 3.13": "9 passed in 1m00s | **FAILED**: 1 failed in 2m00s | 2026-03-02",
     }
     assert summary(rows) == (
-        "Tested by `make matrix`, 2026-03-01 to 2026-03-02: "
+        "[Tested](docs/reference/airflow_versions.md#what-was-tested) by `make matrix`, 2026-03-01 to 2026-03-02: "
         "Airflow (Python) 2.11.2 (3.10), 3.3.2 (3.12/3.13)."
     )
     assert summary({}) == "`make matrix` has not passed with any pair yet."
@@ -68,6 +93,6 @@ def test_written_rows_keep_the_others(tmp_path: Path, monkeypatch: pytest.Monkey
     lines = page.read_text().splitlines()
     rows = [line for line in lines if line.startswith("| ") and "on Python" in line]
     assert [row.split(" | ")[0] for row in rows] == [f"| {pair}" for pair in all_pairs()[:2]]
-    assert lines.count("- 2.11.2 on Python 3.10: before Airflow 3.3 (2)") == 1
+    assert lines.count("- 2.11.0 on Python 3.10: before Airflow 3.3 (2)") == 1
     assert (lines[0], lines[-1]) == ("a", "z")
-    assert "2.11.2 (3.10), 3.0.6 (3.12)" in readme.read_text()
+    assert "2.11.0 (3.10), 2.11.2 (3.10)" in readme.read_text()

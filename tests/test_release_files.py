@@ -34,11 +34,6 @@ def test_release_tools_are_pinned() -> None:
         assert tool.specifier.contains(pin.version)
 
 
-@pytest.mark.parametrize("file", sorted(ROOT.glob("constraints*.txt")), ids=lambda path: path.stem)
-def test_constraints_have_no_address(file: Path) -> None:
-    assert not re.search(r"://|^-", file.read_text(), re.MULTILINE)
-
-
 def test_sbom_gets_the_version() -> None:
     """The tool does not read the version from the code."""
     script = runpy.run_path(str(ROOT / "release" / "write_sbom.py"))
@@ -51,26 +46,6 @@ def test_sbom_gets_the_version() -> None:
         "version": __version__,
         "purl": f"pkg:pypi/x@{__version__}",
     }
-
-
-@pytest.mark.parametrize("file", sorted(ROOT.glob("constraints*.txt")), ids=lambda path: path.stem)
-def test_constraints_pin_what_tests_need(file: Path) -> None:
-    project = (ROOT / "pyproject.toml").read_text()
-    lists = re.findall(r"^(?:dependencies|dev) = \[\n(.*?)^\]", project, re.MULTILINE | re.DOTALL)
-    needed = [Requirement(line) for text in lists for line in re.findall(r'"(.*)"', text)]
-    pins = {canonicalize_name(Requirement(line).name) for line in file.read_text().splitlines()}
-    assert {canonicalize_name(tool.name) for tool in needed} - pins == set()
-    assert len(lists) == 2
-
-
-def test_lowest_constraints_are_the_lower_bounds() -> None:
-    matrix = runpy.run_path(str(ROOT / "tests" / "matrix" / "__main__.py"))
-    bounds = {pin.name: pin for pin in map(Requirement, matrix["lower_bounds"]())}
-    assert {"aiohttp", "apache-airflow", "azure-identity"} < set(bounds)
-    pins = map(Requirement, (ROOT / "constraints-lowest.txt").read_text().splitlines())
-    lowest = {pin.name: str(pin.specifier).removeprefix("==") for pin in pins if pin.name in bounds}
-    assert set(lowest) == set(bounds)
-    assert all(bound.specifier.contains(lowest[name]) for name, bound in bounds.items())
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda path: path.stem)

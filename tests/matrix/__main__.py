@@ -21,6 +21,7 @@ from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "reference" / "airflow_versions.md"
+TABLE = "docs/reference/airflow_versions.md#what-was-tested"
 README = ROOT / "README.md"
 FIND_PYTHON = Path(__file__).with_name("find_python.py")
 
@@ -192,7 +193,8 @@ def summary(rows: dict[str, str]) -> str:
         airflow, _, python = pair.partition(" on Python ")
         pythons.setdefault(airflow, []).append(python)
     pairs = ", ".join(f"{airflow} ({'/'.join(versions)})" for airflow, versions in pythons.items())
-    return f"Tested by `make matrix`, {' to '.join(dict.fromkeys((days[0], days[-1])))}: Airflow (Python) {pairs}."
+    when = " to ".join(dict.fromkeys((days[0], days[-1])))
+    return f"[Tested]({TABLE}) by `make matrix`, {when}: Airflow (Python) {pairs}."
 
 
 def write_skips(results: dict[Pair, tuple[Result, Result]]) -> None:
