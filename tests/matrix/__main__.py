@@ -61,7 +61,17 @@ MATRIX = (
     Airflow("3.4.0b2", ("3.13",), may_fail=True),
 )
 
-_FOLDERS = ("assets", "hooks", "links", "notifications", "operators", "sensors", "task_groups", "triggers")
+_FOLDERS = (
+    "assets",
+    "commands",
+    "hooks",
+    "links",
+    "notifications",
+    "operators",
+    "sensors",
+    "task_groups",
+    "triggers",
+)
 IN_PROCESS = [
     *(f"tests/{folder}" for folder in _FOLDERS),
     "tests/plugins/test_service_fabric.py",
