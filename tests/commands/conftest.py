@@ -29,7 +29,7 @@ def sf_wait(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
     """Run a command line; a wrong one ends as a process does."""
 
     def run(*words: str) -> Done:
-        capsys.readouterr()  # Airflow 2 logs to the standard output
+        capsys.readouterr()  # Airflow before 3.2 logs to the standard output
         try:
             code = main(words)
         except SystemExit as end:
