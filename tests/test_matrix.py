@@ -19,6 +19,7 @@ REPORT = """<testsuites><testsuite>
 <testcase><failure message="a"/></testcase>
 <testcase><error message="b"/></testcase>
 <testcase><skipped type="pytest.skip" message="before Airflow 3.3"/></testcase>
+<testcase><skipped type="pytest.skip" message="could not import 'slack': No module named 'slack'"/></testcase>
 </testsuite></testsuites>"""
 
 
@@ -59,8 +60,8 @@ def test_report_is_read(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(REPORT)
     result = read_report(report, 61.4, is_passed=False)
-    assert str(result) == "**FAILED**: 2 failed, 2 passed, 1 skipped in 1m01s"
-    assert result.skips == {"before Airflow 3.3": 1}
+    assert str(result) == "**FAILED**: 2 failed, 2 passed, 2 skipped in 1m01s"
+    assert result.skips == {"before Airflow 3.3": 1, "an optional package is not installed": 1}
     assert str(read_report(tmp_path / "none.xml", 5.0, is_passed=False)) == "**FAILED**: no test in 0m05s"
 
 
@@ -93,6 +94,11 @@ def test_written_rows_keep_the_others(tmp_path: Path, monkeypatch: pytest.Monkey
     lines = page.read_text().splitlines()
     rows = [line for line in lines if line.startswith("| ") and "on Python" in line]
     assert [row.split(" | ")[0] for row in rows] == [f"| {pair}" for pair in all_pairs()[:2]]
-    assert lines.count("- 2.11.0 on Python 3.10: before Airflow 3.3 (2)") == 1
+    assert (
+        lines.count(
+            "- 2.11.0 on Python 3.10: Before Airflow 3.3 (2). An optional package is not installed (2)."
+        )
+        == 1
+    )
     assert (lines[0], lines[-1]) == ("a", "z")
     assert "2.11.0 (3.10), 2.11.2 (3.10)" in readme.read_text()

@@ -162,7 +162,9 @@ def read_report(report: Path, seconds: float, *, is_passed: bool) -> Result:
     for case in cases:
         skipped = case.find("skipped")
         if skipped is not None:
-            skips[skipped.get("message", "").removeprefix("Skipped: ")] += 1
+            reason = skipped.get("message", "").removeprefix("Skipped: ")
+            is_optional = reason.startswith("could not import")
+            skips["an optional package is not installed" if is_optional else reason] += 1
         has_failed = case.find("failure") is not None or case.find("error") is not None
         counts["failed" if has_failed else "passed" if skipped is None else "skipped"] += 1
     return Result(counts, skips, seconds, is_passed)
@@ -214,7 +216,8 @@ def write_skips(results: dict[Pair, tuple[Result, Result]]) -> None:
     lines = dict(re.findall(r"^- (\S+ on Python \S+): (.*)$", PAGE.read_text(), re.MULTILINE))
     for pair, (in_process, live) in results.items():
         reasons = (in_process.skips + live.skips).most_common()
-        lines[str(pair)] = "; ".join(f"{reason} ({count})" for reason, count in reasons) or "none"
+        sentences = [f"{reason[:1].upper()}{reason[1:]} ({count})." for reason, count in reasons]
+        lines[str(pair)] = " ".join(sentences) or "none"
     known = [str(pair) for pair in all_pairs() if str(pair) in lines]
     replace_block(PAGE, "skips", "".join(f"- {pair}: {lines[pair]}\n" for pair in known))
 
