@@ -11,13 +11,17 @@ OLD_AIRFLOW := 2.11.2
 TOOLS := .venv-release-tools
 CLEAN := build/clean
 
+E2E_VENV := .venv-e2e
+E2E_PIP := $(E2E_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	--constraint constraints.txt --constraint constraints-e2e.txt
+
 PYTEST := -m pytest --quiet --numprocesses 2
 
 # Compiled files save time each time that Python starts.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rollback airflow docs docs-site screenshots golden test test-all test-airflow-2.11 matrix bench bench-full mutants lint format build constraints clean
+.PHONY: help demo demo-rollback airflow docs docs-site screenshots golden test test-all test-airflow-2.11 matrix e2e bench bench-full mutants lint format build constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +57,10 @@ test-airflow-2.11: | check-python ## Test the oldest supported Airflow on the ol
 
 matrix: | check-python ## Test each supported Airflow and Python, or AIRFLOWS="3.1.8 3.2.2" (about an hour)
 	@$(PYTHON) tests/matrix --write-docs $(AIRFLOWS)
+
+e2e: $(E2E_VENV)/.installed ## Play faults in a distributed Airflow, or NAMES="triggerer_killed"; EXECUTOR=celery, RUNS=3, BROKEN=1
+	@$(E2E_VENV)/bin/python -m tests.e2e --executor $(or $(EXECUTOR),local) --runs $(or $(RUNS),1) \
+		$(if $(BROKEN),--broken) $(NAMES)
 
 bench: $(VENV)/.installed-bench ## Measure the cost of waits and compare it with other providers (about 3 minutes)
 	@$(BIN)/python -m benchmarks
@@ -148,6 +156,19 @@ $(TOOLS)/.installed: constraints.txt release/tools.txt | check-python
 	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--requirement release/tools.txt
 	@touch $@
+
+$(E2E_VENV)/.installed: constraints.txt constraints-e2e.txt pyproject.toml | check-python check-servers
+	@echo "==> Installing Airflow $(AIRFLOW), Celery and the drivers into $(E2E_VENV) (two minutes)"
+	@$(PYTHON) -m venv --clear $(E2E_VENV)
+	@$(E2E_PIP) hatchling editables
+	@$(E2E_PIP) --no-build-isolation --editable '.[e2e]'
+	@touch $@
+
+.PHONY: check-servers
+check-servers:
+	@for program in initdb postgres psql redis-server; do \
+		PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')" command -v $$program >/dev/null || { \
+		echo "$$program is not installed. On Debian and Ubuntu: apt install postgresql redis-server" >&2; exit 1; }; done
 
 .PHONY: check-python
 check-python:

@@ -47,6 +47,8 @@ class LiveAirflow:
     """
 
     parts: tuple[str, ...] = PARTS
+    commands: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """The commands of parts with another name."""
     healthy_parts: tuple[str, ...] = ("scheduler", "triggerer", "dag_processor")
     api = "api/v2"
     health = "monitor/health"
@@ -130,18 +132,31 @@ class LiveAirflow:
     def start(self) -> None:
         """Start all parts and wait until they are healthy."""
         for part in self.parts:
-            self._parts[part] = self.spawn(part, "-m", "airflow", part)
+            self.begin(part)
         self.wait_until(self._is_healthy, "Airflow is not healthy", self.parts[0])
         self._log_in()
 
-    def restart(self, part: str) -> None:
-        """Kill a part with all its children, as if its machine failed, and start it again."""
+    def begin(self, part: str) -> None:
+        """Start a part."""
+        self._parts[part] = self.spawn(part, "-m", "airflow", *self.commands.get(part, (part,)))
+
+    def kill(self, part: str) -> None:
+        """Kill a part with all its children, as if its machine failed."""
         killed = self._parts.pop(part)
-        for process in self.processes():
-            if _session_of(process) == killed.pid:
-                process.kill()
+        self.send_signal(killed, signal.SIGKILL)
         killed.wait()
-        self._parts[part] = self.spawn(part, "-m", "airflow", part)
+
+    def restart(self, part: str) -> None:
+        """Kill a part with all its children, and start it again."""
+        self.kill(part)
+        self.begin(part)
+
+    def send_signal(self, part: subprocess.Popen[bytes], number: int) -> None:
+        """Send a signal to the process of a part and to all its children."""
+        for process in self.processes():
+            if _session_of(process) == part.pid:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
 
     def stop(self) -> None:
         """Terminate every process, then kill those that are left."""
@@ -243,7 +258,7 @@ class LiveAirflow:
         if not answer.ok:
             msg = f"{method} {path}: {answer.status_code} {answer.text[:500]}"
             raise LiveAirflowError(msg, log)
-        return answer.json()
+        return answer.json() if answer.content else None
 
     def spawn(self, log_name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Run Python in a new session, so that Ctrl-C reaches only the demo, which then stops it."""

@@ -1,0 +1,112 @@
+"""
+Play faults in a distributed Airflow of real processes: ``make e2e``.
+
+Without names all faults of the executor are played.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from demo.live_airflow import ENDING_SIGNALS
+from tests.e2e.checks import judge
+from tests.e2e.distributed import DistributedAirflow
+from tests.e2e.faults import FAULTS, Fault
+from tests.e2e.servers import MissingServerError, Postgres, Redis
+from tests.e2e.world import Case, World
+
+DAGS = Path(__file__).parent / "dags"
+
+
+def main() -> int:
+    options = _options()
+    faults = [
+        fault
+        for fault in FAULTS
+        if options.executor in fault.executors and (not options.names or fault.name in options.names)
+    ]
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        world = _world(stack, options.executor)
+        failures = sum(play(world, faults, is_broken=options.broken) for _ in range(options.runs))
+        failures += leftovers(world)
+    print(f"==> {failures} failures in {(time.monotonic() - begun) / 60:.0f} minutes")
+    return int(bool(failures))
+
+
+def play(world: World, faults: list[Fault], *, is_broken: bool) -> int:
+    """Play the cases that disturb no other one together, then the others one by one; return the failures."""
+    plans = [(fault, dag) for fault in faults for dag in (fault.caught if is_broken else (fault.dag,))]
+    together = [plan for plan in plans if not plan[0].is_shared]
+    groups = [together, *([plan] for plan in plans if plan[0].is_shared)]
+    failures = 0
+    for group in filter(None, groups):
+        cases = [world.begin(*plan) for plan in group]
+        world.play(cases)
+        failures += sum(report(world, case, is_broken=is_broken) for case in cases)
+    return failures
+
+
+def report(world: World, case: Case, *, is_broken: bool) -> bool:
+    """Print what became of a case; return whether it has failed."""
+    verdict = judge(world, case)
+    has_failed = bool(verdict.problems) != is_broken
+    print(
+        f"{'FAILED' if has_failed else 'ok':7}{case.fault.name:24} {case.dag:18} {verdict.facts}", flush=True
+    )
+    for problem in verdict.problems:
+        print(f"       {'caught: ' if is_broken else ''}{problem}", flush=True)
+    case.cluster.stop()
+    return has_failed
+
+
+def leftovers(world: World) -> int:
+    """Print what is left behind; return how many kinds of it."""
+    connections = sum(case.cluster.open_connections() for case in world.cases)
+    triggers = world.live.count_of_triggers()
+    print(f"==> Left behind: {triggers} triggers, {connections} connections to clusters")
+    return bool(triggers) + bool(connections)
+
+
+def _world(stack: ExitStack, executor: str) -> World:
+    home = Path(tempfile.mkdtemp(prefix="airflow-e2e-home-"))
+    stack.callback(shutil.rmtree, home, ignore_errors=True)
+    shutil.copytree(DAGS, home / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    postgres = stack.enter_context(Postgres())
+    redis = stack.enter_context(Redis()) if executor == "celery" else None
+    live = stack.enter_context(DistributedAirflow(home, home / "dags", postgres, redis))
+    live.migrate()
+    live.start()
+    print(f"==> Airflow with {', '.join(live.parts)} on PostgreSQL; its logs are in {home}", flush=True)
+    return World(live, home / "clusters", stack)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make e2e", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="FAULT", help=", ".join(fault.name for fault in FAULTS))
+    parser.add_argument("--executor", choices=("local", "celery"), default="local")
+    parser.add_argument("--runs", type=int, default=1, help="how often each fault is played")
+    parser.add_argument(
+        "--broken", action="store_true", help="play the variants with a mistake; each must be found"
+    )
+    return parser.parse_args()
+
+
+def _end(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of signal
+    sys.exit(f"ended by signal {number}")
+
+
+if __name__ == "__main__":
+    for ending_signal in ENDING_SIGNALS:
+        signal.signal(ending_signal, _end)
+    try:
+        sys.exit(main())
+    except MissingServerError as error:
+        sys.exit(str(error))

@@ -1,0 +1,96 @@
+"""What became of a case: the problems, and the facts for the page. The journal of the cluster is the judge."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tests.e2e.cluster import state_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.faults import End
+    from tests.e2e.world import Case, World
+
+SUCCESS = {("RollingForwardCompleted", "v1"), ("CompletedRollforward", "v1")}
+"""The states and the version on record after the success of the expected upgrade, of both kinds."""
+
+SAME_MOMENT_SECONDS = 1.0
+"""The clocks of Airflow's database and of the cluster are the same, but not read at the same moment."""
+
+
+class Verdict(NamedTuple):
+    """What is wrong in a case, and what was observed."""
+
+    problems: tuple[str, ...]
+    facts: dict[str, Any]
+
+
+def judge(world: World, case: Case) -> Verdict:
+    """Return what became of a case."""
+    problems = ["it did not come to an end in time"] if case.took_too_long else []
+    for task, end in case.fault.ends.items():
+        problems += [f"{task}: {problem}" for problem in _problems(world, case, task, end)]
+    return Verdict(tuple(problems), _facts(case))
+
+
+def _problems(world: World, case: Case, task: str, end: End) -> Iterator[str]:
+    entry = case.tasks.get(task, {})
+    state, number = entry.get("state"), entry.get("try_number")
+    if state != end.state or end.tries not in {None, number}:
+        yield f"it is {state} in try {number}, expected {end.state} in try {end.tries or 'any'}"
+    if end.state in {"success", "failed", "skipped"} and entry.get("end_date"):
+        yield from _journal_problems(case, task, end, _moment(entry["end_date"]))
+    wait = world.xcom(case, task) or {}
+    if end.ended_by != wait.get("ended_by"):
+        yield f"its XCom upgrade_wait has ended_by {wait.get('ended_by')}, expected {end.ended_by}"
+    if end.most_seconds and wait.get("ended_at"):
+        took = _moment(wait["ended_at"]) - _moment(wait["began_at"])
+        if took > end.most_seconds:
+            yield f"its wait took {took:.0f} s, at most {end.most_seconds:.0f} s expected"
+    if end.log or end.ended_by:
+        log = world.log(case, task)
+        news = (end.log, str(wait.get("message") or "").splitlines()[0] if wait.get("message") else "")
+        yield from (f"its log lacks {text!r}" for text in news if text not in log)
+
+
+def _journal_problems(case: Case, task: str, end: End, ended_at: float) -> Iterator[str]:
+    name = case.upgrade_name(task)
+    before = [entry for entry in case.cluster.reads(name) if entry.at <= ended_at + SAME_MOMENT_SECONDS]
+    after = case.cluster.reads(name, ended_at + SAME_MOMENT_SECONDS)
+    last = state_in(before[-1].answer) if before else ("", "")
+    state = case.state(task)
+    if state == "success" and end.ended_by and last not in SUCCESS:
+        yield f"it is green, but the cluster's last answer was {' '.join(last)}"
+    if state == "failed" and end.ended_by == "upgrade" and last in SUCCESS:
+        yield "it is red, but the cluster's last answer was the success of its upgrade"
+    if len(after) > end.reads_after_end:
+        yield f"{len(after)} reads followed its end, at most {end.reads_after_end} expected"
+    if task == "release" and case.cluster.starts(name) != 1:
+        yield f"its upgrade was started {case.cluster.starts(name)} times"
+
+
+def _facts(case: Case) -> dict[str, Any]:
+    """Return what was observed: states, tries, starts, and how long no upgrade was read after the fault."""
+    names = {task: case.upgrade_name(task) for task in case.tasks}
+    after_fault = {task: case.cluster.reads(name, case.fault_at) for task, name in names.items()}
+    return {
+        "tasks": {
+            task: f"{entry['state']}/{entry['try_number']}" for task, entry in sorted(case.tasks.items())
+        },
+        "starts": case.cluster.starts(names.get("release", "")),
+        "reads": sum(len(case.cluster.reads(name)) for name in names.values()),
+        "read_again_after": max(
+            (reads[0].at - case.fault_at for reads in after_fault.values() if reads), default=0.0
+        ),
+        "reads_after_end": sum(
+            len(case.cluster.reads(names[task], _moment(entry["end_date"]) + SAME_MOMENT_SECONDS))
+            for task, entry in case.tasks.items()
+            if entry.get("end_date")
+        ),
+    }
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()

@@ -1,0 +1,97 @@
+"""Three waits and a release, with the connection and the names in the configuration of the run."""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import DAG
+from broken_waits import BROKEN, RelativeSensor  # type: ignore[import-not-found]  # Airflow imports it
+
+from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgradeApplicationOperator
+from airflow_provider_sf.releases import MonitoringPolicy
+from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+CASE = "{{ dag_run.conf['case'] }}"
+
+
+def die_where_configured(context: Context) -> None:
+    """Kill the process of the first try where the run says: ``start`` or ``resume``."""
+    ti: Any = context["ti"]
+    is_resumed = ti.xcom_pull(task_ids=ti.task_id, key="upgrade_wait", map_indexes=ti.map_index) is not None
+    dies_at = (context["dag_run"].conf or {}).get("dies_at")
+    if ti.try_number == 1 and dies_at == ("resume" if is_resumed else "start"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+COMMON: dict[str, Any] = {
+    "service_fabric_conn_id": "{{ dag_run.conf['case'] }}",
+    "deferrable": True,
+    "poke_interval": 10,
+    "retry_delay": timedelta(seconds=3),
+    "pre_execute": die_where_configured,
+}
+
+
+def add_dag(
+    dag_id: str, sensor: Any, operator: Any, *, dagrun_timeout: float | None = None, **options: Any
+) -> DAG:
+    """Return a DAG with a wait for each end of an upgrade, and a release."""
+    common = {**COMMON, "retries": options.pop("retries", 1)}
+    limit = timedelta(seconds=dagrun_timeout) if dagrun_timeout else None
+    with DAG(dag_id=dag_id, schedule=None, catchup=False, dagrun_timeout=limit) as dag:
+        sensor(task_id="good", name=f"good-{CASE}", kind="application_resource", **common, **options)
+        for task_id in ("rolled_back", "superseded"):
+            sensor(task_id=task_id, name=f"fabric:/{task_id}-{CASE}/web", **common, **options)
+        operator(
+            task_id="release",
+            name=f"fabric:/idle-{CASE}/web",
+            target_version="v1",
+            monitoring_policy=MonitoringPolicy(),
+            **common,
+        )
+    return dag
+
+
+REAL = ServiceFabricUpgradeSensor, ServiceFabricUpgradeApplicationOperator
+VARIANTS: dict[str, dict[str, Any]] = {
+    "waits": {},
+    "waits_no_retry": {"retries": 0},
+    "waits_short_outage": {"unreachable_timeout": 30, "retries": 0},
+    "waits_soft_fail": {"soft_fail": True},
+    "waits_paused": {},
+    "waits_run_timeout": {"dagrun_timeout": 60},
+}
+TIMEOUT_SECONDS = 150.0
+
+
+def add_timeouts(dag_id: str, sensor: Any) -> DAG:
+    """Return a DAG with a wait that a timeout ends."""
+    with DAG(dag_id=dag_id, schedule=None, catchup=False) as dag:
+        sensor(
+            task_id="stuck",
+            name=f"stuck-{CASE}",
+            kind="application_resource",
+            timeout=timedelta(seconds=TIMEOUT_SECONDS),
+            retries=0,
+            **COMMON,
+        )
+    return dag
+
+
+for name, variant in VARIANTS.items():
+    globals()[name] = add_dag(name, *REAL, **variant)
+for name, classes in BROKEN.items():
+    globals()[name] = add_dag(name, *classes)
+timeouts = add_timeouts("timeouts", ServiceFabricUpgradeSensor)
+broken_deadline = add_timeouts("broken_deadline", RelativeSensor)
+
+with DAG(dag_id="many", schedule=None, catchup=False) as many:
+    ServiceFabricUpgradeSensor.partial(
+        task_id="many", kind="application_resource", max_active_tis_per_dag=64, retries=1, **COMMON
+    ).expand(name=[f"{'rolled_back' if index % 20 == 0 else 'good'}-many{index}" for index in range(200)])

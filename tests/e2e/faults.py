@@ -1,0 +1,236 @@
+"""The faults: a row for each. What is done, and what must be observed afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.e2e import injections as do
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tests.e2e.world import Case, World
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a task must end. ``ended_by`` is that of its XCom; None if the wait did not end in its task."""
+
+    state: str
+    tries: int | None = 1
+    """None for any."""
+    ended_by: str | None = "upgrade"
+    log: str = ""
+    """A text that its log must contain."""
+    most_seconds: float | None = None
+    """How long the wait may take at most."""
+    reads_after_end: int = 0
+    """How many reads may follow: another triggerer can have the wait for some seconds more."""
+
+
+RIGHT = {
+    "good": End("success"),
+    "rolled_back": End("failed"),
+    "superseded": End("failed"),
+    "release": End("success"),
+}
+"""What must become of the four tasks, whatever happens."""
+
+
+def right(**changes: Any) -> dict[str, End]:
+    """Return how all tasks must end, with these values changed in each."""
+    return {task: End(**{"state": end.state, **changes}) for task, end in RIGHT.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """
+    A fault, as data.
+
+    ``inject`` is a plan that goes on once a second. The upgrades of the case stand still at 10 to 20 % until it has
+    ended, unless it lets them go on. ``is_shared`` is true if it hurts processes that other cases need.
+    """
+
+    name: str
+    done: str
+    inject: Callable[[World, Case], Iterator[None]]
+    ends: Mapping[str, End] = field(default_factory=lambda: RIGHT)
+    dag: str = "waits"
+    conf: Mapping[str, Any] = field(default_factory=dict)
+    waits_for_middle: bool = True
+    is_shared: bool = False
+    caught: tuple[str, ...] = ()
+    """The DAGs with a mistake that this fault must reveal."""
+    executors: tuple[str, ...] = ("local",)
+
+
+LATE = 6
+"""A triggerer that wakes late polls until Airflow has cancelled its triggers."""
+
+CELERY = ("celery",)
+BOTH = ("local", "celery")
+MARKED = {"tries": 1, "ended_by": None, "reads_after_end": LATE}
+
+FAULTS = (
+    Fault("nothing", "Nothing, for comparison", do.nothing, executors=BOTH, caught=("broken_blind",)),
+    # The cluster and the connection.
+    Fault("gateway_down", "One of two gateways down until the end", do.close_one_gateway),
+    Fault(
+        "gateways_down",
+        "All gateways down for 40 s, less than `unreachable_timeout`",
+        do.close_gateways_for_a_while,
+        caught=("broken_impatient",),
+    ),
+    Fault(
+        "gateways_down_long",
+        "All gateways down for longer than `unreachable_timeout`, which is 30 s here, without retries",
+        do.close_gateways_for_long,
+        {**right(state="failed", ended_by="unreachable_timeout"), "release": End("success")},
+        dag="waits_short_outage",
+    ),
+    Fault("server_certificate", "A new server certificate; connections are cut", do.renew_server_certificate),
+    Fault(
+        "client_certificate",
+        "A new client certificate in its files; 5 s later the cluster refuses the old one",
+        do.renew_client_certificate,
+    ),
+    Fault(
+        "connection_edited",
+        "The cluster moves to another port, and the connection is edited",
+        do.edit_connection,
+    ),
+    Fault("connection_deleted", "The connection is deleted for 40 s", do.delete_connection),
+    # Tasks, runs and DAGs.
+    Fault("tasks_cleared", "All tasks are cleared while they are deferred", do.clear_tasks, right(tries=2)),
+    Fault(
+        "marked_success",
+        "A person marks the tasks as success",
+        do.mark("success"),
+        right(state="success", **MARKED),
+    ),
+    Fault(
+        "marked_failed",
+        "A person marks the tasks as failed",
+        do.mark("failed"),
+        right(state="failed", **MARKED),
+    ),
+    Fault(
+        "run_timeout",
+        "`dagrun_timeout` expires while the tasks are deferred",
+        do.wait_for_the_end,
+        right(state="skipped", **MARKED),
+        dag="waits_run_timeout",
+    ),
+    Fault(
+        "soft_fail",
+        "Nothing, with `soft_fail` of the sensors",
+        do.nothing,
+        {**RIGHT, "rolled_back": End("skipped"), "superseded": End("skipped")},
+        dag="waits_soft_fail",
+    ),
+    Fault(
+        "dag_paused",
+        "The DAG is paused for 80 s, in which the upgrades end",
+        do.pause_dag,
+        dag="waits_paused",
+    ),
+    Fault("dag_file_removed", "The DAG file is removed for 40 s", do.remove_dag_file, dag="waits_removed"),
+    Fault(
+        "process_killed_at_start",
+        "SIGKILL of the process of each task at the start of its first try",
+        do.nothing,
+        right(tries=2),
+        conf={"dies_at": "start"},
+        executors=BOTH,
+    ),
+    Fault(
+        "process_killed_at_resume",
+        "SIGKILL of the process of each task when it resumes at the end of its first try",
+        do.nothing,
+        right(tries=2),
+        conf={"dies_at": "resume"},
+        executors=BOTH,
+        caught=("broken_forgetful", "broken_repeating"),
+    ),
+    # Triggerers.
+    Fault(
+        "triggerer_killed",
+        "SIGKILL of a triggerer until the other one continues its waits",
+        do.kill_one_triggerer,
+        is_shared=True,
+        executors=BOTH,
+    ),
+    Fault(
+        "triggerer_terminated",
+        "SIGTERM of a triggerer; it starts again when the other one continues its waits",
+        do.terminate_one_triggerer,
+        is_shared=True,
+    ),
+    Fault(
+        "triggerer_stopped",
+        "SIGSTOP of a triggerer for longer than the health threshold, then SIGCONT",
+        do.stop_one_triggerer,
+        is_shared=True,
+    ),
+    Fault(
+        "triggerer_wakes_late",
+        "SIGSTOP of a triggerer; SIGCONT after the other one has ended its waits",
+        do.wake_triggerer_after_the_end,
+        right(reads_after_end=LATE),
+        is_shared=True,
+    ),
+    Fault(
+        "triggerers_gone",
+        "SIGKILL of both triggerers for 40 s, in which one upgrade is superseded",
+        do.kill_triggerers,
+        is_shared=True,
+        executors=BOTH,
+        caught=("broken_restarted",),
+    ),
+    Fault(
+        "certificate_torn",
+        "A new client certificate without its key, and SIGKILL of both triggerers; 40 s later the key",
+        do.restart_while_certificate_is_torn,
+        is_shared=True,
+    ),
+    Fault(
+        "timeout",
+        "SIGKILL of both triggerers twice, during a wait with a `timeout` of 150 s",
+        do.restart_triggerers_often,
+        {"stuck": End("failed", ended_by="timeout", most_seconds=150.0 + 60.0)},
+        dag="timeouts",
+        is_shared=True,
+        caught=("broken_deadline",),
+    ),
+    # Other parts.
+    Fault(
+        "scheduler_killed", "SIGKILL of the scheduler for 20 s", do.kill("scheduler", 20.0), is_shared=True
+    ),
+    Fault(
+        "api_server_killed", "SIGKILL of the API server for 20 s", do.kill("api-server", 20.0), is_shared=True
+    ),
+    Fault(
+        "dag_processor_killed",
+        "SIGKILL of the DAG processor for 20 s",
+        do.kill("dag-processor", 20.0),
+        is_shared=True,
+    ),
+    Fault(
+        "postgres_stopped",
+        "PostgreSQL is stopped for 20 s; parts that end are started again",
+        do.stop_postgres,
+        is_shared=True,
+    ),
+    Fault("redis_killed", "SIGKILL of redis for 20 s", do.kill_redis, is_shared=True, executors=CELERY),
+    Fault(
+        "workers_killed",
+        "SIGKILL of both workers of Celery while a task resumes",
+        do.kill_workers_at_resume,
+        right(tries=None),
+        is_shared=True,
+        executors=CELERY,
+        caught=("broken_forgetful",),
+    ),
+)
+"""In the order in which they are played."""

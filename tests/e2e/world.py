@@ -1,0 +1,157 @@
+"""The running Airflow, and the cases that are played in it. DAGs are started and read through the REST API only."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from demo.live_airflow import LiveAirflowError
+from tests.e2e.cluster import Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.e2e.distributed import DistributedAirflow
+    from tests.e2e.faults import Fault
+
+WITHIN_SECONDS = 900.0
+"""A case that takes longer has failed."""
+
+ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
+
+MIDDLE = 120.0
+"""A second of each scenario in which its upgrade is at 10 to 20 %; it begins at second 60."""
+
+QUIET_AFTER_SECONDS = 25.0
+"""How long the journal is watched after the end of a case."""
+
+
+@dataclass
+class Case:
+    """A fault that is played once: its cluster, its run and what became of it."""
+
+    fault: Fault
+    name: str
+    dag: str
+    cluster: Cluster
+    run_id: str = ""
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Task -> its task instance in the REST API."""
+    fault_at: float = 0.0
+    took_too_long: bool = False
+
+    def state(self, task: str) -> str:
+        return str(self.tasks.get(task, {}).get("state"))
+
+    def upgrade_name(self, task: str) -> str:
+        """Return the name of the upgrade that a task waits for."""
+        if task in {"good", "stuck"}:
+            return f"{task}-{self.name}"
+        return f"fabric:/{'idle' if task == 'release' else task}-{self.name}/web"
+
+    def has_begun(self) -> bool:
+        """Return whether the waits are deferred and the upgrade of the release is started, at second 0."""
+        is_started = bool(self.cluster.starts(self.upgrade_name("release")))
+        return all(
+            self.state(task) in {"deferred", *ENDED} or (task == "release" and is_started)
+            for task in self.fault.ends
+        )
+
+    def are_all(self, *states: str) -> bool:
+        return all(self.state(task) in states for task in self.fault.ends)
+
+    def has_ended(self) -> bool:
+        return self.are_all(*ENDED)
+
+
+@dataclass
+class World:
+    """An Airflow with one cluster, connection and run for each case."""
+
+    live: DistributedAirflow
+    folder: Path
+    stack: ExitStack
+    cases: list[Case] = field(default_factory=list)
+
+    def begin(self, fault: Fault, dag: str) -> Case:
+        """Make the cluster and the connection of a case, and start its run."""
+        name = f"{fault.name}-{len(self.cases)}".replace("_", "").replace("-", "x")
+        cluster = self.stack.enter_context(Cluster(self.folder / name))
+        cluster.time.stop()
+        case = Case(fault, name, dag, cluster)
+        self.cases.append(case)
+        self.live.add_connection(name, **cluster.connection())
+        case.run_id = self.live.trigger(dag, case=name, **fault.conf)
+        return case
+
+    def look(self, case: Case) -> None:
+        """Read the task instances of a case; while the API server is down they stay as they were."""
+        with suppress(LiveAirflowError):
+            for entry in self.live.task_instances(case.dag, case.run_id):
+                case.tasks[entry["task_id"]] = entry
+
+    def xcom(self, case: Case, task: str, key: str = "upgrade_wait") -> dict[str, Any] | None:
+        """Return an XCom of a task; None if there is no such XCom."""
+        with suppress(LiveAirflowError):
+            return dict(self.live.xcom(case.dag, case.run_id, task, key))
+        return None
+
+    def log(self, case: Case, task: str) -> str:
+        """Return the lines of all tries of a task."""
+        tries = range(1, int(case.tasks[task]["try_number"]) + 1)
+        lines: list[str] = []
+        for number in tries:
+            with suppress(LiveAirflowError):
+                entries = self.live.task_log(case.dag, case.run_id, task, try_number=number)
+                for entry in entries:
+                    errors = [str(error["exc_value"]) for error in entry.get("error_detail") or ()]
+                    lines += [str(entry.get("event")), *errors]
+        return "\n".join(lines)
+
+    def is_watched(self, case: Case) -> bool:
+        """Return whether all tasks are deferred, and the triggerer has seen and stored the expected upgrade."""
+        if not case.are_all("deferred"):
+            return False
+        waits = [self.xcom(case, task) for task in case.fault.ends]
+        return all(wait and wait["expected"] for wait in waits)
+
+    def play(self, cases: list[Case]) -> None:
+        """Play these cases at the same time, each to its end."""
+        plans = {case.name: self._plan(case) for case in cases}
+        deadline = time.monotonic() + WITHIN_SECONDS
+        while plans and time.monotonic() < deadline:
+            time.sleep(1)
+            self.live.supervise()
+            for case in cases:
+                if case.name in plans:
+                    self.look(case)
+                    if next(plans[case.name], self) is self:
+                        del plans[case.name]
+        for case in cases:
+            case.took_too_long = case.name in plans
+
+    def _plan(self, case: Case) -> Iterator[None]:
+        if case.fault.waits_for_middle:
+            yield from until(case.has_begun)
+            case.cluster.time.jump(MIDDLE)
+            yield from until(lambda: self.is_watched(case))
+        case.fault_at = time.time()
+        yield from case.fault.inject(self, case)
+        case.cluster.time.go_on()
+        yield from until(case.has_ended)
+        yield from pause(QUIET_AFTER_SECONDS)
+
+
+def until(condition: Callable[[], object]) -> Iterator[None]:
+    """Wait until a condition holds."""
+    while not condition():
+        yield
+
+
+def pause(seconds: float) -> Iterator[None]:
+    """Wait for some time."""
+    end = time.monotonic() + seconds
+    yield from until(lambda: time.monotonic() > end)
