@@ -300,6 +300,10 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    reports = [report for group in terminalreporter.stats.values() for report in group]
+    properties = [item for report in reports for item in getattr(report, "user_properties", ())]
+    for note in sorted({str(value) for name, value in properties if name == "note"}):
+        terminalreporter.line(f"==> {note}")
     if config.getoption("--show-left-out"):
         terminalreporter.section(f"left out: {LEFT_OUT.total()} tests")
         for file, tests in sorted(LEFT_OUT.items()):

@@ -19,6 +19,7 @@ from demo.live_airflow import ENDING_SIGNALS
 from tests.e2e.checks import judge
 from tests.e2e.distributed import DistributedAirflow
 from tests.e2e.faults import FAULTS, Fault
+from tests.e2e.results import PAGE, Result, append, read, write_page
 from tests.e2e.servers import MissingServerError, Postgres, Redis
 from tests.e2e.world import Case, World
 
@@ -35,34 +36,38 @@ def main() -> int:
     begun = time.monotonic()
     with ExitStack() as stack:
         world = _world(stack, options.executor)
-        failures = sum(play(world, faults, is_broken=options.broken) for _ in range(options.runs))
+        failures = sum(play(world, faults, options) for _ in range(options.runs))
         failures += leftovers(world)
+    if options.write_docs:
+        write_page(read())
     print(f"==> {failures} failures in {(time.monotonic() - begun) / 60:.0f} minutes")
     return int(bool(failures))
 
 
-def play(world: World, faults: list[Fault], *, is_broken: bool) -> int:
+def play(world: World, faults: list[Fault], options: argparse.Namespace) -> int:
     """Play the cases that disturb no other one together, then the others one by one; return the failures."""
-    plans = [(fault, dag) for fault in faults for dag in (fault.caught if is_broken else (fault.dag,))]
+    plans = [(fault, dag) for fault in faults for dag in (fault.caught if options.broken else (fault.dag,))]
     together = [plan for plan in plans if not plan[0].is_shared]
     groups = [together, *([plan] for plan in plans if plan[0].is_shared)]
     failures = 0
     for group in filter(None, groups):
         cases = [world.begin(*plan) for plan in group]
         world.play(cases)
-        failures += sum(report(world, case, is_broken=is_broken) for case in cases)
+        failures += sum(report(world, case, options) for case in cases)
     return failures
 
 
-def report(world: World, case: Case, *, is_broken: bool) -> bool:
-    """Print what became of a case; return whether it has failed."""
+def report(world: World, case: Case, options: argparse.Namespace) -> bool:
+    """Print and keep what became of a case; return whether it has failed."""
     verdict = judge(world, case)
-    has_failed = bool(verdict.problems) != is_broken
+    if options.write_docs:
+        append(Result.of(case.fault.name, options.executor, case.dag, *verdict))
+    has_failed = bool(verdict.problems) != bool(options.broken or case.fault.is_known_gap)
     print(
         f"{'FAILED' if has_failed else 'ok':7}{case.fault.name:24} {case.dag:18} {verdict.facts}", flush=True
     )
     for problem in verdict.problems:
-        print(f"       {'caught: ' if is_broken else ''}{problem}", flush=True)
+        print(f"       {'found: ' if options.broken else ''}{problem}", flush=True)
     case.cluster.stop()
     return has_failed
 
@@ -96,6 +101,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--broken", action="store_true", help="play the variants with a mistake; each must be found"
     )
+    parser.add_argument("--write-docs", action="store_true", help=f"add the results to {PAGE.name}")
     return parser.parse_args()
 
 

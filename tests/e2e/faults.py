@@ -60,10 +60,22 @@ class Fault:
     conf: Mapping[str, Any] = field(default_factory=dict)
     waits_for_middle: bool = True
     is_shared: bool = False
+    is_known_gap: bool = False
+    """Whether the documentation says that the result can be wrong. Then it must be, until the gap is closed."""
     caught: tuple[str, ...] = ()
     """The DAGs with a mistake that this fault must reveal."""
     executors: tuple[str, ...] = ("local",)
 
+
+MISTAKES = {
+    "broken_blind": "an event that is trusted without a check",
+    "broken_forgetful": "a try that knows nothing of the one before",
+    "broken_restarted": "a triggerer that knows nothing of the one before",
+    "broken_impatient": "one failed poll that ends the wait",
+    "broken_repeating": "a start that is sent in each try",
+    "broken_deadline": "a timeout that starts again",
+}
+"""The DAGs of ``dags/broken_waits.py`` with a mistake each."""
 
 LATE = 6
 """A triggerer that wakes late polls until Airflow has cancelled its triggers."""
@@ -146,12 +158,28 @@ FAULTS = (
     ),
     Fault(
         "process_killed_at_resume",
-        "SIGKILL of the process of each task when it resumes at the end of its first try",
+        "SIGKILL of the process of each task when it has resumed and read the event of its trigger",
+        do.nothing,
+        right(tries=2),
+        conf={"dies_at": "end"},
+        executors=BOTH,
+        caught=("broken_forgetful", "broken_repeating"),
+    ),
+    Fault(
+        "process_killed_before_resume",
+        "SIGKILL of the process of each task before it can read the event of its trigger",
         do.nothing,
         right(tries=2),
         conf={"dies_at": "resume"},
-        executors=BOTH,
-        caught=("broken_forgetful", "broken_repeating"),
+        is_known_gap=True,
+    ),
+    Fault(
+        "process_killed_target_version",
+        "The same, with `target_version` and a `start_timeout` of one minute",
+        do.nothing,
+        {**right(tries=2), "superseded": End("failed", tries=2, ended_by="start_timeout")},
+        dag="waits_target_version",
+        conf={"dies_at": "resume"},
     ),
     # Triggerers.
     Fault(

@@ -112,8 +112,8 @@ class World:
         return "\n".join(lines)
 
     def is_watched(self, case: Case) -> bool:
-        """Return whether all tasks are deferred, and the triggerer has seen and stored the expected upgrade."""
-        if not case.are_all("deferred"):
+        """Return whether all tasks are deferred, or ended, and have found and stored the expected upgrade."""
+        if not case.are_all("deferred", *ENDED):
             return False
         waits = [self.xcom(case, task) for task in case.fault.ends]
         return all(wait and wait["expected"] for wait in waits)

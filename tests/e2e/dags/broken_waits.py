@@ -85,19 +85,20 @@ class ImpatientSensor(ServiceFabricUpgradeSensor):
 
 
 class RepeatingOperator(ServiceFabricUpgradeApplicationOperator):
-    """Send the request to start the upgrade in each try."""
+    """Send the request to start the upgrade in each try, without a look at the cluster."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415
+        from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - keeps parsing fast
         from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade  # noqa: PLC0415
 
-        upgrade = ApplicationUpgrade(
-            name=self.name,
-            target_version="v1",
-            parameters={"Web_InstanceCount": "-1"},
-            monitoring_policy=self.monitoring_policy,
-        )
-        ServiceFabricHook(self.service_fabric_conn_id).start_application_upgrade(upgrade)
+        if context["ti"].try_number > 1:
+            upgrade = ApplicationUpgrade(
+                name=self.name,
+                target_version="v1",
+                parameters={"Web_InstanceCount": "-1"},
+                monitoring_policy=self.monitoring_policy,
+            )
+            ServiceFabricHook(self.service_fabric_conn_id).start_application_upgrade(upgrade)
         return super().execute(context)
 
 

@@ -13,6 +13,7 @@ from broken_waits import BROKEN, RelativeSensor  # type: ignore[import-not-found
 from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgradeApplicationOperator
 from airflow_provider_sf.releases import MonitoringPolicy
 from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSensor
+from airflow_provider_sf.sensors.wait_task import WaitTask
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -20,13 +21,22 @@ if TYPE_CHECKING:
 CASE = "{{ dag_run.conf['case'] }}"
 
 
+def die(*_: object) -> None:
+    """Kill this process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def die_where_configured(context: Context) -> None:
-    """Kill the process of the first try where the run says: ``start`` or ``resume``."""
+    """Kill the process of the first try where the run says: ``start``, ``resume``, or ``end``, after the event is read."""
     ti: Any = context["ti"]
     is_resumed = ti.xcom_pull(task_ids=ti.task_id, key="upgrade_wait", map_indexes=ti.map_index) is not None
     dies_at = (context["dag_run"].conf or {}).get("dies_at")
-    if ti.try_number == 1 and dies_at == ("resume" if is_resumed else "start"):
-        os.kill(os.getpid(), signal.SIGKILL)
+    if ti.try_number > 1:
+        return
+    if dies_at == ("resume" if is_resumed else "start"):
+        die()
+    if dies_at == "end":
+        setattr(WaitTask, WaitTask.end.__name__, die)  # in this process only
 
 
 COMMON: dict[str, Any] = {
@@ -41,7 +51,7 @@ COMMON: dict[str, Any] = {
 def add_dag(
     dag_id: str, sensor: Any, operator: Any, *, dagrun_timeout: float | None = None, **options: Any
 ) -> DAG:
-    """Return a DAG with a wait for each end of an upgrade, and a release."""
+    """Return a DAG with a wait for each end of an upgrade, and a release. The options are for the sensors."""
     common = {**COMMON, "retries": options.pop("retries", 1)}
     limit = timedelta(seconds=dagrun_timeout) if dagrun_timeout else None
     with DAG(dag_id=dag_id, schedule=None, catchup=False, dagrun_timeout=limit) as dag:
@@ -63,6 +73,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "waits": {},
     "waits_no_retry": {"retries": 0},
     "waits_short_outage": {"unreachable_timeout": 30, "retries": 0},
+    "waits_target_version": {"target_version": "v1", "start_timeout": 60},
     "waits_soft_fail": {"soft_fail": True},
     "waits_paused": {},
     "waits_run_timeout": {"dagrun_timeout": 60},

@@ -1,0 +1,65 @@
+"""The page of faults shows the results of ``make e2e``; the runs themselves are in ``tests/e2e``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.e2e.faults import FAULTS, MISTAKES
+from tests.e2e.results import Result, append, read, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+RIGHT = {"good": "success/1", "release": "success/1", "rolled_back": "failed/1", "superseded": "failed/1"}
+
+
+def result(dag: str = "waits", problems: tuple[str, ...] = (), **facts: Any) -> Result:
+    facts = {"tasks": RIGHT, "starts": 1, "read_again_after": 9.0, "reads_after_end": 0, **facts}
+    return Result(
+        "triggerers_gone", "local", dag, "2026-03-01T00:00:00+00:00", "2 processors", problems, facts
+    )
+
+
+def row(*results: Result) -> list[str]:
+    line = table(results).splitlines()[-1]
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def test_page_shows_the_stored_results(documented: Callable[[str, str, str], None]) -> None:
+    documented("explanation/reliability.md", "faults", table(read()))
+
+
+def test_results_are_read_as_written(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    append(result(), file)
+    append(result(dag="broken_restarted"), file)
+    assert [entry.dag for entry in read(file)] == ["waits", "broken_restarted"]
+    assert read(file)[0].facts == result().facts
+
+
+def test_row_has_the_worst_values() -> None:
+    observed, runs = row(result(), result(read_again_after=70.4, reads_after_end=2))[1:3]
+    assert observed == "right; try 1; read again after 70 s; 1 start; up to 2 reads after the end"
+    assert runs == "2 LocalExecutor"
+
+
+def test_row_shows_a_wrong_run() -> None:
+    observed = row(result(), result(problems=("good: it is failed",), tasks={"good": "failed/1"}))[1]
+    assert observed.startswith("**wrong in 1 of 2 runs** (good: it is failed); failed, or right; try 1;")
+
+
+@pytest.mark.parametrize(("problems", "shown"), [((), ""), (("x",), MISTAKES["broken_restarted"])])
+def test_only_revealed_mistakes_are_shown(problems: tuple[str, ...], shown: str) -> None:
+    assert row(result(), result(dag="broken_restarted", problems=problems))[3].strip("| ") == shown
+
+
+def test_unmeasured_fault_has_no_row() -> None:
+    assert "triggerers" not in table([result(dag="broken_restarted")])
+
+
+def test_each_fault_has_another_name() -> None:
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+    assert {dag for fault in FAULTS for dag in fault.caught} == set(MISTAKES)
