@@ -68,7 +68,7 @@ class DistributedAirflow(LiveAirflow):
             self.environment |= {
                 "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
                 "AIRFLOW__CELERY__BROKER_URL": redis.url,
-                "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{postgres.url.replace('+psycopg2', '')}",
+                "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{postgres.url}",
             }
 
     def begin(self, part: str) -> None:
@@ -118,6 +118,10 @@ class DistributedAirflow(LiveAirflow):
     def pause_dag(self, dag_id: str, *, is_paused: bool) -> None:
         """Pause a DAG, or let it go on."""
         self.call("PATCH", f"dags/{dag_id}", json={"is_paused": is_paused})
+
+    def is_up(self) -> bool:
+        """Return whether the API server, scheduler, DAG processor and a triggerer are healthy."""
+        return self._is_healthy()
 
     def supervise(self) -> None:
         """Start each part again that has ended."""

@@ -239,6 +239,13 @@ FAULTS = (
         "api_server_killed", "SIGKILL of the API server for 20 s", do.kill("api-server", 20.0), is_shared=True
     ),
     Fault(
+        "api_server_down_at_end",
+        "SIGKILL of the API server for 20 s, in which the first upgrade ends",
+        do.kill_until_the_first_end("api-server", 20.0),
+        is_shared=True,
+        is_known_gap=True,
+    ),
+    Fault(
         "dag_processor_killed",
         "SIGKILL of the DAG processor for 20 s",
         do.kill("dag-processor", 20.0),

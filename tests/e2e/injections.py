@@ -81,7 +81,20 @@ def kill_triggerers(world: World, case: Case) -> Iterator[None]:
 
 
 def kill(part: str, seconds: float) -> Plan:
-    """Return the plan that kills a part and starts it again after some time, while the upgrades go on."""
+    """Return the plan that kills a part and starts it again after some time."""
+
+    def plan(world: World, case: Case) -> Iterator[None]:
+        world.live.kill(part)
+        yield from pause(seconds)
+        world.live.begin(part)
+        yield from until(world.live.is_up)
+        yield from read_again(case, seconds)
+
+    return plan
+
+
+def kill_until_the_first_end(part: str, seconds: float) -> Plan:
+    """Return the plan that kills a part while the upgrades go on; the first one ends after 21 s."""
 
     def plan(world: World, case: Case) -> Iterator[None]:
         world.live.kill(part)

@@ -40,7 +40,7 @@ class RestartedTrigger(ServiceFabricUpgradeTrigger):
 
     def __init__(self, **keywords: Any) -> None:
         super().__init__(**keywords)
-        self.live_progress = False
+        self.live_progress = datetime.now(timezone.utc).isoformat() < self.first_poll_at
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return f"{type(self).__module__}.{type(self).__name__}", super().serialize()[1]
