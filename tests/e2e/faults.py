@@ -177,7 +177,10 @@ FAULTS = (
         "process_killed_target_version",
         "The same, with `target_version` and a `start_timeout` of one minute",
         do.nothing,
-        {**right(tries=2), "superseded": End("failed", tries=2, ended_by="start_timeout")},
+        {
+            **right(tries=2),
+            **dict.fromkeys(("rolled_back", "superseded"), End("failed", tries=2, ended_by="start_timeout")),
+        },
         dag="waits_target_version",
         conf={"dies_at": "resume"},
     ),
