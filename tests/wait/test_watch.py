@@ -12,6 +12,7 @@ from hypothesis import given, settings
 
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.kinds import KINDS
+from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.upgrade_end import END_OUTCOMES, UpgradeEnd
 from airflow_provider_sf.wait.watch import WatchState, key_facts, observe
 from tests.wait.cluster_manager import ClusterManager, Request
@@ -187,11 +188,25 @@ def expected_ends(manager: ClusterManager) -> list[str]:
     return [OUTCOMES[result] for result in manager.results if result in OUTCOMES]
 
 
+def hidden_ends(manager: ClusterManager) -> int:
+    """Return how many ends no answer shows: the next upgrade starts in the same second."""
+    seconds = moments(manager)
+    requests = [manager.entry_at(second).request for second in seconds]
+    active = [record.outcome.active for record in records_at(manager, seconds)]
+    pairs = zip(requests, requests[1:], active, active[1:], strict=False)
+    return sum(first != second and all(both) for first, second, *both in pairs)
+
+
 @MANY
 @given(histories())
 def test_each_end_is_found_once(manager: ClusterManager) -> None:
     ends = watch(*records_at(manager, moments(manager)))
-    assert [end.outcome for end in ends] == expected_ends(manager)
+    found = [end.outcome for end in ends]
+    expected = expected_ends(manager)
+    assert found.count("superseded") == hidden_ends(manager)
+    assert [
+        end if end != "superseded" else real for end, real in zip(found, expected, strict=True)
+    ] == expected
     assert all(end.outcome in END_OUTCOMES for end in ends)
 
 
@@ -213,6 +228,9 @@ def test_latest_end_is_never_missed(manager: ClusterManager, data: st.DataObject
     first = data.draw(st.sampled_from(moments(manager)))
     before, after = records_at(manager, [first, moments(manager)[-1]])
     found = watch(before, after)
+    if before.outcome is Outcome.UNKNOWN:
+        assert found == []  # then the last record is the first one that is known
+        return
     if after.started_at is not None and before.started_at != after.started_at and before.started_at:
         assert found[-1].outcome == expected_ends(manager)[-1]
     if key_facts(before) == key_facts(after):
