@@ -32,6 +32,11 @@ def retry_line(earlier: EarlierTry | None, selector: UpgradeSelector) -> LogLine
     return logging.WARNING, f"{text}. {_CANNOT_NOTICE}. {_ADVICE}"
 
 
+def found_line() -> str:
+    """Say why a task is deferred again."""
+    return "The expected upgrade is stored for a retry; the task is deferred again"
+
+
 def cleared_line() -> LogLine:
     """Say that the state of earlier tries is not used."""
     return logging.INFO, "The task was cleared or changed: what earlier tries have found is not used"

@@ -18,7 +18,8 @@ KEY = "expected_upgrade"
 """
 The key in the store, which Airflow has from 3.3 on.
 
-XComs do not survive: Airflow clears those of a task when a try starts. A trigger cannot reach the store.
+XComs do not survive: Airflow clears those of a task when a try starts. A trigger cannot reach the store: it
+fires when it has found the expected upgrade, so that the task stores that.
 """
 
 
@@ -51,6 +52,12 @@ class EarlierTries:
             self._log.log(level, "%s", text)
         self._stored = earlier
         return state if earlier is None else replace(state, expected=earlier.expected, before=earlier.before)
+
+    def must_know_more(self, context: Context, state: WaitState) -> bool:
+        """Whether a retry can follow that would not know which upgrade this try finds after this state."""
+        ti = context["ti"]
+        can_store = context.get("task_state_store") is not None
+        return can_store and ti.try_number <= ti.max_tries and not state.is_upgrade_known
 
     def keep(self, context: Context, state: WaitState) -> None:
         """Store what a later process must know, if it has changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 from airflow_provider_sf.exceptions import UpgradeFailed
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.links.service_fabric import push_link
+from airflow_provider_sf.messages.earlier_tries import found_line
 from airflow_provider_sf.polling.upgrade_wait import UpgradeWait
 from airflow_provider_sf.rest import UnexpectedAnswer
 from airflow_provider_sf.rest.json_values import iso
@@ -121,10 +123,24 @@ class WaitTask:
         return None
 
     def complete(self, context: Context, event: object) -> dict[str, Any]:
-        """End the task with the event of its trigger; store first what a retry must know."""
+        """
+        End the task with the event of its trigger; store first what a retry must know.
+
+        If the trigger has only found the expected upgrade, defer again.
+        """
         state = state_from_event(event, self._settings.kind, self._settings.name)
         self._keep(context, state)
+        if self._needs_earlier_tries and state.ended_by is None and state.is_upgrade_known:
+            self._continue(context, state)
         return self.end(context, state)
+
+    def _continue(self, context: Context, state: WaitState) -> None:
+        """Defer again, with the deadline of the first deferral."""
+        began_at, limit = state.began_at or _now(), timedelta(seconds=self._settings.limit[1])
+        self._policy = replace(self._policy, deadline=began_at + limit)
+        self._wait.state = state
+        self._log.info("%s", found_line())
+        self._defer(context, self._policy.interval(state.answers))
 
     def end(self, context: Context, state: WaitState) -> dict[str, Any]:
         """
@@ -205,6 +221,8 @@ class WaitTask:
                 first_poll_at=str(iso(now + timedelta(seconds=pause))),
                 wait_state=self._wait.state.to_dict(),
                 live_progress=settings.live_progress and settings.push_xcoms,
+                stop_when_found=self._needs_earlier_tries
+                and self._earlier_tries.must_know_more(context, self._wait.state),
                 **self._policy.to_dict(),
             ),
             method_name=settings.method_name,

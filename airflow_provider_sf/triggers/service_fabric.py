@@ -60,6 +60,8 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
     :param first_poll_at: the time of the first poll, ISO 8601
     :param wait_state: the state after the worker's first poll, from ``WaitState.to_dict``
     :param live_progress: push record and state as XComs while the task is deferred, if Airflow can do that
+    :param stop_when_found: also fire when the expected upgrade is first known, with a state that has not
+        ended; the task stores it for a retry, and defers again
     :param policy: how to wait and for which upgrade, from ``Policy.to_dict``
     """
 
@@ -72,6 +74,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         first_poll_at: str,
         wait_state: dict[str, Any],
         live_progress: bool = True,
+        stop_when_found: bool = False,
         **policy: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow 3 leaves it untyped
@@ -81,6 +84,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         self.first_poll_at = first_poll_at
         self.wait_state = WaitState.from_dict(wait_state)
         self.live_progress = live_progress
+        self.stop_when_found = stop_when_found
         self.policy = Policy.from_dict(policy)
         self._log_state = LogState()
         self._unchanged_polls = 0
@@ -100,12 +104,17 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
                 "first_poll_at": self.first_poll_at,
                 "wait_state": self.wait_state.to_dict(),
                 "live_progress": self.live_progress,
+                **({"stop_when_found": True} if self.stop_when_found else {}),
                 **self.policy.to_dict(),
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the event."""
+        state = await self._final_state()
+        yield TriggerEvent(state.to_dict())
+
+    async def _final_state(self) -> WaitState:
         first_poll_at, connection = utc(self.first_poll_at) or _now(), self.service_fabric_conn_id
         ti = self.task_instance if self.live_progress else None
         async with (
@@ -125,8 +134,15 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
             subscription = poller.first_subscription(pause, self.policy.poke_interval)
             while isinstance(decision := await self._next_step(poller, subscription, xcoms), PollAgain):
                 xcoms.show(self.wait_state, _now())
+                if self._must_stop():
+                    return self.wait_state
                 subscription = self._subscription(decision)
-        yield TriggerEvent(self.wait_state.ended(decision.by, _now()).to_dict())
+        return self.wait_state.ended(decision.by, _now())
+
+    def _must_stop(self) -> bool:
+        """Whether the task must store what was found. A result that is being confirmed follows soon."""
+        state = self.wait_state
+        return self.stop_when_found and state.is_upgrade_known and not state.is_confirming
 
     async def on_kill(self) -> None:
         """Log that Airflow has cancelled this trigger; Airflow calls it from 3.3 on."""

@@ -18,6 +18,7 @@ from airflow_provider_sf.rest.storage_limits import shorten
 from airflow_provider_sf.serialization import REQUIRED, TRANSIENT, Record
 from airflow_provider_sf.upgrades import UpgradeProgress
 from airflow_provider_sf.upgrades.failure_reasons import FailureDetails, failure_reasons
+from airflow_provider_sf.upgrades.kinds import get_kind
 from airflow_provider_sf.wait.identity import History, UpgradeIdentity
 from airflow_provider_sf.wait.timeline import Stage
 
@@ -131,6 +132,13 @@ class WaitState(Record):
     def is_deleted(self) -> bool:
         """Whether the last poll did not find what an earlier one has found."""
         return self.record is not None and self.error is not None and is_missing(self.error)
+
+    @property
+    def is_upgrade_known(self) -> bool:
+        """Whether the expected upgrade is known so well that no other one can be taken for it."""
+        if self.expected is None or self.record is None:
+            return False
+        return self.expected.started_at is not None or get_kind(self.record.kind).is_multi_phase
 
     @property
     def history(self) -> History:

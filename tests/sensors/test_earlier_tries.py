@@ -29,6 +29,8 @@ pytestmark = [
 ]
 
 NAME = "superseded-shop"
+STARTS_LATE = "previous_superseded-shop"
+"""An upgrade to v1 is on record; that to v2 starts 60 seconds after the first request."""
 V1_RUNS, V2_COMPLETED = 100.0, 3600.0
 """Seconds after the start of v1: it is running; v2 has replaced it and succeeded."""
 
@@ -83,15 +85,15 @@ class Task:
             sensor(name, "deferrable", **keywords).execute(self.context)
         return deferred.value
 
-    def complete(self, event: Any, **keywords: Any) -> Any:
-        return sensor(NAME, "deferrable", **keywords).execute_complete(self.context, event)
+    def complete(self, event: Any, name: str = NAME, **keywords: Any) -> Any:
+        return sensor(name, "deferrable", **keywords).execute_complete(self.context, event)
 
     def finish(self, name: str = NAME, **keywords: Any) -> Any:
         """Run a deferrable task to its end."""
         try:
             return sensor(name, "deferrable", **keywords).execute(self.context)
         except TaskDeferred as deferred:
-            return self.complete(fire(deferred), **keywords)
+            return self.complete(fire(deferred), name, **keywords)
 
 
 @pytest.fixture
@@ -160,6 +162,66 @@ def test_event_is_stored_before_it_is_judged(wait_until: SetTime, task: Task) ->
     wait_until(V2_COMPLETED)
     with pytest.raises(UpgradeFailed, match="superseded"):
         task.finish()
+
+
+def defer_early(task: Task) -> TaskDeferred:
+    return task.defer(STARTS_LATE, previous=ServiceFabricHook().get_upgrade_progress(STARTS_LATE).to_dict())
+
+
+def found_by_trigger(task: Task, clock: Any) -> tuple[TaskDeferred, Any]:
+    """Defer before the upgrade starts; return the deferral, and the event of the trigger that finds it."""
+    task.ti.max_tries = 1
+    deferred = defer_early(task)
+    clock.now += 60.0 + V1_RUNS
+    return deferred, fire(deferred)
+
+
+def defer_again(task: Task, event: Any) -> TaskDeferred:
+    with pytest.raises(TaskDeferred) as again:
+        task.complete(event, STARTS_LATE)
+    return again.value
+
+
+def test_retry_knows_what_the_trigger_found(clock: Any, task: Task) -> None:
+    """The trigger fires when it finds v2, which v3 replaces. The worker is killed when it resumes for the end."""
+    _, event = found_by_trigger(task, clock)
+    assert (event["ended_by"], event["expected"]["target_version"]) == (None, "v2")
+    defer_again(task, event)
+    task.retry()
+    clock.now += V2_COMPLETED
+    with pytest.raises(UpgradeFailed, match="Superseded"):
+        task.finish(STARTS_LATE)
+
+
+def test_second_deferral_ends_at_the_same_time(clock: Any, task: Task) -> None:
+    first, event = found_by_trigger(task, clock)
+    again = defer_again(task, event)
+    before, after = (deferred.trigger.serialize()[1] for deferred in (first, again))
+    assert before["stop_when_found"]
+    assert "stop_when_found" not in after
+    assert after["deadline"] == before["deadline"]
+    assert after["wait_state"]["began_at"] == before["wait_state"]["began_at"]
+
+
+def test_wait_with_a_second_deferral_ends(clock: Any, task: Task) -> None:
+    _, event = found_by_trigger(task, clock)
+    again = defer_again(task, event)
+    clock.now += V2_COMPLETED
+    with pytest.raises(UpgradeFailed, match="Superseded"):
+        task.complete(fire(again), STARTS_LATE)
+
+
+@pytest.mark.parametrize("lacks", ["retries", "store"])
+def test_trigger_stops_only_for_a_retry(lacks: str, task: Task) -> None:
+    task.ti.max_tries = 0 if lacks == "retries" else 1
+    task.has_store = lacks != "store"
+    assert "stop_when_found" not in defer_early(task).trigger.serialize()[1]
+
+
+def test_trigger_does_not_stop_for_a_known_upgrade(wait_until: SetTime, task: Task) -> None:
+    task.ti.max_tries = 1
+    wait_until(V1_RUNS)
+    assert "stop_when_found" not in task.defer().trigger.serialize()[1]
 
 
 def test_poke_mode_stores_what_it_finds(
