@@ -171,16 +171,12 @@ FAULTS = (
         do.nothing,
         right(tries=2),
         conf={"dies_at": "resume"},
-        is_known_gap=True,
     ),
     Fault(
         "process_killed_target_version",
         "The same, with `target_version` and a `start_timeout` of one minute",
         do.nothing,
-        {
-            **right(tries=2),
-            **dict.fromkeys(("rolled_back", "superseded"), End("failed", tries=2, ended_by="start_timeout")),
-        },
+        right(tries=2),
         dag="waits_target_version",
         conf={"dies_at": "resume"},
     ),
