@@ -167,7 +167,7 @@ FAULTS = (
     ),
     Fault(
         "process_killed_before_resume",
-        "SIGKILL of the process of each task before it can read the event of its trigger",
+        "SIGKILL of the process of each task before it can read the event with the end of its wait",
         do.nothing,
         right(tries=2),
         conf={"dies_at": "resume"},

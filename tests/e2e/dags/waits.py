@@ -30,7 +30,8 @@ def die_where_configured(context: Context) -> None:
     """Kill the process of the first try where the run says: ``start``, ``resume``, or ``end``, after the event is read."""
     ti: Any = context["ti"]
     is_resumed = ti.xcom_pull(task_ids=ti.task_id, key="upgrade_wait", map_indexes=ti.map_index) is not None
-    found = context["task_state_store"].get("expected_upgrade")
+    store: Any = context["task_state_store"]
+    found = store.get("expected_upgrade")
     if found is not None and found["expected"] is None:
         is_resumed = False  # the sensor resumes to store which upgrade it expects; its end comes later
     dies_at = (context["dag_run"].conf or {}).get("dies_at")
