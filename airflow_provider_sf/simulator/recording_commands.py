@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _CONN_ID = "service_fabric_default"
 
+_interrupted = threading.Event()
+"""Python drops the exception of a signal that arrives while it finalizes an object: the event remains."""
+
 
 class _Refused(Exception):
     """The command cannot begin; the message says why, and what to change."""
@@ -37,7 +40,8 @@ class _Refused(Exception):
 def run(options: argparse.Namespace) -> int:
     """Run a command until it ends or is interrupted, and return its exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell lets a background process ignore SIGINT
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _interrupt)
+    _interrupted.clear()
     try:
         {"record": _record, "replay": _replay, "check": _check}[options.command](options)
     except KeyboardInterrupt:
@@ -49,6 +53,11 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _interrupt(*_: object) -> None:
+    _interrupted.set()
+    raise KeyboardInterrupt
 
 
 def _record(options: argparse.Namespace) -> None:
@@ -69,7 +78,7 @@ def _record(options: argparse.Namespace) -> None:
         while True:
             for exchange in recorder.round():
                 file.add(exchange)
-            if time.monotonic() >= end:
+            if _interrupted.is_set() or time.monotonic() >= end:
                 break
             time.sleep(options.interval)
     finally:

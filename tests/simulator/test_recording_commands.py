@@ -29,9 +29,10 @@ VARIABLE = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 @pytest.fixture(autouse=True)
 def same_signals() -> Any:
     """The command sets a handler for the process of the tests, too."""
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
