@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _CONN_ID = "service_fabric_default"
 
 _interrupted = threading.Event()
-"""Python drops the exception of a signal that arrives while it finalizes an object: the event remains."""
+"""The first signal sets it. An exception could be lost while Python finalizes an object."""
 
 
 class _Refused(Exception):
@@ -56,8 +56,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _interrupt(*_: object) -> None:
+    """Let the command finish its round; a second signal ends it at once."""
+    if _interrupted.is_set():
+        raise KeyboardInterrupt
     _interrupted.set()
-    raise KeyboardInterrupt
 
 
 def _record(options: argparse.Namespace) -> None:
@@ -78,9 +80,8 @@ def _record(options: argparse.Namespace) -> None:
         while True:
             for exchange in recorder.round():
                 file.add(exchange)
-            if _interrupted.is_set() or time.monotonic() >= end:
+            if time.monotonic() >= end or _interrupted.wait(options.interval):
                 break
-            time.sleep(options.interval)
     finally:
         file.close()
         print(f"{options.file} has {file.exchanges} answers. Look at it before you send it.")
@@ -115,7 +116,7 @@ def _replay(options: argparse.Namespace) -> None:
             print(f"  {subject}")
         connection = replay.url.replace("http", "service-fabric")
         print(f"export {variable_name(_CONN_ID)}='{connection}'", flush=True)
-        threading.Event().wait()
+        _interrupted.wait()
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_sf.cluster import Cluster
-from airflow_provider_sf.recordings.exchanges import Header
+from airflow_provider_sf.recordings.exchanges import Exchange, Header
 from airflow_provider_sf.recordings.lines import exchange_line, header_line
 from airflow_provider_sf.rest.protocol import json_object, request_for
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.__main__ import main
+from airflow_provider_sf.simulator.recorder import Recorder
 from airflow_provider_sf.upgrades.kinds import KINDS
 from tests.recordings.made import exchange
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 VARIABLE = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
@@ -144,6 +146,22 @@ def test_recording_ends_after_its_time(tmp_path: Path, simulator: Simulator, cap
         capsys.readouterr().out.splitlines()[-1]
         == f"{path} has {count} answers. Look at it before you send it."
     )
+
+
+@pytest.mark.parametrize(("signals", "answers"), [(1, 2), (2, 1)])
+def test_only_the_first_signal_finishes_the_round(
+    signals: int, answers: int, tmp_path: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play, path = Recorder.round, tmp_path / "upgrade.jsonl"
+
+    def interrupted(recorder: Recorder) -> Iterator[Exchange]:
+        for _ in range(signals):
+            signal.raise_signal(signal.SIGINT)
+        yield from play(recorder)
+
+    monkeypatch.setattr(Recorder, "round", interrupted)
+    assert main(["record", str(path), "cluster", "--interval", "600"]) == 0
+    assert len(simulator.requests) == path.read_text().count("\n") - 1 == answers
 
 
 def test_replay_serves_until_it_is_stopped(recording: Path) -> None:
