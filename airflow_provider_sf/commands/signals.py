@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,16 @@ class Stopped(BaseException):
         return "Ctrl-C (SIGINT)" if self.signal is signal.SIGINT else self.signal.name
 
 
+class _Signals:
+    """The first signal since the command started."""
+
+    stopped: Stopped | None = None
+
+
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Raise :class:`Stopped` at the first signal. A second one ends the process at once."""
+    _Signals.stopped = None
     before = {number: signal.signal(number, _stop) for number in _SIGNALS}
     try:
         yield
@@ -43,7 +51,21 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def pause(seconds: float) -> None:
+    """
+    Sleep, unless a signal has arrived.
+
+    Python drops an exception that is raised while it finalizes an object, so this looks for the signal again.
+
+    :raises Stopped: a signal has arrived
+    """
+    if _Signals.stopped:
+        raise _Signals.stopped
+    time.sleep(seconds)
+
+
 def _stop(number: int, _frame: FrameType | None) -> None:
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_DFL)
-    raise Stopped(number)
+    _Signals.stopped = Stopped(number)
+    raise _Signals.stopped

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from airflow_provider_sf.commands.exit_codes import exit_code_of
 from airflow_provider_sf.commands.json_files import read_json
 from airflow_provider_sf.commands.output import write_json
+from airflow_provider_sf.commands.signals import pause
 from airflow_provider_sf.polling.settings import WaitSettings
 from airflow_provider_sf.polling.upgrade_wait import UpgradeWait
 from airflow_provider_sf.rest.storage_limits import shorten
@@ -47,7 +47,7 @@ def wait(options: argparse.Namespace, calls: UpgradeReads, log: Log) -> int:
     upgrade_wait.log_opening(calls.get_conn().endpoint)
     decision = upgrade_wait.poll()
     while isinstance(decision, PollAgain):
-        time.sleep(decision.seconds)
+        pause(decision.seconds)
         decision = upgrade_wait.poll()
     result, state = upgrade_wait.results.of(upgrade_wait.state.ended(decision.by, _now()))
     upgrade_wait.log_summary(state)

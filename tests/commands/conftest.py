@@ -49,7 +49,11 @@ def no_other_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
 
 @pytest.fixture
 def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pauses move the clock of the simulator, which is also that of the wait."""
+    """
+    Let pauses move the clock of the simulator, which is also that of the wait.
+
+    Code is replaced because the commands read the clock of the machine: a real wait takes minutes.
+    """
 
     def sleep(seconds: float) -> None:
         clock.now += seconds
@@ -59,7 +63,7 @@ def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in ("hooks.reading", "sensors.service_fabric"):
         monkeypatch.setattr(f"airflow_provider_sf.{module}.datetime", SimpleNamespace(now=now))
-    for module in ("commands.wait", "sensors.wait_task"):
+    for module in ("commands.signals", "sensors.wait_task"):
         monkeypatch.setattr(f"airflow_provider_sf.{module}.time", SimpleNamespace(sleep=sleep))
     for module in ("commands.wait", "polling.results", "polling.upgrade_wait", "sensors.wait_task"):
         monkeypatch.setattr(f"airflow_provider_sf.{module}._now", now)

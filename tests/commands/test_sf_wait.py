@@ -298,7 +298,11 @@ def test_signal_ends_the_command(number: signal.Signals, code: int, name: str, e
 def test_second_signal_is_not_caught(
     endpoint: str, sf_wait: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While it ends, the command leaves signals to Python. Afterwards the handlers are those from before."""
+    """
+    While it ends, the command leaves signals to Python. Afterwards the handlers are those from before.
+
+    Code is replaced to let the signal arrive in the pause.
+    """
     caught = []
 
     def sleep(_seconds: float) -> None:
@@ -307,12 +311,37 @@ def test_second_signal_is_not_caught(
         finally:
             caught.append(signal.getsignal(signal.SIGINT))
 
-    monkeypatch.setattr("airflow_provider_sf.commands.wait.time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr("airflow_provider_sf.commands.signals.time", SimpleNamespace(sleep=sleep))
     before = signal.getsignal(signal.SIGINT)
     done = sf_wait("fabric:/good-shop/web", "--endpoint", endpoint)
     assert (done.code, caught) == (143, [signal.SIG_DFL])
     assert done.err.startswith("Stopped by SIGTERM.")
     assert signal.getsignal(signal.SIGINT) is before
+
+
+class Finalized:
+    """A signal arrives while it is finalized: Python drops the exception."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("moving_clock")
+def test_signal_in_a_finalizer_ends_the_command(
+    endpoint: str, sf_wait: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code is replaced to let the signal arrive there."""
+    pauses = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        Finalized()
+
+    monkeypatch.setattr("airflow_provider_sf.commands.signals.time", SimpleNamespace(sleep=sleep))
+    done = sf_wait("fabric:/good-shop/web", "--endpoint", endpoint)
+    assert (done.code, len(pauses)) == (143, 1)
+    assert "Stopped by SIGTERM." in done.err
 
 
 def test_letters_of_any_language_are_shown(endpoint: str) -> None:
