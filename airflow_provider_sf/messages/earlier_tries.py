@@ -32,9 +32,17 @@ def retry_line(earlier: EarlierTry | None, selector: UpgradeSelector) -> LogLine
     return logging.WARNING, f"{text}. {_CANNOT_NOTICE}. {_ADVICE}"
 
 
+def restart_line(earlier: EarlierTry | None) -> LogLine | None:
+    """Say that Airflow has started a try again, and which upgrade it expects; None if nothing is known."""
+    if earlier is None or earlier.expected is None:
+        return None
+    upgrade = _describe(earlier.expected)
+    return logging.INFO, f"Airflow has started this try again: it still expects the upgrade{upgrade}"
+
+
 def found_line() -> str:
     """Say why a task is deferred again."""
-    return "The expected upgrade is stored for a retry; the task is deferred again"
+    return "The expected upgrade is stored for a later process of this task; the task is deferred again"
 
 
 def cleared_line() -> LogLine:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.messages.earlier_tries import cleared_line, retry_line
+from airflow_provider_sf.messages.earlier_tries import cleared_line, restart_line, retry_line
 from airflow_provider_sf.wait.earlier_try import EarlierTry, WaitTarget
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_sf.messages.log_state import LogLine
     from airflow_provider_sf.wait.matching import UpgradeSelector
     from airflow_provider_sf.wait.state import WaitState
 
@@ -38,26 +39,29 @@ class EarlierTries:
         self._has_warned = False
 
     def continued(self, context: Context, state: WaitState) -> WaitState:
-        """Return the first state of a process, with what earlier ones have found; log what a retry knows."""
+        """
+        Return the first state of a process, with what earlier ones have found; log what they have found.
+
+        Airflow can also start a try again: if a task resumes while its DAG file is missing, for example.
+        """
         is_retry = context["ti"].try_number > 1
-        if not is_retry and not state.earlier_polls_unknown:
-            return state
         earlier = self._read(context)
-        if earlier is None or earlier.is_valid_for(self._target(context), self._selector):
+        line: LogLine | None
+        if earlier is not None and not earlier.is_valid_for(self._target(context), self._selector):
+            earlier, line = None, cleared_line()
+        elif is_retry:
             line = retry_line(earlier, self._selector)
         else:
-            earlier, line = None, cleared_line()
-        if is_retry and not state.earlier_polls_unknown:
+            line = restart_line(earlier)
+        if line is not None and not state.earlier_polls_unknown:
             level, text = line
             self._log.log(level, "%s", text)
         self._stored = earlier
         return state if earlier is None else replace(state, expected=earlier.expected, before=earlier.before)
 
     def must_know_more(self, context: Context, state: WaitState) -> bool:
-        """Whether a retry can follow that would not know which upgrade this try finds after this state."""
-        ti = context["ti"]
-        can_store = context.get("task_state_store") is not None
-        return can_store and ti.try_number <= ti.max_tries and not state.is_upgrade_known
+        """Whether a later process would not know which upgrade this one finds after this state."""
+        return context.get("task_state_store") is not None and not state.is_upgrade_known
 
     def keep(self, context: Context, state: WaitState) -> None:
         """Store what a later process must know, if it has changed."""
@@ -69,7 +73,7 @@ class EarlierTries:
             store.set(KEY, current.to_dict())
             self._stored = current
         except Exception as error:  # noqa: BLE001 - the wait goes on, whatever Airflow raises
-            self._warn("State for a retry could not be stored", error)
+            self._warn("State for later processes could not be stored", error)
 
     def _read(self, context: Context) -> EarlierTry | None:
         store: Any = context.get("task_state_store")
@@ -79,7 +83,7 @@ class EarlierTries:
             value = store.get(KEY)
             return None if value is None else EarlierTry.from_dict(value)
         except Exception as error:  # noqa: BLE001 - the wait goes on, whatever Airflow raises
-            self._warn("State of the tries before could not be read", error)
+            self._warn("State of earlier processes could not be read", error)
             return None
 
     def _warn(self, text: str, error: Exception) -> None:

@@ -61,7 +61,7 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
     :param wait_state: the state after the worker's first poll, from ``WaitState.to_dict``
     :param live_progress: push record and state as XComs while the task is deferred, if Airflow can do that
     :param stop_when_found: also fire when the expected upgrade is first known, with a state that has not
-        ended; the task stores it for a retry, and defers again
+        ended; the task stores it for its later processes, and defers again
     :param policy: how to wait and for which upgrade, from ``Policy.to_dict``
     """
 
