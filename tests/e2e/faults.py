@@ -49,7 +49,8 @@ class Fault:
     A fault, as data.
 
     ``inject`` is a plan that goes on once a second. The upgrades of the case stand still at 10 to 20 % until it has
-    ended, unless it lets them go on. ``is_shared`` is true if it hurts processes that other cases need.
+    ended, unless it lets them go on. ``is_shared`` is true if it hurts processes that other cases need, or if they
+    would delay its start too long.
     """
 
     name: str
@@ -133,6 +134,7 @@ FAULTS = (
         do.wait_for_the_end,
         right(state="skipped", **MARKED),
         dag="waits_run_timeout",
+        is_shared=True,
     ),
     Fault(
         "soft_fail",
@@ -148,6 +150,12 @@ FAULTS = (
         dag="waits_paused",
     ),
     Fault("dag_file_removed", "The DAG file is removed for 40 s", do.remove_dag_file, dag="waits_removed"),
+    Fault(
+        "dag_file_missing_at_resume",
+        "The DAG file is removed for 80 s, in which the upgrades end. Airflow starts the tries again",
+        do.remove_dag_file_at_the_end,
+        dag="waits_missing",
+    ),
     Fault(
         "process_killed_at_start",
         "SIGKILL of the process of each task at the start of its first try",
@@ -179,6 +187,7 @@ FAULTS = (
         right(tries=2),
         dag="waits_target_version",
         conf={"dies_at": "resume"},
+        is_shared=True,
     ),
     # Triggerers.
     Fault(

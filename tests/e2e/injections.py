@@ -231,10 +231,19 @@ def pause_dag(world: World, case: Case) -> Iterator[None]:
 
 def remove_dag_file(world: World, case: Case) -> Iterator[None]:
     """Put it back before an upgrade ends."""
+    yield from _without_dag_file(world, case, GONE_SECONDS)
+
+
+def remove_dag_file_at_the_end(world: World, case: Case) -> Iterator[None]:
+    case.cluster.time.go_on()
+    yield from _without_dag_file(world, case, 2 * GONE_SECONDS)
+
+
+def _without_dag_file(world: World, case: Case, seconds: float) -> Iterator[None]:
     file = world.live.dags / f"{case.dag}.py"
     text = file.read_text()
     file.unlink()
-    yield from pause(GONE_SECONDS)
+    yield from pause(seconds)
     file.write_text(text)
 
 

@@ -58,7 +58,8 @@ def add_dag(
     """Return a DAG with a wait for each end of an upgrade, and a release. The options are for the sensors."""
     common = {**COMMON, "retries": options.pop("retries", 1)}
     limit = timedelta(seconds=dagrun_timeout) if dagrun_timeout else None
-    with DAG(dag_id=dag_id, schedule=None, catchup=False, dagrun_timeout=limit) as dag:
+    # Without auto_register=False the DAGs would also belong to the files that import this one.
+    with DAG(dag_id=dag_id, schedule=None, catchup=False, dagrun_timeout=limit, auto_register=False) as dag:
         sensor(task_id="good", name=f"good-{CASE}", kind="application_resource", **common, **options)
         for task_id in ("rolled_back", "superseded"):
             sensor(task_id=task_id, name=f"fabric:/{task_id}-{CASE}/web", **common, **options)
@@ -87,7 +88,7 @@ TIMEOUT_SECONDS = 150.0
 
 def add_timeouts(dag_id: str, sensor: Any) -> DAG:
     """Return a DAG with a wait that a timeout ends."""
-    with DAG(dag_id=dag_id, schedule=None, catchup=False) as dag:
+    with DAG(dag_id=dag_id, schedule=None, catchup=False, auto_register=False) as dag:
         sensor(
             task_id="stuck",
             name=f"stuck-{CASE}",
@@ -106,7 +107,7 @@ for name, classes in BROKEN.items():
 timeouts = add_timeouts("timeouts", ServiceFabricUpgradeSensor)
 broken_deadline = add_timeouts("broken_deadline", RelativeSensor)
 
-with DAG(dag_id="many", schedule=None, catchup=False) as many:
+with DAG(dag_id="many", schedule=None, catchup=False, auto_register=False) as many:
     ServiceFabricUpgradeSensor.partial(
         task_id="many", kind="application_resource", max_active_tis_per_dag=64, retries=1, **COMMON
     ).expand(name=[f"{'rolled_back' if index % 20 == 0 else 'good'}-many{index}" for index in range(200)])
