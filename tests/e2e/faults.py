@@ -154,6 +154,7 @@ FAULTS = (
         "dag_file_missing_at_resume",
         "The DAG file is removed for 80 s, in which the upgrades end. Airflow starts the tries again",
         do.remove_dag_file_at_the_end,
+        {**right(log="Airflow has started this try again"), "release": End("success")},
         dag="waits_missing",
     ),
     Fault(
