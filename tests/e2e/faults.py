@@ -152,7 +152,7 @@ FAULTS = (
     Fault("dag_file_removed", "The DAG file is removed for 40 s", do.remove_dag_file, dag="waits_removed"),
     Fault(
         "dag_file_missing_at_resume",
-        "The DAG file is removed for 80 s, in which the upgrades end. Airflow starts the tries again",
+        "The DAG file is removed until Airflow could not resume the sensors; it starts the tries again",
         do.remove_dag_file_at_the_end,
         {**right(log="Airflow has started this try again"), "release": End("success")},
         dag="waits_missing",

@@ -231,19 +231,27 @@ def pause_dag(world: World, case: Case) -> Iterator[None]:
 
 def remove_dag_file(world: World, case: Case) -> Iterator[None]:
     """Put it back before an upgrade ends."""
-    yield from _without_dag_file(world, case, GONE_SECONDS)
+    yield from _without_dag_file(world, case, pause(GONE_SECONDS))
 
 
 def remove_dag_file_at_the_end(world: World, case: Case) -> Iterator[None]:
+    """Put it back when Airflow has rescheduled each sensor, because it could not find the DAG."""
+    sensors = {task for task in case.fault.ends if task != "release"}
+    seen: set[str] = set()
+
+    def is_each_rescheduled() -> bool:
+        seen.update(task for task in sensors if case.state(task) == "up_for_reschedule")
+        return seen == sensors
+
     case.cluster.time.go_on()
-    yield from _without_dag_file(world, case, 2 * GONE_SECONDS)
+    yield from _without_dag_file(world, case, until(is_each_rescheduled))
 
 
-def _without_dag_file(world: World, case: Case, seconds: float) -> Iterator[None]:
+def _without_dag_file(world: World, case: Case, meanwhile: Iterator[None]) -> Iterator[None]:
     file = world.live.dags / f"{case.dag}.py"
     text = file.read_text()
     file.unlink()
-    yield from pause(seconds)
+    yield from meanwhile
     file.write_text(text)
 
 
