@@ -12,14 +12,17 @@ _HEAD = (
 )
 
 
-def answer_about(name: str, *, is_completed: bool = False) -> bytes:
+SERVICE_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+
+
+def answer_about(name: str, *, is_completed: bool = False, percent: int = 62) -> bytes:
     """Return the response to GetUpgradeProgress, head and body."""
     record = {
         "Name": name,
         "TargetApplicationTypeVersion": "v7",
         "StartTimestampUtc": "2026-03-01T02:58:40.123Z",
         "UpgradeState": "CompletedRollforward" if is_completed else "RollingForward",
-        "PercentCompleted": "100" if is_completed else "62",
+        "PercentCompleted": "100" if is_completed else str(percent),
         "ServiceUpgradeProgress": [
             {"ServiceName": "web", "CompletedReplicaCount": "6", "PendingReplicaCount": "2"},
             {"ServiceName": "api", "CompletedReplicaCount": "2", "PendingReplicaCount": "3"},

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sqlalchemy import create_engine, make_url, text
@@ -88,3 +89,12 @@ def count_rows(airflow: LiveAirflow, table: str) -> int:
     engine = create_engine(airflow.environment[_SETTING], poolclass=NullPool)
     with engine.connect() as connection:
         return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608 - no user input
+
+
+def fired_events(airflow: LiveAirflow) -> list[dict[str, Any]]:
+    """Return the events of the triggers that have fired: each task keeps one until a worker takes it."""
+    engine = create_engine(airflow.environment[_SETTING], poolclass=NullPool)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT next_kwargs FROM task_instance WHERE state = 'scheduled'"))
+        values = [json.loads(value) if isinstance(value, str) else value for (value,) in rows]
+    return [value.get("event", value) for value in values]

@@ -25,6 +25,7 @@ from airflow.utils.state import DagRunState, TaskInstanceState
 from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
 from benchmarks.answers import names
+from benchmarks.loop_clock import LoopClockTrigger
 from benchmarks.nothing import NothingTrigger
 from benchmarks.provider import stored_xcoms, wait_for
 
@@ -44,21 +45,31 @@ def write(
     first_poll_at: str,
     do_nothing: bool,
     long_rows: bool,
-    host: str,
+    hosts: list[str],
     extra: dict[str, str],
+    loop_clock: str,
 ) -> None:
     """
-    Write a connection, and a DAG run with deferred tasks and the XComs of their first polls.
+    Write connections, and a DAG run with deferred tasks and the XComs of their first polls.
 
-    The first polls are spread over one interval, as if the tasks had been deferred one by one. Triggers that
-    do nothing have short rows, or rows as long as those of this provider.
+    The first polls are spread over one interval, as if the tasks had been deferred one by one. The
+    connections alternate. Triggers that do nothing have short rows, or rows as long as those of this
+    provider.
+
+    :param loop_clock: the file for a further trigger, which measures the event loop; empty for no trigger
     """
     begin = datetime.fromisoformat(first_poll_at)
     with create_session() as session:
-        session.add(Connection(CONN_ID, "service_fabric", host=host, extra=json.dumps(extra)))
-        for place, (name, task) in enumerate(zip(names(waits), _task_instances(session, waits), strict=True)):
+        connections = [f"{CONN_ID}_{place}" for place in range(len(hosts))]
+        for connection, host in zip(connections, hosts, strict=True):
+            session.add(Connection(connection, "service_fabric", host=host, extra=json.dumps(extra)))
+        tasks = _task_instances(session, waits + bool(loop_clock))
+        if loop_clock:
+            tasks[waits].trigger = _row(LoopClockTrigger(path=loop_clock))
+            session.add(tasks[waits])
+        for place, (name, task) in enumerate(zip(names(waits), tasks[:waits], strict=True)):
             due = begin + timedelta(seconds=interval * place / waits)
-            wait = wait_for(name, CONN_ID, interval, due)
+            wait = wait_for(name, connections[place % len(hosts)], interval, due)
             trigger: BaseTrigger = wait
             if do_nothing:
                 ballast = json.dumps(trigger.serialize()[1]) if long_rows else ""

@@ -118,7 +118,7 @@ class Stub:
         return Counts(**self._child.ask("counts"))
 
     def arrivals(self) -> dict[str, list[float]]:
-        """Return the times of the requests for each name, by the clock that all processes share."""
+        """Return the times of the answered requests for each name, by the clock that all processes share."""
         arrivals: dict[str, list[float]] = self._child.ask("arrivals")["arrivals"]
         return arrivals
 
@@ -133,6 +133,14 @@ class Stub:
     def complete(self, *names: str) -> float:
         """Complete upgrades, and return when."""
         return self._at("complete", names=names)
+
+    def advance(self, percent: int, *names: str) -> float:
+        """Let upgrades make progress, and return when."""
+        return self._at("advance", names=names, percent=percent)
+
+    def set_mode(self, gateway: int, mode: str) -> float:
+        """Let a gateway fail or return, and return when. The modes are in :mod:`benchmarks.flapping`."""
+        return self._at("set_mode", gateway=gateway, mode=mode)
 
     def _at(self, what: str, **about: Any) -> float:
         at: float = self._child.ask(what, **about)["at"]

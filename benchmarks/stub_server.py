@@ -2,7 +2,7 @@
 The process of the stub: cheap gateways with plain HTTP or mutual TLS, and the times of their requests.
 
 It is not the simulator: it answers one call with one record, as fast as possible, and counts. It reads
-sockets directly, because asyncio's TLS would cost more than the measured clients.
+sockets directly, because asyncio's TLS would cost more than the measured clients. A gateway fails on request.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.answers import answer_about
+from benchmarks.answers import SERVICE_UNAVAILABLE, answer_about
 from benchmarks.child import keep_output, write_answer
+from benchmarks.flapping import CLOSED, HUNG, UNAVAILABLE, UP
 from benchmarks.measuring import allow_many_files
 
 if TYPE_CHECKING:
@@ -52,43 +53,27 @@ class Gateways:
         self._readers[file] = reader
         self._poll.register(file, select.EPOLLIN)
 
-    def closed(self, file: int) -> None:
-        """Remove a closed connection."""
+    def stop_reading(self, file: int) -> None:
+        """Read no more from a file that is about to be closed."""
         del self._readers[file]
         self._poll.unregister(file)
-        self.open -= 1
 
-    def listen(self, tls: ssl.SSLContext | None, *, is_hung: bool) -> int:
-        """Open a gateway and return its port. A hanging gateway accepts connections and never answers."""
-        listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
-        listener.settimeout(0)
-        self.read_when_ready(listener.fileno(), lambda: self._accept(listener, tls, is_hung=is_hung))
-        port: int = listener.getsockname()[1]
-        return port
-
-    def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None, *, is_hung: bool) -> None:
-        while True:
-            try:
-                accepted, _ = listener.accept()
-            except BlockingIOError:
-                return
-            accepted.settimeout(0)
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if tls is not None:
-                accepted = tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
-            self.connections += 1
-            self.open += 1
-            self.peak = max(self.peak, self.open)
-            self.read_when_ready(accepted.fileno(), Connection(self, accepted, is_hung=is_hung).read)
+    def opened(self) -> None:
+        """Count a new connection."""
+        self.connections += 1
+        self.open += 1
+        self.peak = max(self.peak, self.open)
 
     def asked(self, connection: Connection, target: bytes) -> None:
         """Answer a request; in a stall keep the answer until its end."""
         name = target.split(b"/", 4)[3].decode()
         now = time.monotonic()
         self.requests += 1
-        self.arrivals.setdefault(name, []).append(now)
-        if connection.is_hung:
+        if connection.gateway.mode == UNAVAILABLE:
+            connection.write(SERVICE_UNAVAILABLE)
+        if connection.gateway.mode != UP:
             return
+        self.arrivals.setdefault(name, []).append(now)
         answer = self._answers.get(name)
         if answer is None:
             answer = self._answers[name] = answer_about(name)
@@ -105,6 +90,10 @@ class Gateways:
         """Complete upgrades."""
         self._answers.update((name, answer_about(name, is_completed=True)) for name in names)
 
+    def advance(self, names: list[str], percent: int) -> None:
+        """Let upgrades make progress."""
+        self._answers.update((name, answer_about(name, percent=percent)) for name in names)
+
     def serve(self) -> None:
         """Serve until the process ends."""
         while True:
@@ -118,16 +107,64 @@ class Gateways:
                     connection.write(answer)
 
 
+class Gateway:
+    """One port, and what it does with requests: see :mod:`benchmarks.flapping`."""
+
+    def __init__(self, gateways: Gateways, tls: ssl.SSLContext | None) -> None:
+        self._gateways = gateways
+        self._tls = tls
+        self.mode = CLOSED
+        self._listener = _bound_socket(0)
+        self.port: int = self._listener.getsockname()[1]
+        self.connections: set[Connection] = set()
+
+    def set_mode(self, mode: str) -> None:
+        """Fail, or return. The port stays bound while it is closed, so that no other process gets it."""
+        if self.mode != CLOSED == mode:
+            self._gateways.stop_reading(self._listener.fileno())
+            self._listener.close()
+            self._listener = _bound_socket(self.port)
+            for connection in tuple(self.connections):
+                connection.close()
+        elif self.mode == CLOSED != mode:
+            self._listener.listen(_BACKLOG)
+            self._gateways.read_when_ready(self._listener.fileno(), self._accept)
+        self.mode = mode
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                accepted, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            accepted.settimeout(0)
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                accepted = self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+            self._gateways.opened()
+            connection = Connection(self._gateways, self, accepted)
+            self.connections.add(connection)
+            self._gateways.read_when_ready(accepted.fileno(), connection.read)
+
+
+def _bound_socket(port: int) -> socket.socket:
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", port))
+    bound.settimeout(0)
+    return bound
+
+
 class Connection:
     """One connection of a client."""
 
-    __slots__ = ("_gateways", "_received", "_socket", "is_hung")
+    __slots__ = ("_gateways", "_received", "_socket", "gateway")
 
-    def __init__(self, gateways: Gateways, accepted: socket.socket, *, is_hung: bool) -> None:
+    def __init__(self, gateways: Gateways, gateway: Gateway, accepted: socket.socket) -> None:
         self._gateways = gateways
         self._socket = accepted
         self._received: bytes | None = None if isinstance(accepted, ssl.SSLSocket) else b""
-        self.is_hung = is_hung
+        self.gateway = gateway
 
     def read(self) -> None:
         """Read the next part of a handshake or of a request."""
@@ -160,7 +197,9 @@ class Connection:
     def close(self) -> None:
         """Close it if it is open."""
         if (file := self._socket.fileno()) >= 0:
-            self._gateways.closed(file)
+            self._gateways.stop_reading(file)
+            self._gateways.open -= 1
+            self.gateway.connections.discard(self)
             self._socket.close()
 
 
@@ -171,6 +210,7 @@ class Requests:
         self._gateways = gateways
         self._output = output
         self._received = b""
+        self._ports: list[Gateway] = []
 
     def read(self) -> None:
         """Read, and answer each complete line."""
@@ -185,8 +225,15 @@ class Requests:
     def listen(self, certificate: str, authority: str, gateways: int, hung: int) -> dict[str, Any]:
         """Open gateways, the hanging ones last. Without a certificate they use plain HTTP."""
         tls = _mutual_tls(certificate, authority) if certificate else None
-        healthy = gateways - hung
-        return {"ports": [self._gateways.listen(tls, is_hung=place >= healthy) for place in range(gateways)]}
+        self._ports = [Gateway(self._gateways, tls) for _ in range(gateways)]
+        for place, gateway in enumerate(self._ports):
+            gateway.set_mode(UP if place < gateways - hung else HUNG)
+        return {"ports": [gateway.port for gateway in self._ports]}
+
+    def set_mode(self, gateway: int, mode: str) -> dict[str, Any]:
+        """Let a gateway fail or return."""
+        self._ports[gateway].set_mode(mode)
+        return {}
 
     def counts(self) -> dict[str, Any]:
         """Return the counts."""
@@ -210,6 +257,11 @@ class Requests:
     def complete(self, names: list[str]) -> dict[str, Any]:
         """Complete upgrades."""
         self._gateways.complete(names)
+        return {}
+
+    def advance(self, names: list[str], percent: int) -> dict[str, Any]:
+        """Let upgrades make progress."""
+        self._gateways.advance(names, percent)
         return {}
 
 

@@ -13,22 +13,29 @@ and the process that uses the database for it (supervisor).
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import statistics
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
-
-import psutil
+from typing import TYPE_CHECKING
 
 from benchmarks.databases import Databases, count_rows
+from benchmarks.live_triggerer import (
+    DO_NOTHING,
+    LOADED_WITHIN_SECONDS,
+    LONG_ROWS,
+    PROVIDER,
+    LiveTriggerer,
+    cpu_seconds_of,
+    mib,
+    start_all,
+)
 from benchmarks.measuring import report_progress
 from benchmarks.report import Bound, Row, shown, table
 from benchmarks.stub import Stub
@@ -41,13 +48,9 @@ if TYPE_CHECKING:
 TITLE = "In a real triggerer"
 
 INTERVAL = 5.0
-START_SECONDS, LOAD_SECONDS_EACH = 9.0, 0.003
-"""The time from the rows to the first poll. Most triggers run by then; see ``wait_for_polls``."""
-LOADED_WITHIN_SECONDS, LOG_END_BYTES = 120.0, 4_000
 MAX_POLL_DEVIATION = 0.1
 """The accepted deviation from one poll per wait and interval."""
 
-DO_NOTHING, LONG_ROWS, PROVIDER = "nothing", "nothing, long rows", "this provider"
 JUDGED = 1_000
 CHILD, SUPERVISOR = Bound(2.0, aim=1.5), Bound(1.15, aim=1.05)
 """The bounds at this number of waits. Other numbers are shown without a bound."""
@@ -86,51 +89,12 @@ class Figures:
     """How often the triggerer has logged that its event loop was blocked."""
 
 
-class Triggerer:
-    """An ``airflow triggerer`` with its own database full of deferred tasks."""
+class Triggerer(LiveTriggerer):
+    """A measured triggerer, and the stub that it polls."""
 
     def __init__(self, trigger: str, waits: int, airflow: LiveAirflow, stub: Stub) -> None:
-        self.trigger, self.waits = trigger, waits
-        self._airflow, self._stub = airflow, stub
-        airflow.environment["AIRFLOW__TRIGGERER__CAPACITY"] = str(2 * waits)
-        airflow.environment["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
-
-    def write(self, first_poll_at: datetime) -> Callable[[], int]:
-        """Start to write the rows, and return a function that waits for the end."""
-        rows: dict[str, Any] = {
-            "waits": self.waits,
-            "interval": INTERVAL,
-            "first_poll_at": first_poll_at.isoformat(),
-            "do_nothing": self.trigger != PROVIDER,
-            "long_rows": self.trigger == LONG_ROWS,
-            "host": self._stub.way.origin,
-            "extra": self._stub.way.extra,
-        }
-        return self._airflow.spawn("rows", "-m", "benchmarks.deferred_tasks", json.dumps(rows)).wait
-
-    def fail(self, what: str, part: str = "triggerer") -> NoReturn:
-        """Raise an error with the end of a log, because the log is deleted."""
-        log = self._airflow.log_file(part).read_bytes()[-LOG_END_BYTES:].decode(errors="replace")
-        msg = f"{what}\n{log}"
-        raise RuntimeError(msg)
-
-    def start(self) -> None:
-        """Start it, and wait until all triggers run: then each has a log file."""
-        began, children = time.perf_counter(), list[psutil.Process]()
-        command = ("-m", "airflow", "triggerer", "--skip-serve-logs")
-        self._supervisor = psutil.Process(self._airflow.spawn("triggerer", *command).pid)
-        logs = self._airflow.home / "logs/dag_id=waits/run_id=many/task_id=wait"
-        while not logs.is_dir() or sum(1 for _ in logs.iterdir()) < self.waits:
-            before, children = children, self._supervisor.children()
-            if children and children != before:  # short-lived processes come before the child
-                with suppress(psutil.NoSuchProcess):
-                    self._child, self._mib_at_first = children[0], _mib(children[0])
-            if self._supervisor.status() == psutil.STATUS_ZOMBIE:
-                self.fail("the triggerer has ended")
-            if time.perf_counter() - began > LOADED_WITHIN_SECONDS:
-                self.fail(f"not all triggers run after {LOADED_WITHIN_SECONDS:.0f} s")
-            time.sleep(0.05)
-        self._loaded_after = time.perf_counter() - began
+        super().__init__(trigger, waits, airflow)
+        self._stub = stub
 
     def wait_for_polls(self) -> None:
         """Wait until all waits poll. A wait that starts late reads its state from the database first."""
@@ -144,16 +108,16 @@ class Triggerer:
 
     def now(self) -> Moment:
         """Return what has been used so far."""
-        used = _cpu_seconds(self._child), _cpu_seconds(self._supervisor)
+        used = cpu_seconds_of(self.child), cpu_seconds_of(self.supervisor)
         polls = self._stub.counts().requests if self.trigger == PROVIDER else 0
-        return Moment(time.perf_counter(), *used, polls, count_rows(self._airflow, "xcom"))
+        return Moment(time.perf_counter(), *used, polls, count_rows(self.airflow, "xcom"))
 
     def figures(self, before: Moment) -> Figures:
         """Return what has been used since then."""
         now = self.now()
-        if count_rows(self._airflow, "task_instance WHERE state = 'deferred'") != self.waits:
+        if count_rows(self.airflow, "task_instance WHERE state = 'deferred'") != self.waits:
             self.fail("some tasks are no longer deferred")
-        seconds, mib = now.at - before.at, _mib(self._child)
+        seconds, child_mib = now.at - before.at, mib(self.child)
         polls = (now.polls - before.polls) / seconds
         if self.trigger == PROVIDER and abs(polls * INTERVAL / self.waits - 1) > MAX_POLL_DEVIATION:
             self.fail(f"{self.waits} waits have polled {polls:.1f} times a second")
@@ -162,13 +126,13 @@ class Triggerer:
             self.waits,
             child=(now.child - before.child) / seconds * 1_000,
             supervisor=(now.supervisor - before.supervisor) / seconds * 1_000,
-            child_mib=mib,
-            supervisor_mib=_mib(self._supervisor),
-            kib_per_wait=(mib - self._mib_at_first) * 1_024 / self.waits,
-            loaded_after=self._loaded_after,
+            child_mib=child_mib,
+            supervisor_mib=mib(self.supervisor),
+            kib_per_wait=(child_mib - self.mib_at_first) * 1_024 / self.waits,
+            loaded_after=self.loaded_after,
             polls=polls,
             xcoms=(now.xcoms - before.xcoms) / seconds,
-            blocked=self._airflow.log_file("triggerer").read_text().count("async thread was blocked"),
+            blocked=len(self.blocked_seconds()),
         )
 
 
@@ -189,13 +153,7 @@ class Bench:
                 Triggerer(trigger, waits, airflow, stub)
                 for trigger, airflow in zip(triggers, airflows, strict=True)
             ]
-            load_seconds = START_SECONDS + waits * LOAD_SECONDS_EACH * len(triggers)
-            first_poll_at = datetime.now(timezone.utc) + timedelta(seconds=load_seconds)
-            for triggerer, end in [(each, each.write(first_poll_at)) for each in running]:
-                if end() != 0:
-                    triggerer.fail("the rows were not written", "rows")
-            for triggerer in reversed(running):  # this provider first, because its first polls become due
-                triggerer.start()
+            first_poll_at = start_all(running, INTERVAL, [stub.way.origin], stub.way.extra)
             time.sleep(2 * INTERVAL + max((first_poll_at - datetime.now(timezone.utc)).total_seconds(), 0))
             for triggerer in running:
                 triggerer.wait_for_polls()
@@ -271,15 +229,6 @@ def _quotients(about: str, rounds: Sequence[Sequence[Figures]]) -> list[Row]:
         )
         for what, by, peers, must in ratios
     ]
-
-
-def _cpu_seconds(process: psutil.Process) -> float:
-    """Return user and system time in nanoseconds, see clock_getcpuclockid(3)."""
-    return time.clock_gettime(~process.pid << 3 | 2)
-
-
-def _mib(process: psutil.Process) -> float:
-    return float(process.memory_info().rss) / 1_024**2
 
 
 def main() -> int:
