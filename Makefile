@@ -21,7 +21,7 @@ PYTEST := -m pytest --quiet --numprocesses 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rollback airflow docs docs-site screenshots golden test test-all test-airflow-2.11 matrix e2e bench bench-full mutants lint format build constraints clean
+.PHONY: help demo demo-rollback airflow docs docs-site screenshots golden test test-all test-airflow-2.11 matrix e2e bench bench-full soak mutants lint format build constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ bench: $(VENV)/.installed-bench ## Measure the cost of waits and compare it with
 
 bench-full: $(VENV)/.installed-bench ## The same with 10,000 waits, in three rounds (about half an hour)
 	@$(BIN)/python -m benchmarks --full
+
+soak: $(VENV)/.installed-bench ## Let gateways fail and return while WAITS=1000 wait in a real triggerer, for MINUTES=30
+	@$(BIN)/python -m benchmarks.soak --waits $(or $(WAITS),1000) --minutes $(or $(MINUTES),30) \
+		$(if $(SERVER),--server $(SERVER))
 
 mutants: $(VENV)/.installed-mutation ## Mutation tests: change the core in hundreds of small ways; the tests must fail (about 20 minutes)
 	@$(BIN)/python tests/mutants $(FILES)
