@@ -63,7 +63,7 @@ class Soak:
         course = Course(self.plan, time.monotonic())
         for triggerer in self.triggerers:
             course.samples[triggerer.trigger] = []
-            course.cpu_seconds[triggerer.trigger] = -cpu_seconds_of(triggerer.child)
+            course.cpu_before[triggerer.trigger] = _cpu_seconds(triggerer)
             course.blocked_before[triggerer.trigger] = len(triggerer.blocked_seconds())
         self._flap(course)
         self._end(course)
@@ -100,7 +100,7 @@ class Soak:
         course.ended_at, course.requests = time.monotonic(), self.stub.counts().requests
         course.arrivals = self.stub.arrivals()
         for triggerer in self.triggerers:
-            course.cpu_seconds[triggerer.trigger] += cpu_seconds_of(triggerer.child)
+            course.cpu_after[triggerer.trigger] = _cpu_seconds(triggerer)
         began = self.stub.complete(*self.plan.names)
         report_progress("all upgrades have completed")
         while len(fired_events(airflow)) < waits and time.monotonic() < began + END_SECONDS:
@@ -112,6 +112,10 @@ class Soak:
         course.connections_left = self.stub.counts().open
         for triggerer in self.triggerers:
             course.samples[triggerer.trigger].append(Sample.of(triggerer))
+
+
+def _cpu_seconds(triggerer: LiveTriggerer) -> tuple[float, float]:
+    return cpu_seconds_of(triggerer.child), cpu_seconds_of(triggerer.supervisor)
 
 
 def _ticks(seconds: float) -> Iterator[float]:

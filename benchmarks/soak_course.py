@@ -78,7 +78,9 @@ class Course:
     changes: list[Change] = field(default_factory=list)
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     """By triggerer, one a minute, and one after the end."""
-    cpu_seconds: dict[str, float] = field(default_factory=dict)
+    cpu_before: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """The CPU seconds of child and supervisor up to the begin, by triggerer."""
+    cpu_after: dict[str, tuple[float, float]] = field(default_factory=dict)
     blocked_before: dict[str, int] = field(default_factory=dict)
     """How many times Airflow has logged a blocked event loop before the soak, by triggerer."""
     most_files: int = 0

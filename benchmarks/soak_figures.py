@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.flapping import gaps, outages
 from benchmarks.live_triggerer import PROVIDER
-from benchmarks.loop_clock import read_lateness
+from benchmarks.loop_clock import LoopFigures
 from benchmarks.measuring import percentile
-from benchmarks.report import Bound, Row
+from benchmarks.report import Bound, Row, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +34,7 @@ def rows_of(course: Course, triggerers: Sequence[LiveTriggerer]) -> list[Row]:
         *_polls(course),
         *_log_lines(course, provider),
         *(row for triggerer in triggerers for row in _event_loop(course, triggerer)),
+        *(row for trigger in course.samples for row in _cpu_time(course, trigger)),
         *(row for trigger, samples in course.samples.items() for row in _held(trigger, samples)),
         Row("open files, child: most", "", (course.most_files,)),
         Row("sockets, child: most", "", (course.most_sockets,)),
@@ -93,20 +94,35 @@ def _log_lines(course: Course, provider: LiveTriggerer) -> Iterator[Row]:
 def _event_loop(course: Course, triggerer: LiveTriggerer) -> Iterator[Row]:
     trigger, blocked = triggerer.trigger, triggerer.blocked_seconds()
     at_start, later = blocked[: course.blocked_before[trigger]], blocked[course.blocked_before[trigger] :]
-    late = read_lateness(triggerer.loop_clock, course.began_at)
-    seconds = course.ended_at - course.began_at
-    yield Row(f"CPU, child: {trigger}", "ms/s", (course.cpu_seconds[trigger] / seconds * 1_000,))
+    found = LoopFigures.read(triggerer.loop_clock, course.began_at)
+    late, late_cpu = max(found.late, default=(0.0, 0.0))
+    full, full_cpu = max(found.collections, default=(0.0, 0.0))
+    sleeps = [milliseconds for milliseconds, _ in found.late]
     yield Row(f"event loop blocked over 0.2 s, Airflow's log: {trigger}", "times", (len(later),))
     yield Row(f"the longest of them: {trigger}", "s", (max(later, default=0.0),))
     yield Row(f"the longest at the start: {trigger}", "s", (max(at_start, default=0.0),))
-    yield Row(f"lateness of a sleep of 0.1 s, p99: {trigger}", "ms", (percentile(late, 99),))
-    yield Row(f"lateness of a sleep of 0.1 s, longest: {trigger}", "ms", (max(late, default=0.0),))
+    yield Row(f"lateness of a sleep of 0.1 s, p99: {trigger}", "ms", (percentile(sleeps, 99),))
+    yield Row(f"lateness of a sleep of 0.1 s, longest: {trigger}", "ms", (late,), note=_cpu_note(late_cpu))
+    yield Row(f"full garbage collections: {trigger}", "", (len(found.collections),))
+    yield Row(f"the longest of them: {trigger}", "ms", (full,), note=_cpu_note(full_cpu))
+
+
+def _cpu_note(milliseconds: float) -> str:
+    return f"{shown(milliseconds)} ms of CPU time in it"
+
+
+def _cpu_time(course: Course, trigger: str) -> Iterator[Row]:
+    seconds = course.ended_at - course.began_at
+    before, after = course.cpu_before[trigger], course.cpu_after[trigger]
+    for place, process in enumerate(("child", "supervisor")):
+        used = (after[place] - before[place]) / seconds
+        yield Row(f"CPU, {process}: {trigger}", "ms/s", (used * 1_000,))
 
 
 def _held(trigger: str, samples: Sequence[Sample]) -> Iterator[Row]:
     *minutes, _ = samples
     note = f"minute 1, minute {len(minutes)}, after the end"
-    shown = minutes[0], minutes[-1], samples[-1]
+    chosen = minutes[0], minutes[-1], samples[-1]
     for what, figure in (
         ("RSS, child", "child_rss"),
         ("USS, child", "child_uss"),
@@ -117,7 +133,7 @@ def _held(trigger: str, samples: Sequence[Sample]) -> Iterator[Row]:
         ("sockets, child", "sockets"),
     ):
         unit = "MiB" if "SS" in what else ""
-        yield Row(f"{what}: {trigger}", unit, tuple(getattr(each, figure) for each in shown), note=note)
+        yield Row(f"{what}: {trigger}", unit, tuple(getattr(each, figure) for each in chosen), note=note)
 
 
 def _spread(what: str, unit: str, figures: Sequence[float]) -> Row:
