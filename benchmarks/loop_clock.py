@@ -94,10 +94,10 @@ class LoopFigures:
     collections: list[Figures]
 
     @classmethod
-    def read(cls, path: Path, since: float) -> Self:
-        """Read the lines that were written after this time, by the clock that all processes share."""
+    def read(cls, path: Path, since: float, until: float) -> Self:
+        """Read the lines that were written between these times, by the clock that all processes share."""
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        lines = [line for line in lines if line["at"] >= since]
+        lines = [line for line in lines if since <= line["at"] < until]
         return cls(
             [(late, cpu) for line in lines for late, cpu in line["late"]],
             [(duration, cpu) for line in lines for duration, cpu in line["collections"]],

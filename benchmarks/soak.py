@@ -101,6 +101,7 @@ class Soak:
         course.arrivals = self.stub.arrivals()
         for triggerer in self.triggerers:
             course.cpu_after[triggerer.trigger] = _cpu_seconds(triggerer)
+            course.blocked_after[triggerer.trigger] = len(triggerer.blocked_seconds())
         began = self.stub.complete(*self.plan.names)
         report_progress("all upgrades have completed")
         while len(fired_events(airflow)) < waits and time.monotonic() < began + END_SECONDS:

@@ -83,6 +83,8 @@ class Course:
     cpu_after: dict[str, tuple[float, float]] = field(default_factory=dict)
     blocked_before: dict[str, int] = field(default_factory=dict)
     """How many times Airflow has logged a blocked event loop before the soak, by triggerer."""
+    blocked_after: dict[str, int] = field(default_factory=dict)
+    """The same before the end of the upgrades."""
     most_files: int = 0
     most_sockets: int = 0
     requests: int = 0

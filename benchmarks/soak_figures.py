@@ -93,14 +93,15 @@ def _log_lines(course: Course, provider: LiveTriggerer) -> Iterator[Row]:
 
 def _event_loop(course: Course, triggerer: LiveTriggerer) -> Iterator[Row]:
     trigger, blocked = triggerer.trigger, triggerer.blocked_seconds()
-    at_start, later = blocked[: course.blocked_before[trigger]], blocked[course.blocked_before[trigger] :]
-    found = LoopFigures.read(triggerer.loop_clock, course.began_at)
+    before, after = course.blocked_before[trigger], course.blocked_after[trigger]
+    found = LoopFigures.read(triggerer.loop_clock, course.began_at, course.ended_at)
     late, late_cpu = max(found.late, default=(0.0, 0.0))
     full, full_cpu = max(found.collections, default=(0.0, 0.0))
     sleeps = [milliseconds for milliseconds, _ in found.late]
-    yield Row(f"event loop blocked over 0.2 s, Airflow's log: {trigger}", "times", (len(later),))
-    yield Row(f"the longest of them: {trigger}", "s", (max(later, default=0.0),))
-    yield Row(f"the longest at the start: {trigger}", "s", (max(at_start, default=0.0),))
+    yield Row(f"event loop blocked over 0.2 s, Airflow's log: {trigger}", "times", (after - before,))
+    yield Row(f"the longest of them: {trigger}", "s", (max(blocked[before:after], default=0.0),))
+    yield Row(f"the longest at the start: {trigger}", "s", (max(blocked[:before], default=0.0),))
+    yield Row(f"the longest while waits end: {trigger}", "s", (max(blocked[after:], default=0.0),))
     yield Row(f"lateness of a sleep of 0.1 s, p99: {trigger}", "ms", (percentile(sleeps, 99),))
     yield Row(f"lateness of a sleep of 0.1 s, longest: {trigger}", "ms", (late,), note=_cpu_note(late_cpu))
     yield Row(f"full garbage collections: {trigger}", "", (len(found.collections),))
