@@ -58,9 +58,9 @@ test-airflow-2.11: | check-python ## Test the oldest supported Airflow on the ol
 matrix: | check-python ## Test each supported Airflow and Python, or AIRFLOWS="3.1.8 3.2.2" (about an hour)
 	@$(PYTHON) tests/matrix --write-docs $(AIRFLOWS)
 
-e2e: $(E2E_VENV)/.installed ## Play faults in a distributed Airflow, or NAMES="triggerer_killed"; EXECUTOR=celery, RUNS=3, BROKEN=1, DOCS=1
-	@$(E2E_VENV)/bin/python -m tests.e2e --executor $(or $(EXECUTOR),local) --runs $(or $(RUNS),1) \
-		$(if $(BROKEN),--broken) $(if $(DOCS),--write-docs) $(NAMES)
+e2e: $(E2E_VENV)/.installed ## Play faults in a distributed Airflow, or NAMES="triggerer_killed"; EXECUTOR=celery, RUNS=3, BROKEN=1, PEERS=1, DOCS=1
+	@$(E2E_VENV)/bin/python -m $(if $(PEERS),tests.e2e.peers,tests.e2e --executor $(or $(EXECUTOR),local) $(if $(BROKEN),--broken)) \
+		--runs $(or $(RUNS),1) $(if $(DOCS),--write-docs) $(NAMES)
 
 bench: $(VENV)/.installed-bench ## Measure the cost of waits and compare it with other providers (about 3 minutes)
 	@$(BIN)/python -m benchmarks

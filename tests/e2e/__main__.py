@@ -14,6 +14,8 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from demo.live_airflow import ENDING_SIGNALS
 from tests.e2e.checks import judge
@@ -22,6 +24,9 @@ from tests.e2e.faults import FAULTS, Fault
 from tests.e2e.results import PAGE, Result, append, read, write_page
 from tests.e2e.servers import MissingServerError, Postgres, Redis
 from tests.e2e.world import Case, World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 DAGS = Path(__file__).parent / "dags"
 
@@ -35,7 +40,7 @@ def main() -> int:
     ]
     begun = time.monotonic()
     with ExitStack() as stack:
-        world = _world(stack, options.executor)
+        world = open_world(stack, options.executor)
         failures = sum(play(world, faults, options) for _ in range(options.runs))
         failures += leftovers(world)
     if options.write_docs:
@@ -80,17 +85,28 @@ def leftovers(world: World) -> int:
     return bool(triggers) + bool(connections)
 
 
-def _world(stack: ExitStack, executor: str) -> World:
+def open_world(
+    stack: ExitStack,
+    executor: str,
+    world_class: type[World] = World,
+    dags: Sequence[Path] = (DAGS,),
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> World:
+    """Start an Airflow with the DAGs of some folders and more variables; the stack ends it."""
     home = Path(tempfile.mkdtemp(prefix="airflow-e2e-home-"))
     stack.callback(shutil.rmtree, home, ignore_errors=True)
-    shutil.copytree(DAGS, home / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in dags:
+        shutil.copytree(
+            folder, home / "dags", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+        )
     postgres = stack.enter_context(Postgres())
     redis = stack.enter_context(Redis()) if executor == "celery" else None
     live = stack.enter_context(DistributedAirflow(home, home / "dags", postgres, redis))
+    live.environment |= environment
     live.migrate()
     live.start()
     print(f"==> Airflow with {', '.join(live.parts)} on PostgreSQL; its logs are in {home}", flush=True)
-    return World(live, home / "clusters", stack)
+    return world_class(live, home / "clusters", stack)
 
 
 def _options() -> argparse.Namespace:
@@ -105,13 +121,13 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _end(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of signal
+def end_by_signal(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of signal
     sys.exit(f"ended by signal {number}")
 
 
 if __name__ == "__main__":
     for ending_signal in ENDING_SIGNALS:
-        signal.signal(ending_signal, _end)
+        signal.signal(ending_signal, end_by_signal)
     try:
         sys.exit(main())
     except MissingServerError as error:

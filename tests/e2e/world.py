@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from demo.live_airflow import LiveAirflowError
 from tests.e2e.cluster import Cluster
@@ -75,17 +75,22 @@ class World:
     folder: Path
     stack: ExitStack
     cases: list[Case] = field(default_factory=list)
+    case_class: ClassVar[type[Case]] = Case
 
     def begin(self, fault: Fault, dag: str) -> Case:
         """Make the cluster and the connection of a case, and start its run."""
         name = f"{fault.name}-{len(self.cases)}".replace("_", "").replace("-", "x")
         cluster = self.stack.enter_context(Cluster(self.folder / name))
         cluster.time.stop()
-        case = Case(fault, name, dag, cluster)
+        case = self.case_class(fault, name, dag, cluster)
         self.cases.append(case)
         self.live.add_connection(name, **cluster.connection())
-        case.run_id = self.live.trigger(dag, case=name, **fault.conf)
+        case.run_id = self.live.trigger(dag, case=name, **fault.conf, **self.prepare(case))
         return case
+
+    def prepare(self, case: Case) -> dict[str, Any]:  # noqa: ARG002 - a subclass uses it
+        """Do what must be done before the run of a case; return more of its configuration."""
+        return {}
 
     def look(self, case: Case) -> None:
         """Read the task instances of a case; while the API server is down they stay as they were."""
