@@ -122,13 +122,16 @@ class PeerWorld(World):
 
 
 def kill_what_waits(world: World, case: Case) -> Iterator[None]:
-    """Kill the triggerers if the tasks are deferred, else the process of each task with its children."""
-    if case.are_all("deferred"):
+    """Kill the triggerers for this provider, else the process of each task with its children."""
+    assert isinstance(case, PeerCase)
+    if case.way == "ours":
+        yield from until(lambda: case.are_all("deferred"))
         for part in world.live.triggerers:
             world.live.restart(part)
         yield from do.read_again(case)
         return
-    for entry in (entry for entry in case.tasks.values() if entry["state"] == "running"):
+    yield from until(lambda: case.are_all("running"))
+    for entry in case.tasks.values():
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(entry["pid"])
             for each in (process, *process.children(recursive=True)):
