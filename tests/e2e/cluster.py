@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_sf.simulator import Simulator
+from airflow_provider_sf.simulator.behaviours import START_DELAY
 from airflow_provider_sf.simulator.connection import connection, write_certificates
 from airflow_provider_sf.simulator.gateway import Gateway
 from airflow_provider_sf.simulator.responses import FAULTS
@@ -79,12 +80,23 @@ class Clock:
 
 
 class Cluster(Simulator):
-    """Two gateways over mutual TLS. ``folder`` has the files of the client that the connection names."""
+    """
+    Two gateways over mutual TLS. ``folder`` has the files of the client that the connection names.
 
-    def __init__(self, folder: Path) -> None:
+    An upgrade begins ``start_delay`` seconds of its scenario after the first request for it.
+    """
+
+    def __init__(self, folder: Path, start_delay: float = START_DELAY) -> None:
         self.time = Clock()
         self.exchanges: list[Exchange] = []
-        super().__init__(speed=SPEED, clock=self.time, gateways=GATEWAYS, tls="mutual", slow_seconds=5.0)
+        super().__init__(
+            speed=SPEED,
+            clock=self.time,
+            gateways=GATEWAYS,
+            tls="mutual",
+            slow_seconds=5.0,
+            start_delay=start_delay,
+        )
         self.folder = folder
         self.revoked: set[str | None] = set()
         """The thumbprints of client certificates that the cluster refuses."""
@@ -139,6 +151,11 @@ class Cluster(Simulator):
         """Return how many starts of an upgrade the cluster has accepted."""
         calls = [(command.call, command.name) for command in self.journal]
         return calls.count(("start_application_upgrade", name))
+
+    def reads_between(self, begin: float, end: float) -> int:
+        """Return how often the progress of any upgrade was read between two Unix times."""
+        with self._lock:
+            return sum(entry.is_read and begin < entry.at <= end for entry in self.exchanges)
 
     def reads(self, name: str, after: float = 0.0) -> list[Exchange]:
         """Return the reads of the progress of an upgrade after a Unix time, oldest first."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import DAG
 from broken_waits import BROKEN, RelativeSensor  # type: ignore[import-not-found]  # Airflow imports it
+from many_names import many_names  # type: ignore[import-not-found]
 
 from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgradeApplicationOperator
 from airflow_provider_sf.releases import MonitoringPolicy
@@ -53,7 +54,13 @@ COMMON: dict[str, Any] = {
 
 
 def add_dag(
-    dag_id: str, sensor: Any, operator: Any, *, dagrun_timeout: float | None = None, **options: Any
+    dag_id: str,
+    sensor: Any,
+    operator: Any,
+    *,
+    dagrun_timeout: float | None = None,
+    release: dict[str, Any] | None = None,
+    **options: Any,
 ) -> DAG:
     """Return a DAG with a wait for each end of an upgrade, and a release. The options are for the sensors."""
     common = {**COMMON, "retries": options.pop("retries", 1)}
@@ -67,7 +74,7 @@ def add_dag(
             name=f"fabric:/idle-{CASE}/web",
             target_version="v1",
             monitoring_policy=MonitoringPolicy(),
-            **common,
+            **{**common, **(release or {})},
         )
     return dag
 
@@ -77,6 +84,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "waits": {},
     "waits_no_retry": {"retries": 0},
     "waits_short_outage": {"unreachable_timeout": 30, "retries": 0},
+    "waits_refused": {
+        "unreachable_timeout": 30,
+        "retries": 0,
+        "release": {"unreachable_timeout": 30, "retries": 1, "retry_delay": timedelta(seconds=60)},
+    },
     "waits_target_version": {"target_version": "v1", "start_timeout": 60},
     "waits_soft_fail": {"soft_fail": True},
     "waits_paused": {},
@@ -106,7 +118,9 @@ for name, classes in BROKEN.items():
 timeouts = add_timeouts("timeouts", ServiceFabricUpgradeSensor)
 broken_deadline = add_timeouts("broken_deadline", RelativeSensor)
 
-with DAG(dag_id="many", schedule=None, catchup=False) as many:
-    ServiceFabricUpgradeSensor.partial(
-        task_id="many", kind="application_resource", max_active_tis_per_dag=64, retries=1, **COMMON
-    ).expand(name=[f"{'rolled_back' if index % 20 == 0 else 'good'}-many{index}" for index in range(200)])
+for upgrades in (200, 5):
+    with DAG(dag_id=f"many_{upgrades}", schedule=None, catchup=False) as many:
+        ServiceFabricUpgradeSensor.partial(
+            task_id=many.dag_id, kind="application_resource", retries=1, **COMMON
+        ).expand(name=many_names(upgrades))
+    globals()[many.dag_id] = many
