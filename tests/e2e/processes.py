@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_sf.simulator.connection import CERTIFICATE, KEY
 from tests.e2e.injections import GONE_SECONDS, SHORT_SECONDS, read_again
-from tests.e2e.world import ENDED, MIDDLE, pause, until
+from tests.e2e.world import MIDDLE, pause, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,15 +104,16 @@ def fill_log_folder(world: World, case: Case) -> Iterator[None]:
 
 def freeze_scheduler_at_first_start(world: World, case: Case) -> Iterator[None]:
     """
-    Stop the scheduler, not its workers, before a task is deferred; let it go on when the trigger has fired.
+    Stop the scheduler, not its workers, before tasks are deferred; let it go on when their triggers have fired.
 
     The scheduler then reads that the task is to resume before it reads that the worker has ended.
     """
-    yield from until(lambda: any(case.state(task) == "running" for task in case.fault.ends))
+    yield from until(lambda: case.are_all("running", "deferred"))
     world.live.freeze("scheduler")
+    yield from until(case.has_begun)
     case.cluster.time.jump(MIDDLE)
-    begun = [task for task in case.fault.ends if case.state(task) == "running"]
-    yield from until(lambda: all(case.state(task) in {"scheduled", *ENDED} for task in begun))
+    sensors = [task for task in case.fault.ends if task != "release"]
+    yield from until(lambda: all(case.state(task) == "scheduled" for task in sensors))
     world.live.send("scheduler", signal.SIGCONT)
 
 
