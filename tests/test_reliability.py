@@ -51,6 +51,11 @@ def test_row_shows_a_wrong_run() -> None:
     assert observed.startswith("**wrong in 1 of 2 runs** (good: it is failed); failed, or right; try 1;")
 
 
+def test_row_has_the_most_polls() -> None:
+    observed = row(result(polls_per_minute=30.2), result(polls_per_minute=29.8))[1]
+    assert observed == "right; try 1; read again after 9 s; 1 start; 30 polls a minute"
+
+
 @pytest.mark.parametrize(("problems", "shown"), [((), ""), (("x",), MISTAKES["broken_restarted"])])
 def test_only_revealed_mistakes_are_shown(problems: tuple[str, ...], shown: str) -> None:
     assert row(result(), result(dag="broken_restarted", problems=problems))[3].strip("| ") == shown

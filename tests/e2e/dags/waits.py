@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import DAG
 from broken_waits import BROKEN, RelativeSensor  # type: ignore[import-not-found]  # Airflow imports it
-from many_names import many_names  # type: ignore[import-not-found]
 
 from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgradeApplicationOperator
 from airflow_provider_sf.releases import MonitoringPolicy
@@ -117,10 +116,3 @@ for name, classes in BROKEN.items():
     globals()[name] = add_dag(name, *classes)
 timeouts = add_timeouts("timeouts", ServiceFabricUpgradeSensor)
 broken_deadline = add_timeouts("broken_deadline", RelativeSensor)
-
-for upgrades in (200, 5):
-    with DAG(dag_id=f"many_{upgrades}", schedule=None, catchup=False) as many:
-        ServiceFabricUpgradeSensor.partial(
-            task_id=many.dag_id, kind="application_resource", retries=1, **COMMON
-        ).expand(name=many_names(upgrades))
-    globals()[many.dag_id] = many
