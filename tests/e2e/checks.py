@@ -34,8 +34,9 @@ def judge(world: World, case: Case) -> Verdict:
     for task, end in case.fault.ends.items():
         problems += [f"{task}: {problem}" for problem in _problems(world, case, task, end)]
     facts = _facts(case)
-    if (limit := case.fault.most_polls_per_minute) and facts["polls_per_minute"] > limit:
-        problems.append(f"{facts['polls_per_minute']:.0f} polls a minute, at most {limit:.0f} expected")
+    limit, polls = case.fault.most_polls_per_minute, facts.get("polls_per_minute", 0.0)
+    if limit and polls > limit:
+        problems.append(f"{polls:.0f} polls a minute, at most {limit:.0f} expected")
     return Verdict(tuple(problems), facts)
 
 
@@ -82,7 +83,7 @@ def _facts(case: Case) -> dict[str, Any]:
     return {
         "tasks": _task_facts(case),
         "starts": case.cluster.starts(names.get("release", "")),
-        "reads": sum(len(case.cluster.reads(name)) for name in names.values()),
+        "reads": sum(len(case.cluster.reads(name)) for name in set(names.values())),
         "read_again_after": max(
             (reads[0].at - case.fault_at for reads in after_fault.values() if reads), default=0.0
         ),
