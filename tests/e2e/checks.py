@@ -100,7 +100,9 @@ def _task_facts(case: Case) -> dict[str, str]:
     """Return state and try of each task; of mapped ones how many waits for which upgrades have the same."""
     ends = {task: f"{entry['state']}/{entry['try_number']}" for task, entry in sorted(case.tasks.items())}
     words = [(case.upgrade_name(task).partition("-")[0], ends[task]) for task in ends if "[" in task]
-    counts = {f"{count} {word}": end for (word, end), count in Counter(words).items()}
+    counts = {
+        f"{count} {word.removeprefix('fabric:/')}": end for (word, end), count in Counter(words).items()
+    }
     return {task: end for task, end in ends.items() if "[" not in task} | counts
 
 

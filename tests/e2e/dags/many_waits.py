@@ -13,11 +13,10 @@ for upgrades in (200, 5):
     with DAG(dag_id=f"many_{upgrades}", schedule=None, catchup=False) as many:
         ServiceFabricUpgradeSensor.partial(
             task_id=many.dag_id,
-            kind="application_resource",
             service_fabric_conn_id="{{ dag_run.conf['case'] }}",
             deferrable=True,
             poke_interval=10,
-            retries=1,
-            retry_delay=timedelta(seconds=3),
+            retries=2,
+            retry_delay=timedelta(seconds=60),
         ).expand(name=many_names(upgrades))
     globals()[many.dag_id] = many
