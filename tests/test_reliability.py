@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e.dags.many_names import COUNT, many_names
 from tests.e2e.faults import FAULTS, MISTAKES
+from tests.e2e.preparations import NotPlayedError, small_log_volume
 from tests.e2e.results import Result, append, read, table
 
 if TYPE_CHECKING:
@@ -68,3 +72,18 @@ def test_unmeasured_fault_has_no_row() -> None:
 def test_each_fault_has_another_name() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
     assert {dag for fault in FAULTS for dag in fault.caught} == set(MISTAKES)
+
+
+@pytest.mark.parametrize("upgrades", [COUNT, 5])
+def test_many_waits_share_so_many_upgrades(upgrades: int) -> None:
+    names = many_names(upgrades)
+    assert (len(names), len(set(names))) == (COUNT, upgrades)
+    assert {name.partition("-")[0] for name in names} == {"fabric:/good", "fabric:/rolled_back"}
+
+
+def test_log_volume_needs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run prints why it did not play the fault."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(NotPlayedError, match="needs root"):
+        small_log_volume(ExitStack(), tmp_path)
+    assert not list(tmp_path.iterdir())
