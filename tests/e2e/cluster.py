@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_sf.simulator import Simulator
-from airflow_provider_sf.simulator.behaviours import START_DELAY
 from airflow_provider_sf.simulator.connection import connection, write_certificates
 from airflow_provider_sf.simulator.gateway import Gateway
 from airflow_provider_sf.simulator.responses import FAULTS
@@ -80,23 +79,12 @@ class Clock:
 
 
 class Cluster(Simulator):
-    """
-    Two gateways over mutual TLS. ``folder`` has the files of the client that the connection names.
+    """Two gateways over mutual TLS. ``folder`` has the files of the client that the connection names."""
 
-    An upgrade begins ``start_delay`` seconds of its scenario after the first request for it.
-    """
-
-    def __init__(self, folder: Path, start_delay: float = START_DELAY) -> None:
+    def __init__(self, folder: Path) -> None:
         self.time = Clock()
         self.exchanges: list[Exchange] = []
-        super().__init__(
-            speed=SPEED,
-            clock=self.time,
-            gateways=GATEWAYS,
-            tls="mutual",
-            slow_seconds=5.0,
-            start_delay=start_delay,
-        )
+        super().__init__(speed=SPEED, clock=self.time, gateways=GATEWAYS, tls="mutual", slow_seconds=5.0)
         self.folder = folder
         self.revoked: set[str | None] = set()
         """The thumbprints of client certificates that the cluster refuses."""

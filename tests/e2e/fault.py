@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.simulator.behaviours import START_DELAY
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import ExitStack
@@ -67,8 +65,6 @@ class Fault:
     conf: Mapping[str, Any] = field(default_factory=dict)
     waits_for_middle: bool = True
     is_shared: bool = False
-    start_delay: float = START_DELAY
-    """How many seconds of its scenario after the first request each upgrade begins."""
     prepare: Preparation | None = None
     """Makes the home folder of a separate Airflow for this fault, and returns the environment of that."""
     most_polls_per_minute: float | None = None

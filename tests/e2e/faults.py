@@ -25,7 +25,6 @@ LATE = 6
 REFUSED = "the cluster refused the certificate with the thumbprint"
 MANY: dict[str, Any] = {
     "waits_for_middle": False,
-    "start_delay": 0.0,
     "is_shared": True,
     "within_seconds": 2400.0,
 }
@@ -263,9 +262,10 @@ FAULTS = (
     ),
     Fault(
         "log_folder_full",
-        "The volume of the log folder is full for 40 s, in which upgrades end",
+        "The volume of the log folder is full for 40 s, in which upgrades end; a retry comes after 60 s",
         processes.fill_log_folder,
         right(tries=None, has_log=False),
+        dag="waits_late_retry",
         is_shared=True,
         prepare=small_log_volume,
     ),

@@ -9,7 +9,7 @@ from tests.e2e.dags.many_names import many_names
 from tests.e2e.fault import End
 from tests.e2e.injections import read_again
 from tests.e2e.processes import triggerer_of
-from tests.e2e.world import pause, until
+from tests.e2e.world import MIDDLE, pause, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,14 @@ def many_ends(upgrades: int) -> dict[str, End]:
 
 
 def kill_triggerer_of_many(world: World, case: Case) -> Iterator[None]:
-    """Kill the triggerer with most waits when all are deferred; count the polls of the other one, which has all then."""
+    """
+    Kill the triggerer with most waits when all are deferred; count the polls of the other one, which has all then.
+
+    The upgrades are in their middle before the tasks start: the first poll identifies them, and no task has to resume
+    to store which upgrade it expects.
+    """
+    case.cluster.state(*map(case.upgrade_name, case.fault.ends))
+    case.cluster.time.jump(MIDDLE)
     yield from until(lambda: case.are_all("deferred"))
     case.fault_at = time.time()
     part = triggerer_of(world, case)

@@ -82,7 +82,7 @@ class World:
     def begin(self, fault: Fault, dag: str) -> Case:
         """Make the cluster and the connection of a case, and start its run."""
         name = f"{fault.name}-{len(self.cases)}".replace("_", "").replace("-", "x")
-        cluster = self.stack.enter_context(Cluster(self.folder / name, fault.start_delay))
+        cluster = self.stack.enter_context(Cluster(self.folder / name))
         cluster.time.stop()
         case = Case(fault, name, dag, cluster)
         self.cases.append(case)

@@ -62,7 +62,8 @@ def add_dag(
     **options: Any,
 ) -> DAG:
     """Return a DAG with a wait for each end of an upgrade, and a release. The options are for the sensors."""
-    common = {**COMMON, "retries": options.pop("retries", 1)}
+    retrying = {name: options.pop(name) for name in ("retries", "retry_delay") if name in options}
+    common: dict[str, Any] = {"retries": 1, **COMMON, **retrying}
     limit = timedelta(seconds=dagrun_timeout) if dagrun_timeout else None
     with DAG(dag_id=dag_id, schedule=None, catchup=False, dagrun_timeout=limit) as dag:
         sensor(task_id="good", name=f"good-{CASE}", kind="application_resource", **common, **options)
@@ -88,6 +89,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "retries": 0,
         "release": {"unreachable_timeout": 30, "retries": 1, "retry_delay": timedelta(seconds=60)},
     },
+    "waits_late_retry": {"retry_delay": timedelta(seconds=60)},
     "waits_target_version": {"target_version": "v1", "start_timeout": 60},
     "waits_soft_fail": {"soft_fail": True},
     "waits_paused": {},
