@@ -47,9 +47,11 @@ COMMON: dict[str, Any] = {
     "service_fabric_conn_id": "{{ dag_run.conf['case'] }}",
     "deferrable": True,
     "poke_interval": 10,
+    "retries": 1,
     "retry_delay": timedelta(seconds=3),
     "pre_execute": die_where_configured,
 }
+RETRYING = {"retries", "retry_delay"}
 
 
 def add_dag(
@@ -61,9 +63,12 @@ def add_dag(
     release: dict[str, Any] | None = None,
     **options: Any,
 ) -> DAG:
-    """Return a DAG with a wait for each end of an upgrade, and a release. The options are for the sensors."""
-    retrying = {name: options.pop(name) for name in ("retries", "retry_delay") if name in options}
-    common: dict[str, Any] = {"retries": 1, **COMMON, **retrying}
+    """
+    Return a DAG with a wait for each end of an upgrade, and a release.
+
+    The options are for the sensors; those of retries are for the release, too. ``release`` has options of that.
+    """
+    common = COMMON | {name: options.pop(name) for name in RETRYING & options.keys()}
     limit = timedelta(seconds=dagrun_timeout) if dagrun_timeout else None
     with DAG(dag_id=dag_id, schedule=None, catchup=False, dagrun_timeout=limit) as dag:
         sensor(task_id="good", name=f"good-{CASE}", kind="application_resource", **common, **options)
@@ -106,8 +111,7 @@ def add_timeouts(dag_id: str, sensor: Any) -> DAG:
             name=f"stuck-{CASE}",
             kind="application_resource",
             timeout=timedelta(seconds=TIMEOUT_SECONDS),
-            retries=0,
-            **COMMON,
+            **{**COMMON, "retries": 0},
         )
     return dag
 
