@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e.dags.many_names import COUNT, many_names
 from tests.e2e.faults import FAULTS, MISTAKES
+from tests.e2e.preparations import NotPlayedError, small_log_volume
 from tests.e2e.results import Result, append, read, table
 
 if TYPE_CHECKING:
@@ -51,6 +55,11 @@ def test_row_shows_a_wrong_run() -> None:
     assert observed.startswith("**wrong in 1 of 2 runs** (good: it is failed); failed, or right; try 1;")
 
 
+def test_row_has_the_most_polls() -> None:
+    observed = row(result(polls_per_minute=30.2), result(polls_per_minute=29.8))[1]
+    assert observed == "right; try 1; read again after 9 s; 1 start; 30 polls a minute"
+
+
 @pytest.mark.parametrize(("problems", "shown"), [((), ""), (("x",), MISTAKES["broken_restarted"])])
 def test_only_revealed_mistakes_are_shown(problems: tuple[str, ...], shown: str) -> None:
     assert row(result(), result(dag="broken_restarted", problems=problems))[3].strip("| ") == shown
@@ -63,3 +72,18 @@ def test_unmeasured_fault_has_no_row() -> None:
 def test_each_fault_has_another_name() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
     assert {dag for fault in FAULTS for dag in fault.caught} == set(MISTAKES)
+
+
+@pytest.mark.parametrize("upgrades", [COUNT, 5])
+def test_many_waits_share_so_many_upgrades(upgrades: int) -> None:
+    names = many_names(upgrades)
+    assert (len(names), len(set(names))) == (COUNT, upgrades)
+    assert {name.partition("-")[0] for name in names} == {"fabric:/good", "fabric:/rolled_back"}
+
+
+def test_log_volume_needs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run prints why it did not play the fault."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(NotPlayedError, match="needs root"):
+        small_log_volume(ExitStack(), tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,7 +11,7 @@ from tests.e2e.cluster import state_in
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.e2e.faults import End
+    from tests.e2e.fault import End
     from tests.e2e.world import Case, World
 
 SUCCESS = {("RollingForwardCompleted", "v1"), ("CompletedRollforward", "v1")}
@@ -32,7 +33,11 @@ def judge(world: World, case: Case) -> Verdict:
     problems = ["it did not come to an end in time"] if case.took_too_long else []
     for task, end in case.fault.ends.items():
         problems += [f"{task}: {problem}" for problem in _problems(world, case, task, end)]
-    return Verdict(tuple(problems), _facts(case))
+    facts = _facts(case)
+    limit, polls = case.fault.most_polls_per_minute, facts.get("polls_per_minute", 0.0)
+    if limit and polls > limit:
+        problems.append(f"{polls:.0f} polls a minute, at most {limit:.0f} expected")
+    return Verdict(tuple(problems), facts)
 
 
 def _problems(world: World, case: Case, task: str, end: End) -> Iterator[str]:
@@ -49,7 +54,7 @@ def _problems(world: World, case: Case, task: str, end: End) -> Iterator[str]:
         took = _moment(wait["ended_at"]) - _moment(wait["began_at"])
         if took > end.most_seconds:
             yield f"its wait took {took:.0f} s, at most {end.most_seconds:.0f} s expected"
-    if end.log or end.ended_by:
+    if end.has_log and (end.log or end.ended_by):
         log = world.log(case, task)
         news = (end.log, str(wait.get("message") or "").splitlines()[0] if wait.get("message") else "")
         yield from (f"its log lacks {text!r}" for text in news if text not in log)
@@ -65,7 +70,7 @@ def _journal_problems(case: Case, task: str, end: End, ended_at: float) -> Itera
         yield f"it is green, but the cluster's last answer was {' '.join(last)}"
     if state == "failed" and end.ended_by == "upgrade" and last in SUCCESS:
         yield "it is red, but the cluster's last answer was the success of its upgrade"
-    if len(after) > end.reads_after_end:
+    if end.reads_after_end is not None and len(after) > end.reads_after_end:
         yield f"{len(after)} reads followed its end, at most {end.reads_after_end} expected"
     if task == "release" and case.cluster.starts(name) != 1:
         yield f"its upgrade was started {case.cluster.starts(name)} times"
@@ -76,20 +81,36 @@ def _facts(case: Case) -> dict[str, Any]:
     names = {task: case.upgrade_name(task) for task in case.tasks}
     after_fault = {task: case.cluster.reads(name, case.fault_at) for task, name in names.items()}
     return {
-        "tasks": {
-            task: f"{entry['state']}/{entry['try_number']}" for task, entry in sorted(case.tasks.items())
-        },
+        "tasks": _task_facts(case),
         "starts": case.cluster.starts(names.get("release", "")),
-        "reads": sum(len(case.cluster.reads(name)) for name in names.values()),
+        "reads": sum(len(case.cluster.reads(name)) for name in set(names.values())),
         "read_again_after": max(
             (reads[0].at - case.fault_at for reads in after_fault.values() if reads), default=0.0
         ),
         "reads_after_end": sum(
             len(case.cluster.reads(names[task], _moment(entry["end_date"]) + SAME_MOMENT_SECONDS))
             for task, entry in case.tasks.items()
-            if entry.get("end_date")
+            if entry.get("end_date") and case.fault.ends[task].reads_after_end is not None
         ),
+        **_polls_per_minute(case),
     }
+
+
+def _task_facts(case: Case) -> dict[str, str]:
+    """Return state and try of each task; of mapped ones how many waits for which upgrades have the same."""
+    ends = {task: f"{entry['state']}/{entry['try_number']}" for task, entry in sorted(case.tasks.items())}
+    words = [(case.upgrade_name(task).partition("-")[0], ends[task]) for task in ends if "[" in task]
+    counts = {
+        f"{count} {word.removeprefix('fabric:/')}": end for (word, end), count in Counter(words).items()
+    }
+    return {task: end for task, end in ends.items() if "[" not in task} | counts
+
+
+def _polls_per_minute(case: Case) -> dict[str, float]:
+    if case.counted is None:
+        return {}
+    begin, end = case.counted
+    return {"polls_per_minute": case.cluster.reads_between(begin, end) * 60.0 / (end - begin)}
 
 
 def _moment(text: str) -> float:

@@ -140,6 +140,11 @@ class Cluster(Simulator):
         calls = [(command.call, command.name) for command in self.journal]
         return calls.count(("start_application_upgrade", name))
 
+    def reads_between(self, begin: float, end: float) -> int:
+        """Return how often the progress of any upgrade was read between two Unix times."""
+        with self._lock:
+            return sum(entry.is_read and begin < entry.at <= end for entry in self.exchanges)
+
     def reads(self, name: str, after: float = 0.0) -> list[Exchange]:
         """Return the reads of the progress of an upgrade after a Unix time, oldest first."""
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +19,10 @@ WORKERS = ("worker-1", "worker-2")
 
 HEALTH_THRESHOLD_SECONDS = 15
 """After this time without a heartbeat a triggerer counts as dead, and the other one continues its waits."""
+
+
+PAGE_SIZE = 100
+"""Airflow answers with at most so many entries."""
 
 
 class DistributedAirflow(LiveAirflow):
@@ -96,6 +101,21 @@ class DistributedAirflow(LiveAirflow):
     def send(self, part: str, number: int) -> None:
         """Send a signal to a part and all its children."""
         self.send_signal(self._parts[part], number)
+
+    def freeze(self, part: str) -> None:
+        """Send SIGSTOP to the first process of a part, and not to its children; ``SIGCONT`` ends it."""
+        self._parts[part].send_signal(signal.SIGSTOP)
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Return the task instances of a run, read page by page."""
+        found: list[dict[str, Any]] = []
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        while True:
+            query = {"limit": PAGE_SIZE, "offset": len(found), "order_by": "id"}
+            page = self.call("GET", path, params=query)
+            found += page["task_instances"]
+            if len(found) >= page["total_entries"] or not page["task_instances"]:
+                return found
 
     def edit_connection(self, connection_id: str, **fields: Any) -> None:
         """Change a connection in the metadata database."""

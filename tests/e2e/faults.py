@@ -2,71 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tests.e2e import injections as do
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from tests.e2e.world import Case, World
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a task must end. ``ended_by`` is that of its XCom; None if the wait did not end in its task."""
-
-    state: str
-    tries: int | None = 1
-    """None for any."""
-    ended_by: str | None = "upgrade"
-    log: str = ""
-    """A text that its log must contain."""
-    most_seconds: float | None = None
-    """How long the wait may take at most."""
-    reads_after_end: int = 0
-    """How many reads may follow: another triggerer can have the wait for some seconds more."""
-
-
-RIGHT = {
-    "good": End("success"),
-    "rolled_back": End("failed"),
-    "superseded": End("failed"),
-    "release": End("success"),
-}
-"""What must become of the four tasks, whatever happens."""
-
-
-def right(**changes: Any) -> dict[str, End]:
-    """Return how all tasks must end, with these values changed in each."""
-    return {task: End(**{"state": end.state, **changes}) for task, end in RIGHT.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """
-    A fault, as data.
-
-    ``inject`` is a plan that goes on once a second. The upgrades of the case stand still at 10 to 20 % until it has
-    ended, unless it lets them go on. ``is_shared`` is true if it hurts processes that other cases need, or if they
-    would delay its start too long.
-    """
-
-    name: str
-    done: str
-    inject: Callable[[World, Case], Iterator[None]]
-    ends: Mapping[str, End] = field(default_factory=lambda: RIGHT)
-    dag: str = "waits"
-    conf: Mapping[str, Any] = field(default_factory=dict)
-    waits_for_middle: bool = True
-    is_shared: bool = False
-    is_known_gap: bool = False
-    """Whether the documentation says that the result can be wrong. Then it must be, until the gap is closed."""
-    caught: tuple[str, ...] = ()
-    """The DAGs with a mistake that this fault must reveal."""
-    executors: tuple[str, ...] = ("local",)
-
+from tests.e2e import mapped, processes
+from tests.e2e.fault import RIGHT, End, Fault, right
+from tests.e2e.preparations import secrets_file, small_log_volume
 
 MISTAKES = {
     "broken_blind": "an event that is trusted without a check",
@@ -80,6 +21,13 @@ MISTAKES = {
 
 LATE = 6
 """A triggerer that wakes late polls until Airflow has cancelled its triggers."""
+
+REFUSED = "the cluster refused the certificate with the thumbprint"
+MANY: dict[str, Any] = {
+    "waits_for_middle": False,
+    "is_shared": True,
+    "within_seconds": 2400.0,
+}
 
 CELERY = ("celery",)
 BOTH = ("local", "celery")
@@ -114,6 +62,23 @@ FAULTS = (
         do.edit_connection,
     ),
     Fault("connection_deleted", "The connection is deleted for 40 s", do.delete_connection),
+    Fault(
+        "connection_moved",
+        "The cluster moves to another port, and the connection from the database to a secrets backend",
+        do.move_connection,
+        prepare=secrets_file,
+    ),
+    Fault(
+        "certificate_refused",
+        "The cluster refuses the client certificate for longer than `unreachable_timeout`, which is 30 s here; "
+        "it accepts it again before `release` retries",
+        do.refuse_certificate,
+        {
+            **right(state="failed", ended_by="unreachable_timeout", log=REFUSED),
+            "release": End("success", tries=2, log=REFUSED),
+        },
+        dag="waits_refused",
+    ),
     # Tasks, runs and DAGs.
     Fault("tasks_cleared", "All tasks are cleared while they are deferred", do.clear_tasks, right(tries=2)),
     Fault(
@@ -194,33 +159,33 @@ FAULTS = (
     Fault(
         "triggerer_killed",
         "SIGKILL of a triggerer until the other one continues its waits",
-        do.kill_one_triggerer,
+        processes.kill_one_triggerer,
         is_shared=True,
         executors=BOTH,
     ),
     Fault(
         "triggerer_terminated",
         "SIGTERM of a triggerer; it starts again when the other one continues its waits",
-        do.terminate_one_triggerer,
+        processes.terminate_one_triggerer,
         is_shared=True,
     ),
     Fault(
         "triggerer_stopped",
         "SIGSTOP of a triggerer for longer than the health threshold, then SIGCONT",
-        do.stop_one_triggerer,
+        processes.stop_one_triggerer,
         is_shared=True,
     ),
     Fault(
         "triggerer_wakes_late",
         "SIGSTOP of a triggerer; SIGCONT after the other one has ended its waits",
-        do.wake_triggerer_after_the_end,
+        processes.wake_triggerer_after_the_end,
         right(reads_after_end=LATE),
         is_shared=True,
     ),
     Fault(
         "triggerers_gone",
         "SIGKILL of both triggerers for 40 s, in which one upgrade is superseded",
-        do.kill_triggerers,
+        processes.kill_triggerers,
         is_shared=True,
         executors=BOTH,
         caught=("broken_restarted",),
@@ -228,49 +193,98 @@ FAULTS = (
     Fault(
         "certificate_torn",
         "A new client certificate without its key, and SIGKILL of both triggerers; 40 s later the key",
-        do.restart_while_certificate_is_torn,
+        processes.restart_while_certificate_is_torn,
         is_shared=True,
     ),
     Fault(
         "timeout",
         "SIGKILL of both triggerers twice, during a wait with a `timeout` of 150 s",
-        do.restart_triggerers_often,
+        processes.restart_triggerers_often,
         {"stuck": End("failed", ended_by="timeout", most_seconds=150.0 + 60.0)},
         dag="timeouts",
         is_shared=True,
         caught=("broken_deadline",),
     ),
-    # Other parts.
     Fault(
-        "scheduler_killed", "SIGKILL of the scheduler for 20 s", do.kill("scheduler", 20.0), is_shared=True
+        "many_names",
+        "200 mapped waits for 200 upgrades; SIGKILL of the triggerer with most of them",
+        mapped.kill_triggerer_of_many,
+        mapped.many_ends(200),
+        dag="many_200",
+        most_polls_per_minute=200 * 6.5,
+        **MANY,
     ),
     Fault(
-        "api_server_killed", "SIGKILL of the API server for 20 s", do.kill("api-server", 20.0), is_shared=True
+        "few_names",
+        "The same for 5 upgrades",
+        mapped.kill_triggerer_of_many,
+        mapped.many_ends(5),
+        dag="many_5",
+        most_polls_per_minute=5 * 6.5,
+        **MANY,
+    ),
+    # Other parts.
+    Fault(
+        "scheduler_killed",
+        "SIGKILL of the scheduler for 20 s",
+        processes.kill("scheduler", 20.0),
+        is_shared=True,
+    ),
+    Fault(
+        "scheduler_stopped_at_start",
+        "SIGSTOP of the scheduler, not of its workers, from the first start of a task until its trigger has fired",
+        processes.freeze_scheduler_at_first_start,
+        right(tries=None),
+        waits_for_middle=False,
+        is_shared=True,
+    ),
+    Fault(
+        "api_server_killed",
+        "SIGKILL of the API server for 20 s",
+        processes.kill("api-server", 20.0),
+        is_shared=True,
     ),
     Fault(
         "api_server_down_at_end",
         "SIGKILL of the API server for 20 s, in which the first upgrade ends",
-        do.kill_until_the_first_end("api-server", 20.0),
+        processes.kill_until_the_first_end("api-server", 20.0),
+        right(tries=None),
         is_shared=True,
-        is_known_gap=True,
     ),
     Fault(
         "dag_processor_killed",
         "SIGKILL of the DAG processor for 20 s",
-        do.kill("dag-processor", 20.0),
+        processes.kill("dag-processor", 20.0),
         is_shared=True,
     ),
     Fault(
         "postgres_stopped",
         "PostgreSQL is stopped for 20 s; parts that end are started again",
-        do.stop_postgres,
+        processes.stop_postgres(20.0),
         is_shared=True,
     ),
-    Fault("redis_killed", "SIGKILL of redis for 20 s", do.kill_redis, is_shared=True, executors=CELERY),
+    Fault(
+        "postgres_stopped_long",
+        "The same for 60 s",
+        processes.stop_postgres(60.0),
+        is_shared=True,
+    ),
+    Fault(
+        "log_folder_full",
+        "The volume of the log folder is full for 40 s, in which upgrades end; a retry comes after 60 s",
+        processes.fill_log_folder,
+        right(tries=None, has_log=False),
+        dag="waits_late_retry",
+        is_shared=True,
+        prepare=small_log_volume,
+    ),
+    Fault(
+        "redis_killed", "SIGKILL of redis for 20 s", processes.kill_redis, is_shared=True, executors=CELERY
+    ),
     Fault(
         "workers_killed",
         "SIGKILL of both workers of Celery while a task resumes",
-        do.kill_workers_at_resume,
+        processes.kill_workers_at_resume,
         right(tries=None),
         is_shared=True,
         executors=CELERY,

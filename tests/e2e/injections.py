@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_sf.simulator.connection import CERTIFICATE, KEY
+from tests.e2e.preparations import write_secrets
 from tests.e2e.world import ENDED, pause, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from tests.e2e.fault import Plan
     from tests.e2e.world import Case, World
-
-    Plan = Callable[[World, Case], Iterator[None]]
 
 GONE_SECONDS = 40.0
 SHORT_SECONDS = 20.0
@@ -29,110 +27,6 @@ def read_again(case: Case, after: float = 2.0) -> Iterator[None]:
     """Wait until all upgrades have been read again so many seconds after the fault."""
     names = [case.upgrade_name(task) for task in case.fault.ends]
     yield from until(lambda: all(case.cluster.reads(name, case.fault_at + after) for name in names))
-
-
-# Processes.
-
-
-def triggerer_of(world: World, case: Case) -> str:
-    """Return the triggerer that has most waits of a case."""
-    owners = [world.live.triggerer_of(entry) for entry in case.tasks.values()]
-    owner = max(set(owners), key=owners.count)
-    return owner or world.live.triggerers[0]
-
-
-def kill_one_triggerer(world: World, case: Case) -> Iterator[None]:
-    part = triggerer_of(world, case)
-    world.live.kill(part)
-    yield from read_again(case)
-    world.live.begin(part)
-
-
-def terminate_one_triggerer(world: World, case: Case) -> Iterator[None]:
-    part = triggerer_of(world, case)
-    world.live.end(part)
-    yield from read_again(case)
-    world.live.begin(part)
-
-
-def stop_one_triggerer(world: World, case: Case) -> Iterator[None]:
-    part = triggerer_of(world, case)
-    world.live.send(part, signal.SIGSTOP)
-    yield from read_again(case)
-    world.live.send(part, signal.SIGCONT)
-
-
-def wake_triggerer_after_the_end(world: World, case: Case) -> Iterator[None]:
-    part = triggerer_of(world, case)
-    world.live.send(part, signal.SIGSTOP)
-    case.cluster.time.go_on()
-    yield from until(case.has_ended)
-    world.live.send(part, signal.SIGCONT)
-
-
-def kill_triggerers(world: World, case: Case) -> Iterator[None]:
-    """Let the upgrades go on meanwhile, which a triggerer cannot see then."""
-    for part in world.live.triggerers:
-        world.live.kill(part)
-    case.cluster.time.go_on()
-    yield from pause(GONE_SECONDS)
-    for part in world.live.triggerers:
-        world.live.begin(part)
-
-
-def kill(part: str, seconds: float) -> Plan:
-    """Return the plan that kills a part and starts it again after some time."""
-
-    def plan(world: World, case: Case) -> Iterator[None]:
-        world.live.kill(part)
-        yield from pause(seconds)
-        world.live.begin(part)
-        yield from until(world.live.is_up)
-        yield from read_again(case, seconds)
-
-    return plan
-
-
-def kill_until_the_first_end(part: str, seconds: float) -> Plan:
-    """Return the plan that kills a part while the upgrades go on; the first one ends after 21 s."""
-
-    def plan(world: World, case: Case) -> Iterator[None]:
-        world.live.kill(part)
-        case.cluster.time.go_on()
-        yield from pause(seconds)
-        world.live.begin(part)
-
-    return plan
-
-
-def stop_postgres(world: World, case: Case) -> Iterator[None]:
-    """Parts that end without it are started again."""
-    postgres = world.live.postgres
-    assert postgres
-    postgres.stop()
-    yield from pause(SHORT_SECONDS)
-    postgres.start()
-    yield from read_again(case, SHORT_SECONDS)
-
-
-def kill_redis(world: World, case: Case) -> Iterator[None]:
-    redis = world.live.redis
-    assert redis
-    redis.stop(signal.SIGKILL)
-    case.cluster.time.go_on()
-    yield from pause(SHORT_SECONDS)
-    redis.start()
-
-
-def kill_workers_at_resume(world: World, case: Case) -> Iterator[None]:
-    """Kill both workers while a task that the trigger has ended is in one of them."""
-    case.cluster.time.go_on()
-    yield from until(lambda: any(case.state(task) == "running" for task in case.fault.ends))
-    for part in world.live.workers:
-        world.live.kill(part)
-    yield from pause(5.0)
-    for part in world.live.workers:
-        world.live.begin(part)
 
 
 # The cluster and the connection.
@@ -169,15 +63,14 @@ def renew_client_certificate(world: World, case: Case) -> Iterator[None]:  # noq
     yield from read_again(case, 15.0)
 
 
-def restart_while_certificate_is_torn(world: World, case: Case) -> Iterator[None]:
-    """Write a new certificate, restart both triggerers, and write its key only then."""
-    new = case.cluster.authority.client()
-    (case.cluster.folder / CERTIFICATE).write_bytes(new.pem)
-    for part in world.live.triggerers:
-        world.live.restart(part)
-    yield from pause(GONE_SECONDS)
-    (case.cluster.folder / KEY).write_bytes(new.key_pem)
-    yield from read_again(case, GONE_SECONDS)
+def refuse_certificate(world: World, case: Case) -> Iterator[None]:  # noqa: ARG001
+    """Accept it again when all sensors have failed, and before the second try of the release."""
+    refused = case.cluster.exchanges[-1].thumbprint
+    case.cluster.revoked.add(refused)
+    sensors = [task for task in case.fault.ends if task != "release"]
+    yield from until(lambda: all(case.state(task) in ENDED for task in sensors))
+    yield from until(lambda: case.state("release") == "up_for_retry")
+    case.cluster.revoked.clear()
 
 
 def edit_connection(world: World, case: Case) -> Iterator[None]:
@@ -191,6 +84,14 @@ def delete_connection(world: World, case: Case) -> Iterator[None]:
     world.live.delete_connection(case.name)
     yield from pause(GONE_SECONDS)
     world.live.add_connection(case.name, **case.cluster.connection())
+
+
+def move_connection(world: World, case: Case) -> Iterator[None]:
+    """Move the cluster to another port; its new connection is in the file of secrets, and no longer in the database."""
+    write_secrets(world.live.home, {case.name: case.cluster.connection(from_gateway=2)})
+    world.live.delete_connection(case.name)
+    case.cluster.close(0, 1)
+    yield from read_again(case)
 
 
 # Tasks, runs and DAGs.
@@ -253,13 +154,3 @@ def _without_dag_file(world: World, case: Case, meanwhile: Iterator[None]) -> It
     file.unlink()
     yield from meanwhile
     file.write_text(text)
-
-
-def restart_triggerers_often(world: World, case: Case) -> Iterator[None]:
-    """Kill both triggerers twice, while the upgrades stand still, until a timeout has ended the tasks."""
-    for _ in range(2):
-        for part in world.live.triggerers:
-            world.live.restart(part)
-        yield from read_again(case)
-        yield from pause(5.0)
-    yield from until(case.has_ended)

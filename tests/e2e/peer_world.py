@@ -16,7 +16,7 @@ from airflow_provider_sf.simulator.connection import CA, CERTIFICATE, KEY
 from tests.e2e import injections as do
 from tests.e2e.checks import SUCCESS, Verdict
 from tests.e2e.cluster import state_in
-from tests.e2e.faults import End, Fault
+from tests.e2e.fault import End, Fault
 from tests.e2e.world import ENDED, MIDDLE, Case, World, until
 
 if TYPE_CHECKING:

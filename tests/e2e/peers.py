@@ -25,23 +25,20 @@ if TYPE_CHECKING:
 
 PEER_DAGS = Path(__file__).parent / "peer_dags"
 
-ENVIRONMENT = {
-    "AIRFLOW__CORE__PARALLELISM": "16",  # each wait of the other ways holds a worker slot
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "300",  # Airflow's default
-}
+
+def more_workers(stack: ExitStack, home: Path) -> dict[str, str]:  # noqa: ARG001 - as each preparation
+    """Let all tasks of the other ways run at once: each holds a worker slot. The timeout is Airflow's default."""
+    return {
+        "AIRFLOW__CORE__PARALLELISM": "16",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "300",
+    }
 
 
 def main() -> int:
     options = _options()
     failures = 0
     with ExitStack() as stack:
-        world = open_world(
-            stack,
-            "local",
-            PeerWorld,
-            dags=(DAGS, PEER_DAGS),
-            environment=ENVIRONMENT,
-        )
+        world = open_world(stack, "local", more_workers, dags=(DAGS, PEER_DAGS), world_class=PeerWorld)
         for _ in range(options.runs):
             failures += play(world, options)
     if options.write_docs:

@@ -10,7 +10,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.e2e.faults import FAULTS, MISTAKES, RIGHT
+from tests.e2e.fault import RIGHT
+from tests.e2e.faults import FAULTS, MISTAKES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -97,6 +98,8 @@ def _observed(runs: Sequence[Result]) -> Iterator[str]:
     yield f"read again after {max(result.facts['read_again_after'] for result in runs):.0f} s"
     starts = {result.facts["starts"] for result in runs if "release" in result.facts["tasks"]}
     yield from (f"{count} start" for count in sorted(starts))
+    if polls := max(result.facts.get("polls_per_minute", 0) for result in runs):
+        yield f"{polls:.0f} polls a minute"
     if late := max(result.facts["reads_after_end"] for result in runs):
         yield f"up to {late} reads after the end"
 

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from demo.live_airflow import LiveAirflowError
 from tests.e2e.cluster import Cluster
+from tests.e2e.dags.many_names import many_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.e2e.distributed import DistributedAirflow
-    from tests.e2e.faults import Fault
-
-WITHIN_SECONDS = 900.0
-"""A case that takes longer has failed."""
+    from tests.e2e.fault import Fault
 
 ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
@@ -39,8 +37,10 @@ class Case:
     cluster: Cluster
     run_id: str = ""
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Task -> its task instance in the REST API."""
+    """Task -> its task instance in the REST API. A mapped one has its index in brackets."""
     fault_at: float = 0.0
+    counted: tuple[float, float] | None = None
+    """The Unix times between which the polls of one triggerer are counted."""
     took_too_long: bool = False
 
     def state(self, task: str) -> str:
@@ -48,6 +48,9 @@ class Case:
 
     def upgrade_name(self, task: str) -> str:
         """Return the name of the upgrade that a task waits for."""
+        task, _, index = task.partition("[")
+        if index:
+            return many_names(int(task.removeprefix("many_")))[int(index.rstrip("]"))]
         if task in {"good", "stuck"}:
             return f"{task}-{self.name}"
         return f"fabric:/{'idle' if task == 'release' else task}-{self.name}/web"
@@ -96,24 +99,30 @@ class World:
         """Read the task instances of a case; while the API server is down they stay as they were."""
         with suppress(LiveAirflowError):
             for entry in self.live.task_instances(case.dag, case.run_id):
-                case.tasks[entry["task_id"]] = entry
+                index = f"[{entry['map_index']}]" if entry["map_index"] >= 0 else ""
+                case.tasks[entry["task_id"] + index] = entry
 
     def xcom(self, case: Case, task: str, key: str = "upgrade_wait") -> dict[str, Any] | None:
         """Return an XCom of a task; None if there is no such XCom."""
+        entry = case.tasks.get(task)
+        if entry is None:
+            return None
         with suppress(LiveAirflowError):
-            return dict(self.live.xcom(case.dag, case.run_id, task, key))
+            return dict(self.live.xcom(case.dag, case.run_id, entry["task_id"], key, entry["map_index"]))
         return None
 
     def log(self, case: Case, task: str) -> str:
         """Return the lines of all tries of a task."""
-        tries = range(1, int(case.tasks[task]["try_number"]) + 1)
+        entry = case.tasks[task]
+        tries = range(1, int(entry["try_number"]) + 1)
         lines: list[str] = []
         for number in tries:
             with suppress(LiveAirflowError):
-                entries = self.live.task_log(case.dag, case.run_id, task, try_number=number)
-                for entry in entries:
-                    errors = [str(error["exc_value"]) for error in entry.get("error_detail") or ()]
-                    lines += [str(entry.get("event")), *errors]
+                for line in self.live.task_log(
+                    case.dag, case.run_id, entry["task_id"], entry["map_index"], number
+                ):
+                    errors = [str(error["exc_value"]) for error in line.get("error_detail") or ()]
+                    lines += [str(line.get("event")), *errors]
         return "\n".join(lines)
 
     def is_watched(self, case: Case) -> bool:
@@ -126,7 +135,7 @@ class World:
     def play(self, cases: list[Case]) -> None:
         """Play these cases at the same time, each to its end."""
         plans = {case.name: self._plan(case) for case in cases}
-        deadline = time.monotonic() + WITHIN_SECONDS
+        deadline = time.monotonic() + max((case.fault.within_seconds for case in cases), default=0.0)
         while plans and time.monotonic() < deadline:
             time.sleep(1)
             self.live.supervise()

@@ -47,16 +47,28 @@ COMMON: dict[str, Any] = {
     "service_fabric_conn_id": "{{ dag_run.conf['case'] }}",
     "deferrable": True,
     "poke_interval": 10,
+    "retries": 1,
     "retry_delay": timedelta(seconds=3),
     "pre_execute": die_where_configured,
 }
+RETRYING = {"retries", "retry_delay"}
 
 
 def add_dag(
-    dag_id: str, sensor: Any, operator: Any, *, dagrun_timeout: float | None = None, **options: Any
+    dag_id: str,
+    sensor: Any,
+    operator: Any,
+    *,
+    dagrun_timeout: float | None = None,
+    release: dict[str, Any] | None = None,
+    **options: Any,
 ) -> DAG:
-    """Return a DAG with a wait for each end of an upgrade, and a release. The options are for the sensors."""
-    common = {**COMMON, "retries": options.pop("retries", 1)}
+    """
+    Return a DAG with a wait for each end of an upgrade, and a release.
+
+    The options are for the sensors; those of retries are for the release, too. ``release`` has options of that.
+    """
+    common = COMMON | {name: options.pop(name) for name in RETRYING & options.keys()}
     limit = timedelta(seconds=dagrun_timeout) if dagrun_timeout else None
     # Without auto_register=False the DAGs would also belong to the files that import this one.
     with DAG(dag_id=dag_id, schedule=None, catchup=False, dagrun_timeout=limit, auto_register=False) as dag:
@@ -68,7 +80,7 @@ def add_dag(
             name=f"fabric:/idle-{CASE}/web",
             target_version="v1",
             monitoring_policy=MonitoringPolicy(),
-            **common,
+            **{**common, **(release or {})},
         )
     return dag
 
@@ -78,6 +90,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "waits": {},
     "waits_no_retry": {"retries": 0},
     "waits_short_outage": {"unreachable_timeout": 30, "retries": 0},
+    "waits_refused": {
+        "unreachable_timeout": 30,
+        "retries": 0,
+        "release": {"unreachable_timeout": 30, "retries": 1, "retry_delay": timedelta(seconds=60)},
+    },
+    "waits_late_retry": {"retry_delay": timedelta(seconds=60)},
     "waits_target_version": {"target_version": "v1", "start_timeout": 60},
     "waits_soft_fail": {"soft_fail": True},
     "waits_paused": {},
@@ -94,8 +112,7 @@ def add_timeouts(dag_id: str, sensor: Any) -> DAG:
             name=f"stuck-{CASE}",
             kind="application_resource",
             timeout=timedelta(seconds=TIMEOUT_SECONDS),
-            retries=0,
-            **COMMON,
+            **{**COMMON, "retries": 0},
         )
     return dag
 
@@ -106,8 +123,3 @@ for name, classes in BROKEN.items():
     globals()[name] = add_dag(name, *classes)
 timeouts = add_timeouts("timeouts", ServiceFabricUpgradeSensor)
 broken_deadline = add_timeouts("broken_deadline", RelativeSensor)
-
-with DAG(dag_id="many", schedule=None, catchup=False, auto_register=False) as many:
-    ServiceFabricUpgradeSensor.partial(
-        task_id="many", kind="application_resource", max_active_tis_per_dag=64, retries=1, **COMMON
-    ).expand(name=[f"{'rolled_back' if index % 20 == 0 else 'good'}-many{index}" for index in range(200)])
