@@ -26,7 +26,8 @@ from tests.e2e.servers import MissingServerError, Postgres, Redis
 from tests.e2e.world import Case, World
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
     from tests.e2e.fault import Fault, Preparation
 
@@ -138,14 +139,19 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def end_by_signal(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of signal
+def run(command: Callable[[], int]) -> NoReturn:
+    """Run a command, until it ends or a signal ends it, and exit with its code."""
+    for ending_signal in ENDING_SIGNALS:
+        signal.signal(ending_signal, _end)
+    try:
+        sys.exit(command())
+    except MissingServerError as error:
+        sys.exit(str(error))
+
+
+def _end(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of signal
     sys.exit(f"ended by signal {number}")
 
 
 if __name__ == "__main__":
-    for ending_signal in ENDING_SIGNALS:
-        signal.signal(ending_signal, end_by_signal)
-    try:
-        sys.exit(main())
-    except MissingServerError as error:
-        sys.exit(str(error))
+    run(main)

@@ -7,18 +7,14 @@ Without names all faults are played, one after the other; each with all ways at 
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.live_airflow import ENDING_SIGNALS
-from tests.e2e.__main__ import DAGS, end_by_signal, open_world
+from tests.e2e.__main__ import DAGS, open_world, run
 from tests.e2e.peer_results import FILE, write_page
 from tests.e2e.peer_world import FAULTS, WAYS, PeerWorld, judge
 from tests.e2e.results import Result, append, read
-from tests.e2e.servers import MissingServerError
 
 if TYPE_CHECKING:
     from tests.e2e.world import Case, World
@@ -81,9 +77,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    for ending_signal in ENDING_SIGNALS:
-        signal.signal(ending_signal, end_by_signal)
-    try:
-        sys.exit(main())
-    except MissingServerError as error:
-        sys.exit(str(error))
+    run(main)
