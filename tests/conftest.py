@@ -164,7 +164,11 @@ def simulator(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulat
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the pauses before a failure is confirmed and during an outage. Tests of ``wait`` check their length."""
+    """
+    Shorten the pauses before a failure is confirmed and during an outage.
+
+    They are replaced, because a test would take minutes. Tests of ``wait`` check their length.
+    """
     monkeypatch.setattr("airflow_provider_sf.wait.state_machine.CONFIRM_AFTER_SECONDS", 0.01)
     monkeypatch.setattr("airflow_provider_sf.wait.policy.FIRST_BACKOFF_SECONDS", 1e-6)
     monkeypatch.setattr("airflow_provider_sf.triggers.poller.TICK_SECONDS", 1e-3)
@@ -172,7 +176,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def reload_every_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reload the connection for each poll, as if five minutes had passed since the last."""
+    """Reload the connection for each poll. The interval is replaced, so that no test waits for five minutes."""
     monkeypatch.setattr("airflow_provider_sf.hooks.cluster_cache.RELOAD_SECONDS", 0.0)
 
 

@@ -188,6 +188,7 @@ def test_uri_needs_the_id_of_a_connection(conn_id: Any) -> None:
 
 
 def test_airflow_2_needs_the_sensor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The installed version is replaced: a run has only one."""
     monkeypatch.setattr(airflow_versions, "INSTALLED", (2, 11))
     with pytest.raises(ValueError, match=r"^upgrade_asset needs Airflow 3: use "):
         upgrade_asset("shop")

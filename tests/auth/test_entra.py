@@ -27,7 +27,7 @@ EXPECTED = Authority()
 
 @pytest.fixture(autouse=True)
 def empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start each test without cached tokens."""
+    """Start each test without cached tokens: the cache belongs to the process, and so is replaced."""
     monkeypatch.setattr(tokens, "_tokens", {})
 
 

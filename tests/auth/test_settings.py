@@ -221,7 +221,11 @@ def test_invalid_settings_are_named_without_secrets(extra: dict[str, object], me
 
 
 def test_openssl_errors_appear_at_reading(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without a folder for temporary files, OpenSSL cannot load what was read."""
+    """
+    Without a folder for temporary files, OpenSSL cannot load what was read.
+
+    The folder is replaced, because that of the machine exists.
+    """
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(
         ValueError, match="'client_certificate': certificate and key cannot be loaded: No such file"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_process_is_named(arguments: list[str], program: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An argument that is no plain word may be a secret."""
+    """An argument that is no plain word may be a secret. Those of this process are pytest's, and so are replaced."""
     monkeypatch.setattr("sys.argv", arguments)
     assert this_process() == f"host {socket.gethostname()!r}, process {os.getpid()} ({program})"
 

@@ -52,7 +52,7 @@ def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Let pauses move the clock of the simulator, which is also that of the wait.
 
-    Code is replaced because the commands read the clock of the machine: a real wait takes minutes.
+    Code is replaced, because the commands read the clock of the machine, and a real wait takes minutes.
     """
 
     def sleep(seconds: float) -> None:

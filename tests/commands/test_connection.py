@@ -104,7 +104,7 @@ def test_sfctl_is_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_user_without_home_needs_another_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some containers run with a user ID that no file lists."""
+    """Some containers run with a user ID that no file lists. The look-up is replaced: this user is listed."""
 
     def unlisted(_user: int) -> None:
         raise KeyError

@@ -185,6 +185,7 @@ def test_snapshot_of_another_name_is_refused(
 def test_snapshot_comes_from_standard_input(
     endpoint: str, sf_wait: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The standard input is replaced: that of this process belongs to pytest."""
     text = sf_wait("snapshot", "fabric:/good-shop/web", "--endpoint", endpoint).out
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     done = sf_wait("fabric:/good-shop/web", "--previous", "-", "--timeout", "0", "--endpoint", endpoint)
@@ -383,6 +384,7 @@ def test_lost_messages_are_never_a_success(endpoint: str) -> None:
 def test_closed_standard_input_is_named(
     endpoint: str, sf_wait: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Python sets it to None. It is replaced, since that of this process belongs to pytest."""
     monkeypatch.setattr("sys.stdin", None)
     done = sf_wait("fabric:/good-shop/web", "--previous", "-", "--endpoint", endpoint)
     assert (done.code, done.out) == (2, "")
