@@ -43,7 +43,7 @@ SHOWS = {
         ends=dict.fromkeys(("snapshot", "wait", "audit"), "success"),
         speaker="audit",
         record="return_value",
-        result="the task waited deferred, and no worker ran a task in that time",
+        result="while the task was deferred, no worker ran a task",
     ),
     "rollback": Show(
         dag_id="rollback_is_red",
