@@ -198,10 +198,15 @@ class XComProgress:
             self._turn, self._is_pushing = None, False
 
     async def _push_latest(self) -> None:
-        """Send both XComs at once, the state last: a cancellation stores both or none."""
+        """
+        Send both XComs at once. A cancellation stores both or none.
+
+        From Airflow 3.4 on a thread prepares each of them, so a cancellation could come between them.
+        """
         state = self._latest
         values = reversed(xcom_values(*self._upgrade, state).items())
-        await asyncio.gather(*(XCom.aset(key=key, value=value, **self._key) for key, value in values))
+        pushes = asyncio.gather(*(XCom.aset(key=key, value=value, **self._key) for key, value in values))
+        await asyncio.shield(pushes)
         self._pushed = _relevant_parts(state)
 
     async def _read(self) -> None:
