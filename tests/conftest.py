@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from airflow_provider_sf.simulator import Simulator
 from tests.requests_to import asend, send
+from tests.scripted_cluster import ScriptedCluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,9 +153,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def simulator(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+def simulator(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedCluster]:
     """A simulated cluster behind the default connection. An upgrade begins at the first request."""
-    with Simulator(clock=clock, slow_seconds=0.01, start_delay=0.0) as started:
+    with ScriptedCluster(clock=clock, slow_seconds=0.01, start_delay=0.0) as started:
         monkeypatch.setenv(
             "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", f"service-fabric://127.0.0.1:{started.port}"
         )

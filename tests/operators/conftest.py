@@ -63,7 +63,11 @@ def short_pauses_of_triggers(short_pauses: None) -> None:
 
 @pytest.fixture(autouse=True)
 def moving_clock(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pauses move the clock of the simulator, which is also that of the task."""
+    """
+    Let pauses move the clock of the simulator, which is also that of the task.
+
+    Code is replaced, because the tasks read the clock of the machine, and a real task takes minutes.
+    """
 
     def sleep(seconds: float) -> None:
         clock.now += seconds
@@ -111,6 +115,14 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     monkeypatch.setattr("airflow_provider_sf.operators.gate_questions.ask", ask)
     monkeypatch.setattr("airflow_provider_sf.operators.gate_parameters.check_can_ask", lambda _: None)
     return asked
+
+
+@pytest.fixture
+def masked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is masked: a list in place of the filter of this process, which no test can undo."""
+    found: list[str] = []
+    monkeypatch.setattr("airflow_provider_sf.operators.masking.mask_secret", found.append)
+    return found
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ TI_ID = "01a22462-0525-7106-8257-1d547aa9f49d"
 
 @pytest.mark.parametrize("version", [(2, 11), (3, 0)])
 def test_old_airflow_cannot_ask(version: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The installed version is replaced: a run has only one."""
     monkeypatch.setattr(airflow_versions, "INSTALLED", version)
     with pytest.raises(ValueError, match=r"approve_before asks a person, which needs Airflow 3\.1"):
         check_can_ask("approve_before")
@@ -26,6 +27,7 @@ def test_old_airflow_cannot_ask(version: tuple[int, int], monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("version", [(3, 1), (3, 3), (10, 0)])
 def test_newer_airflow_can_ask(version: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The installed version is replaced: a run has only one."""
     monkeypatch.setattr(airflow_versions, "INSTALLED", version)
     check_can_ask("approve_before")
 
@@ -36,7 +38,7 @@ if QUESTIONS.is_available:
 
     @pytest.fixture
     def written(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-        """What was written to Airflow's database."""
+        """What is written to Airflow's database: a list in its place, as no test has one."""
         details: list[dict[str, Any]] = []
         monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **detail: details.append(detail))
         return details
@@ -79,6 +81,7 @@ if QUESTIONS.is_available:
     def test_airflow_3_1_uses_a_trigger(
         timeout: timedelta | None, written: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """The installed version is replaced: a run has only one."""
         monkeypatch.setattr(airflow_versions, "INSTALLED", (3, 1))
         deferred: list[dict[str, Any]] = []
         ask_now(timeout, deferred)

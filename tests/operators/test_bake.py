@@ -17,10 +17,14 @@ from airflow_provider_sf.operators.service_fabric import ServiceFabricBakeOperat
 from airflow_provider_sf.releases import ApplicationHealthPolicy, ServiceTypeHealthPolicy
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.bake_result import BakeResult
+from airflow_provider_sf.simulator.responses import json_response
 from airflow_provider_sf.triggers.health import ServiceFabricHealthTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from airflow_provider_sf.simulator.responses import HttpResponse
+    from tests.scripted_cluster import ScriptedCluster
 
 SHOP = "fabric:/idle-shop/web"
 BAD = "fabric:/idle_rolled_back-shop/web"
@@ -80,24 +84,14 @@ def test_policy_of_the_task_counts(context: Any, clock: Any) -> None:
     assert bake(name=BAD, health_policy=TOLERANT).execute(context) == {"healthy_seconds": 300.0}
 
 
-@pytest.fixture
-def healths(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The health states that the cluster reports, one a read; the last one stays."""
-    states: list[str] = []
-    read = ServiceFabricHook.get_application_health
-
-    def report(hook: ServiceFabricHook, name: str, **keywords: Any) -> Any:
-        health = read(hook, name, **keywords)
-        state = states.pop(0) if states[1:] else states[0]
-        return type(health)(health.name, state)
-
-    monkeypatch.setattr(ServiceFabricHook, "get_application_health", report)
-    return states
+def healths(*states: str) -> list[HttpResponse]:
+    return [json_response({"Name": SHOP, "AggregatedHealthState": state}) for state in states]
 
 
-@pytest.mark.usefixtures("simulator")
-def test_bad_moment_restarts_the_bake_time(context: Any, clock: Any, healths: list[str], caplog: Any) -> None:
-    healths += ["Ok"] * 9 + ["Error"] + ["Warning"]
+def test_bad_moment_restarts_the_bake_time(
+    context: Any, clock: Any, simulator: ScriptedCluster, caplog: Any
+) -> None:
+    simulator.script("/$/GetHealth", *healths(*["Ok"] * 9, "Error", "Warning"))
     before = clock.now
     with caplog.at_level("INFO"):
         bake().execute(context)
@@ -105,9 +99,8 @@ def test_bad_moment_restarts_the_bake_time(context: Any, clock: Any, healths: li
     assert "is unhealthy; the task waits 10m00s (health_check_retry)\n" in caplog.text
 
 
-@pytest.mark.usefixtures("simulator")
-def test_changing_health_ends_by_the_timeout(context: Any, healths: list[str], ti: Any) -> None:
-    healths += ["Ok", "Error"] * 50
+def test_changing_health_ends_by_the_timeout(context: Any, simulator: ScriptedCluster, ti: Any) -> None:
+    simulator.script("/$/GetHealth", *healths(*["Ok", "Error"] * 50))
     with pytest.raises(AirflowSensorTimeout, match=r"Not healthy for long enough within 20m00s \(timeout\)"):
         bake(timeout=1_200).execute(context)
     assert ti.xcoms["bake_result"]["result"] == "timeout"

@@ -24,12 +24,15 @@ from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.compose_upgrade import ComposeUpgrade
 from airflow_provider_sf.releases.start_report import StartReport
 from airflow_provider_sf.rest import Rejected, ResultUnknown
+from airflow_provider_sf.simulator.responses import OK, fabric_error
 from tests.sensors.running import fire
 
 if TYPE_CHECKING:
     from airflow_provider_sf.simulator import Simulator
+    from tests.scripted_cluster import ScriptedCluster
 
 SHOP = "fabric:/idle-shop/web"
+PROGRESS = "/Applications/idle-shop~web/$/GetUpgradeProgress?api-version=6.0"
 CLOCKS = (start_task._now, waiting.utc_now)
 LOG: Any = logging.getLogger("operator")
 
@@ -174,49 +177,34 @@ def test_kind_without_a_rollback_is_refused() -> None:
         rollback(kind="application_resource")
 
 
-def test_upgrade_that_completes_first_fails(
-    context: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The request was lost on its way, and the upgrade has completed since."""
+def test_upgrade_that_completes_first_fails(context: Any, clock: Any, simulator: ScriptedCluster) -> None:
+    """The cluster has accepted the request, and the upgrade has completed since."""
     start()
     clock.now += 100
-    monkeypatch.setattr(ServiceFabricHook, "rollback_application_upgrade", lambda *_: None)
+    simulator.script("/$/RollbackUpgrade", OK)
     with pytest.raises(UpgradeFailed, match="Completed before its rollback started"):
         rollback().execute(context)
 
 
-def test_upgrade_that_fails_first_fails(context: Any, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_upgrade_that_fails_first_fails(context: Any, clock: Any, simulator: ScriptedCluster) -> None:
     start(name="fabric:/idle_failed-shop/web")
     clock.now += 100
-    monkeypatch.setattr(ServiceFabricHook, "rollback_application_upgrade", lambda *_: None)
+    simulator.script("/$/RollbackUpgrade", OK)
     with pytest.raises(UpgradeFailed, match=r"Failed in domain UD3 .*\(Failed\)"):
         rollback(name="fabric:/idle_failed-shop/web").execute(context)
 
 
-def test_rollback_in_manual_mode_may_be_late(
-    context: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rollback_in_manual_mode_may_be_late(context: Any, clock: Any, simulator: ScriptedCluster) -> None:
     """The record shows an accepted rollback only after the cluster manager has processed it."""
-    looks: list[str] = []
-
-    def request(_: ServiceFabricHook, name: str) -> None:
-        looks.append(name)
-
-    def get_progress(hook: ServiceFabricHook, *arguments: Any, **keywords: Any) -> Any:
-        if looks:
-            looks.append("look")
-        if len(looks) == 4:
-            rollback_now(hook, SHOP)
-        return read(hook, *arguments, **keywords)
-
     start("UnmonitoredManual")
     clock.now += 200
-    rollback_now = ServiceFabricHook.rollback_application_upgrade
-    read = ServiceFabricHook.get_upgrade_progress
-    monkeypatch.setattr(ServiceFabricHook, "rollback_application_upgrade", request)
-    monkeypatch.setattr(ServiceFabricHook, "get_upgrade_progress", get_progress)
+    record = simulator.respond(PROGRESS)
+    simulator.script("/$/GetUpgradeProgress", record, record, record, None)
     assert rollback().execute(context)["outcome"] == "rolled_back"
-    assert looks[:3] == [SHOP, "look", "look"]
+    assert calls(simulator)[:3] == ["start", "rollback", "update"]
+    requests = [line.partition("$/")[2].partition("?")[0] for line in simulator.requests]
+    assert requests[1:5] == ["GetUpgradeProgress", "RollbackUpgrade", *["GetUpgradeProgress"] * 2]
+    assert requests.count("RollbackUpgrade") == 1
 
 
 def test_start_of_a_task_selects_its_upgrade(context: Any, clock: Any) -> None:
@@ -247,29 +235,20 @@ def test_clocks_have_a_time_zone() -> None:
     assert all(now().tzinfo is timezone.utc for now in CLOCKS)
 
 
-def test_refused_rollback_is_an_error(context: Any, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
-        msg = "no"
-        raise Rejected(msg, 403)
-
+def test_refused_rollback_is_an_error(context: Any, clock: Any, simulator: ScriptedCluster) -> None:
     start()
     clock.now += 100
-    monkeypatch.setattr(ServiceFabricHook, "rollback_application_upgrade", refuse)
-    with pytest.raises(Rejected, match="HTTP 403: no"):
+    simulator.script("/$/RollbackUpgrade", fabric_error(403, "E_ACCESSDENIED", "no rights"))
+    with pytest.raises(Rejected, match="HTTP 403 E_ACCESSDENIED: no rights"):
         rollback().execute(context)
 
 
-def test_upgrade_may_end_before_the_request(
-    context: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def end(hook: ServiceFabricHook, name: str) -> None:
-        clock.now += 3_600
-        original(hook, name)
-
-    original = ServiceFabricHook.rollback_application_upgrade
+def test_upgrade_may_end_before_the_request(context: Any, clock: Any, simulator: ScriptedCluster) -> None:
+    """The task reads a record from before the end."""
     start()
     clock.now += 100
-    monkeypatch.setattr(ServiceFabricHook, "rollback_application_upgrade", end)
+    simulator.script("/$/GetUpgradeProgress", simulator.respond(PROGRESS), None)
+    clock.now += 3_600
     with pytest.raises(ChangeRefused, match="no upgrade is in progress"):
         rollback().execute(context)
 

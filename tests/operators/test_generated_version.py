@@ -16,13 +16,15 @@ from airflow_provider_sf.operators.service_fabric import (
 )
 from airflow_provider_sf.releases.generated_version import NextStep, RequestState, next_step
 from airflow_provider_sf.releases.start_state import StartOptions
-from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest import Unreachable
+from airflow_provider_sf.simulator.responses import fabric_error
 from airflow_provider_sf.upgrades import UpgradeProgress
 from tests.sensors.running import fire
 
 if TYPE_CHECKING:
-    from airflow_provider_sf.rest import ServiceFabricError
     from airflow_provider_sf.simulator import Simulator
+    from airflow_provider_sf.simulator.responses import HttpResponse
+    from tests.scripted_cluster import ScriptedCluster
 
 LOG: Any = logging.getLogger("operator")
 STARTS = {"start_compose_upgrade", "upgrade_application_resource"}
@@ -167,24 +169,21 @@ def test_same_description_needs_no_upgrade(context: Any, simulator: Simulator, t
     assert starts(simulator) == 1
 
 
-REFUSALS: list[tuple[ServiceFabricError, type[Exception]]] = [
-    (Rejected("the file is invalid", 400, "FABRIC_E_X"), ChangeRefused),
-    (Unreachable("something else is in progress", 409, "FABRIC_E_WRITE_CONFLICT"), Unreachable),
-]
-
-
 @both
-@pytest.mark.parametrize(("error", "raised"), REFUSALS)
+@pytest.mark.parametrize(
+    ("answer", "raised"),
+    [
+        (fabric_error(400, "FABRIC_E_X", "the file is invalid"), ChangeRefused),
+        (fabric_error(409, "FABRIC_E_WRITE_CONFLICT", "the file is invalid"), Unreachable),
+    ],
+)
 def test_refusal_keeps_no_state(
-    make: Any, error: Exception, raised: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+    make: Any, answer: HttpResponse, raised: Any, context: Any, simulator: ScriptedCluster
 ) -> None:
-    def refuse(*_: Any) -> bool:
-        raise error
-
-    task = make()
-    monkeypatch.setattr(type(task), "send", refuse)
-    with pytest.raises(raised, match=error.args[0]):
-        task.execute(context)
+    for change in ("/$/Upgrade", "/Resources/Applications/idle-shop"):
+        simulator.script(change, answer)
+    with pytest.raises(raised, match="the file is invalid"):
+        make().execute(context)
     assert not context["task_state_store"].values
 
 

@@ -50,14 +50,6 @@ TASKS = [
 ]
 
 
-@pytest.fixture
-def masked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is masked: a list in place of the filter of this process, which no test can undo."""
-    found: list[str] = []
-    monkeypatch.setattr(masking, "mask_secret", found.append)
-    return found
-
-
 def context(**more: Any) -> Any:
     return {
         "ti": SimpleNamespace(map_index=1),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +19,18 @@ from airflow_provider_sf.operators.upgrade_application import ServiceFabricUpgra
 from airflow_provider_sf.releases import ExternalPackage
 from airflow_provider_sf.releases.manifests import manifest_hash
 from airflow_provider_sf.releases.start_report import version_before
-from airflow_provider_sf.rest import Rejected, ResultUnknown
+from airflow_provider_sf.rest import Rejected
+from airflow_provider_sf.simulator.responses import CREATED, NO_CONTENT, fabric_error, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from airflow_provider_sf.simulator import Simulator
+    from tests.scripted_cluster import ScriptedCluster
 
 TYPE = "IdleShopType"
+BAD = fabric_error(400, "E_INVALIDARG", "bad")
 APP = "fabric:/idle-shop/web"
 URI = "https://storage.example/shop.sfpkg?sig=super-secret-signature&se=2026"
 MANIFEST = """\
@@ -41,7 +43,7 @@ MANIFEST = """\
 
 @pytest.fixture(autouse=True)
 def moving_pauses(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the pauses of the task move the clock of the cluster."""
+    """Let the pauses of the task move the clock of the cluster. They are replaced, as they take minutes."""
 
     def sleep(seconds: float) -> None:
         clock.now += seconds
@@ -205,7 +207,7 @@ class Hook:
 
 @pytest.mark.parametrize("status", [401, 403, None])
 def test_refused_credentials_are_raised(status: int | None, context: Any, monkeypatch: Any) -> None:
-    """So that retries apply."""
+    """So that retries apply. The calls are replaced: an answer of a cluster always has a status."""
     error = Rejected("no access", status)
     for name in ("provision_application_type", "unprovision_application_type", "create_application"):
         monkeypatch.setattr(ServiceFabricHook, name, Hook(error))
@@ -214,17 +216,16 @@ def test_refused_credentials_are_raised(status: int | None, context: Any, monkey
             task.execute(context)
 
 
-def test_version_that_exists_meanwhile_is_read_again(context: Any, monkeypatch: Any) -> None:
-    error = Rejected("exists", 409, "FABRIC_E_APPLICATION_TYPE_ALREADY_EXISTS")
-    monkeypatch.setattr(ServiceFabricHook, "provision_application_type", Hook(error))
+def test_version_that_exists_meanwhile_is_read_again(context: Any, simulator: ScriptedCluster) -> None:
+    exists = fabric_error(409, "FABRIC_E_APPLICATION_TYPE_ALREADY_EXISTS", "exists")
+    simulator.script("/$/Provision", exists)
     with pytest.raises(TimeoutError, match="not provisioned after"):
         provision().execute(context)
 
 
-def test_errors_hide_the_secret_of_the_address(context: Any, monkeypatch: Any, caplog: Any) -> None:
-    text = f"could not download {URI}"
-    for error in (Rejected(text, 400), ResultUnknown(text)):
-        monkeypatch.setattr(ServiceFabricHook, "provision_application_type", Hook(error))
+def test_errors_hide_the_secret_of_the_address(context: Any, simulator: ScriptedCluster, caplog: Any) -> None:
+    for status, code in ((400, "E_INVALIDARG"), (504, "FABRIC_E_TIMEOUT")):
+        simulator.script("/$/Provision", fabric_error(status, code, f"could not download {URI}"))
         with caplog.at_level("INFO"), pytest.raises((ChangeRefused, TimeoutError)) as raised:
             provision(timeout=15).execute(context)
         assert "super-secret" not in str(raised.value)
@@ -233,9 +234,7 @@ def test_errors_hide_the_secret_of_the_address(context: Any, monkeypatch: Any, c
     assert "super-secret" not in caplog.text
 
 
-def test_rendered_address_is_masked(context: Any, monkeypatch: Any) -> None:
-    masked: list[str] = []
-    monkeypatch.setattr("airflow_provider_sf.operators.masking.mask_secret", masked.append)
+def test_rendered_address_is_masked(context: Any, masked: list[str]) -> None:
     task = provision(package_uri="https://storage.example/shop.sfpkg?sig={{ secret }}&se=")
     context["secret"] = "s3cr%2Bet"
     task.render_template_fields(context)
@@ -325,19 +324,18 @@ def test_protected_version_is_kept(context: Any, simulator: Simulator) -> None:
     assert versions(simulator) == ["v0", "v1", "v2"]
 
 
-def test_version_used_since_is_kept(context: Any, monkeypatch: Any) -> None:
+def test_version_used_since_is_kept(context: Any, simulator: ScriptedCluster) -> None:
     """It was free when the list was read."""
-    error = Rejected("in use", 409, "FABRIC_E_APPLICATION_TYPE_IN_USE")
-    monkeypatch.setattr(ServiceFabricHook, "unprovision_application_type", Hook(error))
+    simulator.script("/$/Unprovision", fabric_error(409, "FABRIC_E_APPLICATION_TYPE_IN_USE", "in use"))
     ServiceFabricHook().get_application(APP)
     assert unprovision(keep=1).execute(context)["in_use"] == ["v1"]
 
 
-def test_application_deleted_meanwhile_is_no_error(context: Any, monkeypatch: Any) -> None:
+def test_application_deleted_meanwhile_is_no_error(context: Any, simulator: ScriptedCluster) -> None:
     ServiceFabricHook().get_application(APP)
-    monkeypatch.setattr(ServiceFabricHook, "get_upgrade_progress", Hook(Rejected("gone", 204)))
+    simulator.script("/$/GetUpgradeProgress", NO_CONTENT)
     assert unprovision(keep=1).execute(context)["unprovisioned"] == ["v1"]
-    monkeypatch.setattr(ServiceFabricHook, "get_upgrade_progress", Hook(Rejected("bad", 400)))
+    simulator.script("/$/GetUpgradeProgress", BAD)
     with pytest.raises(Rejected, match="bad"):
         unprovision(keep=1).execute(context)
 
@@ -353,15 +351,14 @@ def test_unprovision_waits_for_a_provision(context: Any, calls: Any) -> None:
     assert calls()[:2] == ["provision_application_type", "unprovision_application_type"]
 
 
-def test_refused_unprovision_is_not_retried(context: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(ServiceFabricHook, "unprovision_application_type", Hook(Rejected("bad", 400)))
+def test_refused_unprovision_is_not_retried(context: Any, simulator: ScriptedCluster) -> None:
+    simulator.script("/$/Unprovision", BAD)
     with pytest.raises(ChangeRefused, match="refused to unprovision"):
         unprovision(type_version="v2").execute(context)
 
 
-def test_version_gone_meanwhile_is_read_again(context: Any, monkeypatch: Any) -> None:
-    error = Rejected("gone", 404, "FABRIC_E_APPLICATION_TYPE_NOT_FOUND")
-    monkeypatch.setattr(ServiceFabricHook, "unprovision_application_type", Hook(error))
+def test_version_gone_meanwhile_is_read_again(context: Any, simulator: ScriptedCluster) -> None:
+    simulator.script("/$/Unprovision", fabric_error(404, "FABRIC_E_APPLICATION_TYPE_NOT_FOUND", "gone"))
     with pytest.raises(TimeoutError, match="is Available after"):
         unprovision(type_version="v2").execute(context)
 
@@ -424,44 +421,36 @@ def test_refused_application_is_not_retried(context: Any, store: Any) -> None:
     assert store.values == {}
 
 
-def test_application_created_meanwhile_is_compared(context: Any, monkeypatch: Any) -> None:
-    original = ServiceFabricHook.create_application
-
-    def create_first(hook: ServiceFabricHook, *arguments: Any, **keywords: Any) -> None:
-        original(hook, *arguments, **keywords)
-        original(hook, *arguments, **keywords)
-
-    monkeypatch.setattr(ServiceFabricHook, "create_application", create_first)
+def test_application_created_meanwhile_is_compared(
+    context: Any, simulator: ScriptedCluster, store: Any
+) -> None:
+    """The task reads that the application does not exist, just before another task creates it."""
+    create().execute(context)
+    store.values.clear()
+    simulator.script("/Applications/store", NO_CONTENT, None)
     with pytest.raises(ChangeRefused, match="it is the same"):
         create(if_exists="fail").execute(context)
 
 
-def test_slow_creation_ends_with_the_timeout(context: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(ServiceFabricHook, "create_application", lambda *_, **__: None)
+def test_slow_creation_ends_with_the_timeout(context: Any, simulator: ScriptedCluster) -> None:
+    simulator.script("/Applications/$/Create", CREATED)
     with pytest.raises(TimeoutError, match="application 'fabric:/store' is not created after 15s"):
         create(timeout=15).execute(context)
 
 
-def test_application_is_awaited_until_it_is_ready(context: Any, monkeypatch: Any) -> None:
-    statuses = iter(["Creating", "Ready"])
-    original = ServiceFabricHook.get_application
-
-    def get(hook: ServiceFabricHook, name: str) -> Any:
-        return replace(original(hook, name), status=next(statuses))
-
-    monkeypatch.setattr(ServiceFabricHook, "get_application", get)
+def test_application_is_awaited_until_it_is_ready(context: Any, simulator: ScriptedCluster) -> None:
+    new = {"Name": "fabric:/store", "TypeName": TYPE, "TypeVersion": "v1", "Status": "Creating"}
+    simulator.script("/Applications/store", None, json_response(new), None)
     assert create().execute(context)["status"] == "Ready"
 
 
-def test_unreadable_application_is_an_error(context: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(ServiceFabricHook, "get_application", Hook(Rejected("bad", 400)))
+def test_unreadable_application_is_an_error(context: Any, simulator: ScriptedCluster) -> None:
+    simulator.script("/Applications/store", BAD)
     with pytest.raises(Rejected, match="bad"):
         create().execute(context)
 
 
-def test_sensitive_parameters_are_masked(context: Any, monkeypatch: Any) -> None:
-    masked: list[str] = []
-    monkeypatch.setattr("airflow_provider_sf.operators.masking.mask_secret", masked.append)
+def test_sensitive_parameters_are_masked(context: Any, masked: list[str]) -> None:
     task = create(parameters={"Password": "{{ secret }}"}, sensitive_parameters=["Password"])
     context["secret"] = "hunter22"
     task.render_template_fields(context)

@@ -177,7 +177,11 @@ def test_secrets_are_in_no_file(tmp_path: Path) -> None:
 
 
 def test_full_disk_does_not_stop_other_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk is full after the page. A page without its record would be a problem of the folder."""
+    """
+    The disk is full after the page. A page without its record would be a problem of the folder.
+
+    The call is replaced, because a test cannot fill the disk at that moment.
+    """
     write = os.fsync
     calls: list[int] = []
 

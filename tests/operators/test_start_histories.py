@@ -121,7 +121,11 @@ class History:
         self.events.append((at, lambda: self.act(what)))
 
     def patch(self, patch: pytest.MonkeyPatch) -> None:
-        """Let pauses and calls move the time, and calls fail."""
+        """
+        Let pauses and calls move the time, and calls fail.
+
+        They are replaced, because an upgrade takes minutes and the process of the tests cannot die.
+        """
         for module in MODULES:
             sleep = SimpleNamespace(sleep=lambda seconds: self.advance(max(seconds, self.pause)))
             patch.setattr(f"airflow_provider_sf.{module}.time", sleep)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,13 +14,16 @@ from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeApplicationOperator
 from airflow_provider_sf.releases import ApplicationHealthPolicy, MonitoringPolicy
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
-from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest import Unreachable
+from airflow_provider_sf.simulator.responses import FAULTS, fabric_error
 from tests.sensors.running import fire
 
 if TYPE_CHECKING:
     from airflow_provider_sf.simulator import Simulator
+    from tests.scripted_cluster import ScriptedCluster
 
 SHOP = "fabric:/idle-shop/web"
+NO_RIGHTS = fabric_error(403, "E_ACCESSDENIED", "no rights")
 
 
 class Operator(ServiceFabricUpgradeApplicationOperator):
@@ -125,7 +126,11 @@ def test_lost_answer_starts_one_upgrade(
 def test_killed_before_the_request(
     context: Any, starts: Any, ti: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The state is stored, the request was not sent: the retry looks until it would have been answered."""
+    """
+    The state is stored, the request was not sent: the retry looks until it would have been answered.
+
+    The call is replaced, because the process of the tests cannot die.
+    """
     task = operator()
     with monkeypatch.context() as patch:
         patch.setattr(ServiceFabricHook, "start_application_upgrade", _killed)
@@ -355,38 +360,39 @@ def test_bad_health_before_the_start_has_reasons(context: Any, clock: Any, ti: A
     assert "health_at_end" not in ti.xcoms
 
 
-def refuse(*_: Any, **__: Any) -> None:
-    msg = "no rights"
-    raise Rejected(msg, status=403)
-
-
 def test_unreadable_health_does_not_stop_the_start(
-    context: Any, clock: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    context: Any, clock: Any, ti: Any, simulator: ScriptedCluster, caplog: Any
 ) -> None:
     name = "fabric:/idle_failed-shop/web"
     start_another(name=name)
     clock.now += 3_600
-    monkeypatch.setattr(ServiceFabricHook, "get_application_health", refuse)
+    simulator.script("/$/GetHealth", NO_RIGHTS)
     with caplog.at_level("INFO"):
         operator(name, wait_for_completion=False).execute(context)
     assert ti.xcoms["upgrade_start"]["before"]["health"]["state"] == "Error"
-    assert "Could not read why the application is unhealthy: HTTP 403: no rights" in caplog.text
+    reason = f"{simulator.url}: HTTP 403 E_ACCESSDENIED: no rights"
+    assert f"Could not read why the application is unhealthy: {reason}" in caplog.text
 
 
 def test_unreadable_health_at_the_end_is_logged(
-    context: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    context: Any, ti: Any, simulator: ScriptedCluster, caplog: Any
 ) -> None:
-    monkeypatch.setattr(ServiceFabricHook, "get_application_health", refuse)
+    simulator.script("/$/GetHealth", NO_RIGHTS)
     with caplog.at_level("INFO"):
         assert operator().execute(context)["outcome"] == "succeeded"
     assert "health_at_end" not in ti.xcoms
-    assert "Could not read the health: HTTP 403: no rights" in caplog.text
+    reason = f"{simulator.url}: HTTP 403 E_ACCESSDENIED: no rights"
+    assert f"Could not read the health: {reason}" in caplog.text
 
 
 def test_refused_connection_keeps_no_state(
     simulator: Simulator, context: Any, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The cluster goes down between the look and the request: certainly nothing was sent."""
+    """
+    The cluster goes down between the look and the request: certainly nothing was sent.
+
+    The call is replaced to close the port at that moment.
+    """
 
     def send(hook: ServiceFabricHook, *arguments: Any, **keywords: Any) -> None:
         simulator.down(0)
@@ -401,20 +407,9 @@ def test_refused_connection_keeps_no_state(
     assert not store.values
 
 
-def test_outage_before_the_start_is_retried(
-    simulator: Simulator, context: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    simulator.fault(0, "unavailable")
-    pauses: list[float] = []
-
-    def pause(seconds: float) -> None:
-        pauses.append(seconds)
-        if len(pauses) > 1:
-            simulator.fault(0, None)
-
-    monkeypatch.setattr(
-        "airflow_provider_sf.operators.retrying.time", SimpleNamespace(monotonic=time.monotonic, sleep=pause)
-    )
+def test_outage_before_the_start_is_retried(simulator: ScriptedCluster, context: Any, caplog: Any) -> None:
+    for path in ("/Applications/idle-shop~web", "/$/GetUpgradeProgress"):
+        simulator.script(path, *[FAULTS["unavailable"]] * 2, None)
     with caplog.at_level("WARNING"):
         assert operator().execute(context)["outcome"] == "succeeded"
     assert "cluster unreachable; retrying for up to 5m00s (unreachable_timeout)" in caplog.text

@@ -14,13 +14,14 @@ from airflow_provider_sf.operators.service_fabric import ServiceFabricUpgradeApp
 from airflow_provider_sf.releases import ApplicationHealthPolicy, MonitoringPolicy
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.rest import Rejected
+from airflow_provider_sf.simulator.responses import fabric_error
 
 if TYPE_CHECKING:
     from airflow_provider_sf.simulator import Simulator
+    from tests.scripted_cluster import ScriptedCluster
 
 SHOP = "fabric:/idle-shop/web"
 SECRET = "s3cr3t-v4lue"
-REFUSED = Rejected("not allowed", 403)
 
 
 class Operator(ServiceFabricUpgradeApplicationOperator):
@@ -112,18 +113,9 @@ def test_missing_application_has_no_plan(context: Any, simulator: Simulator) -> 
     assert not simulator.journal
 
 
-def refuse(_: ServiceFabricHook) -> None:
-    raise REFUSED
-
-
-async def arefuse(hook: ServiceFabricHook) -> None:
-    refuse(hook)
-
-
-def test_both_calls_return_the_same_plan(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_calls_return_the_same_plan(simulator: ScriptedCluster) -> None:
     """Also what they may not read."""
-    monkeypatch.setattr(ServiceFabricHook, "list_nodes", refuse)
-    monkeypatch.setattr(ServiceFabricHook, "alist_nodes", arefuse)
+    simulator.script("/Nodes", fabric_error(403, "E_ACCESSDENIED", "no rights"))
     hook = ServiceFabricHook()
     first = hook.plan_application_upgrade(upgrade())
     count = len(simulator.requests)

@@ -19,9 +19,9 @@ from airflow_provider_sf.releases import ApplicationHealthPolicy, PausedUpgrade,
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.policies import health_policy_from_body
 from airflow_provider_sf.releases.upgrade_update import UpgradeUpdate
-from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.rest import Rejected
+from airflow_provider_sf.simulator.responses import FAULTS, fabric_error, json_response
 from airflow_provider_sf.triggers.health import ServiceFabricHealthTrigger
-from airflow_provider_sf.upgrades.applications import ApplicationHealth
 from tests.operators.answers import answer, asked, calls, started_domains
 from tests.sensors.running import fire
 
@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_sf.simulator import Simulator
+    from tests.scripted_cluster import ScriptedCluster
 
 pytestmark = pytest.mark.usefixtures("questions")
 
 SHOP = "fabric:/idle-shop/web"
 BAD = "fabric:/idle_rolled_back-shop/web"
+NO_RIGHTS = fabric_error(403, "E_ACCESSDENIED", "no rights")
 CLOCKS = (gate_task._now, gate_questions._now)
 LOG: Any = logging.getLogger("operator")
 
@@ -268,18 +270,10 @@ def test_trigger_uses_the_health_policy(context: Any, clock: Any) -> None:
     assert watch(deferred, next_domain=None, health_policy=None) == {"reason": "health"}
 
 
-def test_trigger_waits_out_an_outage(
-    context: Any, simulator: Simulator, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_trigger_waits_out_an_outage(context: Any, simulator: ScriptedCluster, clock: Any) -> None:
     deferred = pause_before_ud2(context, clock, bake_time=600)
-    reads = iter([Unreachable("gone"), Unreachable("gone"), None])
-
-    async def read(*_: Any, **__: Any) -> Any:
-        if error := next(reads):
-            raise error
-        return ApplicationHealth(SHOP, "Error")
-
-    monkeypatch.setattr(ServiceFabricHook, "aget_application_health", read)
+    health = json_response({"Name": SHOP, "AggregatedHealthState": "Error"})
+    simulator.script("/$/GetHealth", *[FAULTS["unavailable"]] * 2, health)
     assert watch(deferred, poke_interval=0.001) == {"reason": "health"}
     assert started_domains(simulator) == []
 
@@ -360,14 +354,8 @@ def test_retry_after_a_rollback_has_its_reason(
     assert calls(simulator) == ["start", "rollback", "update"]
 
 
-def test_refused_resumption_is_an_error(
-    context: Any, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: Any) -> None:
-        msg = "no rights"
-        raise Rejected(msg, status=403)
-
-    monkeypatch.setattr(ServiceFabricHook, "resume_application_upgrade", refuse)
+def test_refused_resumption_is_an_error(context: Any, simulator: ScriptedCluster) -> None:
+    simulator.script("/$/MoveToNextUpgradeDomain", NO_RIGHTS)
     with pytest.raises(Rejected, match="no rights"):
         gate().execute(context)
     assert started_domains(simulator) == []
@@ -525,21 +513,13 @@ def test_late_approval_of_a_start_is_refused(
     assert calls(simulator).count("start") == 2
 
 
-def test_approval_of_a_start_expires(
-    context: Any, simulator: Simulator, clock: Any, ti: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_approval_of_a_start_expires(context: Any, simulator: ScriptedCluster, clock: Any, ti: Any) -> None:
     """The start failed after the approval; before the retry, the application was upgraded and brought back."""
     keywords = {"approve_before": "start", "target_version": "v2"}
     asked(lambda: gate(**keywords).execute(context))
-
-    def refuse(*_: Any, **__: Any) -> None:
-        msg = "no rights"
-        raise Rejected(msg, status=403)
-
-    with monkeypatch.context() as without_rights:
-        without_rights.setattr(ServiceFabricHook, "start_application_upgrade", refuse)
-        with pytest.raises(ChangeRefused, match="no rights"):
-            gate(**keywords).answered(context, answer("Continue"))
+    simulator.script("/$/Upgrade", NO_RIGHTS, None)
+    with pytest.raises(ChangeRefused, match="no rights"):
+        gate(**keywords).answered(context, answer("Continue"))
     for version in ("v1", "v0"):
         release_another(version)
         clock.now += 3_600

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow import __version__ as airflow_version
@@ -28,6 +28,9 @@ from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.responses import HttpResponse, fabric_error
 from airflow_provider_sf.wait.state import WaitState
 from tests.sensors.running import MODES, fire, run, sensor
+
+if TYPE_CHECKING:
+    from tests.scripted_cluster import ScriptedCluster
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*poke_interval is 0.01 s"),
@@ -341,22 +344,16 @@ def test_unmonitored_success_names_the_health(mode: str, clock: Any, ti: Any) ->
     assert ti.xcoms["upgrade_wait"]["message"].splitlines()[1:] == ["Health now: Ok."]
 
 
-@pytest.mark.usefixtures("simulator")
 def test_unknown_health_changes_no_result(
-    clock: Any, ti: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    clock: Any, ti: Any, simulator: ScriptedCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No scenario answers the progress and refuses the health, so the call is replaced."""
-
-    def refuse(*_: Any, **__: Any) -> None:
-        msg = "not now"
-        raise Rejected(msg, 403)
-
-    monkeypatch.setattr(ServiceFabricHook, "get_health", refuse)
+    simulator.script("/$/GetHealth", fabric_error(403, "E_ACCESSDENIED", "not now"))
     clock.step = 60.0
     with caplog.at_level("INFO"):
         run(lambda: sensor("fabric:/next_domain-shop/web"), ti)
     assert "\n" not in ti.xcoms["upgrade_wait"]["message"]
-    assert "Could not read the health: HTTP 403: not now" in caplog.text
+    reason = f"{simulator.url}: HTTP 403 E_ACCESSDENIED: not now"
+    assert f"Could not read the health: {reason}" in caplog.text
 
 
 @pytest.mark.usefixtures("simulator")
