@@ -83,6 +83,7 @@ def test_features_have_the_order_of_versions() -> None:
 
 
 def test_feature_is_available_from_its_version_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The installed version is replaced: a run has only one."""
     for installed, expected in {(2, 11): False, (3, 0): False, (3, 1): True, (10, 0): True}.items():
         monkeypatch.setattr(airflow_versions, "INSTALLED", installed)
         assert QUESTIONS.is_available is expected
@@ -102,7 +103,11 @@ def test_moved_function_is_found(name: str) -> None:
 
 
 def test_function_that_is_nowhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module without the name is no error as long as another one has it."""
+    """
+    A module without the name is no error as long as another one has it.
+
+    The modules are replaced: the installed Airflow has each function.
+    """
     monkeypatch.setitem(airflow_versions.MOVED, "dumps", ("airflow.nowhere", "airflow_provider_sf", "json"))
     assert moved("dumps")([1]) == "[1]"
     monkeypatch.setitem(airflow_versions.MOVED, "dumps", ("airflow.nowhere",))

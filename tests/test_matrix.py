@@ -80,6 +80,7 @@ def test_summary_names_what_has_passed() -> None:
 
 
 def test_written_rows_keep_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are replaced: only `make matrix` may write those of the repository."""
     page, readme = tmp_path / "page.md", tmp_path / "README.md"
     page.write_text("a\n<!-- matrix -->\n<!-- end -->\n<!-- skips -->\n<!-- end -->\nz\n")
     readme.write_text("<!-- matrix -->\n<!-- end -->\n")

@@ -82,7 +82,7 @@ def test_many_waits_share_so_many_upgrades(upgrades: int) -> None:
 
 
 def test_log_volume_needs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run prints why it did not play the fault."""
+    """The run prints why it did not play the fault. The user is replaced: root may run the tests."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(NotPlayedError, match="needs root"):
         small_log_volume(ExitStack(), tmp_path)

@@ -161,7 +161,11 @@ def test_public_cas_are_trusted_without_a_bundle(transport: Any) -> None:
 def test_late_authentication_is_offered_by_the_context(
     transport: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the offer, a server that asks late, such as Windows' HTTP.sys, refuses the client."""
+    """
+    Without the offer, a server that asks late, such as Windows' HTTP.sys, refuses the client.
+
+    The builder is replaced, since nothing else has access to the contexts.
+    """
 
     def without_offer(*arguments: Any) -> Any:
         context = context_for(*arguments)

@@ -132,7 +132,8 @@ class MortalOperator(ServiceFabricUpgradeApplicationOperator):
             start(hook, upgrade, **keywords)
             scene.at("after_answer", context)
 
-        setattr(ServiceFabricHook, start.__name__, start_and_die)  # in this process only
+        # The call is replaced, in this process only: the process dies just before or after the request.
+        setattr(ServiceFabricHook, start.__name__, start_and_die)
 
     def wait(self, context: Context, history: History) -> dict[str, Any]:
         self.scene.at("before_deferral", context)

@@ -60,6 +60,7 @@ def test_dags_of_the_pictures_are_complete(tmp_path: Path) -> None:
 
 
 def test_missing_block_of_the_tutorial_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list is replaced: the tutorial has each block of the real one."""
     monkeypatch.setattr("demo.pictures.TUTORIAL_DAGS", ("release_nothing",))
     with pytest.raises(BrowserError, match="no block of code with the comment 'release_nothing'"):
         write_dags(tmp_path / "dags")

@@ -21,7 +21,7 @@ CONNECTION = "AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT"
 
 @pytest.fixture(autouse=True)
 def fresh_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Count the loads of each test from zero."""
+    """Count the loads of each test from zero: the number belongs to the process."""
     monkeypatch.setattr(Hook, "loads", 0)
 
 

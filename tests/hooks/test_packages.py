@@ -22,6 +22,7 @@ from airflow_provider_sf.releases.manifests import manifest_hash
 from airflow_provider_sf.releases.package_files import ByteRange, missing_ranges
 from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable
 from airflow_provider_sf.simulator.commands import ApiRequest
+from airflow_provider_sf.simulator.responses import fabric_error
 from airflow_provider_sf.upgrades.image_store import ImageStoreItem
 from tests.scripted_gateway import ScriptedGateway, Turn
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_sf.simulator import Simulator
+    from tests.scripted_cluster import ScriptedCluster
 
 URI = "https://storage.example/shop.sfpkg?sig=secret"
 MANIFEST = """\
@@ -73,7 +75,11 @@ def package(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two files are large, and a repetition follows at once."""
+    """
+    Two files are large, and a repetition follows at once.
+
+    Both are replaced: a test would send many megabytes, and wait for seconds.
+    """
     monkeypatch.setattr(package_upload, "FIRST_PAUSE_SECONDS", 1e-6)
     monkeypatch.setattr(package_upload, "CHUNK_BYTES", CHUNK)
 
@@ -239,7 +245,11 @@ def test_cluster_without_sessions_takes_whole_files(simulator: Simulator, packag
 def test_fault_does_not_end_an_upload(
     kind: str, before: int, simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether a chunk, a commit, a file or a marker is affected: the fault is ordered just before that write."""
+    """
+    Whether a chunk, a commit, a file or a marker is affected: the fault is ordered just before that write.
+
+    The method is replaced, because the simulator gives a fault only to the next write.
+    """
     respond, counted = simulator.write_faults.respond, iter(range(1000))
 
     def respond_with_fault(request: Any, change: Callable[[Any], Any]) -> Any:
@@ -318,7 +328,7 @@ def without_web(package: Path) -> None:
 def test_missing_ranges_are_sent_again(
     simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ranges are scripted: a cluster that has lost a part of a chunk."""
+    """The ranges are scripted as of a cluster that has lost a part of a chunk: the simulator loses none."""
     without_web(package)
     answers = iter([[ByteRange(8, 99)], None, []])
     asked = missing_ranges
@@ -338,7 +348,7 @@ def test_missing_ranges_are_sent_again(
 def test_incomplete_file_is_not_committed(
     simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ranges are scripted: a cluster that has lost a part of a chunk."""
+    """The ranges are scripted as of a cluster that has lost a part of a chunk: the simulator loses none."""
     without_web(package)
     still = [ByteRange(0, 1)]
     monkeypatch.setattr(package_upload, "missing_ranges", lambda *_: still)
@@ -378,21 +388,11 @@ def test_lost_session_is_sent_again(
     assert calls.count("commit_upload_session") == 1
 
 
-@pytest.mark.parametrize("call_name", ["_session", "_change"])
-def test_other_refusal_ends_the_upload(
-    call_name: str, simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("name", ["GetUploadSession", "CommitUploadSession"])
+def test_other_refusal_ends_the_upload(name: str, simulator: ScriptedCluster, package: Path) -> None:
     """The refusal is scripted: it comes at a chosen request."""
     without_web(package)
-    original = getattr(PackageUpload, call_name)
-
-    def refuse(self: PackageUpload, *arguments: Any) -> Any:
-        if call_name == "_session" or "Commit" in arguments[0].path:
-            msg = "no"
-            raise Rejected(msg, 403, "E_ACCESSDENIED")
-        return original(self, *arguments)
-
-    monkeypatch.setattr(PackageUpload, call_name, refuse)
+    simulator.script(f"/$/{name}", fabric_error(403, "E_ACCESSDENIED", "no rights"))
     with pytest.raises(Rejected, match="E_ACCESSDENIED"):
         call("upload_application_package", package, PATH)
     assert [command.call for command in simulator.journal] == ["upload_chunk"] * 3
@@ -420,7 +420,11 @@ def test_refused_range_is_sent_if_missing(
 def test_chunk_for_another_file_ends_the_upload(
     simulator: Simulator, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The total in the header is changed, as if the session belonged to another file."""
+    """
+    The total in the header is changed, as if the session belonged to another file.
+
+    The method is replaced, because the hook sends no such header.
+    """
     without_web(package)
     original = ByteRange.header
     monkeypatch.setattr(ByteRange, "header", lambda part, total: original(part, total + part.first))

@@ -29,7 +29,7 @@ EXPECTED = Authority()
 
 @pytest.fixture(autouse=True)
 def fresh_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start each test without checked certificates, and count from zero."""
+    """Start without checked certificates, and count from zero: both values belong to the process."""
     monkeypatch.setattr(cluster_requests, "_checked_certificates", set())
     monkeypatch.setattr(Hook, "loads", 0)
 

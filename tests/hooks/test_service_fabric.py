@@ -203,7 +203,11 @@ def test_triggerer_rejects_an_invalid_connection(monkeypatch: pytest.MonkeyPatch
 
 
 def test_slow_airflow_is_named_in_the_triggerer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cluster was not asked, so the error does not blame it."""
+    """
+    The cluster was not asked, so the error does not blame it.
+
+    The limit is shortened: the test would take half a minute.
+    """
     monkeypatch.setattr(async_connection, "MAX_LOAD_SECONDS", 0.05)
     hanging = threading.Event()
 
@@ -224,10 +228,14 @@ def test_slow_airflow_is_named_in_the_triggerer(monkeypatch: pytest.MonkeyPatch)
     asyncio.run(poll())
 
 
+@pytest.mark.usefixtures("reload_every_poll")
 def test_hanging_reload_delays_no_poll(connected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second load hangs until its timeout, 3 s in this test. Another wait polls in the meantime."""
+    """
+    The second load hangs until its timeout. Another wait polls in the meantime.
+
+    The timeout is shortened to 3 s: the test would take half a minute.
+    """
     monkeypatch.setattr(async_connection, "MAX_LOAD_SECONDS", 3.0)
-    monkeypatch.setattr(cluster_cache, "RELOAD_SECONDS", 0.0)
     hanging = threading.Event()
 
     class Hook(ServiceFabricHook):

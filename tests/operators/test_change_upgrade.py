@@ -251,6 +251,7 @@ def test_upgrade_may_end_before_the_request(context: Any, clock: Any, simulator:
     clock.now += 3_600
     with pytest.raises(ChangeRefused, match="no upgrade is in progress"):
         rollback().execute(context)
+    assert any("/$/RollbackUpgrade" in line for line in simulator.requests)
 
 
 # Resume.

@@ -201,7 +201,7 @@ def test_invalid_parameters_name_the_fix(keywords: dict[str, Any], message: str)
 
 
 def test_airflow_3_0_cannot_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The installed version is replaced: a run has only one. The check is the real one again."""
+    """The installed version is replaced: a run has only one. The check that a fixture replaces is real."""
     monkeypatch.setattr(airflow_versions, "INSTALLED", (3, 0))
     monkeypatch.setattr(gate_parameters, "check_can_ask", asking.check_can_ask)
     with pytest.raises(ValueError, match=r"on_paused='ask' asks a person, which needs Airflow 3\.1"):

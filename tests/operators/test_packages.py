@@ -430,6 +430,7 @@ def test_application_created_meanwhile_is_compared(
     simulator.script("/Applications/store", NO_CONTENT, None)
     with pytest.raises(ChangeRefused, match="it is the same"):
         create(if_exists="fail").execute(context)
+    assert sum("/$/Create" in line for line in simulator.requests) == 2
 
 
 def test_slow_creation_ends_with_the_timeout(context: Any, simulator: ScriptedCluster) -> None:

@@ -251,6 +251,8 @@ def test_trigger_does_not_stop_for_a_known_upgrade(wait_until: SetTime, task: Ta
 def test_poke_mode_stores_what_it_finds(
     wait_until: SetTime, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The pause is replaced, because the process of the tests cannot die there and need not wait."""
+
     class KilledError(BaseException):
         pass
 

@@ -206,7 +206,11 @@ def test_soft_fail_never_hides_a_rejection(mode: str, ti: Any) -> None:
 
 @pytest.mark.usefixtures("simulator")
 def test_lost_connection_settings_are_an_outage(ti: Any, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For example during the rotation of a certificate: its file is new, and the key's is not."""
+    """
+    For example during the rotation of a certificate: its file is new, and the key's is not.
+
+    The pause is replaced to edit the connection between two polls.
+    """
     clock.step = 60.0
     waits = iter(["ftp://broken", None])
     good = os.environ[CONNECTION]
@@ -226,7 +230,11 @@ def test_lost_connection_settings_are_an_outage(ti: Any, clock: Any, monkeypatch
 
 
 def test_invalid_connection_ends_the_wait_later(ti: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After an answer, the same error is raised in poke mode as in the triggerer."""
+    """
+    After an answer, the same error is raised in poke mode as in the triggerer.
+
+    The pause is replaced to edit the connection between two polls.
+    """
     with Simulator() as simulator:
         monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{simulator.port}")
         monkeypatch.setattr("time.sleep", lambda _: monkeypatch.setenv(CONNECTION, "service-fabric://c/ftp"))
@@ -238,6 +246,7 @@ def test_invalid_connection_ends_the_wait_later(ti: Any, monkeypatch: pytest.Mon
 def test_invalid_connection_without_answer_is_final(
     closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The pause is replaced to edit the connection between two polls."""
     monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
     monkeypatch.setattr("time.sleep", lambda _: monkeypatch.setenv(CONNECTION, "service-fabric://c/ftp"))
     with pytest.raises(ValueError, match="invalid schema 'ftp'"):
@@ -247,6 +256,7 @@ def test_invalid_connection_without_answer_is_final(
 def test_deleted_connection_without_answer_is_final(
     closed_port: int, ti: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The pause is replaced to delete the connection between two polls."""
     monkeypatch.setenv(CONNECTION, f"service-fabric://127.0.0.1:{closed_port}")
     monkeypatch.setattr("time.sleep", lambda _: monkeypatch.delenv(CONNECTION))
     with pytest.raises(AirflowNotFoundException, match="service_fabric_default"):

@@ -125,7 +125,11 @@ def test_operator_output_may_select_the_upgrade() -> None:
 @pytest.mark.parametrize("parameter", ["previous", "started_after", "target_version"])
 @pytest.mark.usefixtures("simulator")
 def test_missing_xcom_is_refused(parameter: str, ti: Any) -> None:
-    """Otherwise the upgrade of yesterday could count as the one of today."""
+    """
+    Otherwise the upgrade of yesterday could count as the one of today.
+
+    The value is set, as Airflow sets it when it renders the template.
+    """
     keywords: dict[str, Any] = {parameter: "{{ ti.xcom_pull('snapshot') }}"}
     made = sensor("good-shop", **keywords)
     setattr(made, parameter, None)

@@ -95,7 +95,11 @@ def test_gateway_going_down_cuts_its_connections(tls: str) -> None:
 
 
 def test_stop_wakes_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests start and stop hundreds of clusters; each wait of 50 ms would count."""
+    """
+    Tests start and stop hundreds of clusters; each wait of 50 ms would count.
+
+    The wait is longer here, so that only a wake-up ends it.
+    """
     monkeypatch.setattr(gateway, "LOOK_SECONDS", 600.0)
     simulator = Simulator(gateways=3)
     simulator.start()

@@ -366,7 +366,11 @@ def test_kinds_without_domains_have_no_health_checks(kind: str) -> None:
 
 
 def test_new_kind_is_simulated_by_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The row has a call and keys. The rest has the format of classic applications."""
+    """
+    The row has a call and keys. The rest has the format of classic applications.
+
+    The row is in the table during this test only.
+    """
     row = Kind(
         name="volume",
         title="volume",

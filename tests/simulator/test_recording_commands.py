@@ -152,6 +152,7 @@ def test_recording_ends_after_its_time(tmp_path: Path, simulator: Simulator, cap
 def test_only_the_first_signal_finishes_the_round(
     signals: int, answers: int, tmp_path: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The method is replaced to let the signals arrive in a round."""
     play, path = Recorder.round, tmp_path / "upgrade.jsonl"
 
     def interrupted(recorder: Recorder) -> Iterator[Exchange]:

@@ -286,6 +286,7 @@ def test_not_found_error_contains_the_name(target: str, status: int, code: str, 
 
 
 def test_new_kind_has_a_route(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row is in the table during this test only: other tests use the table, too."""
     row = replace(KINDS["cluster"], name="volume", progress=Call("/Volumes/{volumeName}/$/GetIt", "10.0", ""))
     monkeypatch.setitem(KINDS, "volume", row)
     assert get(simulator, "/Volumes/good-a%20b/$/GetIt?api-version=10.0")["UpgradeState"] == (

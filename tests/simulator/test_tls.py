@@ -217,7 +217,7 @@ def test_clients_without_tls_block_no_others(
 
 
 def test_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The test replaces a method, so that it raises."""
+    """A method is replaced by one that raises: no request makes the simulator raise."""
     with Simulator() as simulator:
         monkeypatch.setattr(simulator, "respond", {}.__getitem__)
         connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=60)
@@ -231,7 +231,11 @@ def connected(port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
 
 
 def test_slow_client_is_refused_after_a_time(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client sends its certificate while it reads. This client reads only after it was refused."""
+    """
+    A client sends its certificate while it reads. This client reads only after it was refused.
+
+    The time is shortened: the test would take a second.
+    """
     monkeypatch.setattr("airflow_provider_sf.simulator.tls.CERTIFICATE_WAIT_SECONDS", 0.01)
     certificate: list[Any] = []
     refused, read = threading.Event(), threading.Event()

@@ -8,7 +8,11 @@ from tests.triggers.stand_in import Supervisor
 
 @pytest.fixture
 def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
-    """Airflow's supervisor; turns and retries come soon."""
+    """
+    Replace Airflow's supervisor, which only a real triggerer has.
+
+    Turns and retries are shortened: a test would take seconds.
+    """
     from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 - only Airflow 3 has it
 
     monkeypatch.setattr(push_turns, "TURN_SECONDS", 0.001)

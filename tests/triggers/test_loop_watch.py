@@ -54,7 +54,11 @@ def test_every_hold_counts() -> None:
 
 
 def test_running_loop_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The timer looks at the clock, so slow polls are no hold."""
+    """
+    The timer looks at the clock, so slow polls are no hold.
+
+    Its interval is shortened: the test would take half a minute.
+    """
     monkeypatch.setattr(module, "TICK_SECONDS", 0.001)
 
     async def run(clock: Clock, watch: LoopWatch) -> None:

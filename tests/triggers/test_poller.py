@@ -244,6 +244,7 @@ def test_late_result_does_not_move_the_schedule(interval: float, time: float, du
 
 
 def test_interval_is_at_least_one_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tick has its real length here: most tests shorten it."""
     monkeypatch.setattr("airflow_provider_sf.triggers.poller.TICK_SECONDS", 0.1)
     assert next_in_schedule(10.0, 0.0, 10.0) == pytest.approx(10.1)
 
@@ -466,7 +467,11 @@ TASK: contextvars.ContextVar[str] = contextvars.ContextVar("task", default="none
 
 
 def test_polls_run_in_an_empty_context(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The triggerer chooses a task log by the context, in the thread of a connection load, too."""
+    """
+    The triggerer chooses a task log by the context, in the thread of a connection load, too.
+
+    The load is replaced to record its context.
+    """
     contexts: list[str] = []
     load = ServiceFabricHook.get_conn
 
@@ -545,7 +550,11 @@ def test_unchanged_polls_are_counted(serving: Serving) -> None:
 
 
 def test_steps_continue_without_a_change(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And some polls need none: a busy machine may send only one poll in a period, so this waits for two."""
+    """
+    And some polls need none: a busy machine may send only one poll in a period, so this waits for two.
+
+    The period is shortened: the test would take minutes.
+    """
     monkeypatch.setattr("airflow_provider_sf.triggers.service_fabric.MAX_UNCHANGED_SECONDS", 0.1)
 
     async def test(server: Server) -> None:
@@ -589,10 +598,10 @@ def test_backoff_is_kept_beside_other_waits(serving: Serving) -> None:
     serving(test)
 
 
+@pytest.mark.usefixtures("reload_every_poll")
 def test_warnings_are_logged_by_every_wait(
     serving: Serving, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("airflow_provider_sf.hooks.cluster_cache.RELOAD_SECONDS", 0.0)
     start = "Could not reload the connection"
 
     async def test(server: Server) -> None:

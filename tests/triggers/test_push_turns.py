@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the time: with the real one, each turn takes a second."""
     monkeypatch.setattr(module, "TURN_SECONDS", 0.01)
 
 

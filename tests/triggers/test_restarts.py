@@ -161,7 +161,11 @@ def answered(clock: Any) -> WaitState:
 
 
 def break_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if the new certificate was there and its key was still the old one."""
+    """
+    As if the new certificate was there and its key was still the old one.
+
+    The pause is shortened: a second load would follow after a second.
+    """
     monkeypatch.setenv(CONNECTION, "service-fabric://c/ftp")
     monkeypatch.setattr(cluster_cache, "FIRST_RETRY_SECONDS", 0.0)
 

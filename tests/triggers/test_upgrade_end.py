@@ -277,6 +277,7 @@ async def queued(feed: asyncio.Queue[Poll]) -> AsyncIterator[Poll]:
 def test_unreadable_store_delays_the_watch(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """The pause is shortened: the test would take 15 s."""
     monkeypatch.setattr(watch_store, "FIRST_RETRY_SECONDS", 0.001)
     store = AssetStore()
     outcomes_of(OLD, store=store)
@@ -288,6 +289,7 @@ def test_unreadable_store_delays_the_watch(
 def test_lost_answer_of_airflow_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """The pause and the limit are shortened: the test would take half a minute."""
     monkeypatch.setattr(watch_store, "FIRST_RETRY_SECONDS", 0.001)
     monkeypatch.setattr(watch_store, "TIMEOUT_SECONDS", 0.01)
     store = AssetStore()
@@ -402,7 +404,11 @@ def test_cancelled_watch_leaves_nothing_behind(simulator: Simulator) -> None:
 
 @needs_shared_streams
 def test_watches_share_each_poll(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two watches with different filters get the same polls."""
+    """
+    Two watches with different filters get the same polls.
+
+    The spread is shortened: the test would take up to 15 s.
+    """
     monkeypatch.setattr(poller, "MAX_SPREAD_SECONDS", 0.01)
 
     async def run() -> None:

@@ -250,6 +250,7 @@ def test_change_of_state_is_pushed_at_once(supervisor: Supervisor) -> None:
 def test_urgent_change_goes_before_progress(
     supervisor: Supervisor, later: WaitState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The time between turns is longer here, so that only one turn comes on a busy machine."""
     monkeypatch.setattr(push_turns, "TURN_SECONDS", 60.0)
     first = replace(FIRST, expected=None)
     supervisor.store(first)
@@ -271,6 +272,7 @@ def test_urgent_change_goes_before_progress(
 def test_waiting_push_becomes_urgent_and_latest(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The time between turns is longer here, so that only one turn comes on a busy machine."""
     monkeypatch.setattr(push_turns, "TURN_SECONDS", 60.0)
 
     async def wait() -> None:
@@ -355,6 +357,8 @@ def test_cancelled_push_stores_both_or_none(supervisor: Supervisor) -> None:
 def test_hanging_push_does_not_block_the_end(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """The limit is shortened: the test would take half a minute."""
+
     async def wait() -> None:
         async with live() as shown:
             shown.begin(FIRST)
@@ -639,7 +643,11 @@ def test_many_waits_read_in_turns(supervisor: Supervisor) -> None:
 
 @needs_airflow_3_3
 def test_wait_goes_on_before_its_turn(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wait polls after the timeout. It keeps its place and does not ask a second time."""
+    """
+    The wait polls after the timeout. It keeps its place and does not ask a second time.
+
+    The limit is shortened for the first read: the test would take half a minute.
+    """
     last = after(record(10.0), record(20.0))
     supervisor.store(last)
 
@@ -661,6 +669,7 @@ def test_wait_goes_on_before_its_turn(supervisor: Supervisor, monkeypatch: pytes
 
 @needs_airflow_3_3
 def test_first_push_reads_the_state_too(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause is longer here, so that no retry comes before the push."""
     monkeypatch.setattr(xcom_progress, "RETRY_PAUSES", (60.0,))
     last = after(record(10.0), record(20.0), record(20.0, "RollingBack"))
     supervisor.store(last)
@@ -716,6 +725,7 @@ def test_unreadable_state_is_explained_once(supervisor: Supervisor, caplog: pyte
 
 @needs_airflow_3_3
 def test_reading_ends_with_the_wait(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause is longer here, so that no retry comes before the end."""
     monkeypatch.setattr(xcom_progress, "RETRY_PAUSES", (60.0,))
     supervisor.error = RuntimeError("API_SERVER_ERROR")
 
@@ -771,6 +781,8 @@ class Elsewhere(XCom):  # type: ignore[misc]
 def test_foreign_backend_is_logged_once(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """The class is replaced: Airflow chooses the backend when it is imported."""
+
     async def wait() -> None:
         async with live() as shown:
             shown.show(after(record(20.0)), NOW)
@@ -788,6 +800,7 @@ def test_foreign_backend_is_logged_once(
 def test_old_airflow_is_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """The installed version is replaced: a run has only one."""
     monkeypatch.setattr(airflow_versions, "INSTALLED", (3, 2))
 
     async def wait() -> None:

@@ -54,6 +54,7 @@ def kinds_of_tests(printed: str) -> dict[str, set[str]]:
 
 @pytest.fixture
 def six_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add the row for one test only: other tests use the table, too."""
     monkeypatch.setitem(KINDS, ROW.name, ROW)
 
 
