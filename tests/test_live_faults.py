@@ -33,7 +33,7 @@ NAMES = (
     "triggerers_gone",
 )
 CHOSEN = {fault.name: fault for fault in FAULTS if fault.name in NAMES}
-MISTAKE = "process_killed_at_resume", "broken_blind"
+MISTAKEN, MISTAKE = "process_killed_at_resume", "blind"
 
 
 def postgres() -> Postgres | None:
@@ -58,7 +58,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, di
         live.start()
         world = World(live, home / "clusters", stack)
         cases = [world.begin(fault, fault.dag) for fault in CHOSEN.values()]
-        broken = world.begin(CHOSEN[MISTAKE[0]], MISTAKE[1])
+        broken = world.begin(CHOSEN[MISTAKEN], CHOSEN[MISTAKEN].dag, MISTAKE)
         world.play([*cases, broken])
         verdicts = {case.fault.name: judge(world, case) for case in cases}
         yield world, {**verdicts, "mistake": judge(world, broken)}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e.dags.broken_waits import BROKEN
 from tests.e2e.dags.many_names import COUNT, many_names
-from tests.e2e.faults import FAULTS, MISTAKES
+from tests.e2e.faults import FAULTS
+from tests.e2e.mistakes import CONNECTIONS, MISTAKES
 from tests.e2e.preparations import NotPlayedError, small_log_volume
 from tests.e2e.results import Result, append, read, table
 
@@ -20,10 +23,17 @@ if TYPE_CHECKING:
 RIGHT = {"good": "success/1", "release": "success/1", "rolled_back": "failed/1", "superseded": "failed/1"}
 
 
-def result(dag: str = "waits", problems: tuple[str, ...] = (), **facts: Any) -> Result:
+def result(mistake: str = "", problems: tuple[str, ...] = (), **facts: Any) -> Result:
     facts = {"tasks": RIGHT, "starts": 1, "read_again_after": 9.0, "reads_after_end": 0, **facts}
     return Result(
-        "triggerers_gone", "local", dag, "2026-03-01T00:00:00+00:00", "2 processors", problems, facts
+        "triggerers_gone",
+        "local",
+        "waits",
+        "2026-03-01T00:00:00+00:00",
+        "2 processors",
+        problems,
+        facts,
+        mistake,
     )
 
 
@@ -39,8 +49,8 @@ def test_page_shows_the_stored_results(documented: Callable[[str, str, str], Non
 def test_results_are_read_as_written(tmp_path: Path) -> None:
     file = tmp_path / "results.jsonl"
     append(result(), file)
-    append(result(dag="broken_restarted"), file)
-    assert [entry.dag for entry in read(file)] == ["waits", "broken_restarted"]
+    append(result("restarted"), file)
+    assert [entry.mistake for entry in read(file)] == ["", "restarted"]
     assert read(file)[0].facts == result().facts
 
 
@@ -60,18 +70,24 @@ def test_row_has_the_most_polls() -> None:
     assert observed == "right; try 1; read again after 9 s; 1 start; 30 polls a minute"
 
 
-@pytest.mark.parametrize(("problems", "shown"), [((), ""), (("x",), MISTAKES["broken_restarted"])])
+@pytest.mark.parametrize(("problems", "shown"), [((), ""), (("x",), MISTAKES["restarted"])])
 def test_only_revealed_mistakes_are_shown(problems: tuple[str, ...], shown: str) -> None:
-    assert row(result(), result(dag="broken_restarted", problems=problems))[3].strip("| ") == shown
+    assert row(result(), result("restarted", problems))[3].strip("| ") == shown
 
 
 def test_unmeasured_fault_has_no_row() -> None:
-    assert "triggerers" not in table([result(dag="broken_restarted")])
+    assert "triggerers" not in table([result("restarted")])
 
 
 def test_each_fault_has_another_name() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
-    assert {dag for fault in FAULTS for dag in fault.caught} == set(MISTAKES)
+
+
+def test_each_fault_reveals_known_mistakes() -> None:
+    mistakes = [(*fault.caught, *fault.caught_alone) for fault in FAULTS]
+    assert all(mistakes)
+    assert set(chain(*mistakes)) == set(MISTAKES) == set(BROKEN)
+    assert CONNECTIONS.keys() <= MISTAKES.keys()
 
 
 @pytest.mark.parametrize("upgrades", [COUNT, 5])

@@ -15,7 +15,7 @@ CA, CERTIFICATE, KEY, PFX = "ca.pem", "client.pem", "client.key", "client.pfx"
 
 
 def write_certificates(security: Security, directory: Path) -> None:
-    """ApiRequest the files of a client into a directory, readable by its owner only."""
+    """Write the files of a client into a directory, readable by its owner only."""
     client = security.entra.certificate if security.has_entra else security.authority.client()
     files = {
         CA: security.ca_bundle,

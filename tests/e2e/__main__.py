@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 DAGS = Path(__file__).parent / "dags"
 
+MISTAKEN_TOGETHER = 5
+"""How many faults are played together if mistakes are made beside them: more tasks would delay each other."""
+
 
 def main() -> int:
     options = _options()
@@ -66,39 +69,60 @@ def play_all(prepare: Preparation | None, faults: list[Fault], options: argparse
 
 
 def play(world: World, faults: list[Fault], options: argparse.Namespace) -> int:
-    """Play the cases that disturb no other one together, then the others one by one; return the failures."""
-    plans = [(fault, dag) for fault in faults for dag in (fault.caught if options.broken else (fault.dag,))]
-    together = [plan for plan in plans if not plan[0].is_shared]
-    groups = [together, *([plan] for plan in plans if plan[0].is_shared)]
+    """
+    Play the faults that disturb no other case together, then the others one by one; return the failures.
+
+    Known mistakes are made beside the right tasks; those that must be alone follow.
+    """
+    together = [fault for fault in faults if not fault.is_shared]
+    size = MISTAKEN_TOGETHER if options.broken else max(len(together), 1)
+    groups = [together[start : start + size] for start in range(0, len(together), size)]
+    groups += [[fault] for fault in faults if fault.is_shared]
     failures = 0
-    for group in filter(None, groups):
-        cases = [world.begin(*plan) for plan in group]
-        world.play(cases)
-        failures += sum(report(world, case, options) for case in cases)
+    for group in groups:
+        cases = [begin(world, fault, options) for fault in group]
+        failures += play_cases(world, cases, options)
+    for fault in faults if options.broken else ():
+        for mistake in fault.caught_alone:
+            failures += play_cases(world, [world.begin(fault, fault.dag, mistake)], options)
+    return failures
+
+
+def begin(world: World, fault: Fault, options: argparse.Namespace) -> Case:
+    """Start the run of the right tasks, and those of the mistakes beside it."""
+    case = world.begin(fault, fault.dag)
+    for mistake in fault.caught if options.broken else ():
+        world.begin_beside(case, mistake)
+    return case
+
+
+def play_cases(world: World, cases: list[Case], options: argparse.Namespace) -> int:
+    """Play cases at the same time; return the failures."""
+    world.play(cases)
+    failures = sum(report(world, run, options) for case in cases for run in case.runs)
+    for case in cases:
+        case.cluster.stop()
     return failures
 
 
 def report(world: World, case: Case, options: argparse.Namespace) -> bool:
-    """Print and keep what became of a case; return whether it has failed."""
+    """Print and keep what became of a case; return whether it has failed. A mistake must be found, and not by the clock."""
     verdict = judge(world, case)
     if options.write_docs:
-        append(Result.of(case.fault.name, options.executor, case.dag, *verdict))
-    has_failed = bool(verdict.problems) != bool(options.broken)
-    print(
-        f"{'FAILED' if has_failed else 'ok':7}{case.fault.name:24} {case.dag:18} {verdict.facts}", flush=True
-    )
+        append(Result.of(case.fault.name, options.executor, case.dag, *verdict, mistake=case.mistake))
+    has_failed = bool(verdict.problems) != bool(case.mistake) or (case.took_too_long and case.mistake != "")
+    outcome = "FAILED" if has_failed else "found" if case.mistake else "ok"
+    print(f"{outcome:7}{case.fault.name:24} {case.mistake:14} {verdict.facts}", flush=True)
     for problem in verdict.problems:
-        print(f"       {'found: ' if options.broken else ''}{problem}", flush=True)
-    case.cluster.stop()
+        print(f"       {problem}", flush=True)
     return has_failed
 
 
 def leftovers(world: World) -> int:
-    """Print what is left behind; return how many kinds of it."""
-    connections = sum(case.cluster.open_connections() for case in world.cases)
+    """Print whether triggers are left behind when all cases have ended; return 1 if so."""
     triggers = world.live.count_of_triggers()
-    print(f"==> Left behind: {triggers} triggers, {connections} connections to clusters")
-    return bool(triggers) + bool(connections)
+    print(f"==> Left behind: {triggers} triggers")
+    return int(bool(triggers))
 
 
 def open_world(
@@ -132,9 +156,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="FAULT", help=", ".join(fault.name for fault in FAULTS))
     parser.add_argument("--executor", choices=("local", "celery"), default="local")
     parser.add_argument("--runs", type=int, default=1, help="how often each fault is played")
-    parser.add_argument(
-        "--broken", action="store_true", help="play the variants with a mistake; each must be found"
-    )
+    parser.add_argument("--broken", action="store_true", help="make known mistakes, too; each must be found")
     parser.add_argument("--write-docs", action="store_true", help=f"add the results to {PAGE.name}")
     return parser.parse_args()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.e2e.cluster import state_in
+from tests.e2e.world import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,13 +30,17 @@ class Verdict(NamedTuple):
 
 def judge(world: World, case: Case) -> Verdict:
     """Return what became of a case."""
-    problems = ["it did not come to an end in time"] if case.took_too_long else []
+    problems = []
     for task, end in case.fault.ends.items():
         problems += [f"{task}: {problem}" for problem in _problems(world, case, task, end)]
     facts = _facts(case)
     limit, polls = case.fault.most_polls_per_minute, facts.get("polls_per_minute", 0.0)
     if limit and polls > limit:
         problems.append(f"{polls:.0f} polls a minute, at most {limit:.0f} expected")
+    if facts["open_connections"]:
+        problems.append(f"{facts['open_connections']} connections to the cluster are still open")
+    if case.took_too_long:
+        problems = ["it did not come to an end in time", *problems]
     return Verdict(tuple(problems), facts)
 
 
@@ -45,13 +49,14 @@ def _problems(world: World, case: Case, task: str, end: End) -> Iterator[str]:
     state, number = entry.get("state"), entry.get("try_number")
     if state != end.state or end.tries not in {None, number}:
         yield f"it is {state} in try {number}, expected {end.state} in try {end.tries or 'any'}"
-    if end.state in {"success", "failed", "skipped"} and entry.get("end_date"):
-        yield from _journal_problems(case, task, end, _moment(entry["end_date"]))
+    ended_at = case.ended_at(task)
+    if ended_at is not None:
+        yield from _journal_problems(case, task, end, ended_at)
     wait = world.xcom(case, task) or {}
     if end.ended_by != wait.get("ended_by"):
         yield f"its XCom upgrade_wait has ended_by {wait.get('ended_by')}, expected {end.ended_by}"
     if end.most_seconds and wait.get("ended_at"):
-        took = _moment(wait["ended_at"]) - _moment(wait["began_at"])
+        took = moment(wait["ended_at"]) - moment(wait["began_at"])
         if took > end.most_seconds:
             yield f"its wait took {took:.0f} s, at most {end.most_seconds:.0f} s expected"
     if end.has_log and (end.log or end.ended_by):
@@ -88,10 +93,12 @@ def _facts(case: Case) -> dict[str, Any]:
             (reads[0].at - case.fault_at for reads in after_fault.values() if reads), default=0.0
         ),
         "reads_after_end": sum(
-            len(case.cluster.reads(names[task], _moment(entry["end_date"]) + SAME_MOMENT_SECONDS))
-            for task, entry in case.tasks.items()
-            if entry.get("end_date") and case.fault.ends[task].reads_after_end is not None
+            len(case.cluster.reads(names[task], ended_at + SAME_MOMENT_SECONDS))
+            for task in case.tasks
+            if case.fault.ends[task].reads_after_end is not None
+            and (ended_at := case.ended_at(task)) is not None
         ),
+        "open_connections": case.cluster.open_connections(),
         **_polls_per_minute(case),
     }
 
@@ -111,7 +118,3 @@ def _polls_per_minute(case: Case) -> dict[str, float]:
         return {}
     begin, end = case.counted
     return {"polls_per_minute": case.cluster.reads_between(begin, end) * 60.0 / (end - begin)}
-
-
-def _moment(text: str) -> float:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()

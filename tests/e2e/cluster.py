@@ -51,7 +51,8 @@ class Exchange:
 
     def is_about(self, name: str) -> bool:
         """Whether it is about an application or an application resource."""
-        return name.removeprefix("fabric:/").replace("/", "~") in unquote(self.path)
+        part = name.removeprefix("fabric:/").replace("/", "~")
+        return f"/{part}/" in f"{unquote(self.path)}/"
 
 
 class Clock:
@@ -88,6 +89,9 @@ class Cluster(Simulator):
         self.folder = folder
         self.revoked: set[str | None] = set()
         """The thumbprints of client certificates that the cluster refuses."""
+        self.hung: set[int] = set()
+        """The gateways that accept requests and do not answer until ``hang_ended`` is set."""
+        self.hang_ended = threading.Event()
         self._lock = threading.Lock()
         self.are_open = [True] * GATEWAYS
         write_certificates(self.security, folder)
@@ -111,6 +115,7 @@ class Cluster(Simulator):
 
     def stop(self) -> None:
         self._stopping.set()
+        self.hang_ended.set()
         for index, is_open in enumerate(self.are_open):
             if is_open:
                 self.down(index)
@@ -155,6 +160,9 @@ class Cluster(Simulator):
             ]
 
     def _handle(self, index: int, request: HttpRequest) -> HttpResponse:
+        if index in self.hung:
+            self.hang_ended.wait()
+            return FAULTS["forbidden"]  # the client has gone
         thumbprint = self.security.thumbprint(request)
         is_revoked = thumbprint in self.revoked
         response = FAULTS["forbidden"] if is_revoked else super()._handle(index, request)

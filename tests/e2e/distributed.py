@@ -139,6 +139,10 @@ class DistributedAirflow(LiveAirflow):
         """Pause a DAG, or let it go on."""
         self.call("PATCH", f"dags/{dag_id}", json={"is_paused": is_paused})
 
+    def dag_versions(self, dag_id: str) -> int:
+        """Return how many versions of a DAG Airflow has seen."""
+        return int(self.call("GET", f"dags/{dag_id}/dagVersions")["total_entries"])
+
     def is_up(self) -> bool:
         """Return whether the API server, scheduler, DAG processor and a triggerer are healthy."""
         return self._is_healthy()

@@ -73,5 +73,7 @@ class Fault:
     within_seconds: float = 900.0
     """A case that takes longer has failed."""
     caught: tuple[str, ...] = ()
-    """The DAGs with a mistake that this fault must reveal."""
+    """The known mistakes that it must reveal. They are made beside the right tasks, on the same cluster."""
+    caught_alone: tuple[str, ...] = ()
+    """The mistakes that are made alone: they would disturb the right tasks, or there are too many tasks."""
     executors: tuple[str, ...] = ("local",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,14 @@ def read_again(case: Case, after: float = 2.0) -> Iterator[None]:
 def close_one_gateway(world: World, case: Case) -> Iterator[None]:  # noqa: ARG001
     case.cluster.close(0)
     yield from read_again(case)
+
+
+def let_one_gateway_hang(world: World, case: Case) -> Iterator[None]:  # noqa: ARG001
+    case.cluster.hung.add(0)
+    yield from read_again(case)
+    case.cluster.time.go_on()
+    yield from until(case.has_ended)
+    case.cluster.hang_ended.set()
 
 
 def close_gateways_for_a_while(world: World, case: Case) -> Iterator[None]:  # noqa: ARG001
@@ -98,7 +107,8 @@ def move_connection(world: World, case: Case) -> Iterator[None]:
 
 
 def clear_tasks(world: World, case: Case) -> Iterator[None]:
-    world.live.clear(case.dag, case.run_id, list(case.fault.ends))
+    for run in case.runs:
+        world.live.clear(run.dag, run.run_id, list(run.fault.ends))
     second = partial(_is_in_try, case, 2)
     yield from until(lambda: second() and case.are_all("deferred", *ENDED))
 
@@ -111,8 +121,9 @@ def mark(state: str) -> Plan:
     """Return the plan of a person who marks all tasks."""
 
     def plan(world: World, case: Case) -> Iterator[None]:
-        for task in case.fault.ends:
-            world.live.mark(case.dag, case.run_id, task, state)
+        for run in case.runs:
+            for task in run.fault.ends:
+                world.live.mark(run.dag, run.run_id, task, state)
         yield from until(case.has_ended)
 
     return plan
@@ -135,14 +146,24 @@ def remove_dag_file(world: World, case: Case) -> Iterator[None]:
     yield from _without_dag_file(world, case, pause(GONE_SECONDS))
 
 
+def change_dag_file(world: World, case: Case) -> Iterator[None]:
+    """Change a parameter of the tasks, and wait until Airflow has the new version of the DAG."""
+    file = world.live.dags / f"{case.dag}.py"
+    versions = world.live.dag_versions(case.dag)
+    file.write_text(re.sub(r"(?<=retries=)\d+", lambda found: str(int(found[0]) + 1), file.read_text()))
+    yield from until(lambda: world.live.dag_versions(case.dag) > versions)
+
+
 def remove_dag_file_at_the_end(world: World, case: Case) -> Iterator[None]:
     """Put it back when Airflow has rescheduled each sensor, because it could not find the DAG."""
-    sensors = {task for task in case.fault.ends if task != "release"}
-    seen: set[str] = set()
+    waiting = {(run.name, task) for run in case.runs for task in run.fault.ends if task != "release"}
 
     def is_each_rescheduled() -> bool:
-        seen.update(task for task in sensors if case.state(task) == "up_for_reschedule")
-        return seen == sensors
+        for run in case.runs:
+            waiting.difference_update(
+                (run.name, task) for task in run.fault.ends if run.state(task) == "up_for_reschedule"
+            )
+        return not waiting
 
     case.cluster.time.go_on()
     yield from _without_dag_file(world, case, until(is_each_rescheduled))

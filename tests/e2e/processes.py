@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,10 @@ LOG_PAGE = 4096
 
 
 def triggerer_of(world: World, case: Case) -> str:
-    """Return the triggerer that has most waits of a case."""
+    """Return the triggerer that has most waits of a case, of those that also have waits beside it, if there are any."""
     owners = [world.live.triggerer_of(entry) for entry in case.tasks.values()]
-    owner = max(set(owners), key=owners.count)
+    beside = {world.live.triggerer_of(entry) for run in case.beside for entry in run.tasks.values()}
+    owner = max(set(owners), key=lambda owner: (owner in beside, owners.count(owner)))
     return owner or world.live.triggerers[0]
 
 
@@ -149,6 +151,17 @@ def kill_workers_at_resume(world: World, case: Case) -> Iterator[None]:
     yield from pause(5.0)
     for part in world.live.workers:
         world.live.begin(part)
+
+
+def kill_processes_that_poke(world: World, case: Case) -> Iterator[None]:  # noqa: ARG001
+    """Wait until the process of each sensor has killed itself, and let the upgrades go on before the retries."""
+    sensors = [(run, task) for run in case.runs for task in run.fault.ends if task != "release"]
+    names = [run.upgrade_name(task) for run in case.runs for task in run.fault.ends]
+    yield from until(lambda: all(map(case.cluster.reads, names)))
+    case.cluster.time.jump(MIDDLE)
+    yield from until(lambda: all(run.state(task) == "up_for_retry" for run, task in sensors))
+    for run in case.runs:
+        run.fault_at = time.time()
 
 
 def restart_while_certificate_is_torn(world: World, case: Case) -> Iterator[None]:

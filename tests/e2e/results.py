@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.e2e.fault import RIGHT
-from tests.e2e.faults import FAULTS, MISTAKES
+from tests.e2e.faults import FAULTS
+from tests.e2e.mistakes import MISTAKES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +26,7 @@ EXECUTORS = {"local": "LocalExecutor", "celery": "CeleryExecutor"}
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was observed when a fault was played once. ``dag`` is another one than usual for a known mistake."""
+    """What was observed when a fault was played once, with right tasks or with a known mistake."""
 
     fault: str
     executor: str
@@ -34,15 +35,23 @@ class Result:
     machine: str
     problems: tuple[str, ...]
     facts: dict[str, Any]
+    mistake: str = ""
 
     @classmethod
     def of(
-        cls, fault: str, executor: str, dag: str, problems: tuple[str, ...], facts: dict[str, Any]
+        cls,
+        fault: str,
+        executor: str,
+        dag: str,
+        problems: tuple[str, ...],
+        facts: dict[str, Any],
+        *,
+        mistake: str = "",
     ) -> Result:
         """Return the result of a case that has just ended."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         machine = f"{os.cpu_count()} processors, Python {platform.python_version()}"
-        return cls(fault, executor, dag, now, machine, problems, facts)
+        return cls(fault, executor, dag, now, machine, problems, facts, mistake)
 
 
 def append(result: Result, file: Path = FILE) -> None:
@@ -73,11 +82,13 @@ def table(results: Sequence[Result]) -> str:
 def _row(name: str, results: Iterable[Result]) -> str:
     fault = next(fault for fault in FAULTS if fault.name == name)
     found = [result for result in results if result.fault == name]
-    runs = [result for result in found if result.dag == fault.dag]
+    runs = [result for result in found if not result.mistake]
     if not runs:
         return ""
     revealed = [
-        MISTAKES[dag] for dag in fault.caught if any(result.problems for result in found if result.dag == dag)
+        MISTAKES[mistake]
+        for mistake in (*fault.caught, *fault.caught_alone)
+        if any(result.problems for result in found if result.mistake == mistake)
     ]
     counts = [
         f"{sum(result.executor == executor for result in runs)} {word}"

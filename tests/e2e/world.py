@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from demo.live_airflow import LiveAirflowError
 from tests.e2e.cluster import Cluster
 from tests.e2e.dags.many_names import many_names
+from tests.e2e.mistakes import CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +25,9 @@ ENDED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 MIDDLE = 120.0
 """A second of each scenario in which its upgrade is at 10 to 20 %; it begins at second 60."""
 
+MISTAKEN_SECONDS = 180.0
+"""How much longer than the right tasks those with a mistake may take."""
+
 QUIET_AFTER_SECONDS = 25.0
 """How long the journal is watched after the end of a case."""
 
@@ -35,16 +40,32 @@ class Case:
     name: str
     dag: str
     cluster: Cluster
+    mistake: str = ""
+    """The known mistake that its tasks make."""
+    beside: list[Case] = field(default_factory=list)
+    """Runs with a mistake, on the same cluster. The fault hits them, too."""
     run_id: str = ""
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Task -> its task instance in the REST API. A mapped one has its index in brackets."""
+    seen_ended_at: dict[str, float] = field(default_factory=dict)
+    """When each task was first seen in a final state."""
     fault_at: float = 0.0
     counted: tuple[float, float] | None = None
     """The Unix times between which the polls of one triggerer are counted."""
     took_too_long: bool = False
 
+    @property
+    def runs(self) -> list[Case]:
+        """This case, and those beside it."""
+        return [self, *self.beside]
+
     def state(self, task: str) -> str:
         return str(self.tasks.get(task, {}).get("state"))
+
+    def ended_at(self, task: str) -> float | None:
+        """Return when a task ended. Airflow does not write that for tasks that the timeout of their run skips."""
+        end_date = self.tasks.get(task, {}).get("end_date")
+        return moment(end_date) if end_date else self.seen_ended_at.get(task)
 
     def upgrade_name(self, task: str) -> str:
         """Return the name of the upgrade that a task waits for."""
@@ -80,15 +101,31 @@ class World:
     cases: list[Case] = field(default_factory=list)
     case_class: ClassVar[type[Case]] = Case
 
-    def begin(self, fault: Fault, dag: str) -> Case:
+    def begin(self, fault: Fault, dag: str, mistake: str = "") -> Case:
         """Make the cluster and the connection of a case, and start its run."""
-        name = f"{fault.name}-{len(self.cases)}".replace("_", "").replace("-", "x")
+        name = self._new_name(fault)
         cluster = self.stack.enter_context(Cluster(self.folder / name))
         cluster.time.stop()
-        case = self.case_class(fault, name, dag, cluster)
-        self.cases.append(case)
         self.live.add_connection(name, **cluster.connection())
-        case.run_id = self.live.trigger(dag, case=name, **fault.conf, **self.prepare(case))
+        return self._start(self.case_class(fault, name, dag, cluster, mistake), name)
+
+    def begin_beside(self, case: Case, mistake: str) -> Case:
+        """Start a run with a mistake on the cluster of a case."""
+        name, connection = self._new_name(case.fault), case.name
+        if mistake in CONNECTIONS:
+            connection = name
+            self.live.add_connection(name, **CONNECTIONS[mistake](case.cluster))
+        beside = self._start(self.case_class(case.fault, name, case.dag, case.cluster, mistake), connection)
+        case.beside.append(beside)
+        return beside
+
+    def _new_name(self, fault: Fault) -> str:
+        return f"{fault.name}-{len(self.cases)}".replace("_", "").replace("-", "x")
+
+    def _start(self, case: Case, connection: str) -> Case:
+        self.cases.append(case)
+        conf = {"case": case.name, "connection": connection, "mistake": case.mistake, **case.fault.conf}
+        case.run_id = self.live.trigger(case.dag, **conf, **self.prepare(case))
         return case
 
     def prepare(self, case: Case) -> dict[str, Any]:  # noqa: ARG002 - a subclass uses it
@@ -100,7 +137,10 @@ class World:
         with suppress(LiveAirflowError):
             for entry in self.live.task_instances(case.dag, case.run_id):
                 index = f"[{entry['map_index']}]" if entry["map_index"] >= 0 else ""
-                case.tasks[entry["task_id"] + index] = entry
+                task = entry["task_id"] + index
+                case.tasks[task] = entry
+                if entry["state"] in ENDED:
+                    case.seen_ended_at.setdefault(task, time.time())
 
     def xcom(self, case: Case, task: str, key: str = "upgrade_wait") -> dict[str, Any] | None:
         """Return an XCom of a task; None if there is no such XCom."""
@@ -140,22 +180,32 @@ class World:
             self.live.supervise()
             for case in cases:
                 if case.name in plans:
-                    self.look(case)
+                    for run in case.runs:
+                        self.look(run)
                     if next(plans[case.name], self) is self:
                         del plans[case.name]
         for case in cases:
-            case.took_too_long = case.name in plans
+            for run in case.runs:
+                run.took_too_long = case.name in plans or not run.has_ended()
 
     def _plan(self, case: Case) -> Iterator[None]:
         if case.fault.waits_for_middle:
-            yield from until(case.has_begun)
+            yield from until(lambda: all(run.has_begun() for run in case.runs))
             case.cluster.time.jump(MIDDLE)
-            yield from until(lambda: self.is_watched(case))
-        case.fault_at = time.time()
+            yield from until(lambda: all(self.is_watched(run) for run in case.runs))
+        for run in case.runs:
+            run.fault_at = time.time()
         yield from case.fault.inject(self, case)
         case.cluster.time.go_on()
         yield from until(case.has_ended)
+        late = time.monotonic() + MISTAKEN_SECONDS
+        yield from until(lambda: time.monotonic() > late or all(run.has_ended() for run in case.beside))
         yield from pause(QUIET_AFTER_SECONDS)
+
+
+def moment(text: str) -> float:
+    """Return the Unix time of a date in an answer of Airflow."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def until(condition: Callable[[], object]) -> Iterator[None]:
