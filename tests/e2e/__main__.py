@@ -112,7 +112,7 @@ def report(world: World, case: Case, options: argparse.Namespace) -> bool:
         append(Result.of(case.fault.name, options.executor, case.dag, *verdict, mistake=case.mistake))
     has_failed = bool(verdict.problems) != bool(case.mistake) or (case.took_too_long and case.mistake != "")
     outcome = "FAILED" if has_failed else "found" if case.mistake else "ok"
-    print(f"{outcome:7}{case.fault.name:24} {case.mistake:14} {verdict.facts}", flush=True)
+    print(f"{outcome:7}{case.fault.name:32} {case.mistake:14} {verdict.facts}", flush=True)
     for problem in verdict.problems:
         print(f"       {problem}", flush=True)
     return has_failed
