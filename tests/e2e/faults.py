@@ -290,7 +290,7 @@ FAULTS = (
         "timeout",
         "SIGKILL of both triggerers twice, during a wait with a `timeout` of 150 s",
         processes.restart_triggerers_often,
-        {"stuck": End("failed", ended_by="timeout", most_seconds=150.0 + 60.0)},
+        {"stuck": End("failed", ended_by="timeout", most_seconds=150.0 + 30.0)},
         dag="timeouts",
         is_shared=True,
         caught=("relative",),

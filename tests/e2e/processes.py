@@ -181,5 +181,5 @@ def restart_triggerers_often(world: World, case: Case) -> Iterator[None]:
         for part in world.live.triggerers:
             world.live.restart(part)
         yield from read_again(case)
-        yield from pause(5.0)
+        yield from pause(SHORT_SECONDS)
     yield from until(case.has_ended)
