@@ -21,7 +21,7 @@ PYTEST := -m pytest --quiet --numprocesses 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-rollback airflow docs docs-site screenshots golden test test-all test-airflow-2.11 matrix e2e bench bench-full soak mutants lint format build constraints clean
+.PHONY: help demo demo-rollback airflow docs docs-site screenshots golden test test-all test-airflow-2.11 matrix matrix-wheel e2e bench bench-full soak mutants lint format build constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ test-airflow-2.11: | check-python ## Test the oldest supported Airflow on the ol
 
 matrix: | check-python ## Test each supported Airflow and Python, or AIRFLOWS="3.1.8 3.2.2" (about an hour)
 	@$(PYTHON) tests/matrix --write-docs $(AIRFLOWS)
+
+matrix-wheel: | check-python ## Check the wheel of 'make build' in a clean environment of each Airflow and Python, or AIRFLOWS="3.1.8" (about 20 minutes)
+	@$(PYTHON) tests/matrix --wheel --write-docs $(AIRFLOWS)
 
 e2e: $(E2E_VENV)/.installed ## Play faults in a distributed Airflow, or NAMES="triggerer_killed"; EXECUTOR=celery, RUNS=3, BROKEN=1, PEERS=1, DOCS=1
 	@$(E2E_VENV)/bin/python -m $(if $(PEERS),tests.e2e.peers,tests.e2e --executor $(or $(EXECUTOR),local) $(if $(BROKEN),--broken)) \

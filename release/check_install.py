@@ -29,6 +29,12 @@ SHOWN = {
     "plugins": f"{PACKAGE}.plugins.service_fabric:ServiceFabricPlugin",
 }
 
+NEWER = {
+    f"{PACKAGE}.triggers.upgrade_end": "ASSET_WATCHERS",
+    f"{PACKAGE}.triggers.shared_polls": "WATCH_STATE",
+}
+"""The modules that an older Airflow cannot import, and the feature that they need."""
+
 
 def main() -> None:
     """Check the package; exit with an error that says what is missing."""
@@ -47,11 +53,13 @@ def check_modules() -> None:
     package = import_module(PACKAGE)
     if not Path(str(package.__file__)).is_relative_to(sys.prefix):
         sys.exit(f"{package.__file__} is not the installed package: run this in the new environment")
+    features = import_module(f"{PACKAGE}.airflow_versions")
+    later = {module for module, name in NEWER.items() if not getattr(features, name).is_available}
     names = [module.name for module in pkgutil.walk_packages(package.__path__, f"{PACKAGE}.")]
     for name in names:
-        if not name.endswith(".__main__"):
+        if not name.endswith(".__main__") and name not in later:
             import_module(name)
-    print(f"{len(names)} modules can be imported")
+    print(f"{len(names) - len(later)} modules can be imported, {len(later)} need a newer Airflow")
 
 
 def check_pages() -> None:

@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.matrix import __main__ as matrix
-from tests.matrix.__main__ import MATRIX, Airflow, all_pairs, read_report, summary
+from tests.matrix.__main__ import MATRIX, Airflow, all_pairs, read_report, rows_of, summary, verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,8 @@ def test_summary_names_what_has_passed() -> None:
 def test_written_rows_keep_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files are replaced: only `make matrix` may write those of the repository."""
     page, readme = tmp_path / "page.md", tmp_path / "README.md"
-    page.write_text("a\n<!-- matrix -->\n<!-- end -->\n<!-- skips -->\n<!-- end -->\nz\n")
+    blocks = "".join(f"<!-- {name} -->\n<!-- end -->\n" for name in ("matrix", "wheel", "skips"))
+    page.write_text(f"a\n{blocks}z\n")
     readme.write_text("<!-- matrix -->\n<!-- end -->\n")
     monkeypatch.setattr(matrix, "PAGE", page)
     monkeypatch.setattr(matrix, "README", readme)
@@ -92,9 +93,11 @@ def test_written_rows_keep_the_others(tmp_path: Path, monkeypatch: pytest.Monkey
     for pair in (all_pairs()[1], all_pairs()[0]):
         matrix.write_rows({pair: (result, result)})
         matrix.write_skips({pair: (result, result)})
+        matrix.write_wheels({pair: "passed in 1m10s"})
     lines = page.read_text().splitlines()
-    rows = [line for line in lines if line.startswith("| ") and "on Python" in line]
-    assert [row.split(" | ")[0] for row in rows] == [f"| {pair}" for pair in all_pairs()[:2]]
+    for name in ("matrix", "wheel"):
+        assert list(rows_of(name)) == [str(pair) for pair in all_pairs()[:2]]
+    assert rows_of("wheel")[str(all_pairs()[0])].startswith("passed in 1m10s | 2")
     assert (
         lines.count(
             "- 2.11.0 on Python 3.10: Before Airflow 3.3 (2). An optional package is not installed (2)."
@@ -103,3 +106,10 @@ def test_written_rows_keep_the_others(tmp_path: Path, monkeypatch: pytest.Monkey
     )
     assert (lines[0], lines[-1]) == ("a", "z")
     assert "2.11.0 (3.10), 2.11.2 (3.10)" in readme.read_text()
+
+
+def test_only_a_released_airflow_fails_the_matrix() -> None:
+    beta = all_pairs()[-1]
+    assert beta.airflow.may_fail
+    assert verdict([beta]) == 0
+    assert verdict([all_pairs()[0], beta]) == "failed: 2.11.0 on Python 3.10"

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "reference" / "airflow_versions.md"
 TABLE = "docs/reference/airflow_versions.md#what-was-tested"
 README = ROOT / "README.md"
+CLEAN = ROOT / "build" / "clean"
 FIND_PYTHON = Path(__file__).with_name("find_python.py")
 
 
@@ -96,8 +97,13 @@ class Result(NamedTuple):
         words = [
             f"{self.counts[word]} {word}" for word in ("failed", "passed", "skipped") if self.counts[word]
         ]
-        minutes, seconds = divmod(round(self.seconds), 60)
-        return f"{'' if self.is_passed else '**FAILED**: '}{', '.join(words) or 'no test'} in {minutes}m{seconds:02d}s"
+        return f"{'' if self.is_passed else '**FAILED**: '}{', '.join(words) or 'no test'} in {duration(self.seconds)}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time such as 2m05s."""
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}m{seconds:02d}s"
 
 
 class Pair(NamedTuple):
@@ -186,16 +192,61 @@ def test(pair: Pair) -> tuple[Result, Result]:
     return in_process, live
 
 
+def check_wheel(pair: Pair) -> str:
+    """Install the wheel and what it requires into a clean environment, and check it there; return how that ended."""
+    python, began = str(CLEAN / "bin" / "python"), time.monotonic()
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
+    wheels = sorted((ROOT / "dist").glob("*.whl"))
+    if not wheels:
+        sys.exit("dist/ has no wheel: run 'make build' first.")
+    print(f"==> Airflow {pair}: the wheel in a clean environment", flush=True)
+    try:
+        for command in (
+            [find_python(pair.python), "-m", "venv", "--clear", str(CLEAN)],
+            [*pip, "install", "--quiet", "--constraint", pair.airflow.constraints, *map(str, wheels)],
+            [*pip, "check"],
+            [python, "release/check_install.py"],
+        ):
+            subprocess.run(command, cwd=ROOT, check=True)
+    except subprocess.CalledProcessError as error:
+        print(f"==> Airflow {pair}: {error}", flush=True)
+        return "**FAILED**"
+    return f"passed in {duration(time.monotonic() - began)}"
+
+
+def write_wheels(results: dict[Pair, str]) -> None:
+    """Write how the checks of the wheel have ended; rows that were not run keep their result."""
+    rows = rows_of("wheel") | {str(pair): f"{result} | {today()}" for pair, result in results.items()}
+    write_table("wheel", "| Airflow | wheel in a clean environment | run on |", rows)
+
+
 def write_rows(results: dict[Pair, tuple[Result, Result]]) -> None:
     """Write the results into the page and the README; rows that were not run keep their result."""
-    day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
-    rows = dict(re.findall(r"^\| (\S+ on Python \S+) \| (.*) \|$", PAGE.read_text(), re.MULTILINE))
+    rows = rows_of("matrix")
     for pair, (in_process, live) in results.items():
-        rows[str(pair)] = f"{in_process} | {live} | {day}"
-    known = [str(pair) for pair in all_pairs() if str(pair) in rows]
-    table = "| Airflow | Airflow classes | real processes | run on |\n| --- | --- | --- | --- |\n"
-    replace_block(PAGE, "matrix", table + "".join(f"| {pair} | {rows[pair]} |\n" for pair in known))
-    replace_block(README, "matrix", f"{summary({pair: rows[pair] for pair in known})}\n")
+        rows[str(pair)] = f"{in_process} | {live} | {today()}"
+    known = write_table("matrix", "| Airflow | Airflow classes | real processes | run on |", rows)
+    replace_block(README, "matrix", f"{summary(known)}\n")
+
+
+def today() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%d")
+
+
+def rows_of(name: str) -> dict[str, str]:
+    """Return the rows of a table in the page: pair -> the other columns."""
+    _, _, rest = PAGE.read_text().partition(f"<!-- {name} -->\n")
+    block = rest.partition("<!-- end -->")[0]
+    return dict(re.findall(r"^\| (\S+ on Python \S+) \| (.*) \|$", block, re.MULTILINE))
+
+
+def write_table(name: str, header: str, rows: dict[str, str]) -> dict[str, str]:
+    """Write a table into the page, in the order of the matrix; return its rows."""
+    known = {str(pair): rows[str(pair)] for pair in all_pairs() if str(pair) in rows}
+    line = "| --- " * (header.count("|") - 1) + "|"
+    table = "".join(f"| {pair} | {row} |\n" for pair, row in known.items())
+    replace_block(PAGE, name, f"{header}\n{line}\n{table}")
+    return known
 
 
 def summary(rows: dict[str, str]) -> str:
@@ -266,6 +317,7 @@ def main() -> None:
     parser.add_argument(
         "--write-constraints", action="store_true", help="update the constraints files, and stop"
     )
+    parser.add_argument("--wheel", action="store_true", help="check the wheel in dist/ instead")
     options = parser.parse_args()
     if options.write_constraints:
         write_constraints()
@@ -276,20 +328,37 @@ def main() -> None:
         sys.exit(
             f"not in the matrix: {', '.join(sorted(unknown))}; the pairs are {', '.join(map(str, names))}"
         )
+    pairs = [pair for pair, of_pair in names.items() if not wanted or wanted & of_pair]
+    sys.exit(run_wheels(pairs, options) if options.wheel else run_tests(pairs, options))
+
+
+def run_wheels(pairs: list[Pair], options: argparse.Namespace) -> str | int:
+    """Check the wheel in a clean environment of each pair; return which have failed, or 0."""
+    results: dict[Pair, str] = {}
+    for pair in pairs:
+        results[pair] = check_wheel(pair)
+        if options.write_docs:
+            write_wheels(results)
+    return verdict([pair for pair, result in results.items() if "FAILED" in result])
+
+
+def run_tests(pairs: list[Pair], options: argparse.Namespace) -> str | int:
+    """Test the pairs; return which have failed, or 0."""
     results: dict[Pair, tuple[Result, Result]] = {}
-    for pair, of_pair in names.items():
-        if wanted and not wanted & of_pair:
-            continue
+    for pair in pairs:
         results[pair] = test(pair)
         if options.write_docs:
             write_rows(results)
             write_skips(results)
-    failed = []
     for pair, found in results.items():
         print(f"{pair}: {found[0]}; live: {found[1]}")
-        if not pair.airflow.may_fail and not all(result.is_passed for result in found):
-            failed.append(pair)
-    sys.exit(f"failed: {', '.join(map(str, failed))}" if failed else 0)
+    return verdict([pair for pair, found in results.items() if not all(result.is_passed for result in found)])
+
+
+def verdict(failed: list[Pair]) -> str | int:
+    """Return which pairs have failed that must not, as the argument of ``sys.exit``."""
+    names = [str(pair) for pair in failed if not pair.airflow.may_fail]
+    return f"failed: {', '.join(names)}" if names else 0
 
 
 if __name__ == "__main__":
