@@ -117,7 +117,8 @@ def _present(airflow: LiveAirflow, show: Show) -> str:
 
 def _follow(airflow: LiveAirflow, dag_id: str, run_id: str) -> bool:
     """Print log and states as they come. Return whether the wait was deferred while no worker ran a task."""
-    shown, last_states, was_deferred = 0, "", False
+    shown: set[tuple[str, str]] = set()
+    last_states, was_deferred = "", False
     deadline = time.monotonic() + RUN_WITHIN_SECONDS
     while True:
         over = airflow.run_state(dag_id, run_id) in {"success", "failed"}
@@ -125,9 +126,8 @@ def _follow(airflow: LiveAirflow, dag_id: str, run_id: str) -> bool:
         lines = (
             list(_own_lines(airflow.task_log(dag_id, run_id, "wait"))) if tasks["wait"]["try_number"] else []
         )
-        for entry in lines[shown:]:
+        for entry in _new_lines(lines, shown):
             print(f"    {entry['timestamp'][11:19]}  {entry['level']:7}  {_event(entry)}", flush=True)
-        shown = max(shown, len(lines))
         running = sum(task["state"] == "running" for task in tasks.values())
         was_deferred = was_deferred or (tasks["wait"]["state"] == "deferred" and running == 0)
         states = ", ".join(f"{name} {task['state'] or 'pending'}" for name, task in tasks.items())
@@ -140,6 +140,17 @@ def _follow(airflow: LiveAirflow, dag_id: str, run_id: str) -> bool:
             msg = f"the run did not end within {RUN_WITHIN_SECONDS:.0f} s"
             raise LiveAirflowError(msg, airflow.log_file("scheduler"))
         time.sleep(1)
+
+
+def _new_lines(entries: list[dict[str, Any]], shown: set[tuple[str, str]]) -> list[dict[str, Any]]:
+    """
+    Return the lines that were not shown yet, and remember them.
+
+    They are not counted, because Airflow overwrites the lines of a trigger with those of the next one.
+    """
+    new = [entry for entry in entries if (entry["timestamp"], entry["event"]) not in shown]
+    shown.update((entry["timestamp"], entry["event"]) for entry in new)
+    return new
 
 
 def _event(entry: dict[str, Any]) -> str:

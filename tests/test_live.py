@@ -212,7 +212,9 @@ def test_timeouts_continue_after_the_triggerer_is_killed(
     has_pushed = task_id == "outage"
     log = str(live.task_log("restart", runs["restart"], task_id, map_index))
     assert ("Resumed with the state of the previous triggerer" in log) is has_pushed
-    assert ("The expected upgrade is stored for a later process of this task" in log) is (task_id == "stall")
+    assert ("Stored for later processes of this task: the expected upgrade to " in log) is (
+        task_id == "stall"
+    )
 
 
 def test_audit_reads_the_record(live: LiveAirflow, runs: dict[str, str]) -> None:

@@ -40,9 +40,12 @@ def restart_line(earlier: EarlierTry | None) -> LogLine | None:
     return logging.INFO, f"Airflow has started this try again: it still expects the upgrade{upgrade}"
 
 
-def found_line() -> str:
-    """Say why a task is deferred again."""
-    return "The expected upgrade is stored for a later process of this task; the task is deferred again"
+def found_line(expected: UpgradeIdentity | None) -> str:
+    """Say what the trigger has found, and why the task is deferred again."""
+    upgrade = _describe(expected) if expected else ""
+    return (
+        f"Stored for later processes of this task: the expected upgrade{upgrade}. The task is deferred again"
+    )
 
 
 def cleared_line() -> LogLine:

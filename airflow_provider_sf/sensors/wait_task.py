@@ -135,12 +135,18 @@ class WaitTask:
         return self.end(context, state)
 
     def _continue(self, context: Context, state: WaitState) -> None:
-        """Defer again, with the deadline of the first deferral."""
+        """
+        Defer again, with the deadline and the schedule of the first deferral.
+
+        The log line names what the trigger has found: Airflow overwrites the lines of the first trigger with
+        those of the second if the same triggerer runs both.
+        """
         began_at, limit = state.began_at or _now(), timedelta(seconds=self._settings.limit[1])
         self._policy = replace(self._policy, deadline=began_at + limit)
         self._wait.state = state
-        self._log.info("%s", found_line())
-        self._defer(context, self._policy.interval(state.answers))
+        self._log.info("%s", found_line(state.expected))
+        polled_at = (state.record and state.record.observed_at) or _now()
+        self._defer(context, self._policy.interval(state.answers) - (_now() - polled_at).total_seconds())
 
     def end(self, context: Context, state: WaitState) -> dict[str, Any]:
         """

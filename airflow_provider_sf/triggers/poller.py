@@ -177,11 +177,15 @@ class Poller(LoopResource):
         self._digest: tuple[bytes, str | None] | None = None
         """The digest and the sender of the response that holds the record."""
 
-    def first_subscription(self, pause: float, interval: float) -> Subscription:
-        """Return a subscription that starts after a pause; it uses a poll that is planned already."""
-        earliest = loop_time() + max(0.0, pause)
-        is_first = self._due == -inf and not self._subscriptions
-        spread = min(interval, MAX_SPREAD_SECONDS) * (random() if is_first else 1.0)  # noqa: S311 - no secret
+    def first_subscription(self, pause: float, interval: float, *, is_spread: bool = True) -> Subscription:
+        """
+        Return a subscription that starts after a pause; it uses a poll that is planned already.
+
+        ``is_spread`` is for waits that may start together with many others.
+        """
+        earliest, spread = loop_time() + max(0.0, pause), min(interval, MAX_SPREAD_SECONDS)
+        if self._due == -inf and not self._subscriptions:
+            spread *= random() if is_spread else 0.0  # noqa: S311 - no secret
         return Subscription(earliest, earliest + spread, interval)
 
     async def next_result(self, subscription: Subscription) -> PollResult:

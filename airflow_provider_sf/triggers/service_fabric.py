@@ -131,7 +131,9 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
                 xcoms.begin(self.wait_state)
             self._log_state = LogState.from_record(self.wait_state.record, _now())
             pause = (first_poll_at - _now()).total_seconds()
-            subscription = poller.first_subscription(pause, self.policy.poke_interval)
+            # A wait that its task has deferred again in time keeps its own schedule.
+            is_spread = pause <= 0 or self.wait_state.polls <= 1
+            subscription = poller.first_subscription(pause, self.policy.poke_interval, is_spread=is_spread)
             while isinstance(decision := await self._next_step(poller, subscription, xcoms), PollAgain):
                 xcoms.show(self.wait_state, _now())
                 if self._must_stop():

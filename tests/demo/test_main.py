@@ -7,11 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from demo.__main__ import _own_lines, _print_failure
+from demo.__main__ import _new_lines, _own_lines, _print_failure
 from demo.live_airflow import PARTS, LiveAirflow, LiveAirflowError, delayed_signals, free_ports
 from tests.demo.processes import alive_in, sessions_started_by
 
@@ -120,3 +120,14 @@ def test_log_groups_are_folded() -> None:
     ]
     log = [{"logger": logger, "event": event} for logger, event in [*events, (expected, "four")]]
     assert [entry["event"] for entry in _own_lines(log)] == ["one", "> All again (folded)", "four"]
+
+
+def test_each_line_is_shown_once() -> None:
+    """The second trigger of a task overwrites the lines of the first."""
+
+    def log(*seconds: int) -> list[dict[str, Any]]:
+        return [{"timestamp": f"2026-03-01T03:00:{second:02}Z", "event": "poll"} for second in seconds]
+
+    shown: set[tuple[str, str]] = set()
+    assert _new_lines(log(1, 2, 9), shown) == log(1, 2, 9)
+    assert _new_lines(log(1, 9, 20), shown) == log(20)

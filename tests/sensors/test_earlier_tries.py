@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -179,9 +179,9 @@ def found_by_trigger(task: Task, clock: Any) -> tuple[TaskDeferred, Any]:
     return deferred, fire(deferred)
 
 
-def defer_again(task: Task, event: Any) -> TaskDeferred:
+def defer_again(task: Task, event: Any, **keywords: Any) -> TaskDeferred:
     with pytest.raises(TaskDeferred) as again:
-        task.complete(event, STARTS_LATE)
+        task.complete(event, STARTS_LATE, **keywords)
     return again.value
 
 
@@ -204,6 +204,25 @@ def test_second_deferral_ends_at_the_same_time(clock: Any, task: Task) -> None:
     assert "stop_when_found" not in after
     assert after["deadline"] == before["deadline"]
     assert after["wait_state"]["began_at"] == before["wait_state"]["began_at"]
+
+
+def test_second_deferral_keeps_the_schedule(clock: Any, task: Task) -> None:
+    _, event = found_by_trigger(task, clock)
+    polled_at = datetime.now(timezone.utc) - timedelta(minutes=20)
+    event["record"]["observed_at"] = polled_at.isoformat()
+    again = defer_again(task, event, poke_interval=3600.0)
+    first_poll_at = datetime.fromisoformat(again.trigger.serialize()[1]["first_poll_at"])
+    assert abs(first_poll_at - polled_at - timedelta(hours=1)) < timedelta(minutes=10)
+
+
+def test_task_logs_again_what_the_trigger_found(
+    clock: Any, task: Task, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Airflow overwrites the lines of the trigger with those of the next one."""
+    _, event = found_by_trigger(task, clock)
+    with caplog.at_level(logging.INFO):
+        defer_again(task, event)
+    assert any(": the expected upgrade to v2, started at " in line for line in caplog.messages)
 
 
 def test_wait_with_a_second_deferral_ends(clock: Any, task: Task) -> None:

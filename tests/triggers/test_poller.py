@@ -262,6 +262,15 @@ def test_first_polls_are_spread_over_an_interval(serving: Serving) -> None:
     serving(test)
 
 
+def test_wait_with_its_own_schedule_is_not_spread(serving: Serving) -> None:
+    async def test(_: Server) -> None:
+        async with polling() as poller:
+            first = poller.first_subscription(10.0, interval=600.0, is_spread=False)
+        assert first.latest == first.earliest
+
+    serving(test)
+
+
 def test_later_wait_uses_the_planned_poll(serving: Serving) -> None:
     async def test(_: Server) -> None:
         async with polling() as poller:

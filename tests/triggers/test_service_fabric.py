@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_sf.cluster import per_loop
+from airflow_provider_sf.triggers.poller import Poller, Subscription
 from airflow_provider_sf.triggers.service_fabric import ServiceFabricUpgradeTrigger
 from airflow_provider_sf.wait.policy import Policy
 from airflow_provider_sf.wait.state import WaitState
@@ -252,6 +253,31 @@ def test_keywords_of_later_releases_have_defaults(clock: Any) -> None:
 def test_unknown_keyword_is_refused() -> None:
     with pytest.raises(ValueError, match="patience"):
         trigger("good-shop", patience=3)
+
+
+@pytest.mark.parametrize(
+    ("polls", "first_poll_in", "spread"), [(1, 3600, [True]), (2, 3600, [False]), (2, -3600, [True])]
+)
+def test_wait_that_is_deferred_again_is_not_spread(
+    polls: int, first_poll_in: int, spread: list[bool], closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    It has a schedule, unless a triggerer restarts with many others.
+
+    A method of the poller is replaced, because only time would show it, and the test need not wait for an hour.
+    """
+    monkeypatch.setenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT", f"service-fabric://127.0.0.1:{closed_port}")
+    seen, first_subscription = [], Poller.first_subscription
+
+    def without_pause(self: Poller, _pause: float, interval: float, *, is_spread: bool) -> Subscription:
+        seen.append(is_spread)
+        return first_subscription(self, 0.0, interval, is_spread=is_spread)
+
+    monkeypatch.setattr(Poller, "first_subscription", without_pause)
+    first_poll_at = (NOW + timedelta(seconds=first_poll_in)).isoformat()
+    state = WaitState(polls=polls).to_dict()
+    run(trigger("good-shop", unreachable_timeout=0.0, first_poll_at=first_poll_at, wait_state=state))
+    assert seen == spread
 
 
 def test_outage_continues_unless_a_triggerer_restarted(
