@@ -113,7 +113,7 @@ def trusted_application(metadata: dict[str, str], cluster: PublicClient) -> str:
 
 
 def make_credential(entra: Entra, metadata: dict[str, str], cluster: PublicClient) -> Any:
-    """Return a new credential of azure-identity, without cached tokens."""
+    """Return a new credential of azure-identity, without cached tokens. The caller closes it."""
     from azure import identity  # noqa: PLC0415 - an extra
 
     for name in _VERBOSE_LOGGERS:
@@ -149,7 +149,7 @@ def _authority(entra: Entra, metadata: dict[str, str], cluster: PublicClient) ->
     from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415 - an extra
 
     transport = RequestsTransport(
-        session=cluster.http(), session_owner=False, use_env_settings=False, **_TIMEOUTS
+        session=cluster.http(), session_owner=True, use_env_settings=False, **_TIMEOUTS
     )
     return {"authority": authority, "disable_instance_discovery": True, "transport": transport}
 

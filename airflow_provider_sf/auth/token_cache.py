@@ -10,6 +10,7 @@ import asyncio
 import copy
 import re
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -106,7 +107,8 @@ def _request_token(entra: Entra, cluster: PublicClient) -> tuple[str, float]:
         msg = "security 'entra' needs azure-identity: pip install 'airflow-provider-sf[azure]'"
         raise Rejected(msg) from error
     try:
-        token = make_credential(entra, metadata, cluster).get_token(scope)
+        with closing(make_credential(entra, metadata, cluster)) as credential:
+            token = credential.get_token(scope)
     except (exceptions.AzureError, ValueError) as error:
         raise _token_error(error, entra) from None
     return token.token, float(token.expires_on)

@@ -64,6 +64,11 @@ class Adapter(HTTPAdapter):
         self.opened.clear()
         self.sockets.clear()
 
+    def close(self) -> None:
+        """Close all connections, also those of unread responses, which the pools do not know."""
+        self.abort()
+        self.disconnect()
+
     def abort(self) -> None:
         """Shut down all open connections."""
         connecting = [connection.sock for connection in self.opened]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -240,6 +242,30 @@ def test_without_the_library_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "azure.core", None)
     with pytest.raises(Rejected, match=r"needs azure-identity: pip install 'airflow-provider-sf\[azure\]'"):
         transport(signed_in(simulator))
+
+
+@pytest.fixture
+def no_garbage_collection() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_garbage_collection")
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_token_request_leaves_no_connection(
+    transport: Any, simulator: Simulator, *, is_refused: bool
+) -> None:
+    """Python's garbage collector would close it at some time."""
+    changes = {"client_secret": "wrong"} if is_refused else {}
+    with suppress(Rejected):
+        transport(signed_in(simulator, **changes))
+    assert simulator.entra.tokens_issued == (not is_refused)
+    (gateway,) = simulator._gateways
+    until = time.monotonic() + 20.0
+    while gateway._server._connections:  # the server needs a moment to notice the end of one
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("answer", [{}, {"type": "", "metadata": {}}, {"type": "aad", "metadata": None}])
