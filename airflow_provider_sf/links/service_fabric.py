@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 
 from airflow_provider_sf.upgrades.kinds import explorer_path
+from airflow_provider_sf.xcoms import push_xcom
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context
@@ -45,4 +46,4 @@ def push_link(
     page = cluster.explorer_page(path)
     is_known = record is not None and path == explorer_path(kind, name)
     if page is not None and not is_known:
-        context["ti"].xcom_push(key=ServiceFabricExplorerLink.xcom_key, value=page)
+        push_xcom(context, ServiceFabricExplorerLink.xcom_key, page)

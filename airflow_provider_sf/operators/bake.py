@@ -16,6 +16,7 @@ from airflow_provider_sf.operators.gate_parameters import check_shorter
 from airflow_provider_sf.operators.waiting import utc_now
 from airflow_provider_sf.wait import defaults
 from airflow_provider_sf.wait.parameters import check_name, check_poke_interval, naming_task, read_seconds
+from airflow_provider_sf.xcoms import push_xcom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,7 +171,7 @@ class ServiceFabricBakeOperator(BaseOperator):
             health=ObservedHealth.of(health, now),
         )
         if self.do_xcom_push:
-            context["ti"].xcom_push(key="bake_result", value=found.to_dict())
+            push_xcom(context, "bake_result", found.to_dict())
 
     def _result(self, health: ApplicationHealth) -> dict[str, Any]:
         """Return the result of a bake time that is over, or raise."""

@@ -18,6 +18,7 @@ from airflow_provider_sf.rest.plain_text import plain_line
 from airflow_provider_sf.upgrades.observed_health import ObservedHealth
 from airflow_provider_sf.upgrades.outcomes import Outcome
 from airflow_provider_sf.wait.state import WaitState
+from airflow_provider_sf.xcoms import push_xcom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,6 +59,7 @@ class GateTask:
         read: Callable[[Callable[[], Any]], Any],
         log: Any,
     ) -> None:
+        self._context = context
         self._ti: Any = context["ti"]
         self._task_state = TaskState(context, KEY)
         self.hook = hook
@@ -74,7 +76,7 @@ class GateTask:
         self.state = state
         value = state.to_dict()
         self._task_state.set(value)
-        self._ti.xcom_push(key=KEY, value=value)
+        push_xcom(self._context, KEY, value)
 
     def progress(self) -> UpgradeProgress:
         """Read the upgrade."""

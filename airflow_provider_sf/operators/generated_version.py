@@ -13,6 +13,7 @@ from airflow_provider_sf.exceptions import ChangeRefused
 from airflow_provider_sf.operators.task_state import TaskState
 from airflow_provider_sf.operators.waiting import WaitingOperator, utc_now
 from airflow_provider_sf.wait.parameters import check_request_timeout, naming_task, read_choice, read_seconds
+from airflow_provider_sf.xcoms import push_xcom
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -66,7 +67,7 @@ class GeneratedVersionOperator(WaitingOperator):
         if step is NextStep.WAIT_FOR_OTHER:
             return self.wait_for_other(context, UpgradeIdentity.from_record(record))
         if self.do_xcom_push and state is not None:
-            context["ti"].xcom_push(key=STATE_KEY, value=self._report(state))
+            push_xcom(context, STATE_KEY, self._report(state))
         if step is NextStep.SEND or not self.wait_for_completion:  # nothing has to change
             return record.to_dict()
         before = None if state is None else UpgradeIdentity.from_record(state.before)

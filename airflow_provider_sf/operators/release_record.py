@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_sf.wait.defaults import DEFAULT_CONN_ID
 from airflow_provider_sf.wait.parameters import is_rendered_later, naming_task
+from airflow_provider_sf.xcoms import push_xcom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +70,7 @@ class ServiceFabricReleaseRecordOperator(BaseOperator):
         self._log_result(written)
         if self.do_xcom_push:
             paths = {"json": str(written.json_path), "html": str(written.html_path)}
-            context["ti"].xcom_push(key="release_record_files", value=paths)
+            push_xcom(context, "release_record_files", paths)
         return written.record
 
     def recorded_task_ids(self) -> list[str]:

@@ -20,6 +20,7 @@ from airflow_provider_sf.wait.parameters import (
     read_choice,
     read_seconds,
 )
+from airflow_provider_sf.xcoms import push_xcom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -305,4 +306,4 @@ class ServiceFabricUpgradeApplicationOperator(DecidingOperator):
             self.log.info("%s", nothing_to_do_line(result.upgrade))
         if self.do_xcom_push:
             report = result.report(store_parameters=self.store_parameters)
-            context["ti"].xcom_push(key=STATE_KEY, value=report.to_dict())
+            push_xcom(context, STATE_KEY, report.to_dict())

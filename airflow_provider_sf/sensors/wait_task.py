@@ -27,6 +27,7 @@ from airflow_provider_sf.wait.identity import History
 from airflow_provider_sf.wait.state import Verdict, WaitState, xcom_values
 from airflow_provider_sf.wait.state_machine import Ended, PollAgain
 from airflow_provider_sf.wait.upgrade_end import UpgradeEnd
+from airflow_provider_sf.xcoms import push_xcom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,9 +151,10 @@ class WaitTask:
 
     def end(self, context: Context, state: WaitState) -> dict[str, Any]:
         """
-        Push and log the final state; then return the record of a success, or raise the error.
+        Log and push the final state; then return the record of a success, or raise the error.
 
-        A wanted pause needs no Summary: the task goes on.
+        A wanted pause needs no Summary: the task goes on. The reason of a failure is raised even if Airflow
+        cannot store the XComs.
         """
         self.has_ended = True
         if self._wait.results.is_wanted_pause(state):
@@ -160,7 +162,12 @@ class WaitTask:
             paused: dict[str, Any] = state.to_dict()["record"]
             return paused
         result, state = self._wait.results.of(state)
-        self._report(context, state, result.message)
+        try:
+            self._report(context, state, result.message)
+        except Exception as error:
+            if result.end is WaitEnd.SUCCEEDED:
+                raise
+            raise _exception(result) from error
         if result.end is not WaitEnd.SUCCEEDED:
             raise _exception(result)
         if state.record is not None and self._settings.is_own_upgrade:
@@ -170,7 +177,7 @@ class WaitTask:
         return record
 
     def time_out(self, context: Context) -> str:
-        """Push and log the final state of a wait that Airflow's own timeout ended; return the message."""
+        """Log and push the final state of a wait that Airflow's own timeout ended; return the message."""
         state = self._wait.state.ended("timeout", _now())
         message = self._wait.results.timeout_message(state)
         self._report(context, state, message)
@@ -236,24 +243,23 @@ class WaitTask:
         )
 
     def _report(self, context: Context, state: WaitState, message: str) -> None:
-        """Push the final state and log the Summary: log lines of the triggerer can be lost."""
+        """Log the Summary, because log lines of the triggerer can be lost; then push the final state."""
+        self._wait.log_summary(state)
         self._push(context, state, message)
         if self._settings.pushes_health and self._settings.push_xcoms and state.error is None:
             self._push_health(context)
-        self._wait.log_summary(state)
 
     def _push(self, context: Context, state: WaitState, message: str | None = None) -> None:
         """Push both XComs, the state last: if it is there, both are."""
         if self._settings.push_xcoms:
             values = xcom_values(self._settings.kind, self._settings.name, state, message)
             for key, value in reversed(values.items()):
-                context["ti"].xcom_push(key=key, value=value)
+                push_xcom(context, key, value)
 
     def _push_health(self, context: Context) -> None:
         health = self._wait.results.health()
         if health is not None:
-            value = ObservedHealth.of(health, _now()).to_dict()
-            context["ti"].xcom_push(key="health_at_end", value=value)
+            push_xcom(context, "health_at_end", ObservedHealth.of(health, _now()).to_dict())
 
 
 def _exception(result: Result) -> Exception:
