@@ -17,16 +17,13 @@ _CANNOT_NOTICE = "If another upgrade has replaced the expected one, this try can
 _ADVICE = "Set target_version, too, if you know the version"
 
 
-def retry_line(earlier: EarlierTry | None, selector: UpgradeSelector) -> LogLine:
+def retry_line(earlier: EarlierTry | None, selector: UpgradeSelector, *, has_store: bool) -> LogLine:
     """Say what a retry knows of the expected upgrade, and what it cannot know."""
     if earlier is not None and earlier.expected is not None:
         upgrade = _describe(earlier.expected)
         return logging.INFO, f"Retry: an earlier try found the expected upgrade{upgrade}"
-    text = (
-        "Retry: Airflow has no state of the tries before (it keeps some from Airflow 3.3 on)"
-        if earlier is None
-        else "Retry: no earlier try has stored that it found the expected upgrade"
-    )
+    reason = "" if has_store else " (Airflow keeps that from version 3.3 on)"
+    text = f"Retry: it is not known which upgrade the tries before have found{reason}"
     if selector.target_version is not None:
         return logging.INFO, f"{text}; target_version selects it"
     return logging.WARNING, f"{text}. {_CANNOT_NOTICE}. {_ADVICE}"

@@ -50,7 +50,8 @@ class EarlierTries:
         if earlier is not None and not earlier.is_valid_for(self._target(context), self._selector):
             earlier, line = None, cleared_line()
         elif is_retry:
-            line = retry_line(earlier, self._selector)
+            has_store = context.get("task_state_store") is not None
+            line = retry_line(earlier, self._selector, has_store=has_store)
         else:
             line = restart_line(earlier)
         if line is not None and not state.earlier_polls_unknown:

@@ -27,36 +27,29 @@ ANY, V1 = UpgradeSelector(), UpgradeSelector(target_version="v1")
     ],
 )
 def test_found_upgrade_is_named(identity: UpgradeIdentity, description: str) -> None:
-    assert retry_line(EarlierTry(TARGET, identity, None), ANY) == (
+    assert retry_line(EarlierTry(TARGET, identity, None), ANY, has_store=True) == (
         logging.INFO,
         f"Retry: an earlier try found the expected upgrade{description}",
     )
 
 
-def test_missing_store_is_a_warning() -> None:
-    assert retry_line(None, ANY) == (
+@pytest.mark.parametrize(
+    ("has_store", "reason"), [(True, ""), (False, " (Airflow keeps that from version 3.3 on)")]
+)
+@pytest.mark.parametrize("earlier", [None, EarlierTry(TARGET, None, None)])
+def test_unknown_upgrade_is_a_warning(reason: str, earlier: EarlierTry | None, *, has_store: bool) -> None:
+    assert retry_line(earlier, ANY, has_store=has_store) == (
         logging.WARNING,
         (
-            "Retry: Airflow has no state of the tries before (it keeps some from Airflow 3.3 on). If another upgrade "
-            "has replaced the expected one, this try cannot notice that. Set target_version, too, if you know the "
-            "version"
-        ),
-    )
-
-
-def test_unseen_upgrade_is_a_warning() -> None:
-    assert retry_line(EarlierTry(TARGET, None, None), ANY) == (
-        logging.WARNING,
-        (
-            "Retry: no earlier try has stored that it found the expected upgrade. If another upgrade has replaced the "
-            "expected one, this try cannot notice that. Set target_version, too, if you know the version"
+            f"Retry: it is not known which upgrade the tries before have found{reason}. If another upgrade has "
+            "replaced the expected one, this try cannot notice that. Set target_version, too, if you know the version"
         ),
     )
 
 
 @pytest.mark.parametrize("earlier", [None, EarlierTry(TARGET, None, None)])
 def test_target_version_needs_no_advice(earlier: EarlierTry | None) -> None:
-    level, text = retry_line(earlier, V1)
+    level, text = retry_line(earlier, V1, has_store=True)
     assert level == logging.INFO
     assert text.endswith("; target_version selects it")
 

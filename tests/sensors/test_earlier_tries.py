@@ -34,7 +34,7 @@ STARTS_LATE = "previous_superseded-shop"
 V1_RUNS, V2_COMPLETED = 100.0, 3600.0
 """Seconds after the start of v1: it is running; v2 has replaced it and succeeded."""
 
-RETRY_WARNING = "Retry: Airflow has no state of the tries before"
+RETRY_WARNING = "Retry: it is not known which upgrade the tries before have found (Airflow keeps that from "
 
 
 class TaskStateStore:
