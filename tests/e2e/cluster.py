@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SPEED = 8.0
 """An upgrade takes 75 seconds."""
 
+TOKEN_SECONDS = 320.0
+"""The provider renews a token 300 s before it expires, so it renews these every 20 s."""
+
 GATEWAYS = 3
 """The connection names the first two. The third one is an address to which the cluster can move."""
 
@@ -80,12 +83,19 @@ class Clock:
 
 
 class Cluster(Simulator):
-    """Two gateways over mutual TLS. ``folder`` has the files of the client that the connection names."""
+    """
+    Two gateways over TLS. ``folder`` has the files of the client that the connection names.
 
-    def __init__(self, folder: Path) -> None:
+    Clients have certificates, or sign in with a secret at Entra ID.
+    """
+
+    def __init__(self, folder: Path, *, entra: bool = False) -> None:
         self.time = Clock()
         self.exchanges: list[Exchange] = []
-        super().__init__(speed=SPEED, clock=self.time, gateways=GATEWAYS, tls="mutual", slow_seconds=5.0)
+        security: dict[str, Any] = (
+            {"entra": True, "token_seconds": TOKEN_SECONDS} if entra else {"tls": "mutual"}
+        )
+        super().__init__(speed=SPEED, clock=self.time, gateways=GATEWAYS, slow_seconds=5.0, **security)
         self.folder = folder
         self.revoked: set[str | None] = set()
         """The thumbprints of client certificates that the cluster refuses."""
@@ -135,6 +145,11 @@ class Cluster(Simulator):
         old = str(self.exchanges[-1].thumbprint)
         write_certificates(self.security, self.folder)
         return old
+
+    def set_client_secret(self, secret: str) -> None:
+        """Accept only this secret of the client, and no earlier token."""
+        self.entra.client_secret = secret
+        self.entra.revoke_tokens()
 
     def open_connections(self) -> int:
         """Return how many connections of clients are open."""

@@ -66,6 +66,8 @@ class Fault:
     conf: Mapping[str, Any] = field(default_factory=dict)
     waits_for_middle: bool = True
     is_shared: bool = False
+    has_entra: bool = False
+    """Whether clients sign in with a secret at Entra ID; they have certificates otherwise."""
     prepare: Preparation | None = None
     """Makes the home folder of a separate Airflow for this fault, and returns the environment of that."""
     most_polls_per_minute: float | None = None
@@ -76,4 +78,4 @@ class Fault:
     """The known mistakes that it must reveal. They are made beside the right tasks, on the same cluster."""
     caught_alone: tuple[str, ...] = ()
     """The mistakes that are made alone: they would disturb the right tasks, or there are too many tasks."""
-    executors: tuple[str, ...] = ("local",)
+    executors: tuple[str, ...] = ("local", "celery")

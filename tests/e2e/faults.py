@@ -16,6 +16,7 @@ FIRST_ROW = Path(__file__).parent.parent / "samples" / "records" / "ServiceFabri
 LATE = 6
 """A triggerer that wakes late polls until Airflow has cancelled its triggers."""
 
+NO_TOKEN = "AADSTS7000215"
 REFUSED = "the cluster refused the certificate with the thumbprint"
 MANY: dict[str, Any] = {
     "waits_for_middle": False,
@@ -24,7 +25,6 @@ MANY: dict[str, Any] = {
 }
 
 CELERY = ("celery",)
-BOTH = ("local", "celery")
 MARKED = {"tries": 1, "ended_by": None, "reads_after_end": LATE}
 
 FAULTS = (
@@ -32,7 +32,6 @@ FAULTS = (
         "nothing",
         "Nothing, for comparison",
         do.nothing,
-        executors=BOTH,
         caught=("blind",),
         caught_alone=("leaky",),
     ),
@@ -104,6 +103,26 @@ FAULTS = (
             "release": End("success", tries=2, log=REFUSED),
         },
         dag="waits_refused",
+        caught=("blind",),
+    ),
+    Fault(
+        "client_secret",
+        "Entra ID: the client secret and its tokens are revoked; 20 s later the connection has the new secret",
+        do.renew_client_secret,
+        has_entra=True,
+        caught=("read_once",),
+    ),
+    Fault(
+        "client_secret_refused",
+        "Entra ID: the client secret and its tokens are revoked for longer than `unreachable_timeout`, which is "
+        "30 s here; the secret is accepted again before `release` retries",
+        do.refuse_client_secret,
+        {
+            **right(state="failed", ended_by="unreachable_timeout", log=NO_TOKEN),
+            "release": End("success", tries=2, log=NO_TOKEN),
+        },
+        dag="waits_refused",
+        has_entra=True,
         caught=("blind",),
     ),
     # Tasks, runs and DAGs.
@@ -180,7 +199,6 @@ FAULTS = (
         do.nothing,
         right(tries=2),
         conf={"dies_at": "start"},
-        executors=BOTH,
         caught=("blind",),
     ),
     Fault(
@@ -189,7 +207,6 @@ FAULTS = (
         do.nothing,
         right(tries=2),
         conf={"dies_at": "request"},
-        executors=BOTH,
         caught=("repeating",),
     ),
     Fault(
@@ -198,7 +215,6 @@ FAULTS = (
         do.nothing,
         right(tries=2),
         conf={"dies_at": "end"},
-        executors=BOTH,
         caught=("forgetful", "repeating"),
     ),
     Fault(
@@ -246,7 +262,6 @@ FAULTS = (
         "SIGKILL of a triggerer until the other one continues its waits",
         processes.kill_one_triggerer,
         is_shared=True,
-        executors=BOTH,
         caught=("fragile",),
     ),
     Fault(
@@ -276,7 +291,6 @@ FAULTS = (
         "SIGKILL of both triggerers for 40 s, in which one upgrade is superseded",
         processes.kill_triggerers,
         is_shared=True,
-        executors=BOTH,
         caught=("restarted",),
     ),
     Fault(
@@ -341,9 +355,10 @@ FAULTS = (
     ),
     Fault(
         "api_server_down_at_end",
-        "SIGKILL of the API server for 20 s, in which the first upgrade ends",
+        "SIGKILL of the API server for 20 s, in which the first upgrade ends; a retry comes after 60 s",
         processes.kill_until_the_first_end("api-server", 20.0),
         right(tries=None),
+        dag="waits_late_retry",
         is_shared=True,
         caught=("naive",),
     ),

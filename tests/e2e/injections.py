@@ -73,13 +73,31 @@ def renew_client_certificate(world: World, case: Case) -> Iterator[None]:  # noq
 
 
 def refuse_certificate(world: World, case: Case) -> Iterator[None]:  # noqa: ARG001
-    """Accept it again when all sensors have failed, and before the second try of the release."""
     refused = case.cluster.exchanges[-1].thumbprint
     case.cluster.revoked.add(refused)
+    yield from _until_only_the_release_retries(case)
+    case.cluster.revoked.clear()
+
+
+def renew_client_secret(world: World, case: Case) -> Iterator[None]:
+    case.cluster.set_client_secret("renewed~secret")
+    yield from pause(SHORT_SECONDS)
+    world.live.edit_connection(case.name, **case.cluster.connection())
+    yield from read_again(case)
+
+
+def refuse_client_secret(world: World, case: Case) -> Iterator[None]:  # noqa: ARG001
+    accepted = case.cluster.entra.client_secret
+    case.cluster.set_client_secret("another~secret")
+    yield from _until_only_the_release_retries(case)
+    case.cluster.set_client_secret(accepted)
+
+
+def _until_only_the_release_retries(case: Case) -> Iterator[None]:
+    """Wait until all sensors have failed, and the second try of the release will follow."""
     sensors = [task for task in case.fault.ends if task != "release"]
     yield from until(lambda: all(case.state(task) in ENDED for task in sensors))
     yield from until(lambda: case.state("release") == "up_for_retry")
-    case.cluster.revoked.clear()
 
 
 def edit_connection(world: World, case: Case) -> Iterator[None]:

@@ -104,7 +104,7 @@ class World:
     def begin(self, fault: Fault, dag: str, mistake: str = "") -> Case:
         """Make the cluster and the connection of a case, and start its run."""
         name = self._new_name(fault)
-        cluster = self.stack.enter_context(Cluster(self.folder / name))
+        cluster = self.stack.enter_context(Cluster(self.folder / name, entra=fault.has_entra))
         cluster.time.stop()
         self.live.add_connection(name, **cluster.connection())
         return self._start(self.case_class(fault, name, dag, cluster, mistake), name)
