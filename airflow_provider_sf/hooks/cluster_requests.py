@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow_provider_sf.auth.certificates import EXPIRY_WARNING, expires_at, thumbprints
 from airflow_provider_sf.auth.settings import format_minute
-from airflow_provider_sf.hooks.async_connection import AsyncConnection
+from airflow_provider_sf.hooks.async_connection import AsyncConnection, connection_error
 from airflow_provider_sf.hooks.reading import off_loop_if_large
 from airflow_provider_sf.rest.changes import change_request
 from airflow_provider_sf.rest.json_values import objects
@@ -57,14 +57,26 @@ class ClusterRequests(ABC):
         self.service_fabric_conn_id = service_fabric_conn_id
         self.api_version = api_version
         self._warn = warn
+        self._has_answer = False
 
     @abstractmethod
     def _load_cluster(self) -> Cluster:
         """Return the cluster of the connection, as it is now."""
 
     def get_conn(self) -> Cluster:
-        """Load the connection, read the files that it names, and return its cluster."""
-        cluster = self._load_cluster()
+        """
+        Load the connection, read the files that it names, and return its cluster.
+
+        :raises Exception: one of ``connection_errors``, before a cluster has answered
+        :raises Unreachable: later: Airflow may fail to return a connection for some time
+        :raises Rejected: later: it is invalid now
+        """
+        try:
+            cluster = self._load_cluster()
+        except self.connection_errors as error:
+            if not self._has_answer:
+                raise
+            raise connection_error(self.service_fabric_conn_id, error) from error
         if certificate := cluster.security.certificate:
             self._warn_of_expiry("client", certificate.der)
         return cluster
@@ -143,7 +155,9 @@ class ClusterRequests(ABC):
     ) -> tuple[Cluster, Response]:
         """Send a request; return its response, and the cluster that reads it."""
         cluster = self.get_conn()
-        return cluster, self._check_expiry(cluster.send(self._request(call, name, body, query, cluster)))
+        response = cluster.send(self._request(call, name, body, query, cluster))
+        self._has_answer = True
+        return cluster, self._check_expiry(response)
 
     async def _asend(
         self, call: Call, name: str | None = "", body: object = None, **query: str

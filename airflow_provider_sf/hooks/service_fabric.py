@@ -37,8 +37,8 @@ class ServiceFabricHook(ReleaseCalls, UpgradeReads, PackageCalls, PlanCalls, Bas
 
     Every call raises ``Unreachable`` (a retry may help), ``Rejected`` (a retry does not help) or
     ``UnexpectedAnswer`` of :mod:`airflow_provider_sf.rest`. A connection that does not exist raises
-    ``AirflowNotFoundException``, an invalid one ``ValueError``. Asynchronous calls raise ``Unreachable`` and
-    ``Rejected`` instead of these two.
+    ``AirflowNotFoundException``, an invalid one ``ValueError``. Asynchronous calls, and those after an
+    answer of the cluster, raise ``Unreachable`` and ``Rejected`` instead of these two.
     """
 
     conn_name_attr = "service_fabric_conn_id"

@@ -191,6 +191,25 @@ def test_missing_connection_is_not_found() -> None:
         ServiceFabricHook("no_such").get_upgrade_progress("shop")
 
 
+@pytest.mark.usefixtures("simulator")
+@pytest.mark.parametrize(
+    ("edited", "error"),
+    [(None, Unreachable), ('{"conn_type": "service_fabric", "host": "ftp://c"}', Rejected)],
+)
+def test_lost_connection_is_an_error_of_the_cluster(
+    edited: str | None, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow says "not defined", too, if its API server does not answer."""
+    hook = ServiceFabricHook()
+    hook.get_upgrade_progress("good-shop")
+    if edited is None:
+        monkeypatch.delenv(CONNECTION)
+    else:
+        monkeypatch.setenv(CONNECTION, edited)
+    with pytest.raises(error, match="service_fabric_default"):
+        hook.get_upgrade_progress("good-shop")
+
+
 def test_triggerer_retries_a_missing_connection() -> None:
     with pytest.raises(Unreachable, match="connection 'no_such' could not be read"):
         asyncio.run(ServiceFabricHook("no_such").aget_upgrade_progress("shop"))
