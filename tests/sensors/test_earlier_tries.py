@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.rest import Unreachable
+from airflow_provider_sf.rest.json_values import utc
 from airflow_provider_sf.sensors.service_fabric import UpgradeFailed
 from tests.sensors.running import fire, sensor
 
@@ -211,7 +212,8 @@ def test_second_deferral_keeps_the_schedule(clock: Any, task: Task) -> None:
     polled_at = datetime.now(timezone.utc) - timedelta(minutes=20)
     event["record"]["observed_at"] = polled_at.isoformat()
     again = defer_again(task, event, poke_interval=3600.0)
-    first_poll_at = datetime.fromisoformat(again.trigger.serialize()[1]["first_poll_at"])
+    first_poll_at = utc(again.trigger.serialize()[1]["first_poll_at"])
+    assert first_poll_at is not None
     assert abs(first_poll_at - polled_at - timedelta(hours=1)) < timedelta(minutes=10)
 
 

@@ -27,6 +27,7 @@ from airflow_provider_sf.sensors.service_fabric import ServiceFabricUpgradeSenso
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.responses import HttpResponse, fabric_error
 from airflow_provider_sf.wait.state import WaitState
+from airflow_provider_sf.wait.state_machine import PollAgain
 from tests.sensors.running import MODES, fire, run, sensor
 
 if TYPE_CHECKING:
@@ -261,6 +262,17 @@ def test_deleted_connection_without_answer_is_final(
     monkeypatch.setattr("time.sleep", lambda _: monkeypatch.delenv(CONNECTION))
     with pytest.raises(AirflowNotFoundException, match="service_fabric_default"):
         run(lambda: sensor("good-shop", "poke"), ti)
+
+
+def test_continued_wait_without_its_connection_is_an_outage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process continues the wait of an earlier one."""
+    monkeypatch.delenv(CONNECTION, raising=False)
+    wait = sensor("good-shop")._make_wait_task()._wait
+    wait.state = WaitState(answers=1)
+    assert isinstance(wait.poll(), PollAgain)
+    assert isinstance(wait.state.error, Unreachable)
 
 
 @pytest.mark.usefixtures("simulator")
