@@ -58,6 +58,7 @@ class ClusterRequests(ABC):
         self.api_version = api_version
         self._warn = warn
         self._has_answer = False
+        """Whether the cluster has answered a request of this hook, so that its connection is right."""
 
     @abstractmethod
     def _load_cluster(self) -> Cluster:
@@ -155,9 +156,13 @@ class ClusterRequests(ABC):
     ) -> tuple[Cluster, Response]:
         """Send a request; return its response, and the cluster that reads it."""
         cluster = self.get_conn()
-        response = cluster.send(self._request(call, name, body, query, cluster))
+        return cluster, self._answer_to(self._request(call, name, body, query, cluster), cluster)
+
+    def _answer_to(self, request: Request, cluster: Cluster) -> Response:
+        """Send a request, and note that the cluster has answered."""
+        response = cluster.send(request)
         self._has_answer = True
-        return cluster, self._check_expiry(response)
+        return self._check_expiry(response)
 
     async def _asend(
         self, call: Call, name: str | None = "", body: object = None, **query: str
@@ -209,8 +214,8 @@ class ClusterRequests(ABC):
         """
         make = partial(change_request, call, name, timeout=timeout, body=body, headers=headers, **query)
         cluster = self.get_conn()
-        response = cluster.send(self._versioned(make, cluster))
-        cluster.check(self._check_expiry(response))
+        response = self._answer_to(self._versioned(make, cluster), cluster)
+        cluster.check(response)
         return response.status
 
     async def _achange(
