@@ -27,6 +27,13 @@ _HANDSHAKE, _CERTIFICATE, _FINISHED = 22, 11, 20  # types of records and message
 # OpenSSL's X509_CERT_AUX with clientAuth.
 _TRUSTED_FOR_CLIENTS = bytes.fromhex("300c300a06082b06010505070302")
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME
+NO_CERTIFICATE_COMPRESSION = ssl.Options(1 << 33)
+"""
+OpenSSL's SSL_OP_NO_RX_CERTIFICATE_COMPRESSION: clients do not compress their certificates.
+
+OpenSSL 3.2 and later can ask for compressed certificates; this module does not decompress what it reads.
+Earlier versions ignore the option.
+"""
 
 
 def server_context(certificate: Certificate, tls: str) -> ssl.SSLContext:
@@ -41,6 +48,7 @@ def server_context(certificate: Certificate, tls: str) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_OPTIONAL
         context.post_handshake_auth = tls == "mutual-late"
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
+        context.options |= NO_CERTIFICATE_COMPRESSION
     # Only this callback sees a certificate before OpenSSL verifies it.
     context._msg_callback = _on_message  # type: ignore[attr-defined]  # noqa: SLF001
     return context

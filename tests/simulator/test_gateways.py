@@ -89,9 +89,10 @@ def test_gateway_going_down_cuts_its_connections(tls: str) -> None:
         assert response_on(first)[0] == response_on(second)[0] == 200
         simulator.down(0)
         assert idle.recv(1) == b""
+        # First, because an error of a TLS connection can appear in the next one of its thread: python/cpython#148594
+        assert response_on(second)[0] == 200
         with pytest.raises((http.client.RemoteDisconnected, ConnectionError, ssl.SSLError)):
             response_on(first)
-        assert response_on(second)[0] == 200
 
 
 def test_stop_wakes_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:

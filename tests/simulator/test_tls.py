@@ -18,7 +18,7 @@ from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import SERVER_AUTH, Authority, Certificate
 from airflow_provider_sf.simulator.gateway import Gateway, HttpRequest
 from airflow_provider_sf.simulator.responses import HttpResponse
-from airflow_provider_sf.simulator.tls import server_context
+from airflow_provider_sf.simulator.tls import NO_CERTIFICATE_COMPRESSION, server_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +134,12 @@ def test_bad_certificate_is_refused_in_http(
     with Simulator(tls=tls, authority=AUTHORITY) as simulator:
         assert response_of(context, simulator) == REFUSED
     assert simulator.requests == [REQUEST]
+
+
+@MUTUAL
+def test_certificates_are_not_compressed(tls: str) -> None:
+    """The other tests find it with an OpenSSL that asks for compressed ones, as Debian 14 has."""
+    assert server_context(AUTHORITY.server(), tls).options & NO_CERTIFICATE_COMPRESSION
 
 
 def test_client_without_late_authentication_is_refused(client: Client) -> None:
