@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,7 +25,6 @@ EXPIRY_WARNING = timedelta(days=30)
 
 PEM = b"-----BEGIN "
 _PEM_BLOCK = re.compile(r"(-----BEGIN [A-Z0-9 ]+-----)([A-Za-z0-9+/=\s]+)(-----END [A-Z0-9 ]+-----)\n?")
-_PATH_BYTES = 4_096
 _ENCODED = re.compile("[A-Za-z0-9+=]{40}")
 _PATH = re.compile(r"(?=[./~]|[A-Za-z]:|.*\.[a-z]{2,4}$)[\w./\\~: -]{1,200}")
 """Text that starts or ends like the path of a file."""
@@ -111,22 +111,19 @@ def read_key(value: str) -> bytes:
 
     :raises ValueError: the value is invalid; the message does not show it
     """
-    is_path = len(value) < _PATH_BYTES and PEM.decode() not in value and _is_file(value)
-    if not is_path and PEM.decode() not in value:
-        try:
-            return base64.b64decode("".join(value.split()), validate=True)
-        except binascii.Error:
-            kinds = "not PEM text, not a PFX in base64, and not an existing file"
-            msg = f"extra field 'private_key' is {kinds} ({this_process()})"
-            raise ValueError(msg) from None
-    return read_pem("private_key", value, secret=True)
-
-
-def _is_file(value: str) -> bool:
+    if PEM.decode() in value or is_file(value):
+        return read_pem("private_key", value, secret=True)
     try:
-        return Path(value).is_file()
-    except (OSError, ValueError):
-        return False
+        return base64.b64decode("".join(value.split()), validate=True)
+    except binascii.Error:
+        kinds = "not PEM text, not a PFX in base64, and not an existing file"
+        msg = f"extra field 'private_key' is {kinds} ({this_process()})"
+        raise ValueError(msg) from None
+
+
+def is_file(text: str) -> bool:
+    """Whether a text is the path of a file; ``Path.is_file`` raises an error that shows a long text."""
+    return os.path.isfile(text)  # noqa: PTH113
 
 
 def client_certificate(certificate: bytes | None, key: bytes, passphrase: str | None) -> ClientCertificate:

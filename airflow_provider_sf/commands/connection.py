@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sf.auth.certificates import is_file
 from airflow_provider_sf.cluster import Cluster
 from airflow_provider_sf.cluster.environment import cluster_in, variable_name
 from airflow_provider_sf.commands.options import CONNECTION_SETTINGS
@@ -74,7 +74,7 @@ def _cluster_of_options(options: argparse.Namespace, settings: dict[str, Any]) -
         msg = "--endpoint is missing: add it"
         raise ValueError(msg)
     key = settings.get("private_key")
-    if key is not None and not Path(key).is_file():  # other users can see the text on a command line
+    if key is not None and not is_file(key):  # other users can see the text on a command line
         msg = "--private-key must be the path of a file, and there is no such file"
         raise ValueError(msg)
     return Cluster.at(options.endpoint, None, settings)

@@ -70,6 +70,7 @@ def test_variable_with_an_error_is_named() -> None:
         (["--endpoint", "http://a", "--conn-id", "b"], "--conn-id names another connection"),
         (["--verify", "false"], "the connection in the options: --endpoint is missing"),
         (["--endpoint", "https://a", "--security", "certificate", "--private-key", "s3cret"], "path of a file"),
+        (["--endpoint", "https://a", "--security", "certificate", "--private-key", "s3cret" * 50], "path of a file"),
         ([], "no cluster is set: use --endpoint, set AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT, or run 'sfctl"),
     ],
 )  # fmt: skip
