@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
@@ -34,7 +36,6 @@ from airflow_provider_sf.rest.changes import change_request
 from airflow_provider_sf.rest.protocol import UNKNOWN_CALL, is_missing, request_for
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
     from typing import BinaryIO
 
@@ -87,14 +88,15 @@ def read_package(folder: str | os.PathLike[str], image_store_path: str | None = 
 
     :param image_store_path: None is ``{type}/{version}-{random}``
     :raises ValueError: the folder does not exist, is no application package, or a path in it is invalid
+    :raises OSError: a part of it cannot be read; it is not left out
     """
     root = Path(folder)
-    manifest = root / APPLICATION_MANIFEST
-    if not manifest.is_file():
+    try:
+        content = (root / APPLICATION_MANIFEST).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
         problem = f"contains no {APPLICATION_MANIFEST}" if root.is_dir() else "does not exist on this worker"
         msg = f"the package folder {str(folder)!r} {problem}: set package to the folder of a built package"
-        raise ValueError(msg)
-    content = manifest.read_bytes()
+        raise ValueError(msg) from error
     name, version = read_type_version(content)
     files = tuple(_files(root))
     path = image_store_path or f"{name}/{version}-{uuid4().hex[:8]}"
@@ -105,14 +107,22 @@ def read_package(folder: str | os.PathLike[str], image_store_path: str | None = 
 def _files(root: Path) -> list[PackageFile]:
     """Return the files, sorted by path; markers of an earlier upload are no files of the package."""
     found = []
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root).as_posix()
-        if path.is_dir() and path.is_symlink():
-            msg = f"the package contains {relative!r}, a link to a folder: copy the folder instead"
-            raise ValueError(msg)
-        if path.is_file() and path.name != MARKER:
-            found.append(PackageFile(relative, path.stat().st_size))
-    return found
+    for folder, folders, names in os.walk(root, onerror=_raise):
+        for path in (Path(folder, name) for name in (*folders, *names) if name != MARKER):
+            relative, status = path.relative_to(root).as_posix(), path.stat()
+            if stat.S_ISREG(status.st_mode):
+                found.append(PackageFile(relative, status.st_size))
+            elif not stat.S_ISDIR(status.st_mode):
+                msg = f"the package contains {relative!r}, which is neither a file nor a folder: remove it"
+                raise ValueError(msg)
+            elif path.is_symlink():
+                msg = f"the package contains {relative!r}, a link to a folder: copy the folder instead"
+                raise ValueError(msg)
+    return sorted(found, key=lambda file: file.path)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 class PackageUpload:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
+import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -311,6 +314,28 @@ def test_link_to_a_folder_is_refused(package: Path) -> None:
     (package / "link").symlink_to(package / "WebPkg")
     with pytest.raises(ValueError, match="'link', a link to a folder"):
         read_package(package)
+
+
+def test_no_part_of_a_package_is_left_out(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a folder without permission, nor a link to a missing file."""
+    with monkeypatch.context() as patch:
+        patch.setattr("os.scandir", partial(scan_with_permission, scandir=os.scandir))
+        with pytest.raises(PermissionError, match="WebPkg"):
+            read_package(package)
+    os.mkfifo(package / "pipe")
+    with pytest.raises(ValueError, match="'pipe', which is neither a file nor a folder: remove it"):
+        read_package(package)
+    (package / "pipe").unlink()
+    (package / "WebPkg" / "link").symlink_to("nothing")
+    with pytest.raises(FileNotFoundError, match="WebPkg/link"):
+        read_package(package)
+
+
+def scan_with_permission(path: str, *, scandir: Callable[[str], Any]) -> Any:
+    """List a folder; there is no permission for one of them, as nothing is forbidden to root."""
+    if str(path).endswith("WebPkg"):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+    return scandir(path)
 
 
 def test_markers_are_no_files_of_a_package(package: Path) -> None:
