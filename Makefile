@@ -179,8 +179,8 @@ check-servers:
 
 .PHONY: check-python
 check-python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \
-		echo "Python 3.10 to 3.13 is required; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo not installed)." >&2; \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null || { \
+		echo "Python 3.10 to 3.14 is required; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo not installed)." >&2; \
 		echo "Install it, for example 'apt install python3 python3-venv', or set its path: make PYTHON=python3.12" >&2; \
 		exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \

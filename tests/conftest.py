@@ -35,7 +35,7 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__USAGE_DATA_COLLECTION__ENABLED"] = "False"
 
 # The only profiles. Each run has the same examples. No test fails because the machine is busy.
-for name, examples in {"default": 25, "thorough": 500}.items():
+for name, examples in {"default": 25, "thorough": 250}.items():
     settings.register_profile(
         name,
         deadline=None,

@@ -108,6 +108,16 @@ def test_written_rows_keep_the_others(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "2.11.0 (3.10), 2.11.2 (3.10)" in readme.read_text()
 
 
+def test_missing_python_is_noticed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finds_none = tmp_path / "find_python.py"
+    finds_none.write_text("")
+    monkeypatch.setattr(matrix, "FIND_PYTHON", finds_none)
+    monkeypatch.setattr(matrix, "test", lambda pair: pytest.fail(f"{pair} is tested"))
+    monkeypatch.setattr("sys.argv", ["tests/matrix", "3.3.2-3.14"])
+    with pytest.raises(SystemExit, match=r"Python 3\.14 was not found\. Install it"):
+        matrix.main()
+
+
 def test_only_a_released_airflow_fails_the_matrix() -> None:
     beta = all_pairs()[-1]
     assert beta.airflow.may_fail

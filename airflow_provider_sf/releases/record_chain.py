@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_sf.releases.release_record import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import TypeGuard
 
 _SEAL = ("page_sha256", "sha256")
 """The members that are set after the page was written."""
+
+
+class _File(NamedTuple):
+    """What the file of a record holds."""
+
+    record: dict[str, Any]
+    sha256: str
+    """The hash of the record, which is not always the one that the record names."""
+    expected: bytes
+    """The content that the file must have."""
 
 
 def content_sha256(record: Mapping[str, Any]) -> str:
@@ -47,7 +58,7 @@ def newest_sha256(files: Mapping[str, bytes]) -> str | None:
     if found:
         msg = f"the release records in this folder are not valid, so no record is added: {found[0]}"
         raise ValueError(msg)
-    records = [record for _, record in _records(files) if record]
+    records = [file.record for _, file in _read(files) if file]
     used = {record["previous_sha256"] for record in records}
     return next((record["sha256"] for record in records if record["sha256"] not in used), None)
 
@@ -59,44 +70,41 @@ def problems_in(files: Mapping[str, bytes], last: str | None = None) -> list[str
     :param files: the content of each ``.json`` and ``.html`` file by its name
     :param last: the hash of the newest record, from its XCom or from the log
     """
-    records = list(_records(files))
-    problems = [problem for name, record in records for problem in _file_problems(files, name, record)]
+    found = list(_read(files))
+    problems = [problem for name, file in found for problem in _file_problems(files, name, file)]
     pages = {name for name in files if name.endswith(".html")}
-    owned = {_page_of(name) for name, _ in records}
+    owned = {_page_of(name) for name, _ in found}
     lonely = sorted(pages - owned)
     problems += [f"{name}: the page has no record; its .json file is missing" for name in lonely]
-    return problems + _chain_problems([(name, record) for name, record in records if record], last)
+    return problems + _chain_problems([(name, file.record) for name, file in found if file], last)
 
 
-def _records(files: Mapping[str, bytes]) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """Yield the name of each record with its content, or None if that is no record."""
+def _read(files: Mapping[str, bytes]) -> Iterator[tuple[str, _File | None]]:
+    """Yield the name of each JSON file with what it holds, or None if that is no record."""
     for name in sorted(name for name in files if name.endswith(".json")):
         try:
             record = json.loads(files[name])
+            found = _File(record, _own_sha256(record), file_bytes(record)) if _is_record(record) else None
         except (ValueError, RecursionError):
-            record = None
-        is_record = isinstance(record, dict) and record.get("schema") == SCHEMA
-        yield name, record if is_record and _has_hashes(record) else None
+            found = None
+        yield name, found
 
 
-def _has_hashes(record: Mapping[str, Any]) -> bool:
+def _is_record(record: object) -> TypeGuard[dict[str, Any]]:
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        return False
     is_first = "previous_sha256" in record and record["previous_sha256"] is None
     names = _SEAL if is_first else ("previous_sha256", *_SEAL)
     return all(isinstance(record.get(name), str) for name in names)
 
 
-def _file_problems(files: Mapping[str, bytes], name: str, record: dict[str, Any] | None) -> list[str]:
-    no_record = [f"{name}: the file is not a release record"]
-    if record is None:
-        return no_record
-    try:
-        sha256, written = _own_sha256(record), file_bytes(record)
-    except RecursionError:
-        return no_record
-    problems = []
-    if record["sha256"] != sha256:
-        problems.append(f"{name}: the record was changed; its SHA-256 is {sha256}")
-    elif written != files[name]:
+def _file_problems(files: Mapping[str, bytes], name: str, file: _File | None) -> list[str]:
+    if file is None:
+        return [f"{name}: the file is not a release record"]
+    record, problems = file.record, []
+    if record["sha256"] != file.sha256:
+        problems.append(f"{name}: the record was changed; its SHA-256 is {file.sha256}")
+    elif file.expected != files[name]:
         problems.append(f"{name}: the form of the file was changed; the record in it is the same")
     page = files.get(_page_of(name))
     if page is None:

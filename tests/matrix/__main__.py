@@ -58,7 +58,7 @@ MATRIX = (
     Airflow("3.1.8", ("3.12",)),
     # Its API server does not start with newer versions.
     Airflow("3.2.2", ("3.12",), ("fastapi<0.137", "svcs<26")),
-    Airflow(NEWEST, ("3.10", "3.11", "3.12", "3.13"), extras=("bench", "dev", "docs", "mutation")),
+    Airflow(NEWEST, ("3.10", "3.11", "3.12", "3.13", "3.14"), extras=("bench", "dev", "docs", "mutation")),
     Airflow("3.4.0b2", ("3.13",), may_fail=True),
 )
 
@@ -157,7 +157,8 @@ def find_python(version: str) -> str:
     done = subprocess.run([sys.executable, FIND_PYTHON, version], capture_output=True, text=True, check=True)
     if not done.stdout:
         sys.exit(
-            f"Python {version} was not found. Install it, for example with pyenv, and run the command again."
+            f"Python {version} was not found. Install it, for example with pyenv, or test a part of the matrix: "
+            f"make matrix AIRFLOWS='3.2.2 {NEWEST}-3.12'"
         )
     return done.stdout.strip()
 
@@ -188,7 +189,7 @@ def test(pair: Pair) -> tuple[Result, Result]:
     print(f"==> Airflow {pair}: the Airflow classes", flush=True)
     in_process = pair.pytest("--numprocesses", "2", "--dist", "loadfile", "-m", "not live", *IN_PROCESS)
     print(f"==> Airflow {pair}: a wait, releases and questions in its processes", flush=True)
-    live = pair.pytest(*LIVE)
+    live = pair.pytest("--numprocesses", "2", "--dist", "loadfile", *LIVE)
     return in_process, live
 
 
@@ -329,6 +330,8 @@ def main() -> None:
             f"not in the matrix: {', '.join(sorted(unknown))}; the pairs are {', '.join(map(str, names))}"
         )
     pairs = [pair for pair, of_pair in names.items() if not wanted or wanted & of_pair]
+    for python in {pair.python: None for pair in pairs}:
+        find_python(python)  # before an hour of tests
     sys.exit(run_wheels(pairs, options) if options.wheel else run_tests(pairs, options))
 
 
