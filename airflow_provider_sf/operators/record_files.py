@@ -79,7 +79,7 @@ def _is_same(files: Mapping[str, bytes], name: str, record: Mapping[str, Any]) -
 
 def _read(content: bytes) -> dict[str, Any]:
     """Return the record in a file; an empty one if the file holds something different."""
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         found = json.loads(content)
         if isinstance(found, dict):
             return found

@@ -134,7 +134,7 @@ def test_changed_records_stop_the_next(tmp_path: Path) -> None:
     assert not (tmp_path / "release__second.json").exists()
 
 
-@pytest.mark.parametrize("content", ["[]", "{"])
+@pytest.mark.parametrize("content", ["[]", "{", "[" * 100_000], ids=["list", "no JSON", "deep"])
 def test_other_file_is_not_overwritten(tmp_path: Path, content: str) -> None:
     (tmp_path / "release__manual__1.json").write_text(content)
     with pytest.raises(ValueError, match=r"release__manual__1\.json: the file is not a release record"):
