@@ -106,7 +106,7 @@ def _extra(extra: object) -> dict[str, Any]:
 def _json_object(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         msg = "it is not a JSON object"

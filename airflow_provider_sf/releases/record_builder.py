@@ -269,6 +269,6 @@ def _names(written: object) -> tuple[str, ...]:
     """Return the names of the parameters, which a request has as a JSON list. A dict would hold values."""
     try:
         values = json.loads(written) if isinstance(written, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     return _sentences(values)

@@ -33,6 +33,9 @@ def test_extra_is_an_object_or_text(extra: object) -> None:
         ("secret", f"the connection in {VARIABLE}: it is neither a JSON object nor a URI"),
         ("http://secret", f"the connection in {VARIABLE}: its type is not 'service_fabric'"),
         ("{secret", f"the connection in {VARIABLE}: it is not a JSON object"),
+        pytest.param(
+            '{"secret": ' + "[" * 100_000, f"the connection in {VARIABLE}: it is not a JSON object", id="deep"
+        ),
         ('{"host": "secret"}', f"the connection in {VARIABLE}: its type is not 'service_fabric'"),
         ("service-fabric://a:secret", f"the connection in {VARIABLE}: it is not a URI with a valid port"),
         ("service-fabric://", f"the connection in {VARIABLE}: host is empty"),

@@ -120,8 +120,10 @@ def test_release_without_xcoms_is_refused() -> None:
         build_record(RUN, (), NOW)
 
 
-def test_strange_members_are_null() -> None:
-    start = {"schema": START["schema"], "before": 1, "description": {"Parameters": "{"}, "posted_at": "soon"}
+@pytest.mark.parametrize("names", ["{", "[" * 100_000], ids=["no JSON", "deep"])
+def test_strange_members_are_null(names: str) -> None:
+    description = {"Parameters": names}
+    start = {"schema": START["schema"], "before": 1, "description": description, "posted_at": "soon"}
     gate = {"decisions": [{"at": 1, "checks": [{"passed": "yes"}]}, 5], "questions": {}}
     wait = {"timeline": [{"state": "a"}]}
     values = {"upgrade_start": start, "upgrade_gate": gate, "upgrade_wait": wait, "upgrade_progress": "text"}
