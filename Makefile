@@ -51,9 +51,7 @@ test-all: test ## Run 'make test', then the documentation site, live Airflow, ev
 	@$(MAKE) --no-print-directory test-airflow-2.11
 
 test-airflow-2.11: | check-python ## Test the oldest supported Airflow on the oldest supported Python (part of test-all)
-	@$(PYTHON) tests/matrix $(OLD_AIRFLOW)
-	@echo "==> Airflow $(OLD_AIRFLOW): all examples"
-	@.venv-airflow-$(OLD_AIRFLOW)-python-3.10/bin/python -m pytest --quiet -m live tests/test_example_dags.py
+	@$(PYTHON) tests/matrix --examples $(OLD_AIRFLOW)
 
 matrix: | check-python ## Test each supported Airflow and Python, or AIRFLOWS="3.1.8 3.2.2" (about an hour)
 	@$(PYTHON) tests/matrix --write-docs $(AIRFLOWS)

@@ -112,10 +112,25 @@ def test_missing_python_is_noticed_first(tmp_path: Path, monkeypatch: pytest.Mon
     finds_none = tmp_path / "find_python.py"
     finds_none.write_text("")
     monkeypatch.setattr(matrix, "FIND_PYTHON", finds_none)
-    monkeypatch.setattr(matrix, "test", lambda pair: pytest.fail(f"{pair} is tested"))
+    monkeypatch.setattr(matrix, "test", lambda pair, _: pytest.fail(f"{pair} is tested"))
     monkeypatch.setattr("sys.argv", ["tests/matrix", "3.3.2-3.14"])
     with pytest.raises(SystemExit, match=r"Python 3\.14 was not found\. Install it"):
         matrix.main()
+
+
+@pytest.mark.parametrize(("options", "more"), [([], []), (["--examples"], matrix.LIVE_EXAMPLES)])
+def test_examples_run_on_request(
+    options: list[str], more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = read_report(tmp_path / "none.xml", 5.0, is_passed=True)
+    seen: list[list[str]] = []
+    monkeypatch.setattr(matrix, "find_python", lambda version: f"python{version}")
+    monkeypatch.setattr(matrix, "test", lambda _, files: seen.append(files) or (passed, passed))
+    monkeypatch.setattr("sys.argv", ["tests/matrix", "2.11.2", *options])
+    with pytest.raises(SystemExit) as ended:
+        matrix.main()
+    assert ended.value.code == 0
+    assert seen == [[*matrix.LIVE, *more]]
 
 
 def test_only_a_released_airflow_fails_the_matrix() -> None:

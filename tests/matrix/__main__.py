@@ -81,6 +81,7 @@ IN_PROCESS = [
     "tests/test_secured_clusters.py",
 ]
 LIVE = ["tests/test_live_events.py", "tests/test_live_versions.py"]
+LIVE_EXAMPLES = ["tests/test_example_dags.py"]
 
 
 class Result(NamedTuple):
@@ -179,7 +180,7 @@ def read_report(report: Path, seconds: float, *, is_passed: bool) -> Result:
     return Result(counts, skips, seconds, is_passed)
 
 
-def test(pair: Pair) -> tuple[Result, Result]:
+def test(pair: Pair, live_files: list[str]) -> tuple[Result, Result]:
     """Run all tests of a pair: in one process, then with the processes of Airflow."""
     try:
         pair.install()
@@ -189,7 +190,7 @@ def test(pair: Pair) -> tuple[Result, Result]:
     print(f"==> Airflow {pair}: the Airflow classes", flush=True)
     in_process = pair.pytest("--numprocesses", "2", "--dist", "loadfile", "-m", "not live", *IN_PROCESS)
     print(f"==> Airflow {pair}: a wait, releases and questions in its processes", flush=True)
-    live = pair.pytest("--numprocesses", "2", "--dist", "loadfile", *LIVE)
+    live = pair.pytest("--numprocesses", "3", "--dist", "loadfile", "-m", "live", *live_files)
     return in_process, live
 
 
@@ -318,6 +319,9 @@ def main() -> None:
     parser.add_argument(
         "--write-constraints", action="store_true", help="update the constraints files, and stop"
     )
+    parser.add_argument(
+        "--examples", action="store_true", help="run all example DAGs in the processes of Airflow, too"
+    )
     parser.add_argument("--wheel", action="store_true", help="check the wheel in dist/ instead")
     options = parser.parse_args()
     if options.write_constraints:
@@ -348,8 +352,9 @@ def run_wheels(pairs: list[Pair], options: argparse.Namespace) -> str | int:
 def run_tests(pairs: list[Pair], options: argparse.Namespace) -> str | int:
     """Test the pairs; return which have failed, or 0."""
     results: dict[Pair, tuple[Result, Result]] = {}
+    live_files = [*LIVE, *LIVE_EXAMPLES] if options.examples else LIVE
     for pair in pairs:
-        results[pair] = test(pair)
+        results[pair] = test(pair, live_files)
         if options.write_docs:
             write_rows(results)
             write_skips(results)
