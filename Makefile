@@ -47,7 +47,7 @@ test-all: test ## Run 'make test', then the documentation site, live Airflow, ev
 	@echo "==> Every kind in every mode, and Hypothesis with more examples"
 	@$(BIN)/python $(PYTEST) --dist worksteal --hypothesis-profile thorough -m "not live and (thorough or hypothesis)"
 	@echo "==> Live Airflow"
-	@$(BIN)/python $(PYTEST) --numprocesses 3 --dist loadfile -m live  # they wait most of the time
+	@$(BIN)/python $(PYTEST) --numprocesses 3 --dist loadfile --no-loadscope-reorder -m live  # they wait most of the time
 	@$(MAKE) --no-print-directory test-airflow-2.11
 
 test-airflow-2.11: | check-python ## Test the oldest supported Airflow on the oldest supported Python (part of test-all)
