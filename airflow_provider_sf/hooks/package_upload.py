@@ -93,7 +93,7 @@ def read_package(folder: str | os.PathLike[str], image_store_path: str | None = 
     root = Path(folder)
     try:
         content = (root / APPLICATION_MANIFEST).read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         problem = f"contains no {APPLICATION_MANIFEST}" if root.is_dir() else "does not exist on this worker"
         msg = f"the package folder {str(folder)!r} {problem}: set package to the folder of a built package"
         raise ValueError(msg) from error

@@ -308,6 +308,9 @@ def test_folder_without_manifest_is_refused(tmp_path: Path) -> None:
         read_package(tmp_path)
     with pytest.raises(ValueError, match="does not exist on this worker"):
         read_package(tmp_path / "missing")
+    (tmp_path / "ApplicationManifest.xml").mkdir()
+    with pytest.raises(ValueError, match=r"contains no ApplicationManifest\.xml"):
+        read_package(tmp_path)
 
 
 def test_link_to_a_folder_is_refused(package: Path) -> None:
