@@ -83,9 +83,7 @@ def test_short_soak_ends_well() -> None:
     """A minute with few waits, in a real triggerer."""
     pytest.importorskip("airflow.sdk", reason="it measures on Airflow 3")
     command = [sys.executable, "-m", "benchmarks.soak", "--minutes", "1", "--waits", "20"]
-    done = subprocess.run(
-        command, cwd=Path(__file__).parent.parent, check=False, capture_output=True, text=True
-    )
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     for row in ("waits that ended while their upgrade was running", "waits without success at the end"):
         assert f"| {row} | 0 |" in done.stdout
