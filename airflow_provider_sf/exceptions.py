@@ -21,5 +21,9 @@ class ChangeRefused(AirflowFailException):
     """
 
 
+class CreationFailed(AirflowException):
+    """The cluster gave up creating the application. Airflow retries it if the task has retries."""
+
+
 class ProvisionFailed(AirflowException):
     """The cluster could not provision the application type. Airflow retries it if the task has retries."""

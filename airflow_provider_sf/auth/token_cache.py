@@ -102,25 +102,24 @@ def _request_token(entra: Entra, cluster: PublicClient) -> tuple[str, float]:
     metadata = {} if known else read_metadata(cluster.ask(AAD_METADATA))
     scope = f"{entra.cluster_application or trusted_application(metadata, cluster)}/.default"
     try:
-        from azure.core import exceptions  # noqa: PLC0415 - an extra
+        from azure.core.exceptions import AzureError  # noqa: PLC0415 - an extra
+        from azure.identity import CredentialUnavailableError  # noqa: PLC0415 - as the one before
     except ImportError as error:
         msg = "security 'entra' needs azure-identity: pip install 'airflow-provider-sf[azure]'"
         raise Rejected(msg) from error
     try:
         with closing(make_credential(entra, metadata, cluster)) as credential:
             token = credential.get_token(scope)
-    except (exceptions.AzureError, ValueError) as error:
-        raise _token_error(error, entra) from None
+    except (AzureError, OSError, ValueError) as error:  # OSError: a file of the credential
+        is_final = isinstance(error, (ValueError, CredentialUnavailableError))
+        raise _token_error(error, entra, is_final=is_final) from None
     return token.token, float(token.expires_on)
 
 
-def _token_error(error: Exception, entra: Entra) -> ServiceFabricError:
+def _token_error(error: Exception, entra: Entra, *, is_final: bool) -> ServiceFabricError:
     """Return the error for a failed token request: a refusal is final, everything else is temporary."""
-    from azure.identity import CredentialUnavailableError  # noqa: PLC0415 - an extra
-
     reason = " ".join(str(error).split())
     reason = reason.replace(entra.client_secret, "***") if entra.client_secret else reason
-    is_final = isinstance(error, (ValueError, CredentialUnavailableError)) or _REFUSAL.search(reason)
     fields = ", ".join(("credential", *sum(CREDENTIALS[entra.credential], ())))
     msg = f"Microsoft Entra ID issued no token; check {fields}: {reason}"
-    return Rejected(msg) if is_final else Unreachable(msg)
+    return Rejected(msg) if is_final or _REFUSAL.search(reason) else Unreachable(msg)

@@ -50,11 +50,18 @@ def _json_fields(text: str) -> dict[str, Any]:
     port = document.get("port")
     return {
         "conn_type": document.get("conn_type"),
-        "host": document.get("host"),
-        "port": _port(port) if port not in {None, ""} else None,
-        "schema": document.get("schema") or None,
+        "host": _text("host", document.get("host")),
+        "port": _port(port) if port not in (None, "") else None,
+        "schema": _text("schema", document.get("schema")) or None,
         "extra": document.get("extra"),
     }
+
+
+def _text(name: str, value: object) -> str:
+    if value is not None and not isinstance(value, str):
+        msg = f"{name} is not a text"
+        raise ValueError(msg)
+    return value or ""
 
 
 def _port(port: object) -> int:

@@ -68,8 +68,9 @@ def _write(stream: TextIO | None, text: str) -> None:
     """Write at once. Python has no stream if the shell has closed it."""
     if stream is None:
         raise OutputError(os.strerror(errno.EBADF))
+    encoding = stream.encoding or "utf-8"
     try:
-        stream.write(text)
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
     except OSError as error:
         raise OutputError(error.strerror) from error

@@ -57,8 +57,12 @@ class ClusterRequests(ABC):
         self.service_fabric_conn_id = service_fabric_conn_id
         self.api_version = api_version
         self._warn = warn
-        self._has_answer = False
-        """Whether the cluster has answered a request of this hook, so that its connection is right."""
+        self.has_answer = False
+        """
+        Whether the cluster has answered, so that the connection is right: errors of Airflow are outages then.
+
+        A later process of a task sets it.
+        """
 
     @abstractmethod
     def _load_cluster(self) -> Cluster:
@@ -75,7 +79,7 @@ class ClusterRequests(ABC):
         try:
             cluster = self._load_cluster()
         except self.connection_errors as error:
-            if not self._has_answer:
+            if not self.has_answer:
                 raise
             raise connection_error(self.service_fabric_conn_id, error) from error
         if certificate := cluster.security.certificate:
@@ -161,7 +165,7 @@ class ClusterRequests(ABC):
     def _answer_to(self, request: Request, cluster: Cluster) -> Response:
         """Send a request, and note that the cluster has answered."""
         response = cluster.send(request)
-        self._has_answer = True
+        self.has_answer = True
         return self._check_expiry(response)
 
     async def _asend(

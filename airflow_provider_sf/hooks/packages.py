@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_sf.hooks.cluster_requests import CHANGE_TIMEOUT, ClusterRequests
 from airflow_provider_sf.hooks.package_upload import PackageUpload, UploadedPackage, read_package
 from airflow_provider_sf.releases.package_files import other_files
-from airflow_provider_sf.rest import Rejected
+from airflow_provider_sf.rest import Rejected, UnexpectedAnswer
 from airflow_provider_sf.rest import image_store_calls as image_store
 from airflow_provider_sf.rest import release_calls as calls
 from airflow_provider_sf.rest.protocol import is_missing
@@ -213,6 +213,9 @@ class PackageCalls(ClusterRequests):
             _check_path_is_missing(error)
             return
         for item in items:
+            if not item.name:
+                msg = f"the image store lists an item without a name below {path!r}"
+                raise UnexpectedAnswer(msg)
             inner = f"{folder}/{item.name}".lstrip("/")
             if item.is_folder:
                 yield from self._files_below(path, inner)

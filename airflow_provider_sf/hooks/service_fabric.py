@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
 
+def _api_errors() -> tuple[type[Exception], ...]:
+    """Return what Airflow 3 raises if its API server fails, or refuses, to return a connection."""
+    try:
+        exceptions = import_module("airflow.sdk.exceptions")
+    except ModuleNotFoundError:  # Airflow 2
+        return ()
+    names = ("AirflowRuntimeError", "AirflowSecretsBackendAccessDenied")  # the second one from Airflow 3.3 on
+    return tuple(getattr(exceptions, name) for name in names if hasattr(exceptions, name))
+
+
 class ServiceFabricHook(ReleaseCalls, UpgradeReads, PackageCalls, PlanCalls, BaseHook):
     """
     Read a Service Fabric cluster through its REST API, and change it for a release.
@@ -45,7 +56,11 @@ class ServiceFabricHook(ReleaseCalls, UpgradeReads, PackageCalls, PlanCalls, Bas
     default_conn_name = DEFAULT_CONN_ID
     conn_type = CONN_TYPE
     hook_name = "Azure Service Fabric"
-    connection_errors = (AirflowNotFoundException, ValueError)
+    connection_errors: ClassVar[tuple[type[Exception], ...]] = (
+        AirflowNotFoundException,
+        ValueError,
+        *_api_errors(),
+    )
 
     def __init__(
         self,
@@ -74,10 +89,11 @@ class ServiceFabricHook(ReleaseCalls, UpgradeReads, PackageCalls, PlanCalls, Bas
 
     def test_connection(self) -> tuple[bool, str]:
         """Read the version of the cluster; return it and how the connection is secured, or what is wrong."""
+        errors: tuple[type[Exception], ...] = (*self.connection_errors, ServiceFabricError)
         try:
             cluster, response = self._send(CLUSTER_VERSION)
             version = runtime_version(cluster.read(response))
-        except (*self.connection_errors, ServiceFabricError) as error:
+        except errors as error:
             return False, str(error)
         security = describe_security(cluster.security, response)
         return True, f"Service Fabric {version} at {response.endpoint}; {security}"

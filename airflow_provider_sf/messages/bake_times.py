@@ -24,8 +24,21 @@ def health_line(name: str, health: ApplicationHealth, seconds: float) -> str:
     time = format_duration(seconds)
     if health.is_healthy:
         return f"{subject} is healthy; it must stay so for {time} (bake_time)"
-    why = f": {one_line(health.unhealthy_evaluations[0], 300)}" if health.unhealthy_evaluations else ""
-    return f"{subject} is unhealthy; the task waits {time} (health_check_retry){why}"
+    return f"{subject} is unhealthy; the task waits {time} (health_check_retry){_why(health)}"
+
+
+def changed_line(name: str, health: ApplicationHealth) -> str:
+    """Say that the trigger has seen other health than the task."""
+    subject, word = (
+        capitalize_first(upgrade_subject(KIND, name)),
+        "healthy" if health.is_healthy else "unhealthy",
+    )
+    return f"{subject} has become {word}; the bake time begins again{_why(health)}"
+
+
+def _why(health: ApplicationHealth) -> str:
+    first = health.unhealthy_evaluations[:1]
+    return f": {one_line(first[0], 300)}" if first else ""
 
 
 def healthy_message(name: str, seconds: float) -> str:

@@ -34,6 +34,14 @@ def provision_failed_message(subject: str, found: str) -> str:
     return f"The provision of {subject} failed: {found}. Next: correct the package, then run the task again."
 
 
+def creation_failed_message(name: str) -> str:
+    """Say that the cluster has given up creating an application."""
+    return (
+        f"Application {one_line(name)!r} could not be created: its status is Failed. Next: look for the "
+        "reason in Service Fabric Explorer, then run the task again; the cluster goes on creating it."
+    )
+
+
 def timeout_message(subject: str, found: str, seconds: float) -> str:
     """Say that a change takes too long."""
     limit = format_duration(seconds)

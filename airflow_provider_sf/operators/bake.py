@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
     from airflow_provider_sf.releases import ApplicationHealthPolicy
     from airflow_provider_sf.upgrades.applications import ApplicationHealth
 
@@ -94,32 +95,41 @@ class ServiceFabricBakeOperator(BaseOperator):
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.links.service_fabric import push_link  # noqa: PLC0415 - see above
 
+        hook = ServiceFabricHook(self.service_fabric_conn_id)
         if self.do_xcom_push:
-            push_link(
-                context, ServiceFabricHook(self.service_fabric_conn_id).get_conn(), self.kind, self.name
-            )
+            push_link(context, hook.get_conn(), self.kind, self.name)
         now = utc_now()
-        return self._watch(context, now, now + timedelta(seconds=self.timeout))
+        return self._watch(context, hook, now, now + timedelta(seconds=self.timeout))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after the trigger has woken the task."""
-        from airflow_provider_sf.rest.json_values import utc  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.rest.json_values import utc  # noqa: PLC0415 - see above
 
+        hook = ServiceFabricHook(self.service_fabric_conn_id)
+        hook.has_answer = True  # to an earlier process
         until, deadline = (utc(event[member]) or utc_now() for member in ("until", "deadline"))
-        return self._watch(context, until, deadline, was_healthy=bool(event["is_healthy"]))
+        was_healthy = None if event["reason"] == "health" else bool(event["is_healthy"])
+        return self._watch(context, hook, until, deadline, was_healthy=was_healthy)
 
     def _watch(
-        self, context: Context, until: datetime, deadline: datetime, *, was_healthy: bool | None = None
+        self,
+        context: Context,
+        hook: ServiceFabricHook,
+        until: datetime,
+        deadline: datetime,
+        *,
+        was_healthy: bool | None = None,
     ) -> dict[str, Any]:
         """
         Read the health until it is decided, or defer.
 
         :param until: when the task must decide if the health does not change
         :param deadline: when the timeout expires
-        :param was_healthy: the health before; None before the first read
+        :param was_healthy: the health before; None if it has just changed, or was never read
         """
         while True:
-            health, now = self._health(), utc_now()
+            health, now = self._health(hook), utc_now()
             if health.is_healthy is not was_healthy:
                 was_healthy, until = health.is_healthy, now + self._limit(health)
                 self._log_health(health)
@@ -130,20 +140,23 @@ class ServiceFabricBakeOperator(BaseOperator):
                 self._push_result(context, "timeout", health, deadline)
                 self._time_out()
             if self.deferrable:
-                from airflow_provider_sf.operators.health_watch import health_trigger  # noqa: PLC0415 - keeps DAG parsing fast
+                from airflow_provider_sf.operators.health_watch import defer_to_health_trigger  # noqa: PLC0415 - keeps DAG parsing fast
 
-                trigger = health_trigger(self, is_healthy=health.is_healthy, until=until, deadline=deadline)
-                self.defer(trigger=trigger, method_name="execute_complete")
+                defer_to_health_trigger(
+                    self,
+                    method_name="execute_complete",
+                    is_healthy=health.is_healthy,
+                    until=until,
+                    deadline=deadline,
+                )
             time.sleep(min(self.poke_interval, (min(until, deadline) - now).total_seconds()))
 
     def _limit(self, health: ApplicationHealth) -> timedelta:
         return timedelta(seconds=self.bake_time if health.is_healthy else self.health_check_retry)
 
-    def _health(self) -> ApplicationHealth:
-        from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - keeps DAG parsing fast
-        from airflow_provider_sf.operators.retrying import read_with_retries  # noqa: PLC0415 - see above
+    def _health(self, hook: ServiceFabricHook) -> ApplicationHealth:
+        from airflow_provider_sf.operators.retrying import read_with_retries  # noqa: PLC0415 - keeps DAG parsing fast
 
-        hook = ServiceFabricHook(self.service_fabric_conn_id)
         read = partial(hook.get_application_health, self.name, policy=self.health_policy)
         return read_with_retries(read, self.unreachable_timeout, self.log)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sf.exceptions import ChangeRefused
+from airflow_provider_sf.exceptions import ChangeRefused, CreationFailed
 from airflow_provider_sf.operators.polling import PollingOperator, value_or_example
 from airflow_provider_sf.operators.task_state import TaskState
 from airflow_provider_sf.releases.new_application import NewApplication
@@ -44,6 +44,7 @@ class ServiceFabricCreateApplicationOperator(PollingOperator):
     ``"existing"``).
 
     :raises ChangeRefused: it exists and differs, or the cluster refused it; not retried
+    :raises CreationFailed: the cluster gave up creating it (status Failed); a retry lets it go on
     :raises TimeoutError: it takes longer than ``timeout``; a retry waits again
     :raises ServiceFabricError: the cluster could not be reached, or refused the credentials; retried
     """
@@ -100,7 +101,7 @@ class ServiceFabricCreateApplicationOperator(PollingOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the application unless it exists, and wait until it is ready."""
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - keeps DAG parsing fast
-        from airflow_provider_sf.messages.packages import timeout_message  # noqa: PLC0415 - see above
+        from airflow_provider_sf.messages.packages import creation_failed_message, timeout_message  # noqa: PLC0415 - see above
 
         hook, state = ServiceFabricHook(self.service_fabric_conn_id), TaskState(context, STATE_KEY)
         new = NewApplication(
@@ -109,15 +110,19 @@ class ServiceFabricCreateApplicationOperator(PollingOperator):
             type_version=str(self.type_version),
             parameters=read_parameters(self.parameters),
         )
-        is_own, status = state.get() == sha256_of_json(new.body()), "not created"
+        is_own, is_sent, status = state.get() == sha256_of_json(new.body()), False, ""
         for _ in self.polls():
             found = self._find(hook)
-            if found is None:
-                is_own = self._create(hook, new, state) or is_own
-                continue
-            self._check_same(hook, new, found, is_own=is_own)
-            status = found.status or "present"
-            if status not in {"Creating", "Deleting"}:
+            status = "not created" if found is None else found.status or "present"
+            if found is not None:
+                self._check_same(hook, new, found, is_own=is_own)
+            if status == "Failed" and is_sent:
+                raise CreationFailed(creation_failed_message(new.name))
+            if (
+                found is None or status == "Failed"
+            ):  # Service Fabric goes on creating it after another request
+                is_own, is_sent = self._create(hook, new, state) or is_own, True
+            elif status not in {"Creating", "Deleting"}:
                 return self._result(new, status, is_own=is_own)
         raise TimeoutError(timeout_message(f"application {new.name!r}", status, self.timeout))
 

@@ -110,13 +110,11 @@ class DecidingOperator(WaitingOperator):
         written = self._wait_for_pause(None).complete(context, event)
         return self._drive(context, self.gate(context), written)
 
-    def bake_ended(
-        self,
-        context: Context,
-        event: dict[str, Any] | None = None,  # noqa: ARG002 - the cluster is read again
-    ) -> dict[str, Any]:
+    def bake_ended(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Decide again after a part of the bake time; Airflow resumes the task here."""
         gate = self.gate(context)
+        if (event or {}).get("reason") == "health":
+            gate.keep(gate.state.with_changed_health())
         return self._drive(context, gate, self._present(context, gate))
 
     def rolled_back(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -178,19 +176,19 @@ class DecidingOperator(WaitingOperator):
 
     def _bake(self, gate: GateTask, step: GateStep) -> None:
         """Wait for a part of the bake time, in the triggerer or here."""
-        from airflow_provider_sf.operators.health_watch import health_trigger  # noqa: PLC0415 - keeps DAG parsing fast
+        from airflow_provider_sf.operators.health_watch import defer_to_health_trigger  # noqa: PLC0415 - keeps DAG parsing fast
 
         now, state = utc_now(), gate.state
         if self.deferrable:
             limit = (state.arrived_at or now) + timedelta(seconds=self.timeout)
-            trigger = health_trigger(
+            defer_to_health_trigger(
                 self,
+                method_name="bake_ended",
                 is_healthy=state.healthy_since is not None,
                 until=now + timedelta(seconds=step.seconds),
                 deadline=max(limit, state.ask_again_at or limit),
                 next_domain=state.next_domain,
             )
-            self.defer(trigger=trigger, method_name="bake_ended")
         time.sleep(min(step.seconds, self.poke_interval))
 
     def _present(self, context: Context, gate: GateTask) -> dict[str, Any]:
@@ -251,9 +249,10 @@ class DecidingOperator(WaitingOperator):
         from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.operators.gate_task import GateTask  # noqa: PLC0415 - see above
 
-        return GateTask(
+        hook = ServiceFabricHook(self.service_fabric_conn_id)
+        gate = GateTask(
             context,
-            ServiceFabricHook(self.service_fabric_conn_id),
+            hook,
             self.name,
             policy=self.gate_policy(),
             checks=self.checks,
@@ -261,6 +260,8 @@ class DecidingOperator(WaitingOperator):
             read=self.read,
             log=self.log,
         )
+        hook.has_answer = gate.state.next_domain is not None  # to an earlier process
+        return gate
 
     def questions(self, gate: GateTask) -> GateQuestions:
         """Return the part of the task that asks a person."""

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.exceptions import ChangeRefused
-from airflow_provider_sf.operators.task_state import TaskState
+from airflow_provider_sf.operators.task_state import START_XCOM, TaskState
 from airflow_provider_sf.operators.waiting import WaitingOperator, utc_now
 from airflow_provider_sf.wait.parameters import check_request_timeout, naming_task, read_choice, read_seconds
 from airflow_provider_sf.xcoms import push_xcom
@@ -68,7 +68,7 @@ class GeneratedVersionOperator(WaitingOperator):
             return self.wait_for_other(context, UpgradeIdentity.from_record(record))
         if self.do_xcom_push and state is not None:
             push_xcom(context, STATE_KEY, self._report(state))
-        if step is NextStep.SEND or not self.wait_for_completion:  # nothing has to change
+        if step is NextStep.NOTHING_TO_DO or not self.wait_for_completion:
             return record.to_dict()
         before = None if state is None else UpgradeIdentity.from_record(state.before)
         return self.poll_until_ended(
@@ -78,7 +78,7 @@ class GeneratedVersionOperator(WaitingOperator):
     def _start(
         self, hook: ServiceFabricHook, context: Context
     ) -> tuple[NextStep, RequestState | None, UpgradeProgress]:
-        """Read, store, send, read again until the upgrade is on record; SEND if nothing has to change."""
+        """Read, store, send, and read again until the upgrade is on record, or nothing has to change."""
         from airflow_provider_sf.messages.descriptions import describe_record  # noqa: PLC0415 - keeps DAG parsing fast
         from airflow_provider_sf.messages.formatting import upgrade_subject  # noqa: PLC0415 - see above
         from airflow_provider_sf.releases.generated_version import (  # noqa: PLC0415 - see above
@@ -87,7 +87,7 @@ class GeneratedVersionOperator(WaitingOperator):
             next_step,
         )
 
-        task_state, options = TaskState(context, STATE_KEY), self._options(context)
+        task_state, options = TaskState(context, STATE_KEY, xcom=START_XCOM), self._options(context)
         stored, subject = task_state.get(), upgrade_subject(self.kind, self.name)
         state = None if stored is None else RequestState.from_dict(stored)
         while True:
@@ -95,16 +95,16 @@ class GeneratedVersionOperator(WaitingOperator):
             step = next_step(options, state, record, utc_now(), is_repeatable=self.is_repeatable)
             if step in {NextStep.STARTED, NextStep.WAIT_FOR_OTHER}:
                 return step, state, record
+            if step is NextStep.NOTHING_TO_DO and state is not None:
+                self.log.info("Nothing to do: this is deployed already")
+                return step, state, state.before
             if step is NextStep.LOOK_AGAIN:
                 time.sleep(LOOK_AGAIN_SECONDS)
             elif step is NextStep.SEND:
                 state = self._next_state(state, record, options)
                 task_state.set(state.to_dict())
                 self.log.info("Starting the upgrade of %s; on record: %s", subject, describe_record(record))
-                is_change, state = self._send(hook, task_state, state)
-                if not is_change:
-                    self.log.info("Nothing to do: this is deployed already")
-                    return step, state, record
+                state = self._send(hook, task_state, state)
             else:
                 reason = f"{step.value}. On record: {describe_record(record)}"
                 msg = f"Upgrade of {subject} was not started: {reason}"
@@ -120,9 +120,7 @@ class GeneratedVersionOperator(WaitingOperator):
             return replace(state, sent_at=now, answer_due_at=now + request, sends=state.sends + 1)
         return RequestState(record, options.max_tries, sent_at=now, answer_due_at=now + request)
 
-    def _send(
-        self, hook: ServiceFabricHook, task_state: TaskState, state: RequestState
-    ) -> tuple[bool, RequestState]:
+    def _send(self, hook: ServiceFabricHook, task_state: TaskState, state: RequestState) -> RequestState:
         """Send the request and store its answer; a refusal ends the task."""
         from airflow_provider_sf.rest import Rejected, ResultUnknown, ServiceFabricError  # noqa: PLC0415 - keeps DAG parsing fast
 
@@ -131,16 +129,17 @@ class GeneratedVersionOperator(WaitingOperator):
         except ResultUnknown as error:
             self.log.warning("The cluster did not confirm the start: %s", error)
             time.sleep(LOOK_AGAIN_SECONDS)
-            return True, state
+            return state
         except ServiceFabricError as error:
-            task_state.delete()  # certainly nothing was changed
+            if state.sends == 1:
+                task_state.delete()  # certainly nothing was changed
             if isinstance(error, Rejected):
                 msg = f"Upgrade of {self.kind} {self.name!r} was not started: the cluster refused it: {error}"
                 raise ChangeRefused(msg) from error
             raise
-        state = replace(state, is_accepted=True)
+        state = replace(state, is_accepted=True, is_unchanged=not is_change)
         task_state.set(state.to_dict())
-        return is_change, state
+        return state
 
     def _options(self, context: Context) -> StartOptions:
         from airflow_provider_sf.releases.start_state import StartOptions  # noqa: PLC0415 - keeps DAG parsing fast

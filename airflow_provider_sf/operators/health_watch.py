@@ -1,4 +1,4 @@
-"""Makes the trigger that watches the health of an application for a task. Not for DAG files."""
+"""Defers a task to the trigger that watches the health of an application. Not for DAG files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.operators.waiting import utc_now
 from airflow_provider_sf.rest.json_values import iso
+from airflow_provider_sf.sensors.wait_task import DEFERRAL_MARGIN
 from airflow_provider_sf.triggers.health import ServiceFabricHealthTrigger
 from airflow_provider_sf.wait.defaults import MIN_DEFERRAL_SECONDS
 
@@ -14,15 +15,23 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-def health_trigger(
-    task: Any, *, is_healthy: bool, until: datetime, deadline: datetime, next_domain: str | None = None
-) -> ServiceFabricHealthTrigger:
+def defer_to_health_trigger(
+    task: Any,
+    *,
+    method_name: str,
+    is_healthy: bool,
+    until: datetime,
+    deadline: datetime,
+    next_domain: str | None = None,
+) -> None:
     """
-    Return the trigger for a task with the parameters of a bake time; see the trigger.
+    Defer a task with the parameters of a bake time; see the trigger.
+
+    If no triggerer runs, Airflow fails the task some minutes after the deadline.
 
     :param task: an operator with ``name``, ``health_policy`` and the parameters of the polls
     """
-    return ServiceFabricHealthTrigger(
+    trigger = ServiceFabricHealthTrigger(
         name=task.name,
         service_fabric_conn_id=task.service_fabric_conn_id,
         is_healthy=is_healthy,
@@ -34,3 +43,5 @@ def health_trigger(
         health_policy=None if task.health_policy is None else task.health_policy.body(),
         next_domain=next_domain,
     )
+    remaining = max(timedelta(0), deadline - utc_now())
+    task.defer(trigger=trigger, method_name=method_name, timeout=remaining + DEFERRAL_MARGIN)

@@ -20,7 +20,8 @@ def read_with_retries(read: Callable[[], _Read], unreachable_timeout: float, log
     """
     Call a function that reads the cluster, again and again while the cluster is unreachable.
 
-    :param unreachable_timeout: the last error is raised after this many seconds
+    :param unreachable_timeout: the last error is raised after this many seconds, also if ``retry_after`` is
+        longer
     :raises ServiceFabricError: see the function
     """
     policy, tries = Policy(poke_interval=0.0, unreachable_timeout=unreachable_timeout), 0
@@ -30,12 +31,13 @@ def read_with_retries(read: Callable[[], _Read], unreachable_timeout: float, log
             return read()
         except Unreachable as error:  # noqa: PERF203 - it is the purpose of the loop
             tries += 1
-            pause = max(policy.backoff(tries) * random(), error.retry_after or 0.0)  # noqa: S311 - not a secret
-            if time.monotonic() + pause >= end:
+            remaining = end - time.monotonic()
+            if remaining <= 0:
                 raise
             if tries == 1:
                 limit = format_duration(unreachable_timeout)
                 log.warning(
                     "cluster unreachable; retrying for up to %s (unreachable_timeout): %s", limit, error
                 )
-            time.sleep(pause)
+            pause = max(policy.backoff(tries) * random(), error.retry_after or 0.0)  # noqa: S311 - not a secret
+            time.sleep(min(pause, remaining))

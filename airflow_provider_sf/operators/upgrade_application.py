@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sf.exceptions import ChangeRefused
 from airflow_provider_sf.operators.deciding import DecidingOperator
-from airflow_provider_sf.operators.task_state import TaskState
+from airflow_provider_sf.operators.task_state import START_XCOM, TaskState
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.parameters import merged, read_parameters
 from airflow_provider_sf.releases.policies import monitoring_policy_for
@@ -200,7 +200,7 @@ class ServiceFabricUpgradeApplicationOperator(DecidingOperator):
         from airflow_provider_sf.releases.start_once import NothingToDo, Started  # noqa: PLC0415 - see above
 
         hook = ServiceFabricHook(self.service_fabric_conn_id)
-        task_state = TaskState(context, STATE_KEY)
+        task_state = TaskState(context, STATE_KEY, xcom=START_XCOM)
         start = StartTask(
             hook,
             self.name,

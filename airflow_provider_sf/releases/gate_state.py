@@ -199,6 +199,10 @@ class GateState(Record):
             self, healthy_since=None, unhealthy_since=since, unhealthy_because=problems, checks=None
         )
 
+    def with_changed_health(self) -> GateState:
+        """Return the state after the trigger has seen other health: no time counts that began before."""
+        return replace(self, healthy_since=None, unhealthy_since=None, unhealthy_because=(), checks=None)
+
     def decided(self, action: GateAction, reason: str, now: datetime) -> GateState:
         """Add a decision."""
         waited = (now - (self.paused_at or now)).total_seconds()

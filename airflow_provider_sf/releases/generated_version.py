@@ -33,6 +33,8 @@ class NextStep(Enum):
 
     SEND = "send"
     LOOK_AGAIN = "look_again"
+    NOTHING_TO_DO = "nothing_to_do"
+    """The request changes nothing."""
     STARTED = "started"
     """The upgrade on record is another one than before the request."""
     WAIT_FOR_OTHER = "wait_for_other"
@@ -54,6 +56,8 @@ class RequestState(Record):
     answer_due_at: datetime
     sends: int = 1
     is_accepted: bool = False
+    is_unchanged: bool = False
+    """Whether the cluster has answered that the request changes nothing."""
 
 
 def next_step(
@@ -69,11 +73,16 @@ def next_step(
 
     :param state: what this or an earlier process has stored; None if nothing was sent
     :param is_repeatable: whether a repeated request changes nothing more
+
+    If the answer is that nothing changes, an earlier request without an answer may have made the change: the
+    upgrade can still appear.
     """
     if record.outcome is Outcome.UNKNOWN:
         return NextStep.UNKNOWN_STATE
     if state is None or (state.max_tries != options.max_tries and not record.outcome.active):
         return _first_step(options, record)
+    if state.is_unchanged and state.sends == 1:
+        return NextStep.NOTHING_TO_DO
     if differs_from_previous(state.before, record):
         return NextStep.STARTED
     return _step_without_change(state, now, is_repeatable=is_repeatable)
@@ -85,6 +94,8 @@ def _step_without_change(state: RequestState, now: datetime, *, is_repeatable: b
         return NextStep.SEND
     if now <= state.answer_due_at + LATE:
         return NextStep.LOOK_AGAIN
+    if state.is_unchanged:
+        return NextStep.NOTHING_TO_DO
     if state.is_accepted:
         return NextStep.NOT_ON_RECORD
     return NextStep.SEND if may_send_again else NextStep.NEVER_ANSWERED

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
+from airflow_provider_sf.messages.bake_times import changed_line
 from airflow_provider_sf.releases.policies import health_policy_from_body
 from airflow_provider_sf.rest import ServiceFabricError, Unreachable
 from airflow_provider_sf.rest.json_values import utc
@@ -116,6 +117,7 @@ class ServiceFabricHealthTrigger(BaseTrigger):
         policy = None if self.health_policy is None else health_policy_from_body(self.health_policy)
         health = await hook.aget_application_health(self.name, policy=policy)
         if health.is_healthy is not self.is_healthy:
+            self.log.warning("%s", changed_line(self.name, health))
             return "health"
         if self.next_domain is None:
             return ""

@@ -63,6 +63,9 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
     :param stop_when_found: also fire when the expected upgrade is first known, with a state that has not
         ended; the task stores it for its later processes, and defers again
     :param policy: how to wait and for which upgrade, from ``Policy.to_dict``
+
+    :raises TypeError: the row cannot be read, because another release wrote it. Airflow then fails this
+        trigger only, and ``retries`` of the task help
     """
 
     def __init__(
@@ -82,10 +85,13 @@ class ServiceFabricUpgradeTrigger(BaseTrigger):
         self.kind = intern(kind)
         self.service_fabric_conn_id = intern(service_fabric_conn_id)
         self.first_poll_at = first_poll_at
-        self.wait_state = WaitState.from_dict(wait_state)
+        try:
+            self.wait_state, self.policy = WaitState.from_dict(wait_state), Policy.from_dict(policy)
+        except (AttributeError, KeyError, ValueError) as error:
+            msg = f"the stored wait for the {kind} {name!r} cannot be read; another release wrote it: {error}"
+            raise TypeError(msg) from error  # after other errors Airflow's triggerer ends
         self.live_progress = live_progress
         self.stop_when_found = stop_when_found
-        self.policy = Policy.from_dict(policy)
         self._log_state = LogState()
         self._unchanged_polls = 0
         """How many polls since the last step found the same record again, and when the last of them did."""

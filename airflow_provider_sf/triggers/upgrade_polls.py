@@ -10,7 +10,7 @@ from airflow_provider_sf.hooks.cluster_cache import cached_cluster
 from airflow_provider_sf.rest import Unreachable
 from airflow_provider_sf.triggers.poller import Subscription, poll_queue, poller_for
 from airflow_provider_sf.upgrades import UpgradeProgress
-from airflow_provider_sf.wait import state_machine
+from airflow_provider_sf.wait import defaults, state_machine
 from airflow_provider_sf.wait.watch import key_facts
 
 if TYPE_CHECKING:
@@ -57,5 +57,5 @@ def _next_subscription(result: PollResult, interval: float) -> Subscription:
     now, error = loop_time(), result.observation
     if isinstance(error, UpgradeProgress):
         return Subscription(now, now + interval, interval)
-    retry_after = error.retry_after if isinstance(error, Unreachable) else None
-    return Subscription(now, now + max(interval, retry_after or 0.0))
+    retry_after = (error.retry_after or 0.0) if isinstance(error, Unreachable) else 0.0
+    return Subscription(now, now + max(interval, min(retry_after, defaults.UNREACHABLE_TIMEOUT_SECONDS)))

@@ -21,7 +21,7 @@ class ImageStoreItem:
     @property
     def name(self) -> str:
         """The last part of the path, which a cluster on Windows separates by backslashes."""
-        return self.path.replace("\\", "/").rpartition("/")[2]
+        return self.path.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
     @classmethod
     def from_answer(cls, answer: dict[str, Any]) -> ImageStoreItem:

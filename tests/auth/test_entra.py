@@ -235,11 +235,12 @@ def test_silent_issuer_is_unreachable(transport: Any, simulator: Simulator, clos
         transport(signed_in(simulator, authority=f"https://127.0.0.1:{closed_port}"))
 
 
+@pytest.mark.parametrize("module", ["azure.core.exceptions", "azure.identity"])
 def test_without_the_library_the_extra_is_named(
-    transport: Any, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+    module: str, transport: Any, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The library is installed for the tests, so its import is made to fail."""
-    monkeypatch.setitem(sys.modules, "azure.core", None)
+    monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(Rejected, match=r"needs azure-identity: pip install 'airflow-provider-sf\[azure\]'"):
         transport(signed_in(simulator))
 
@@ -280,6 +281,20 @@ def test_only_texts_of_the_metadata_are_taken() -> None:
 
 
 # Credentials that work only on a machine in Azure.
+
+
+def test_missing_token_file_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kubernetes replaces the file of a workload identity from time to time."""
+    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", "/no/such/file")
+    entra = Entra("workload_identity", tenant_id="us", client_id="me", cluster_application="cluster")
+    cluster = PublicClient(
+        "c",
+        is_verified=True,
+        ask=lambda _: {"type": "aad", "metadata": {}},
+        http=lambda: pytest.fail("nothing is sent"),
+    )
+    with pytest.raises(Unreachable, match=r"check credential, tenant_id, client_id: .*No such file"):
+        get_token(entra, cluster)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,18 @@ def test_extra_is_an_object_or_text(extra: object) -> None:
             f"the connection in {VARIABLE}: port is not a number",
         ),
         (
+            '{"conn_type": "service_fabric", "host": "a", "port": ["secret"]}',
+            f"the connection in {VARIABLE}: port is not a number",
+        ),
+        (
+            '{"conn_type": "service_fabric", "host": ["secret"]}',
+            f"the connection in {VARIABLE}: host is not a text",
+        ),
+        (
+            '{"conn_type": "service_fabric", "host": "a", "schema": {"secret": 1}}',
+            f"the connection in {VARIABLE}: schema is not a text",
+        ),
+        (
             '{"conn_type": "service_fabric", "host": "a", "extra": "secret"}',
             f"the connection in {VARIABLE}: it is not a JSON object",
         ),

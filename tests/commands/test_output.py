@@ -52,3 +52,10 @@ def test_no_json_is_a_command(text: str) -> None:
     write_json(stream, {text: text})
     assert "##" not in stream.getvalue()
     assert json.loads(stream.getvalue()) == {text: text}
+
+
+def test_letter_that_the_stream_lacks_is_escaped() -> None:
+    written_bytes = io.BytesIO()
+    stream = io.TextIOWrapper(written_bytes, encoding="ascii")
+    Log(stream, {}).info("Web: gr\N{LATIN SMALL LETTER U WITH DIAERESIS}n")
+    assert written_bytes.getvalue() == b"Web: gr\\xfcn\n"

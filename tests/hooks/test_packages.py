@@ -23,9 +23,9 @@ from airflow_provider_sf.hooks.upload_progress import UploadProgress
 from airflow_provider_sf.releases import ExternalPackage, ImageStorePackage
 from airflow_provider_sf.releases.manifests import manifest_hash
 from airflow_provider_sf.releases.package_files import ByteRange, missing_ranges
-from airflow_provider_sf.rest import Rejected, ResultUnknown, Unreachable
+from airflow_provider_sf.rest import Rejected, ResultUnknown, UnexpectedAnswer, Unreachable
 from airflow_provider_sf.simulator.commands import ApiRequest
-from airflow_provider_sf.simulator.responses import fabric_error
+from airflow_provider_sf.simulator.responses import fabric_error, json_response
 from airflow_provider_sf.upgrades.image_store import ImageStoreItem
 from tests.scripted_gateway import ScriptedGateway, Turn
 
@@ -275,6 +275,16 @@ def test_folder_with_other_files_is_refused(simulator: Simulator, package: Path)
     with pytest.raises(Rejected, match=r"'shop/2\.0'.* 1 files .*'WebPkg/Code/empty\.txt'"):
         call("upload_application_package", package, PATH)
     assert len(simulator.journal) == sent
+
+
+def test_item_without_a_name_is_refused(simulator: ScriptedCluster, package: Path) -> None:
+    """Its folder would be listed again and again."""
+    simulator.script(
+        "/ImageStore/StorePackage",
+        json_response({"StoreFiles": [], "StoreFolders": [{"StoreRelativePath": ""}]}),
+    )
+    with pytest.raises(UnexpectedAnswer, match="item without a name below 'StorePackage'"):
+        ServiceFabricHook().upload_application_package(package, "StorePackage")
 
 
 def test_upload_ends_after_several_tries(simulator: Simulator, package: Path) -> None:

@@ -10,11 +10,11 @@ import pytest
 from airflow.models.connection import Connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-from airflow_provider_sf.airflow_versions import INSTALLED
+from airflow_provider_sf.airflow_versions import INSTALLED, TASK_SDK
 from airflow_provider_sf.hooks import cluster_cache, cluster_requests
 from airflow_provider_sf.hooks.async_connection import AsyncConnection
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
-from airflow_provider_sf.rest import Rejected
+from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.simulator import Simulator
 from airflow_provider_sf.simulator.certificates import Authority
 from tests.hooks.counted_loads import Hook
@@ -281,6 +281,25 @@ def test_invalid_extra_is_not_unsecured(
         expected = AirflowNotFoundException, "`service_fabric_default` isn't defined"
     with pytest.raises(expected[0], match=expected[1]):
         ServiceFabricHook().get_conn()
+
+
+@pytest.mark.skipif(not TASK_SDK.is_available, reason="Airflow 2 reads its database")
+def test_refusal_of_airflow_is_an_outage_later() -> None:
+    """Its API server may fail, or refuse the token of the task, after the cluster has answered."""
+    errors = set(ServiceFabricHook.connection_errors) - {AirflowNotFoundException, ValueError}
+    assert errors
+    for error in errors:
+
+        class Broken(ServiceFabricHook):
+            def _load_cluster(self, error: type[Exception] = error) -> Any:
+                raise error.__new__(error)
+
+        hook = Broken()
+        with pytest.raises(error):
+            hook.get_conn()
+        hook.has_answer = True
+        with pytest.raises(Unreachable, match="could not be read"):
+            hook.get_conn()
 
 
 def test_refused_waits_share_one_reload(mutual: Simulator, tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from airflow_provider_sf.operators.service_fabric import ServiceFabricBakeOperat
 from airflow_provider_sf.releases import ApplicationHealthPolicy, ServiceTypeHealthPolicy
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.bake_result import BakeResult
+from airflow_provider_sf.rest import Unreachable
+from airflow_provider_sf.rest.json_values import utc
+from airflow_provider_sf.sensors.wait_task import DEFERRAL_MARGIN
 from airflow_provider_sf.simulator.responses import json_response
 from airflow_provider_sf.triggers.health import ServiceFabricHealthTrigger
 
@@ -35,6 +38,10 @@ TOLERANT = ApplicationHealthPolicy(
 
 
 class Bake(ServiceFabricBakeOperator):
+    log = LOG
+
+
+class Trigger(ServiceFabricHealthTrigger):
     log = LOG
 
 
@@ -121,7 +128,7 @@ def watch(deferred: TaskDeferred, **changes: Any) -> dict[str, Any]:
     keywords = {**json.loads(json.dumps(stored)), "first_poll_at": "2020-01-01T00:00:00Z", **changes}
 
     async def drain() -> Iterator[Any]:
-        return iter([event.payload async for event in ServiceFabricHealthTrigger(**keywords).run()])
+        return iter([event.payload async for event in Trigger(**keywords).run()])
 
     return dict(next(asyncio.run(drain())))
 
@@ -141,6 +148,24 @@ def test_deferred_bake_keeps_its_time(context: Any, clock: Any) -> None:
     assert bake(deferrable=True).execute_complete(context, event) == {"healthy_seconds": 300.0}
 
 
+def test_bad_moment_restarts_the_deferred_bake_time(
+    context: Any, clock: Any, simulator: ScriptedCluster, caplog: Any
+) -> None:
+    """The application is healthy again when the worker looks."""
+    simulator.script("/$/GetHealth", *healths("Ok", "Error", "Ok"))
+    with pytest.raises(TaskDeferred) as first:
+        bake(deferrable=True).execute(context)
+    event = watch(first.value)
+    assert event["reason"] == "health"
+    assert "has become unhealthy; the bake time begins again" in caplog.text
+    clock.now += 200
+    with pytest.raises(TaskDeferred) as second:
+        bake(deferrable=True).execute_complete(context, event)
+    first_until, until = (utc(deferred.value.trigger.until) for deferred in (first, second))
+    assert first_until is not None
+    assert until == first_until + timedelta(seconds=200)
+
+
 @pytest.mark.usefixtures("simulator")
 def test_deadline_wakes_the_task(context: Any) -> None:
     with pytest.raises(TaskDeferred) as deferred:
@@ -148,6 +173,26 @@ def test_deadline_wakes_the_task(context: Any) -> None:
     event = watch(deferred.value, until="2999-01-01T00:00:00Z")
     assert event["reason"] == "time"
     assert event["deadline"].startswith("2026-03-08")
+
+
+def test_lost_connection_is_an_outage_later(
+    context: Any, simulator: ScriptedCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow may fail to return a connection for a moment; an earlier process has used it."""
+    with pytest.raises(TaskDeferred) as deferred:
+        bake(deferrable=True).execute(context)
+    event = watch(deferred.value)
+    assert simulator.requests
+    monkeypatch.delenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT")
+    with pytest.raises(Unreachable, match="connection 'service_fabric_default' could not be read"):
+        bake(deferrable=True, unreachable_timeout=0).execute_complete(context, event)
+
+
+@pytest.mark.usefixtures("simulator")
+def test_bake_ends_without_a_triggerer(context: Any) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        bake(deferrable=True, timeout=3_600).execute(context)
+    assert deferred.value.timeout == timedelta(seconds=3_600) + DEFERRAL_MARGIN
 
 
 @pytest.mark.parametrize(

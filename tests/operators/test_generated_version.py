@@ -10,6 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_sf.exceptions import ChangeRefused, UpgradeFailed
+from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators.service_fabric import (
     ServiceFabricApplyApplicationResourceOperator,
     ServiceFabricUpgradeComposeDeploymentOperator,
@@ -17,13 +18,12 @@ from airflow_provider_sf.operators.service_fabric import (
 from airflow_provider_sf.releases.generated_version import NextStep, RequestState, next_step
 from airflow_provider_sf.releases.start_state import StartOptions
 from airflow_provider_sf.rest import Unreachable
-from airflow_provider_sf.simulator.responses import fabric_error
+from airflow_provider_sf.simulator.responses import FAULTS, HttpResponse, fabric_error
 from airflow_provider_sf.upgrades import UpgradeProgress
 from tests.sensors.running import fire
 
 if TYPE_CHECKING:
     from airflow_provider_sf.simulator import Simulator
-    from airflow_provider_sf.simulator.responses import HttpResponse
     from tests.scripted_cluster import ScriptedCluster
 
 LOG: Any = logging.getLogger("operator")
@@ -219,6 +219,54 @@ def test_record_without_a_change(state: str, keywords: Any, expected: NextStep) 
     now = start + timedelta(hours=1 if keywords.pop("late", False) else 0)
     request = RequestState(record, 0, sent_at=start, answer_due_at=start, **keywords)
     assert next_step(StartOptions(), request, record, now, is_repeatable=False) is expected
+
+
+def resource_is_unchanged(simulator: ScriptedCluster, lost: HttpResponse) -> None:
+    """Lose the answer to the first request; answer to the second that nothing changes."""
+    unchanged = HttpResponse(201, b"{}")
+    simulator.script("/Resources/Applications/idle-shop", lost, unchanged)
+
+
+def test_late_effect_of_an_unanswered_request_is_awaited(
+    context: Any, simulator: ScriptedCluster, clock: Any, monkeypatch: Any
+) -> None:
+    """The first request starts the upgrade after the second one was answered."""
+    resource_is_unchanged(simulator, FAULTS["html"])
+    looks = 0
+
+    def pass_time(seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        clock.now += seconds
+        if looks == 3:
+            simulator.script("/Resources/Applications/idle-shop", None)
+            ServiceFabricHook().apply_application_resource(
+                "idle-shop", {"name": "idle-shop", "properties": {"description": "1"}}
+            )
+
+    monkeypatch.setattr("airflow_provider_sf.operators.generated_version.time.sleep", pass_time)
+    record = resource().execute(context)
+    assert (record["outcome"], record["target_version"]) == ("succeeded", "v1")
+
+
+def test_unchanged_resource_without_an_upgrade_is_done(context: Any, simulator: ScriptedCluster) -> None:
+    resource_is_unchanged(simulator, FAULTS["html"])
+    assert resource().execute(context)["target_version"] == "v0"
+    assert starts(simulator) == 0
+
+
+def test_refusal_after_an_unanswered_request_keeps_the_state(
+    context: Any, simulator: ScriptedCluster
+) -> None:
+    """The first request may have started the upgrade: a retry must know that it is its own."""
+    simulator.script(
+        "/Resources/Applications/idle-shop",
+        FAULTS["html"],
+        fabric_error(409, "FABRIC_E_WRITE_CONFLICT", "busy"),
+    )
+    with pytest.raises(Unreachable, match="busy"):
+        resource().execute(context)
+    assert context["task_state_store"].values
 
 
 @both

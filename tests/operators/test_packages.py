@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_sf.exceptions import ChangeRefused, ProvisionFailed
+from airflow_provider_sf.exceptions import ChangeRefused, CreationFailed, ProvisionFailed
 from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.operators.application_types import ServiceFabricProvisionApplicationTypeOperator
 from airflow_provider_sf.operators.create_application import ServiceFabricCreateApplicationOperator
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_sf.simulator import Simulator
+    from airflow_provider_sf.simulator.responses import HttpResponse
     from tests.scripted_cluster import ScriptedCluster
 
 TYPE = "IdleShopType"
@@ -443,6 +444,27 @@ def test_application_is_awaited_until_it_is_ready(context: Any, simulator: Scrip
     new = {"Name": "fabric:/store", "TypeName": TYPE, "TypeVersion": "v1", "Status": "Creating"}
     simulator.script("/Applications/store", None, json_response(new), None)
     assert create().execute(context)["status"] == "Ready"
+
+
+def failed_application() -> HttpResponse:
+    return json_response({"Name": "fabric:/store", "TypeName": TYPE, "TypeVersion": "v1", "Status": "Failed"})
+
+
+def test_failed_creation_is_red(context: Any, simulator: ScriptedCluster) -> None:
+    """Microsoft's page of the status: another request can be accepted to resume a failed application."""
+    simulator.script("/Applications/store", None, *[failed_application()] * 3)
+    with pytest.raises(CreationFailed, match="'fabric:/store' could not be created: its status is Failed"):
+        create().execute(context)
+    assert sum("/$/Create" in line for line in simulator.requests) == 1
+    with pytest.raises(CreationFailed):
+        create().execute(context)
+    assert sum("/$/Create" in line for line in simulator.requests) == 2
+
+
+def test_failed_creation_goes_on(context: Any, simulator: ScriptedCluster) -> None:
+    simulator.script("/Applications/store", failed_application(), None)
+    assert create().execute(context)["status"] == "Ready"
+    assert sum("/$/Create" in line for line in simulator.requests) == 1
 
 
 def test_unreadable_application_is_an_error(context: Any, simulator: ScriptedCluster) -> None:

@@ -298,6 +298,35 @@ def test_supersede_rolls_the_other_upgrade_back(context: Any, starts: Any, clock
     assert starts() == ["v2", "v1"]
 
 
+@pytest.fixture
+def without_store(context: dict[str, Any]) -> dict[str, Any]:
+    """The context before Airflow 3.3."""
+    del context["task_state_store"]
+    return context
+
+
+def test_without_a_store_nothing_starts_again(without_store: Any, starts: Any, clock: Any, ti: Any) -> None:
+    """The task resumes late: both upgrades have been rolled back."""
+    name = "fabric:/idle_rolled_back-shop/web"
+    start_another(name=name)
+    clock.now += 120
+    with pytest.raises(TaskDeferred) as deferred:
+        operator(name, if_upgrading="supersede", deferrable=True).execute(without_store)
+    assert deferred.value.method_name == "start_after_other"
+    assert ti.xcoms["upgrade_start_state"]["schema"].startswith("service_fabric.")
+    clock.now += 36_000
+    with pytest.raises(UpgradeFailed, match=r"^Rolled back, "):
+        operator(name, if_upgrading="supersede").start_after_other(without_store, fire(deferred.value))
+    assert starts() == ["v2", "v1"]
+
+
+def test_refused_start_leaves_no_state(without_store: Any, simulator: ScriptedCluster, ti: Any) -> None:
+    simulator.script("/$/Upgrade", NO_RIGHTS)
+    with pytest.raises(ChangeRefused, match="no rights"):
+        operator().execute(without_store)
+    assert ti.xcoms["upgrade_start_state"] is None
+
+
 # Refusals.
 
 

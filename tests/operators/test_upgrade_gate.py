@@ -19,7 +19,8 @@ from airflow_provider_sf.releases import ApplicationHealthPolicy, PausedUpgrade,
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.releases.policies import health_policy_from_body
 from airflow_provider_sf.releases.upgrade_update import UpgradeUpdate
-from airflow_provider_sf.rest import Rejected
+from airflow_provider_sf.rest import Rejected, Unreachable
+from airflow_provider_sf.sensors.wait_task import DEFERRAL_MARGIN
 from airflow_provider_sf.simulator.responses import FAULTS, fabric_error, json_response
 from airflow_provider_sf.triggers.health import ServiceFabricHealthTrigger
 from tests.operators.answers import answer, asked, calls, started_domains
@@ -234,6 +235,7 @@ def pause_before_ud2(context: Any, clock: Any, **keywords: Any) -> TaskDeferred:
 def test_bake_time_is_deferred(context: Any, simulator: Simulator, clock: Any) -> None:
     deferred = pause_before_ud2(context, clock, bake_time=600)
     assert deferred.method_name == "bake_ended"
+    assert deferred.timeout == timedelta(hours=6) + DEFERRAL_MARGIN
     assert watch(deferred, until="2020-01-01T00:00:00Z") == {"reason": "time"}
     clock.now += 300
     again = deferred_by(lambda: gate(deferrable=True, bake_time=600).bake_ended(context, {"reason": "time"}))
@@ -244,6 +246,29 @@ def test_bake_time_is_deferred(context: Any, simulator: Simulator, clock: Any) -
     assert waiting.method_name == "execute_complete"
     assert started_domains(simulator) == ["UD2"]
     assert waiting.trigger.policy.resumed_domain == "UD2"
+
+
+def test_bad_moment_begins_the_bake_time_again(context: Any, simulator: Simulator, clock: Any) -> None:
+    """The trigger has seen bad health; the application is healthy again when the worker looks."""
+    pause_before_ud2(context, clock, bake_time=600)
+    clock.now += 500
+    deferred_by(lambda: gate(deferrable=True, bake_time=600).bake_ended(context, {"reason": "health"}))
+    clock.now += 500
+    deferred_by(lambda: gate(deferrable=True, bake_time=600).bake_ended(context, {"reason": "time"}))
+    assert started_domains(simulator) == []
+    clock.now += 101
+    deferred_by(lambda: gate(deferrable=True, bake_time=600).bake_ended(context, {"reason": "time"}))
+    assert started_domains(simulator) == ["UD2"]
+
+
+def test_lost_connection_is_an_outage_later(
+    context: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause_before_ud2(context, clock, bake_time=600)
+    monkeypatch.delenv("AIRFLOW_CONN_SERVICE_FABRIC_DEFAULT")
+    resumed = gate(deferrable=True, bake_time=600, unreachable_timeout=0)
+    with pytest.raises(Unreachable, match="connection 'service_fabric_default' could not be read"):
+        resumed.bake_ended(context, {"reason": "time"})
 
 
 def test_bake_time_survives_a_retry(context: Any, simulator: Simulator, clock: Any, ti: Any) -> None:

@@ -108,7 +108,7 @@ def test_row_is_readable_json_without_defaults() -> None:
 
 def test_unknown_row_is_refused() -> None:
     _, keywords = trigger("good-shop").serialize()
-    with pytest.raises(ValueError, match="schema"):
+    with pytest.raises(TypeError, match="schema"):
         ServiceFabricUpgradeTrigger(**{**keywords, "wait_state": {"schema": "other/1"}})
 
 
@@ -251,7 +251,7 @@ def test_keywords_of_later_releases_have_defaults(clock: Any) -> None:
 
 
 def test_unknown_keyword_is_refused() -> None:
-    with pytest.raises(ValueError, match="patience"):
+    with pytest.raises(TypeError, match="patience"):
         trigger("good-shop", patience=3)
 
 

@@ -58,3 +58,21 @@ def test_stored_wait_goes_on(clock: Any) -> None:
     (state,) = run(ServiceFabricUpgradeTrigger(**{**keywords, "poke_interval": 0.01}))
     assert (state.ended_by, state.verdict and state.verdict.value) == ("upgrade", "succeeded")
     assert state.began_at == ServiceFabricUpgradeTrigger(**keywords).wait_state.began_at
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"wait_state": {"schema": "service_fabric.upgrade_wait/2"}},
+        {"wait_state": None},
+        {"new_parameter": 1},
+        {"poke_interval": "often"},
+    ],
+)
+def test_row_of_a_later_release_fails_alone(changes: dict[str, Any]) -> None:
+    """Airflow's triggerer fails one trigger after a TypeError. After other errors it ends, with all triggers."""
+    classpath, keywords = read(RECORDS / "ServiceFabricUpgradeTrigger.1.json")
+    with pytest.raises(
+        TypeError, match="the stored wait for the application_resource 'good-shop' cannot be read"
+    ):
+        created(classpath, {**keywords, **changes})

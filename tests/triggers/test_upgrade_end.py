@@ -26,9 +26,9 @@ from airflow_provider_sf.hooks.service_fabric import ServiceFabricHook
 from airflow_provider_sf.releases.application_upgrade import ApplicationUpgrade
 from airflow_provider_sf.rest import Rejected, Unreachable
 from airflow_provider_sf.triggers import poller, watch_store
-from airflow_provider_sf.triggers.poller import PollResult
+from airflow_provider_sf.triggers.poller import PollResult, Subscription
 from airflow_provider_sf.triggers.upgrade_end import ServiceFabricUpgradeEndTrigger
-from airflow_provider_sf.triggers.upgrade_polls import Poll, polls_of
+from airflow_provider_sf.triggers.upgrade_polls import Poll, _next_subscription, polls_of
 from tests.triggers.stand_in import until
 from tests.triggers.watching import SHOP, AssetStore, Triggerer, watch_of
 from tests.wait.test_watch import (
@@ -572,6 +572,17 @@ def test_unreachable_cluster_is_polled_again(closed_port: int, monkeypatch: pyte
         await stream.aclose()
 
     asyncio.run(run())
+
+
+def test_long_retry_after_blinds_no_watch() -> None:
+    """A proxy may ask to come back tomorrow."""
+
+    async def run() -> Subscription:
+        error = Unreachable("busy", retry_after=86_400.0)
+        return _next_subscription(PollResult(error, datetime.now(timezone.utc)), 15.0)
+
+    subscription = asyncio.run(run())
+    assert subscription.latest - subscription.earliest == 300.0
 
 
 # The row in Airflow's database.
