@@ -26,13 +26,13 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.installed ## Run a release DAG in a real Airflow; it waits for a simulated upgrade (about 3 minutes)
+demo: $(VENV)/.installed ## Wait for a simulated upgrade with a DAG in a real Airflow (about 3 minutes)
 	@$(BIN)/python -m demo
 
-demo-rollback: $(VENV)/.installed ## Run the same DAG with a rollback: the task fails and names the reason (about 3 minutes)
+demo-rollback: $(VENV)/.installed ## The same with a rollback: the task fails and names the reason (about 3 minutes)
 	@$(BIN)/python -m demo rollback
 
-airflow: $(VENV)/.installed ## Start Airflow with the example DAGs and two simulated clusters, until Ctrl-C
+airflow: $(VENV)/.installed ## Start Airflow with the example DAGs and simulated clusters, until Ctrl-C
 	@$(BIN)/python -m demo airflow
 
 test: $(VENV)/.installed-dev lint ## Run the checks and the tests that a change needs (about 3 minutes)
@@ -47,13 +47,15 @@ test-all: test ## Run 'make test', then the documentation site, live Airflow, ev
 	@echo "==> Every kind in every mode, and Hypothesis with more examples"
 	@$(BIN)/python $(PYTEST) --dist worksteal --hypothesis-profile thorough -m "not live and (thorough or hypothesis)"
 	@echo "==> Live Airflow"
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+		$(PIP) --constraint constraints-e2e.txt asyncpg psycopg2-binary; fi  # the faults run on PostgreSQL then
 	@$(BIN)/python $(PYTEST) --numprocesses 3 --dist loadfile --no-loadscope-reorder -m live  # they wait most of the time
 	@$(MAKE) --no-print-directory test-airflow-2.11
 
-test-airflow-2.11: | check-python ## Test the oldest supported Airflow on the oldest supported Python (part of test-all)
+test-airflow-2.11: | check-python ## Test Airflow 2.11 on Python 3.10 (part of test-all)
 	@$(PYTHON) tests/matrix --examples $(OLD_AIRFLOW)
 
-matrix: | check-python ## Test each supported Airflow and Python, or AIRFLOWS="3.1.8 3.2.2" (about an hour)
+matrix: | check-python ## Test each supported Airflow and Python, or AIRFLOWS="3.1.8 3.2.2" (about an hour and a half)
 	@$(PYTHON) tests/matrix --write-docs $(AIRFLOWS)
 
 matrix-wheel: | check-python ## Check the wheel of 'make build' in a clean environment of each Airflow and Python, or AIRFLOWS="3.1.8" (about 20 minutes)
