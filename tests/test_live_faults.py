@@ -17,6 +17,7 @@ from tests.e2e.__main__ import DAGS
 from tests.e2e.checks import Verdict, judge
 from tests.e2e.distributed import DistributedAirflow
 from tests.e2e.faults import FAULTS
+from tests.e2e.mistakes import MISTAKES
 from tests.e2e.servers import MissingServerError, Postgres
 from tests.e2e.world import World
 
@@ -83,7 +84,7 @@ def test_tasks_survive_the_fault(name: str, verdicts: dict[str, Verdict]) -> Non
 
 
 def test_known_mistake_is_found(verdicts: dict[str, Verdict]) -> None:
-    assert any("rolled_back: it is success" in problem for problem in verdicts["mistake"].problems)
+    assert MISTAKES[MISTAKE].is_found(verdicts["mistake"].problems)
 
 
 def test_no_trigger_is_left_behind(played: tuple[World, dict[str, Verdict]]) -> None:

@@ -53,6 +53,8 @@ def _problems(world: World, case: Case, task: str, end: End) -> Iterator[str]:
     if ended_at is not None:
         yield from _journal_problems(case, task, end, ended_at)
     wait = world.xcom(case, task) or {}
+    if end.ended_by and wait:
+        yield from _xcom_problems(world, case, task, wait)
     if end.ended_by != wait.get("ended_by"):
         yield f"its XCom upgrade_wait has ended_by {wait.get('ended_by')}, expected {end.ended_by}"
     if end.most_seconds and wait.get("ended_at"):
@@ -63,6 +65,22 @@ def _problems(world: World, case: Case, task: str, end: End) -> Iterator[str]:
         log = world.log(case, task)
         news = (end.log, str(wait.get("message") or "").splitlines()[0] if wait.get("message") else "")
         yield from (f"its log lacks {text!r}" for text in news if text not in log)
+
+
+def _xcom_problems(world: World, case: Case, task: str, wait: dict[str, Any]) -> Iterator[str]:
+    record = wait.get("record") or {}
+    if not wait.get("message"):
+        yield "its XCom upgrade_wait has no message"
+    keys = ("upgrade_progress", "return_value") if case.state(task) == "success" else ("upgrade_progress",)
+    yield from (f"its XCom {key} is not the record" for key in keys if world.xcom(case, task, key) != record)
+    ended_at = moment(wait["ended_at"]) if wait.get("ended_at") else 0.0
+    reads = [entry for entry in case.cluster.reads(case.upgrade_name(task)) if entry.at <= ended_at]
+    last, recorded = (
+        state_in(reads[-1].answer) if reads else ("", ""),
+        (record.get("state"), record.get("target_version")),
+    )
+    if recorded != last:
+        yield f"its record has {recorded}, but the cluster's last answer was {' '.join(last)}"
 
 
 def _journal_problems(case: Case, task: str, end: End, ended_at: float) -> Iterator[str]:
@@ -79,6 +97,8 @@ def _journal_problems(case: Case, task: str, end: End, ended_at: float) -> Itera
         yield f"{len(after)} reads followed its end, at most {end.reads_after_end} expected"
     if task == "release" and case.cluster.starts(name) != 1:
         yield f"its upgrade was started {case.cluster.starts(name)} times"
+    if task == "release" and case.cluster.start_requests(name) != 1:
+        yield f"the start of its upgrade was requested {case.cluster.start_requests(name)} times"
 
 
 def _facts(case: Case) -> dict[str, Any]:
@@ -88,6 +108,7 @@ def _facts(case: Case) -> dict[str, Any]:
     return {
         "tasks": _task_facts(case),
         "starts": case.cluster.starts(names.get("release", "")),
+        "start_requests": case.cluster.start_requests(names.get("release", "")),
         "reads": sum(len(case.cluster.reads(name)) for name in set(names.values())),
         "read_again_after": max(
             (reads[0].at - case.fault_at for reads in after_fault.values() if reads), default=0.0

@@ -160,6 +160,14 @@ class Cluster(Simulator):
         calls = [(command.call, command.name) for command in self.journal]
         return calls.count(("start_application_upgrade", name))
 
+    def start_requests(self, name: str) -> int:
+        """Return how many requests to start an upgrade were answered, also those that the cluster refused."""
+        with self._lock:
+            return sum(
+                entry.method == "POST" and entry.path.endswith("/$/Upgrade") and entry.is_about(name)
+                for entry in self.exchanges
+            )
+
     def reads_between(self, begin: float, end: float) -> int:
         """Return how often the progress of any upgrade was read between two Unix times."""
         with self._lock:

@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from tests.e2e.cluster import Cluster
 
+FALSE_GREEN = "it is green, but the cluster's last answer was"
+LOST_TRY = r"in try 2, expected \w+ in try 1"
+
+
+class Mistake(NamedTuple):
+    """What a mistake is, and the problem by which the suite finds it, as a regular expression."""
+
+    what: str
+    problem: str
+
+    def is_found(self, problems: Iterable[str]) -> bool:
+        """Return whether one of the problems is that of this mistake."""
+        return any(re.search(self.problem, problem) for problem in problems)
+
+
 MISTAKES = {
-    "blind": "an event that is trusted without a check",
-    "forgetful": "a try that knows nothing of the one before",
-    "naive": "an event that is trusted without a check, and a try that knows nothing of the one before",
-    "careless": "a wait that takes any upgrade for the expected one",
-    "impatient": "one failed poll that ends the wait",
-    "repeating": "a start that is sent in each try",
-    "first_gateway": "a client that knows only one gateway",
-    "pinned": "a client that knows only the first certificate of the server",
-    "read_once": "a connection and its files that are read only once",
-    "restarted": "a triggerer that knows nothing of the one before",
-    "renamed": "a keyword of the trigger that has another name than in the row",
-    "fragile": "a wait that only its first triggerer can continue",
-    "relative": "a timeout that starts again",
-    "stubborn": "polls that go on after the task has ended",
-    "uncached": "a wait that ends when its connection cannot be loaded",
-    "leaky": "a connection for each poll that stays open",
-    "unshared": "a poll for each wait, not for each upgrade",
+    "blind": Mistake("an event that is trusted without a check", FALSE_GREEN),
+    "forgetful": Mistake("a try that knows nothing of the one before", f"superseded: {FALSE_GREEN}"),
+    "naive": Mistake(
+        "an event that is trusted without a check, and a try that knows nothing of the one before",
+        FALSE_GREEN,
+    ),
+    "careless": Mistake("a wait that takes any upgrade for the expected one", f"superseded: {FALSE_GREEN}"),
+    "impatient": Mistake("one failed poll that ends the wait", LOST_TRY),
+    "repeating": Mistake("a start that is sent in each try", "requested 2 times"),
+    "first_gateway": Mistake("a client that knows only one gateway", LOST_TRY),
+    "pinned": Mistake("a client that knows only the first certificate of the server", LOST_TRY),
+    "read_once": Mistake("a connection and its files that are read only once", LOST_TRY),
+    "restarted": Mistake("a triggerer that knows nothing of the one before", f"superseded: {FALSE_GREEN}"),
+    "renamed": Mistake("a keyword of the trigger that has another name than in the row", LOST_TRY),
+    "fragile": Mistake("a wait that only its first triggerer can continue", LOST_TRY),
+    "relative": Mistake("a timeout that starts again", "its wait took"),
+    "stubborn": Mistake("polls that go on after the task has ended", "reads followed its end"),
+    "uncached": Mistake("a wait that ends when its connection cannot be loaded", LOST_TRY),
+    "leaky": Mistake(
+        "a connection for each poll that stays open", "connections to the cluster are still open"
+    ),
+    "unshared": Mistake("a poll for each wait, not for each upgrade", "polls a minute"),
 }
 """What each mistake is. ``dags/broken_waits.py`` makes them."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -36,6 +37,13 @@ class Result:
     problems: tuple[str, ...]
     facts: dict[str, Any]
     mistake: str = ""
+    revision: str = ""
+    """The commit of the provider, and of the suite; ``-dirty`` if files were changed. Older results have none."""
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the mistake was found, by its own problem."""
+        return MISTAKES[self.mistake].is_found(self.problems)
 
     @classmethod
     def of(
@@ -51,7 +59,12 @@ class Result:
         """Return the result of a case that has just ended."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         machine = f"{os.cpu_count()} processors, Python {platform.python_version()}"
-        return cls(fault, executor, dag, now, machine, problems, facts, mistake)
+        return cls(fault, executor, dag, now, machine, problems, facts, mistake, _revision())
+
+
+def _revision() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(command, cwd=FILE.parent, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def append(result: Result, file: Path = FILE) -> None:
@@ -86,9 +99,9 @@ def _row(name: str, results: Iterable[Result]) -> str:
     if not runs:
         return ""
     revealed = [
-        MISTAKES[mistake]
+        MISTAKES[mistake].what
         for mistake in (*fault.caught, *fault.caught_alone)
-        if any(result.problems for result in found if result.mistake == mistake)
+        if any(result.is_found for result in found if result.mistake == mistake)
     ]
     counts = [
         f"{sum(result.executor == executor for result in runs)} {word}"
