@@ -160,13 +160,13 @@ def text_block(*lines: str) -> str:
 
 @pytest.mark.usefixtures("simulator")
 def test_readme_log_is_the_real_log(clock: Clock, documented: Any) -> None:
-    log = upgrade_log(clock, "fabric:/idle-shop/web", [15.0 * poll for poll in range(2, 40)])
+    log = upgrade_log(clock, "fabric:/idle-shop/web", [15.0 * poll for poll in range(40)])
     documented("../README.md", "log", text_block(*log))
 
 
 @pytest.mark.usefixtures("simulator")
 def test_readme_error_is_the_real_error(clock: Clock, documented: Any) -> None:
-    log = upgrade_log(clock, "fabric:/idle_rolled_back-shop/web", [15.0 * poll for poll in range(2, 44)])
+    log = upgrade_log(clock, "fabric:/idle_rolled_back-shop/web", [15.0 * poll for poll in range(44)])
     documented("../README.md", "error", text_block(log[-1]))
 
 
