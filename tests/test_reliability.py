@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.e2e.fault import Fault
+
 RIGHT = {"good": "success/1", "release": "success/1", "rolled_back": "failed/1", "superseded": "failed/1"}
 
 
@@ -70,9 +72,26 @@ def test_row_has_the_most_polls() -> None:
     assert observed == "right; try 1; read again after 9 s; 1 start; 30 polls a minute"
 
 
-@pytest.mark.parametrize(("problems", "shown"), [((), ""), (("x",), MISTAKES["restarted"])])
+FOUND = "superseded: it is green, but the cluster's last answer was RollingForwardCompleted v2"
+
+
+@pytest.mark.parametrize(
+    ("problems", "shown"),
+    [((), ""), (("good: it is failed",), ""), ((FOUND,), MISTAKES["restarted"].what)],
+)
 def test_only_revealed_mistakes_are_shown(problems: tuple[str, ...], shown: str) -> None:
     assert row(result(), result("restarted", problems))[3].strip("| ") == shown
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_each_mistake_was_found(fault: Fault) -> None:
+    """By its own problem: any other one would show only that the run was disturbed."""
+    found = {
+        result.mistake
+        for result in read()
+        if result.fault == fault.name and result.mistake and result.is_found
+    }
+    assert found >= {*fault.caught, *fault.caught_alone}
 
 
 def test_unmeasured_fault_has_no_row() -> None:

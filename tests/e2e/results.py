@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 FILE = Path(__file__).parent / "results.jsonl"
-PAGE = Path(__file__).parent.parent.parent / "docs" / "explanation" / "reliability.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "explanation" / "reliability.md"
 BEGIN, END = "<!-- faults -->\n", "<!-- end -->"
 HEADER = "| What was done | What was observed | Runs | Mistake that it reveals |\n| --- | --- | --- | --- |\n"
 EXECUTORS = {"local": "LocalExecutor", "celery": "CeleryExecutor"}
@@ -38,7 +39,7 @@ class Result:
     facts: dict[str, Any]
     mistake: str = ""
     revision: str = ""
-    """The commit of the provider, and of the suite; ``-dirty`` if files were changed. Older results have none."""
+    """The commit; ``-dirty`` if the provider was changed since. Older results have none."""
 
     @property
     def is_found(self) -> bool:
@@ -63,8 +64,13 @@ class Result:
 
 
 def _revision() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, cwd=FILE.parent, check=True, capture_output=True, text=True).stdout.strip()
+    commit = _git("rev-parse", "--short", "HEAD")
+    return f"{commit}-dirty" if _git("status", "--porcelain", "--", "airflow_provider_sf") else commit
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def append(result: Result, file: Path = FILE) -> None:
