@@ -35,7 +35,7 @@ demo-rollback: $(VENV)/.installed ## The same with a rollback: the task fails an
 airflow: $(VENV)/.installed ## Start Airflow with the example DAGs and simulated clusters, until Ctrl-C
 	@$(BIN)/python -m demo airflow
 
-test: $(VENV)/.installed-dev lint ## Run the checks and the tests that a change needs (about 3 minutes)
+test: $(VENV)/.installed-dev lint ## Run the checks and the tests that a change needs (about 5 minutes)
 	@echo "==> Tests"
 	@$(BIN)/coverage run $(PYTEST) --dist worksteal --show-left-out -m "not live and not thorough"
 	@$(BIN)/coverage combine --quiet
