@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_sf.operators.gate_questions import GateQuestions
     from airflow_provider_sf.operators.gate_task import GateTask
     from airflow_provider_sf.releases.gate import GateStep
-    from airflow_provider_sf.releases.gate_state import PausedUpgrade
+    from airflow_provider_sf.releases.gate_state import PausedUpgrade, Question
     from airflow_provider_sf.releases.policies import ApplicationHealthPolicy
     from airflow_provider_sf.sensors.wait_task import WaitTask
     from airflow_provider_sf.upgrades import UpgradeProgress
@@ -124,13 +124,22 @@ class DecidingOperator(WaitingOperator):
 
     def answered(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Follow the answer of a person, if it still fits the cluster; Airflow resumes the task here."""
-        from airflow_provider_sf.messages.gates import answer_line, start_refusal  # noqa: PLC0415 - keeps DAG parsing fast
-
         gate = self.gate(context)
-        question = self.questions(gate).read_answer(event)
+        return self._follow(context, gate, self.questions(gate).read_answer(event))
+
+    def check_start(self, question: Question) -> None:
+        """Refuse the start if a person does not want it."""
+        from airflow_provider_sf.messages.gates import start_refusal  # noqa: PLC0415 - keeps DAG parsing fast
+
+        if question.acted and question.answer in {LEAVE, ROLL_BACK}:
+            raise ChangeRefused(start_refusal(question))
+
+    def _follow(self, context: Context, gate: GateTask, question: Question) -> dict[str, Any]:
+        """Do what a person has answered."""
+        from airflow_provider_sf.messages.gates import answer_line  # noqa: PLC0415 - keeps DAG parsing fast
+
         if question.next_upgrade_domain == START:
-            if question.acted and question.answer in {LEAVE, ROLL_BACK}:
-                raise ChangeRefused(start_refusal(question))
+            self.check_start(question)
             return self.execute(context)  # type: ignore[no-any-return]  # of the subclass
         if gate.state.rollback_reason:
             return self.roll_back(context, gate)
@@ -165,7 +174,10 @@ class DecidingOperator(WaitingOperator):
         if step.action is GateAction.ROLLBACK:
             return self.roll_back(context, gate)
         if step.action is GateAction.ASK:
-            self.questions(gate).ask(context, str(gate.state.next_domain), step.reason, record)
+            questions, domain = self.questions(gate), str(gate.state.next_domain)
+            if gate.state.has_new_answer(domain):
+                return self._follow(context, gate, questions.follow_answer())
+            questions.ask(context, domain, step.reason, record)
         return self._leave_paused(gate, step.reason)
 
     def _leave_paused(self, gate: GateTask, reason: str) -> dict[str, Any]:

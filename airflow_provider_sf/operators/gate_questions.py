@@ -102,11 +102,10 @@ class GateQuestions:
 
     def read_answer(self, event: object) -> Question:
         """
-        Read the answer, compare the cluster with the question, and store what follows from it.
-
-        An answer that is no option is refused, also if the upgrade has moved: then ``acted`` is false.
+        Store the answer of a person, then follow it.
 
         :raises ValueError: the event is no answer
+        :raises Unreachable: a retry follows the stored answer
         """
         gate, answer = self._gate, read_answer(event)
         question = replace(
@@ -115,9 +114,18 @@ class GateQuestions:
             answered_at=answer.at,
             answered_by=answer.by,
             timed_out=answer.timed_out,
-            acted=True,
         )
-        record = gate.progress()
+        gate.keep(gate.state.answered(question))
+        return self.follow_answer()
+
+    def follow_answer(self) -> Question:
+        """
+        Compare the cluster with the last question, and store what follows from its answer.
+
+        An answer that is no option is refused, also if the upgrade has moved: then ``acted`` is false.
+        """
+        gate = self._gate
+        record, question = gate.progress(), replace(gate.state.questions[-1], acted=True)
         if refusal := self._refusal(question, record):
             question = replace(question, acted=False, refused_because=refusal)
         gate.keep(gate.state.answered(question))

@@ -144,6 +144,8 @@ class ServiceFabricUpgradeGateOperator(ServiceFabricUpgradeApplicationOperator):
         if self.approve_before != "start":
             return
         gate = self.gate(context)
+        if gate.state.has_new_answer(START):
+            self.check_start(self.questions(gate).follow_answer())
         before = UpgradeIdentity(seen.progress.started_at, seen.version)
         gate.keep(gate.state.about_start(upgrade.target_version, before))
         if START not in gate.state.approved:

@@ -251,6 +251,14 @@ class GateState(Record):
         """Replace the open question by the answered one."""
         return replace(self, questions=(*self.questions[:-1], question))
 
+    def has_new_answer(self, domain: str) -> bool:
+        """Whether a person has answered about this upgrade domain, and the task could not follow yet."""
+        if not self.questions:
+            return False
+        last = self.questions[-1]
+        is_followed = last.acted or last.refused_because is not None
+        return last.next_upgrade_domain == domain and last.answer is not None and not is_followed
+
     def waiting_longer(self, now: datetime, ask_again_at: datetime) -> GateState:
         """Return the state for another bake time: a person wants to wait longer."""
         return replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from contextlib import suppress
 from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -634,6 +635,41 @@ def test_answer_after_the_end_is_not_followed(context: Any, simulator: Simulator
         clock.now += 3_600
     assert gate(max_domains=1).answered(context, answer("Roll back"))["outcome"] == "succeeded"
     assert "rollback" not in calls(simulator)
+
+
+@pytest.mark.parametrize(
+    ("option", "end"), [("Roll back", ["start", "rollback"]), ("Continue", ["start", "resume UD2"])]
+)
+def test_answer_during_an_outage_is_kept(
+    option: str, end: list[str], context: Any, simulator: Simulator, questions: Any
+) -> None:
+    """The retry follows it, and asks nothing."""
+    asked(lambda: gate(max_domains=1).execute(context))
+    simulator.down(0)
+    with pytest.raises(Unreachable):
+        gate(max_domains=1, unreachable_timeout=0).answered(context, answer(option))
+    simulator.up(0)
+    context["ti"].try_number, context["ti"].xcoms = 2, {}
+    with suppress(UpgradeFailed):
+        gate(max_domains=1).execute(context)
+    assert calls(simulator)[:2] == end
+    assert len(questions) == 1
+
+
+@pytest.mark.parametrize(("option", "starts"), [("Continue", 1), ("Leave it", 0)])
+def test_answer_about_the_start_is_kept(
+    option: str, starts: int, context: Any, simulator: Simulator, questions: Any
+) -> None:
+    asked(lambda: gate(approve_before="start").execute(context))
+    simulator.down(0)
+    with pytest.raises(Unreachable):
+        gate(approve_before="start", unreachable_timeout=0).answered(context, answer(option))
+    simulator.up(0)
+    context["ti"].try_number, context["ti"].xcoms = 2, {}
+    with suppress(ChangeRefused):
+        gate(approve_before="start").execute(context)
+    assert calls(simulator).count("start") == starts
+    assert len(questions) == 1
 
 
 def test_notifiers_are_called(context: Any, simulator: Simulator) -> None:
