@@ -79,9 +79,10 @@ def next_step(
     """
     if record.outcome is Outcome.UNKNOWN:
         return NextStep.UNKNOWN_STATE
-    if state is None or (state.max_tries != options.max_tries and not record.outcome.active):
+    is_cleared = state is not None and state.max_tries != options.max_tries
+    if state is None or (is_cleared and not record.outcome.active):
         return _first_step(options, record)
-    if state.is_unchanged and state.sends == 1:
+    if state.is_unchanged and state.sends == 1 and not is_cleared:
         return NextStep.NOTHING_TO_DO
     if differs_from_previous(state.before, record):
         return NextStep.STARTED

@@ -221,6 +221,19 @@ def test_record_without_a_change(state: str, keywords: Any, expected: NextStep) 
     assert next_step(StartOptions(), request, record, now, is_repeatable=False) is expected
 
 
+def test_cleared_task_trusts_no_old_answer(context: Any, simulator: ScriptedCluster, ti: Any) -> None:
+    """Nothing had to change; then an upgrade has begun, and a person clears the task."""
+    simulator.script("/Resources/Applications/idle-shop", HttpResponse(201, b"{}"))
+    assert resource().execute(context)["target_version"] == "v0"
+    simulator.script("/Resources/Applications/idle-shop", None)
+    ServiceFabricHook().apply_application_resource(
+        "idle-shop", {"name": "idle-shop", "properties": {"description": "2"}}
+    )
+    ti.max_tries = 1
+    assert resource().execute(context)["target_version"] == "v1"
+    assert starts(simulator) == 1
+
+
 def resource_is_unchanged(simulator: ScriptedCluster, lost: HttpResponse) -> None:
     """Lose the answer to the first request; answer to the second that nothing changes."""
     unchanged = HttpResponse(201, b"{}")
