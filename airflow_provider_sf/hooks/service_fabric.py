@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
@@ -28,10 +29,7 @@ if TYPE_CHECKING:
 
 def _api_errors() -> tuple[type[Exception], ...]:
     """Return what Airflow 3 raises if its API server fails, or refuses, to return a connection."""
-    try:
-        exceptions = import_module("airflow.sdk.exceptions")
-    except ModuleNotFoundError:  # Airflow 2
-        return ()
+    exceptions = import_module("airflow.sdk.exceptions") if find_spec("airflow.sdk") else None
     names = ("AirflowRuntimeError", "AirflowSecretsBackendAccessDenied")  # the second one from Airflow 3.3 on
     return tuple(getattr(exceptions, name) for name in names if hasattr(exceptions, name))
 

@@ -320,6 +320,13 @@ def test_without_a_store_nothing_starts_again(without_store: Any, starts: Any, c
     assert starts() == ["v2", "v1"]
 
 
+def test_retry_without_a_store_finds_its_upgrade(without_store: Any, starts: Any, ti: Any) -> None:
+    operator(wait_for_completion=False).execute(without_store)
+    ti.try_number, ti.xcoms = 2, {}  # Airflow deletes the XComs
+    assert operator().execute(without_store)["outcome"] == "succeeded"
+    assert starts() == ["v1"]
+
+
 def test_refused_start_leaves_no_state(without_store: Any, simulator: ScriptedCluster, ti: Any) -> None:
     simulator.script("/$/Upgrade", NO_RIGHTS)
     with pytest.raises(ChangeRefused, match="no rights"):
