@@ -29,10 +29,8 @@ def health_line(name: str, health: ApplicationHealth, seconds: float) -> str:
 
 def changed_line(name: str, health: ApplicationHealth) -> str:
     """Say that the trigger has seen other health than the task."""
-    subject, word = (
-        capitalize_first(upgrade_subject(KIND, name)),
-        "healthy" if health.is_healthy else "unhealthy",
-    )
+    subject = capitalize_first(upgrade_subject(KIND, name))
+    word = "healthy" if health.is_healthy else "unhealthy"
     return f"{subject} has become {word}; the bake time begins again{_why(health)}"
 
 

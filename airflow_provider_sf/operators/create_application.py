@@ -113,14 +113,14 @@ class ServiceFabricCreateApplicationOperator(PollingOperator):
         is_own, is_sent, status = state.get() == sha256_of_json(new.body()), False, ""
         for _ in self.polls():
             found = self._find(hook)
-            status = "not created" if found is None else found.status or "present"
+            status = "not created"
             if found is not None:
                 self._check_same(hook, new, found, is_own=is_own)
+                status = found.status or "present"
             if status == "Failed" and is_sent:
                 raise CreationFailed(creation_failed_message(new.name))
-            if (
-                found is None or status == "Failed"
-            ):  # Service Fabric goes on creating it after another request
+            # After another request Service Fabric goes on with a failed application.
+            if status in {"not created", "Failed"}:
                 is_own, is_sent = self._create(hook, new, state) or is_own, True
             elif status not in {"Creating", "Deleting"}:
                 return self._result(new, status, is_own=is_own)

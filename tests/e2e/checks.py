@@ -75,10 +75,8 @@ def _xcom_problems(world: World, case: Case, task: str, wait: dict[str, Any]) ->
     yield from (f"its XCom {key} is not the record" for key in keys if world.xcom(case, task, key) != record)
     ended_at = moment(wait["ended_at"]) if wait.get("ended_at") else 0.0
     reads = [entry for entry in case.cluster.reads(case.upgrade_name(task)) if entry.at <= ended_at]
-    last, recorded = (
-        state_in(reads[-1].answer) if reads else ("", ""),
-        (record.get("state"), record.get("target_version")),
-    )
+    last = state_in(reads[-1].answer) if reads else ("", "")
+    recorded = (record.get("state"), record.get("target_version"))
     if recorded != last:
         yield f"its record has {recorded}, but the cluster's last answer was {' '.join(last)}"
 
