@@ -243,7 +243,11 @@ def resource_is_unchanged(simulator: ScriptedCluster, lost: HttpResponse) -> Non
 def test_late_effect_of_an_unanswered_request_is_awaited(
     context: Any, simulator: ScriptedCluster, clock: Any, monkeypatch: Any
 ) -> None:
-    """The first request starts the upgrade after the second one was answered."""
+    """
+    The first request starts the upgrade after the second one was answered.
+
+    The pause between two looks is replaced, because the upgrade must start in it.
+    """
     resource_is_unchanged(simulator, FAULTS["html"])
     looks = 0
 
